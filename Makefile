@@ -1,0 +1,49 @@
+# outbox: the PostgreSQL extension and the relay to Kafka.
+#
+#   make               build both below build/ (PG_CONFIG=… chooses the server; WERROR=1 makes warnings errors)
+#   make install       install the extension next to the server, the relay below $(PREFIX)/bin
+#   make installcheck  pg_regress against a running server that has the extension and wal_level=logical
+#   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
+#   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
+#   make format        clang-format over the sources
+#   make clean         delete build/
+
+OUTBOX_VERSION := 1.0.0
+PG_CONFIG ?= pg_config
+PREFIX ?= /usr/local
+BUILD := build
+
+# ---- the extension: PGXS --------------------------------------------------------------------------------------------
+
+EXTENSION = outbox_ext/outbox
+DATA = outbox_ext/outbox--1.0.sql
+MODULES = $(BUILD)/outbox
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+EXTRA_CLEAN = $(BUILD)
+
+ext_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard outbox_ext/*.cpp))
+
+strict := -std=c++20 -Wall -Wextra $(if $(WERROR),-Werror)
+harden := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+
+PG_CPPFLAGS = -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"'
+PG_CXXFLAGS = $(strict) $(harden) -fno-exceptions -fno-rtti -fno-threadsafe-statics -fPIC
+override with_llvm = no # bitcode would be compiled without PG_CXXFLAGS
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(wildcard $(PGXS)),)
+# No server headers yet: `make test` and `make demo` install them first.
+all clean install installcheck: ; $(error $(PG_CONFIG) knows no PGXS; install postgresql-server-dev-NN or set PG_CONFIG)
+else
+include $(PGXS)
+endif
+
+$(BUILD)/outbox_ext/%.o: outbox_ext/%.cpp
+	@mkdir -p $(@D)
+	$(COMPILE.cc) -MMD -MP -o $@ $<
+
+# Linked by the C compiler: libstdc++ has no business in the server.
+$(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
+	$(CC) $(CFLAGS) $(ext_objects) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined-version,--version-script=outbox_ext/exports.map -o $@
+
+-include $(wildcard $(BUILD)/outbox_ext/*.d)

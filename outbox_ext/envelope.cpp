@@ -1,0 +1,236 @@
+#include "envelope.h"
+
+#include <string.h>
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+bool envelope_topic_is_valid(Text topic) {
+    if (topic.size == 0 || topic.size > envelope_topic_max)
+        return false;
+    for (size_t i = 0; i < topic.size; i++) {
+        char c = topic.data[i];
+        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+        if (!allowed)
+            return false;
+    }
+    bool dots = topic.data[0] == '.' && (topic.size == 1 || (topic.size == 2 && topic.data[1] == '.'));
+    return !dots;
+}
+
+void envelope_open(StringInfo envelope, Text topic) {
+    appendStringInfoString(envelope, "{\"topic\":\"");
+    appendBinaryStringInfo(envelope, topic.data, static_cast<int>(topic.size));
+    appendStringInfoChar(envelope, '"');
+}
+
+void envelope_add_raw(StringInfo envelope, const char *name) {
+    appendStringInfoString(envelope, ",\"");
+    appendStringInfoString(envelope, name);
+    appendStringInfoString(envelope, "\":");
+}
+
+void envelope_add_string(StringInfo envelope, const char *name, Text value) {
+    envelope_add_raw(envelope, name);
+    json_append_string(envelope, value.data, value.size);
+}
+
+void envelope_add_base64(StringInfo envelope, const char *name, const unsigned char *bytes, size_t size) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    envelope_add_raw(envelope, name);
+    enlargeStringInfo(envelope, static_cast<int>((size + 2) / 3 * 4 + 2));
+    char *out = envelope->data + envelope->len;
+    *out++ = '"';
+    for (; size >= 3; bytes += 3, size -= 3) {
+        uint32 group = static_cast<uint32>(bytes[0]) << 16 | static_cast<uint32>(bytes[1]) << 8 | bytes[2];
+        *out++ = alphabet[group >> 18];
+        *out++ = alphabet[group >> 12 & 63];
+        *out++ = alphabet[group >> 6 & 63];
+        *out++ = alphabet[group & 63];
+    }
+    if (size > 0) {
+        uint32 group = static_cast<uint32>(bytes[0]) << 16 | (size == 2 ? static_cast<uint32>(bytes[1]) << 8 : 0);
+        *out++ = alphabet[group >> 18];
+        *out++ = alphabet[group >> 12 & 63];
+        *out++ = size == 2 ? alphabet[group >> 6 & 63] : '=';
+        *out++ = '=';
+    }
+    *out++ = '"';
+    envelope->len = static_cast<int>(out - envelope->data);
+}
+
+void envelope_close(StringInfo envelope) { appendStringInfoChar(envelope, '}'); }
+
+// ---- the guard ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Walks over the head of an envelope. A step that does not fit leaves the position where it was and says no.
+class Cursor {
+public:
+    Cursor(const char *text, size_t size) : at_(text), end_(text + size) {}
+
+    const char *position() const { return at_; }
+    size_t left() const { return static_cast<size_t>(end_ - at_); }
+
+    bool literal(const char *expected) {
+        size_t size = strlen(expected);
+        if (left() < size || memcmp(at_, expected, size) != 0)
+            return false;
+        at_ += size;
+        return true;
+    }
+
+    // A JSON string with its quotes, without raw control characters; surrogates only in pairs.
+    bool string(Text *content) {
+        const char *p = at_;
+        if (p == end_ || *p++ != '"')
+            return false;
+        const char *start = p;
+        for (;;) {
+            if (p == end_ || static_cast<unsigned char>(*p) < 0x20)
+                return false;
+            if (*p == '"')
+                break;
+            if (*p == '\\') {
+                if (!escape(&p))
+                    return false;
+            } else {
+                p++;
+            }
+        }
+        *content = Text{start, static_cast<size_t>(p - start)};
+        at_ = p + 1;
+        return true;
+    }
+
+private:
+    bool hex4(const char *p, unsigned *value) const {
+        if (end_ - p < 4)
+            return false;
+        *value = 0;
+        for (int i = 0; i < 4; i++) {
+            char c = p[i];
+            int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+            if (digit < 0)
+                return false;
+            *value = *value * 16 + static_cast<unsigned>(digit);
+        }
+        return true;
+    }
+
+    bool escape(const char **position) const { // *position is at the backslash
+        const char *p = *position + 1;
+        if (p == end_)
+            return false;
+        if (*p != 'u') {
+            *position = p + 1;
+            return *p != '\0' && strchr("\"\\/bfnrt", *p) != nullptr;
+        }
+        unsigned unit, low;
+        if (!hex4(p + 1, &unit))
+            return false;
+        p += 5;
+        if (unit >= 0xD800 && unit <= 0xDBFF) {
+            if (end_ - p < 6 || p[0] != '\\' || p[1] != 'u' || !hex4(p + 2, &low) || low < 0xDC00 || low > 0xDFFF)
+                return false;
+            p += 6;
+        } else if (unit >= 0xDC00 && unit <= 0xDFFF) {
+            return false;
+        }
+        *position = p;
+        return true;
+    }
+
+    const char *at_;
+    const char *end_;
+};
+
+bool is_uuid(Text text) {
+    if (text.size != 36)
+        return false;
+    for (size_t i = 0; i < 36; i++) {
+        char c = text.data[i];
+        bool fits = i == 8 || i == 13 || i == 18 || i == 23 ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (!fits)
+            return false;
+    }
+    return true;
+}
+
+bool is_base64(Text text) {
+    if (text.size % 4 != 0)
+        return false;
+    size_t padding = 0;
+    while (padding < 2 && padding < text.size && text.data[text.size - 1 - padding] == '=')
+        padding++;
+    for (size_t i = 0; i < text.size - padding; i++) {
+        char c = text.data[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'))
+            return false;
+    }
+    return true;
+}
+
+// Names `id` and `type` are the relay's own.
+bool is_header_name_reserved(Text name) {
+    return (name.size == 2 && memcmp(name.data, "id", 2) == 0) || (name.size == 4 && memcmp(name.data, "type", 4) == 0);
+}
+
+const char *reject_headers(Cursor *cursor) {
+    do {
+        Text name, value;
+        if (!cursor->string(&name) || !cursor->literal(":") || !cursor->string(&value))
+            return "headers are not an object of strings";
+        if (is_header_name_reserved(name))
+            return "a header has a reserved name";
+    } while (cursor->literal(","));
+    return cursor->literal("}") ? nullptr : "headers are not an object of strings";
+}
+
+const char *reject_payload(JsonParser *parser, Cursor *cursor) {
+    if (cursor->literal(",\"payload\":")) {
+        JsonError error;
+        if (cursor->left() == 0 || cursor->position()[cursor->left() - 1] != '}')
+            return "the envelope is not closed";
+        return json_check(parser, cursor->position(), cursor->left() - 1, &error) ? nullptr : "the payload is not valid JSON";
+    }
+    if (cursor->literal(",\"payload_base64\":")) {
+        Text content;
+        if (!cursor->string(&content) || !is_base64(content))
+            return "the payload is not valid base64";
+    }
+    return cursor->literal("}") && cursor->left() == 0 ? nullptr : "not an envelope";
+}
+
+} // namespace
+
+const char *envelope_reject(JsonParser *parser, const char *message, size_t size, Text *topic) {
+    Text text;
+
+    if (size > envelope_size_max)
+        return "larger than 64 MB";
+    if (memchr(message, '\n', size) != nullptr)
+        return "more than one line";
+    if (!pg_verify_mbstr(PG_UTF8, message, static_cast<int>(size), true))
+        return "not valid UTF-8";
+
+    Cursor cursor(message, size);
+    if (!cursor.literal("{\"topic\":") || !cursor.string(topic))
+        return "not an envelope";
+    if (!envelope_topic_is_valid(*topic))
+        return "the topic's name is invalid";
+    bool has_key = cursor.literal(",\"key\":");
+    if (has_key && !cursor.string(&text))
+        return "the key is not a string";
+    if (!cursor.literal(",\"id\":") || !cursor.string(&text) || !is_uuid(text))
+        return "the id is missing or not a UUID";
+    if (cursor.literal(",\"type\":") && !cursor.string(&text))
+        return "the type is not a string";
+    if (cursor.literal(",\"headers\":{"))
+        if (const char *reason = reject_headers(&cursor))
+            return reason;
+    if (!has_key && cursor.left() == 1)
+        return "neither a key nor a payload";
+    return reject_payload(parser, &cursor);
+}

@@ -1,0 +1,34 @@
+// The envelope: the one contract between extension and relay. One line of UTF-8 JSON, the content of a logical message with the prefix
+// "outbox", members in this order, absent where there is nothing to say:
+//
+//   {"topic":"orders","key":"42","id":"0193…","type":"order.created","headers":{"traceparent":"00-…"},"payload":{…}}
+//
+// `payload` is a JSON value without white space; `payload_base64` carries bytes instead; neither is a tombstone.
+// This is the writing side and the plugin's guard; the relay reads it in relay/envelope.h. Tested by sql/envelope.sql, sql/forged.sql.
+#pragma once
+
+#include "json.h"
+#include "pg.h"
+
+#define ENVELOPE_PREFIX "outbox"
+
+constexpr int envelope_topic_max = 249;                // Kafka's limit, in bytes
+constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; what outbox.max_event_bytes cannot exceed
+
+struct Text { // UTF-8, not terminated; no text at all where data is null
+    const char *data;
+    size_t size;
+};
+
+// Kafka's rule for a topic's name: 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..".
+bool envelope_topic_is_valid(Text topic);
+
+// The members, in the order of the calls. `id` comes in its text form, `headers` with its braces.
+void envelope_open(StringInfo envelope, Text topic);
+void envelope_add_string(StringInfo envelope, const char *name, Text value);
+void envelope_add_raw(StringInfo envelope, const char *name); // the caller appends the JSON value
+void envelope_add_base64(StringInfo envelope, const char *name, const unsigned char *bytes, size_t size);
+void envelope_close(StringInfo envelope);
+
+// Null where the message is an envelope as emit writes it; otherwise why not, in static words that hold nothing of the message.
+const char *envelope_reject(JsonParser *parser, const char *message, size_t size, Text *topic);

@@ -1,0 +1,33 @@
+// What the server finds first when it loads the library: the magic block and the settings.
+#include "envelope.h"
+#include "pg.h"
+#include "settings.h"
+
+extern "C" {
+#ifdef PG_MODULE_MAGIC_EXT
+PG_MODULE_MAGIC_EXT(.name = "outbox", .version = OUTBOX_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
+PGDLLEXPORT void _PG_init(void);
+}
+
+int outbox_missing_slot = MISSING_SLOT_ERROR;
+int outbox_max_event_bytes = 900 * 1024;
+
+static const struct config_enum_entry missing_slot_options[] = {
+    {"error", MISSING_SLOT_ERROR, false},
+    {"warning", MISSING_SLOT_WARNING, false},
+    {"ignore", MISSING_SLOT_IGNORE, false},
+    {nullptr, 0, false},
+};
+
+void _PG_init(void) {
+    DefineCustomEnumVariable("outbox.missing_slot", "What emit does when no replication slot can deliver the event.",
+                             "\"warning\" and \"ignore\" let the transaction commit without its event.", &outbox_missing_slot,
+                             MISSING_SLOT_ERROR, missing_slot_options, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("outbox.max_event_bytes", "Largest event that emit accepts, counted with its key, headers and names.",
+                            "Keep it below what the Kafka topics accept (\"max.message.bytes\").", &outbox_max_event_bytes, 900 * 1024, 1,
+                            static_cast<int>(envelope_size_max), PGC_SUSET, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+    EmitWarningsOnPlaceholders("outbox");
+}

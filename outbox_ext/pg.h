@@ -1,0 +1,89 @@
+// The only door to the server's headers, and the only place that knows how PostgreSQL 14 to 19 differ.
+#pragma once
+
+extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" // ilist.h, bufpage.h
+#pragma GCC diagnostic ignored "-Wregister"         // before 16
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlogreader.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "parser/parse_coerce.h"
+#include "replication/logical.h"
+#include "replication/message.h"
+#include "replication/output_plugin.h"
+#include "replication/reorderbuffer.h"
+#include "replication/slot.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+#pragma GCC diagnostic pop
+}
+
+// LSN_FORMAT_ARGS does not compile in C++.
+#define OUTBOX_LSN_ARGS(lsn) static_cast<uint32>((lsn) >> 32), static_cast<uint32>(lsn)
+
+#if PG_VERSION_NUM >= 190000
+using OutboxOriginId = ReplOriginId;
+#else
+using OutboxOriginId = RepOriginId;
+#endif
+
+#if PG_VERSION_NUM >= 190000
+#define OUTBOX_WAL_LEVEL_HINT "Create the slot with \"outbox-relay setup\"."
+#else
+#define OUTBOX_WAL_LEVEL_HINT "Set \"wal_level\" to \"logical\" and restart the server."
+#endif
+
+static inline XLogRecPtr outbox_log_message(const char *prefix, const char *message, size_t size) {
+#if PG_VERSION_NUM >= 170000
+    return LogLogicalMessage(prefix, message, size, true, false);
+#else
+    return LogLogicalMessage(prefix, message, size, true);
+#endif
+}
+
+static inline TimestampTz outbox_commit_time(const ReorderBufferTXN *txn) {
+#if PG_VERSION_NUM >= 150000 && PG_VERSION_NUM < 190000
+    return txn->xact_time.commit_time;
+#else
+    return txn->commit_time;
+#endif
+}
+
+static inline bool outbox_slot_invalidated(const ReplicationSlot *slot) {
+#if PG_VERSION_NUM >= 160000
+    return slot->data.invalidated != RS_INVAL_NONE;
+#else
+    return slot->data.invalidated_at != InvalidXLogRecPtr;
+#endif
+}
+
+// From 16 on the server itself keeps the client awake while a plugin writes nothing.
+static inline void outbox_update_progress([[maybe_unused]] LogicalDecodingContext *ctx) {
+#if PG_VERSION_NUM < 150000
+    OutputPluginUpdateProgress(ctx);
+#elif PG_VERSION_NUM < 160000
+    OutputPluginUpdateProgress(ctx, false);
+#endif
+}

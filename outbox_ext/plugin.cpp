@@ -1,0 +1,142 @@
+// The output plugin: turns a slot's decoded transactions into lines of JSON, nothing else.
+//
+//   {"begin":"0/16B3748","xid":742,"ts":"2026-11-23T09:42:00.123456Z"}
+//   …envelopes as emit wrote them, in order…
+//   {"commit":"0/16B3748","events":3}
+//
+// Begin and commit name the end of the commit record, the one position a reader may confirm. The LSN in a CopyData's header is its first
+// line's and means nothing. A transaction without events writes nothing. What is in the WAL is untrusted: a message that is no envelope
+// becomes {"rejected":"<lsn>","reason":"…"}; no data raises an error, for it would come again with every attempt.
+// Tested by sql/stream.sql, sql/forged.sql, sql/plugin_options.sql.
+#include "plugin_options.h"
+
+extern "C" {
+PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *callbacks);
+}
+
+namespace {
+
+struct Plugin {
+    PluginOptions options;
+    JsonParser *parser;
+    bool begun;   // this transaction's begin line is written
+    bool pending; // ctx->out holds lines that are not yet sent
+    uint64 events;
+    int skipped; // messages since the last sign of life
+};
+
+// ---- lines ----------------------------------------------------------------------------------------------------------
+
+void flush(LogicalDecodingContext *ctx, Plugin *plugin, bool last) {
+    OutputPluginWrite(ctx, last);
+    plugin->pending = false;
+}
+
+// Lines of one transaction share a CopyData up to batch_bytes; a longer line has one for itself.
+void put_line(LogicalDecodingContext *ctx, Plugin *plugin, const char *line, size_t size, bool last) {
+    if (plugin->pending && ctx->out->len + 1 + size > static_cast<size_t>(plugin->options.batch_bytes))
+        flush(ctx, plugin, false);
+    if (plugin->pending)
+        appendStringInfoChar(ctx->out, '\n');
+    else
+        OutputPluginPrepareWrite(ctx, last);
+    plugin->pending = true;
+    appendBinaryStringInfo(ctx->out, line, static_cast<int>(size));
+    if (last)
+        flush(ctx, plugin, true);
+}
+
+void put_begin(LogicalDecodingContext *ctx, Plugin *plugin, const ReorderBufferTXN *txn) {
+    struct pg_tm tm;
+    fsec_t fraction;
+    char line[160];
+
+    plugin->begun = true;
+    if (timestamp2tm(outbox_commit_time(txn), nullptr, &tm, &fraction, nullptr, nullptr) != 0)
+        memset(&tm, 0, sizeof(tm)), fraction = 0;
+    int size = snprintf(line, sizeof(line), "{\"begin\":\"%X/%X\",\"xid\":%u,\"ts\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\"}",
+                        OUTBOX_LSN_ARGS(txn->end_lsn), txn->xid, tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                        static_cast<int>(fraction));
+    put_line(ctx, plugin, line, static_cast<size_t>(size), false);
+}
+
+void put_rejected(LogicalDecodingContext *ctx, Plugin *plugin, XLogRecPtr lsn, const char *reason) {
+    char line[160];
+    int size = snprintf(line, sizeof(line), "{\"rejected\":\"%X/%X\",\"reason\":\"%s\"}", OUTBOX_LSN_ARGS(lsn), reason);
+    put_line(ctx, plugin, line, static_cast<size_t>(size), false);
+}
+
+// ---- callbacks, in the order in which the server calls them ---------------------------------------------------------
+
+void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output, bool) {
+    Plugin *plugin = static_cast<Plugin *>(MemoryContextAllocZero(ctx->context, sizeof(Plugin)));
+    ctx->output_plugin_private = plugin;
+    plugin->options = plugin_options_parse(ctx->context, ctx->output_plugin_options);
+    plugin->parser = json_parser_create(ctx->context);
+    // The lines are UTF-8. Where the database's text is something else, SQL sees them as bytea only.
+    bool is_text = GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
+    output->output_type = is_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
+}
+
+// Asked for every record before it is queued. Row changes are none of ours: refused here they cost neither memory nor spilling. The
+// catalog snapshot is kept before this question, and commits and messages must get through.
+bool on_filter_by_origin(LogicalDecodingContext *ctx, OutboxOriginId) {
+    RmgrId manager = XLogRecGetRmid(ctx->reader);
+    return manager == RM_HEAP_ID || manager == RM_HEAP2_ID;
+}
+
+void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *) {
+    Plugin *plugin = static_cast<Plugin *>(ctx->output_plugin_private);
+    plugin->begun = false; // the line waits for the first event
+    plugin->events = 0;
+}
+
+void on_change(LogicalDecodingContext *, ReorderBufferTXN *, Relation, ReorderBufferChange *) {} // required; nothing gets here
+
+void on_skip(LogicalDecodingContext *ctx, Plugin *plugin) {
+    constexpr int skipped_max = 100;
+    if (++plugin->skipped < skipped_max)
+        return;
+    outbox_update_progress(ctx);
+    plugin->skipped = 0;
+}
+
+void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix, Size size,
+                const char *message) {
+    Plugin *plugin = static_cast<Plugin *>(ctx->output_plugin_private);
+    if (!transactional || strcmp(prefix, ENVELOPE_PREFIX) != 0)
+        return on_skip(ctx, plugin);
+
+    Text topic;
+    const char *reason = envelope_reject(plugin->parser, message, size, &topic);
+    if (reason == nullptr && !plugin_options_want(&plugin->options, topic))
+        return on_skip(ctx, plugin);
+    if (!plugin->begun)
+        put_begin(ctx, plugin, txn);
+    if (reason != nullptr)
+        return put_rejected(ctx, plugin, lsn, reason);
+    plugin->events++;
+    put_line(ctx, plugin, message, size, false);
+}
+
+void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr) {
+    Plugin *plugin = static_cast<Plugin *>(ctx->output_plugin_private);
+    if (!plugin->begun)
+        return;
+    char line[80];
+    int size =
+        snprintf(line, sizeof(line), "{\"commit\":\"%X/%X\",\"events\":" UINT64_FORMAT "}", OUTBOX_LSN_ARGS(txn->end_lsn), plugin->events);
+    put_line(ctx, plugin, line, static_cast<size_t>(size), true);
+}
+
+} // namespace
+
+// No stream, prepare or two-phase callbacks: the server spills what is large, and a reader sees committed transactions only.
+void _PG_output_plugin_init(OutputPluginCallbacks *callbacks) {
+    callbacks->startup_cb = on_startup;
+    callbacks->filter_by_origin_cb = on_filter_by_origin;
+    callbacks->begin_cb = on_begin;
+    callbacks->change_cb = on_change;
+    callbacks->message_cb = on_message;
+    callbacks->commit_cb = on_commit;
+}

@@ -1,0 +1,7 @@
+// The extension's settings (GUCs), registered in module.cpp.
+#pragma once
+
+#include "slot.h"
+
+extern int outbox_missing_slot;    // a MissingSlot
+extern int outbox_max_event_bytes; // of a whole envelope
