@@ -47,3 +47,23 @@ $(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
 	$(CC) $(CFLAGS) $(ext_objects) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined-version,--version-script=outbox_ext/exports.map -o $@
 
 -include $(wildcard $(BUILD)/outbox_ext/*.d)
+
+# ---- the relay ------------------------------------------------------------------------------------------------------
+
+relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' -DSPDLOG_FMT_EXTERNAL \
+	$(shell pkg-config --cflags libpq rdkafka spdlog)
+relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt)
+
+relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp))
+
+all: $(BUILD)/outbox-relay
+
+$(BUILD)/outbox-relay: $(relay_objects)
+	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
+
+$(BUILD)/relay/%.o: relay/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(BUILD)/relay/*.d)

@@ -1,0 +1,30 @@
+// How long to wait before trying again: doubles from a tenth of a second up to a cap, with jitter so that relays do not march in step.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+namespace outbox {
+
+class Backoff {
+public:
+    explicit Backoff(std::chrono::milliseconds cap) : cap_(cap) {}
+
+    std::chrono::milliseconds next() { return next(cap_); }
+    std::chrono::milliseconds next(std::chrono::milliseconds cap) { // half to the whole of the step
+        auto step = std::min(step_, cap);
+        step_ = std::min(step_ * 2, cap_);
+        std::uniform_int_distribution<long> jitter(step.count() / 2, step.count());
+        return std::chrono::milliseconds(jitter(random_));
+    }
+    void reset() { step_ = first; }
+
+private:
+    static constexpr std::chrono::milliseconds first{100};
+    std::chrono::milliseconds cap_;
+    std::chrono::milliseconds step_ = first;
+    std::minstd_rand random_{std::random_device()()};
+};
+
+} // namespace outbox

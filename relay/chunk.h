@@ -1,0 +1,86 @@
+// What one CopyData brought: the lines, and the records cut from it that the sink has not delivered yet. Keys and payloads are views into
+// it, so nothing is copied on the way to Kafka. One thread only.
+#pragma once
+
+#include "tracker.h"
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+namespace outbox {
+
+// Bytes held on behalf of events that are not delivered, against a bound. A chunk larger than the bound is let in alone.
+class Budget {
+public:
+    explicit Budget(size_t limit) : limit_(limit) {}
+
+    bool exhausted() const { return used_ >= limit_; }
+    size_t used() const { return used_; }
+    void take(size_t bytes) { used_ += bytes; }
+    void give_back(size_t bytes) { used_ -= bytes; }
+
+private:
+    size_t limit_;
+    size_t used_ = 0;
+};
+
+class Chunk {
+public:
+    struct Release {
+        void operator()(Chunk *chunk) const { chunk->release(); }
+    };
+    using Pointer = std::unique_ptr<Chunk, Release>;
+
+    struct Free {
+        void operator()(char *memory) const { free(memory); }
+    };
+    using Memory = std::unique_ptr<char, Free>;
+
+    // `lines` lies within `memory`. The budget outlives every chunk.
+    static Pointer create(Memory memory, std::string_view lines, uint64_t session, Budget &budget) {
+        return Pointer(new Chunk(std::move(memory), lines, session, budget));
+    }
+
+    std::string_view lines() const { return lines_; }
+    char *writable(std::string_view part) { return memory_.get() + (part.data() - memory_.get()); }
+
+    uint64_t session() const { return session_; }
+    Tracker::Number transaction() const { return transaction_; }
+    void set_transaction(Tracker::Number number) { transaction_ = number; }
+
+    // One more record of this chunk is in flight; `bytes` is what it costs beside the chunk itself.
+    Chunk *retain(size_t bytes) {
+        charge(bytes);
+        references_++;
+        return this;
+    }
+    void release() {
+        if (--references_ == 0)
+            delete this;
+    }
+
+private:
+    Chunk(Memory memory, std::string_view lines, uint64_t session, Budget &budget)
+        : memory_(std::move(memory)), lines_(lines), session_(session), budget_(budget) {
+        charge(lines.size() + sizeof(Chunk) + 64); // and the allocator's own
+    }
+    ~Chunk() { budget_.give_back(charged_); }
+    Chunk(const Chunk &) = delete;
+    Chunk &operator=(const Chunk &) = delete;
+
+    void charge(size_t bytes) {
+        budget_.take(bytes);
+        charged_ += bytes;
+    }
+
+    Memory memory_;
+    std::string_view lines_;
+    uint64_t session_;
+    Tracker::Number transaction_ = 0;
+    uint32_t references_ = 1;
+    size_t charged_ = 0;
+    Budget &budget_;
+};
+
+} // namespace outbox

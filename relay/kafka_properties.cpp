@@ -1,0 +1,120 @@
+#include "kafka_properties.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <stdexcept>
+
+namespace outbox {
+namespace {
+
+struct Locked {
+    std::string_view property;
+    const char *value; // null: not set here
+    const char *reason;
+};
+
+constexpr const char *no_gaps = "a retried event must neither be doubled nor overtaken";
+constexpr const char *never_dropped = "an event waits for Kafka, it is never given up";
+constexpr const char *all_replicas = "an event is confirmed only when every in-sync replica has it";
+constexpr const char *same_partition = "a key must have the partition that Java clients give it";
+constexpr const char *use_brokers = "use --brokers";
+constexpr const char *every_report = "the relay counts every delivery";
+
+constexpr auto locked = std::to_array<Locked>({
+    {"enable.idempotence", "true", no_gaps},
+    {"enable.gapless.guarantee", "true", no_gaps},
+    {"max.in.flight.requests.per.connection", "5", no_gaps},
+    {"max.in.flight", nullptr, no_gaps},
+    {"acks", "all", all_replicas},
+    {"request.required.acks", nullptr, all_replicas},
+    {"message.timeout.ms", "0", never_dropped},
+    {"delivery.timeout.ms", nullptr, never_dropped},
+    {"retries", nullptr, never_dropped},
+    {"message.send.max.retries", nullptr, never_dropped},
+    {"partitioner", "murmur2_random", same_partition},
+    {"bootstrap.servers", nullptr, use_brokers},
+    {"metadata.broker.list", nullptr, use_brokers},
+    {"delivery.report.only.error", "false", every_report},
+    {"transactional.id", nullptr, "the relay does not use transactions"},
+});
+
+constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
+    {"client.id", "outbox-relay"},
+    {"linger.ms", "0"}, // under load batches fill while others are in flight; a wait would only add latency
+    {"queue.buffering.max.messages", "1000000"}, // --max-in-flight-bytes is the bound
+    {"socket.nagle.disable", "true"},
+    {"socket.keepalive.enable", "true"},
+    {"socket.timeout.ms", "10000"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {"log_level", "6"},
+});
+
+void set(rd_kafka_conf_t *conf, const std::string &property, const std::string &value) {
+    char error[512];
+    switch (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), error, sizeof(error))) {
+    case RD_KAFKA_CONF_OK: return;
+    case RD_KAFKA_CONF_UNKNOWN: throw std::invalid_argument("\"" + property + "\" is not a property of librdkafka " + rd_kafka_version_str());
+    default:
+        // librdkafka's own words repeat the value
+        throw std::invalid_argument("invalid value for property \"" + property + "\"" + (is_secret(property) ? "" : std::string(": ") + error));
+    }
+}
+
+std::string_view trim(std::string_view text) {
+    size_t first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
+    return first == std::string_view::npos ? std::string_view() : text.substr(first, last - first + 1);
+}
+
+} // namespace
+
+KafkaProperty parse_kafka_property(std::string_view text) {
+    size_t equals = text.find('=');
+    if (equals == std::string_view::npos || equals == 0)
+        throw std::invalid_argument("expected property=value");
+    return {std::string(trim(text.substr(0, equals))), std::string(trim(text.substr(equals + 1)))};
+}
+
+std::vector<KafkaProperty> read_kafka_property_file(const std::string &path) {
+    std::ifstream file(path);
+    if (!file)
+        throw std::invalid_argument("cannot read \"" + path + "\"");
+    std::vector<KafkaProperty> properties;
+    int number = 0;
+    for (std::string line; std::getline(file, line);) {
+        number++;
+        std::string_view text = trim(line);
+        if (text.empty() || text[0] == '#')
+            continue;
+        try {
+            properties.push_back(parse_kafka_property(text));
+        } catch (const std::invalid_argument &error) {
+            throw std::invalid_argument("\"" + path + "\", line " + std::to_string(number) + ": " + error.what());
+        }
+    }
+    return properties;
+}
+
+bool is_secret(std::string_view property) {
+    constexpr auto words = std::to_array<std::string_view>({"password", "secret", ".pem", "oauthbearer.config", "token"});
+    return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return property.find(word) != std::string_view::npos; });
+}
+
+KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties) {
+    KafkaConf conf(rd_kafka_conf_new());
+    for (const auto &[property, value] : defaults)
+        set(conf.get(), property, value);
+    for (const auto &[property, value] : properties) {
+        auto lock = std::find_if(locked.begin(), locked.end(), [&](const Locked &entry) { return entry.property == property; });
+        if (lock != locked.end())
+            throw std::invalid_argument("property \"" + property + "\" is locked: " + lock->reason);
+        set(conf.get(), property, value);
+    }
+    for (const Locked &entry : locked)
+        if (entry.value != nullptr)
+            set(conf.get(), std::string(entry.property), entry.value);
+    set(conf.get(), "bootstrap.servers", brokers);
+    return conf;
+}
+
+} // namespace outbox

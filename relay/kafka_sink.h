@@ -1,0 +1,57 @@
+// Produces events to Kafka with librdkafka, without copying payloads: a record's value points into its chunk until its delivery report.
+// A topic is looked up before its first record: one that is missing or forbidden stops the stream there, and nothing overtakes.
+// Tested by test/t/.
+#pragma once
+
+#include "kafka_properties.h"
+#include "log.h"
+#include "sink.h"
+
+#include <string>
+#include <unordered_map>
+
+namespace outbox {
+
+class KafkaSink : public Sink {
+public:
+    // `brokers` and `properties` have been through make_kafka_conf before; the listener outlives the sink.
+    KafkaSink(const std::string &brokers, const std::vector<KafkaProperty> &properties, DeliveryListener &listener);
+    ~KafkaSink() override;
+
+    bool offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
+    void flush() override {} // librdkafka sends by itself
+    void serve() override;
+    pollfd wanted() const override { return {wakeup_, POLLIN, 0}; }
+    Clock::time_point retry_at() const override { return retry_at_; }
+    bool empty() const override { return in_flight_ == 0; }
+
+private:
+    struct TopicDestroy {
+        void operator()(rd_kafka_topic_t *topic) const { rd_kafka_topic_destroy(topic); }
+    };
+    using Topic = std::unique_ptr<rd_kafka_topic_t, TopicDestroy>;
+
+    rd_kafka_topic_t *topic_of(std::string_view name);
+    bool topic_is_ready(rd_kafka_topic_t *topic);
+    rd_kafka_headers_t *make_headers(const Event &event, size_t &cost);
+    void serve_deliveries(rd_kafka_event_t *event);
+    void note_failure(const rd_kafka_message_t *message);
+    void serve_error(rd_kafka_event_t *event);
+    void serve_log(rd_kafka_event_t *event);
+    void say(const std::string &condition);
+
+    DeliveryListener &listener_;
+    rd_kafka_t *producer_ = nullptr;
+    rd_kafka_queue_t *queue_ = nullptr;
+    int wakeup_ = -1; // an eventfd that librdkafka writes to when the queue is no longer empty
+
+    std::unordered_map<std::string, Topic> topics_; // that are ready
+    std::string name_, key_, text_, bytes_;         // scratch
+    size_t in_flight_ = 0;
+    Clock::time_point retry_at_ = Clock::time_point::max(); // when something outside is looked at again
+    int retries_ = 0;
+    std::string failure_, poison_; // found while serving the queue, thrown after it
+    Condition condition_;
+};
+
+} // namespace outbox

@@ -1,0 +1,80 @@
+// outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
+#include "command_setup.h"
+#include "kafka_sink.h"
+#include "options.h"
+#include "relay.h"
+
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <cstring>
+#include <iostream>
+#include <system_error>
+
+namespace {
+
+using namespace outbox;
+
+// Before librdkafka starts its threads, which inherit the mask.
+int signals_as_descriptor() {
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+    int descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (descriptor < 0)
+        throw std::system_error(errno, std::generic_category(), "signalfd");
+    return descriptor;
+}
+
+// Other users of the machine see the command line.
+void warn_of_visible_secrets(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        std::string_view argument = argv[i], property = argument.substr(0, argument.find('='));
+        if (property.size() < argument.size() && is_secret(property))
+            spdlog::warn("\"{}\" on the command line is visible to every user of this machine; use --property-file", property);
+    }
+}
+
+std::unique_ptr<Sink> make_sink(const RunCommand &command, DeliveryListener &listener) {
+    if (command.brokers.empty())
+        return std::make_unique<StdoutSink>(command.format, listener);
+    return std::make_unique<KafkaSink>(command.brokers, command.properties, listener);
+}
+
+int execute(int argc, char **argv) {
+    Options options = parse_options(argc, argv);
+    start_logging(options.log_format, options.log_level);
+    prctl(PR_SET_DUMPABLE, 0); // no events in core files
+    if (auto *setup = std::get_if<SetupCommand>(&options.command)) {
+        set_up(*setup);
+        return 0;
+    }
+    const RunCommand &run = std::get<RunCommand>(options.command);
+    warn_of_visible_secrets(argc, argv);
+    int signals = signals_as_descriptor();
+    Relay relay(run.relay, [&run](DeliveryListener &listener) { return make_sink(run, listener); }, signals);
+    relay.run();
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    start_logging(LogFormat::text, spdlog::level::info);
+    try {
+        return execute(argc, argv);
+    } catch (const Failure &failure) {
+        if (failure.code() == ExitCode::usage)
+            std::cerr << "outbox-relay: " << failure.what() << std::endl;
+        else
+            spdlog::error("{}", failure.what());
+        return static_cast<int>(failure.code());
+    } catch (const std::exception &error) {
+        spdlog::error("{}", error.what());
+        return static_cast<int>(ExitCode::unexpected);
+    }
+}

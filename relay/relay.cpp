@@ -1,0 +1,386 @@
+#include "relay.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+namespace outbox {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto connect_backoff_cap = milliseconds(5000);
+constexpr auto slot_in_use_cap = milliseconds(1000); // a relay that waits for another's end takes over soon
+constexpr auto sink_backoff_cap = milliseconds(10000);
+constexpr auto confirm_interval = milliseconds(10); // confirmations are not more frequent while the stream is busy
+constexpr auto status_interval_max = milliseconds(10000);
+constexpr auto leave_grace = milliseconds(1000); // for the server's answer to the last confirmation
+constexpr auto stalled_after = milliseconds(1000);
+constexpr auto probe_interval = milliseconds(2000);
+
+// A reader that polls the moment it has drained makes every CopyData a wake-up and a system call of the walsender's. After a busy pump the
+// loop lets the socket fill for a moment; after a quiet one it does not, so a lone event is not delayed.
+constexpr auto breath = std::chrono::microseconds(200);
+constexpr size_t busy_messages = 4;
+
+constexpr size_t pump_messages_max = 4096;          // then deliveries and signals have their turn
+constexpr size_t transactions_in_flight_max = 262144; // 16 bytes each, also where they carry no bytes
+
+} // namespace
+
+Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals)
+    : options_(std::move(options)), make_sink_(std::move(make_sink)), signals_(signals), budget_(options_.max_in_flight_bytes),
+      sink_(make_sink_(*this)), stream_(options_.stream), connect_at_(Clock::now()), connect_backoff_(connect_backoff_cap),
+      sink_backoff_(sink_backoff_cap), progress_at_(Clock::now()) {}
+
+void Relay::run() {
+    while (state_ != State::left) {
+        try {
+            step();
+        } catch (const StreamLost &lost) {
+            lose_session(lost.what(), lost.slot_in_use() ? connect_backoff_.next(slot_in_use_cap) : connect_backoff_.next());
+        } catch (const SinkFailure &failure) {
+            lose_sink(failure.what());
+        } catch (const SinkClosed &closed) {
+            spdlog::info("{}", closed.what());
+            leave();
+        } catch (const PoisonedEvent &poisoned) {
+            throw Failure(ExitCode::poisoned_event, poisoned.what());
+        } catch (const FormatError &error) {
+            throw Failure(ExitCode::plugin_refused, std::string(error.what()) + ": the extension on the server and this relay are of different versions");
+        }
+    }
+}
+
+void Relay::step() {
+    wait();
+    take_signal();
+    if (state_ != State::leaving)
+        sink_->serve();
+    connect_if_due();
+    pump();
+    confirm();
+    watch_for_server_shutdown();
+    drain();
+}
+
+// ---- the one place that waits ---------------------------------------------------------------------------------------
+
+void Relay::wait() {
+    auto now = Clock::now();
+    auto until = next_deadline();
+    std::vector<pollfd> &wanted = wanted_;
+    wanted.assign(1, {signals_, POLLIN, 0});
+    size_t stream = 0, probe = 0; // where they are in `wanted`; 0: nowhere
+    if (received_ >= busy_messages && !sink_is_busy_) {
+        until = std::min<Clock::time_point>(until, now + breath);
+    } else {
+        if (state_ != State::leaving)
+            wanted.push_back(sink_->wanted());
+        if (stream_.is_open()) {
+            stream = wanted.size();
+            wanted.push_back(stream_.wanted());
+            if (stream_.is_streaming() && state_ != State::leaving && !may_read())
+                wanted.back().events &= ~POLLIN;
+        }
+        if (probe_.is_running()) {
+            probe = wanted.size();
+            wanted.push_back(probe_.wanted());
+        }
+    }
+
+    auto left = std::chrono::nanoseconds(std::clamp<Clock::duration>(until - now, Clock::duration::zero(), std::chrono::hours(1)));
+    timespec timeout = {static_cast<time_t>(left.count() / 1000000000), static_cast<long>(left.count() % 1000000000)};
+    if (ppoll(wanted.data(), wanted.size(), &timeout, nullptr) < 0 && errno != EINTR)
+        throw std::system_error(errno, std::generic_category(), "poll");
+    stream_is_ready_ = stream != 0 && wanted[stream].revents != 0;
+    probe_is_ready_ = probe != 0 && wanted[probe].revents != 0;
+}
+
+Clock::time_point Relay::next_deadline() const {
+    auto until = drain_until_;
+    if (sink_is_busy_)
+        until = std::min(until, sink_->retry_at());
+    if (stream_.is_open())
+        until = std::min(until, stream_.deadline());
+    else if (state_ == State::running)
+        until = std::min(until, connect_at_);
+    if (!stream_.is_streaming())
+        return until;
+    until = std::min<Clock::time_point>(until, status_sent_at_ + (tracker_.confirmed() > sent_ ? confirm_interval : status_interval()));
+    if (is_waiting_for_deliveries())
+        until = std::min<Clock::time_point>(until, std::max<Clock::time_point>(probe_at_, progress_at_ + stalled_after));
+    if (server_stops_at_ != Clock::time_point::max())
+        until = std::min<Clock::time_point>(until, server_stops_at_ + options_.shutdown_grace);
+    return until;
+}
+
+void Relay::take_signal() {
+    signalfd_siginfo signal;
+    while (read(signals_, &signal, sizeof(signal)) == sizeof(signal)) {
+        if (state_ != State::running)
+            _exit(128 + static_cast<int>(signal.ssi_signo));
+        spdlog::info("stopping: waiting up to {} ms for what is in flight", options_.shutdown_grace.count());
+        state_ = State::draining;
+        drain_until_ = Clock::now() + options_.shutdown_grace;
+    }
+}
+
+// ---- sessions -------------------------------------------------------------------------------------------------------
+
+void Relay::connect_if_due() {
+    if (!stream_.is_open()) {
+        if (state_ == State::running && Clock::now() >= connect_at_)
+            stream_.open();
+        return;
+    }
+    if (!stream_is_ready_ && Clock::now() < stream_.deadline())
+        return;
+    bool was_streaming = stream_.is_streaming();
+    stream_.advance();
+    if (was_streaming || !stream_.is_streaming())
+        return;
+    streaming_since_ = status_sent_at_ = progress_at_ = Clock::now();
+    postgres_.clear();
+    spdlog::info("streaming from slot \"{}\"", options_.stream.slot);
+}
+
+void Relay::lose_session(const std::string &reason, milliseconds pause) {
+    if (state_ == State::leaving)
+        state_ = State::left;
+    else if (postgres_.changed(reason))
+        spdlog::warn("{}; trying again", reason);
+    end_session();
+    connect_at_ = Clock::now() + pause;
+}
+
+// What was accepted and not delivered is lost to this sink. Only the slot knows it all.
+void Relay::lose_sink(const std::string &reason) {
+    auto now = Clock::now();
+    if (now - sink_lost_at_ > sink_backoff_cap * 6)
+        sink_backoff_.reset();
+    sink_lost_at_ = now;
+    if (kafka_.changed(reason))
+        spdlog::warn("{}; starting again from the slot with a new producer", reason);
+    end_session();
+    sink_.reset(); // releases its chunks
+    sink_ = make_sink_(*this);
+    connect_at_ = now + sink_backoff_.next();
+    if (state_ != State::running)
+        state_ = State::left;
+}
+
+void Relay::end_session() {
+    if (stream_.is_streaming() && Clock::now() - streaming_since_ > connect_backoff_cap)
+        connect_backoff_.reset();
+    stream_.close();
+    probe_.cancel();
+    session_++;
+    tracker_ = Tracker();
+    chunk_.reset();
+    rest_ = {};
+    sent_ = Lsn{};
+    received_ = 0;
+    sink_is_busy_ = reply_requested_ = false;
+    server_stops_at_ = Clock::time_point::max();
+}
+
+// ---- the one place that decides when PostgreSQL is read -------------------------------------------------------------
+
+bool Relay::may_read() const {
+    if (state_ == State::draining && !tracker_.in_transaction())
+        return false;
+    return chunk_ == nullptr && !budget_.exhausted() && tracker_.size() < transactions_in_flight_max;
+}
+
+void Relay::pump() {
+    if (!stream_.is_streaming())
+        return;
+    if (state_ == State::leaving)
+        return await_goodbye();
+    if (state_ == State::draining && !tracker_.in_transaction())
+        chunk_.reset();
+    size_t received = 0;
+    while (received < pump_messages_max) {
+        if (chunk_ == nullptr && (!may_read() || !next_message()))
+            break;
+        received++;
+        sink_is_busy_ = chunk_ != nullptr && !offer_lines();
+        if (sink_is_busy_)
+            break;
+    }
+    received_ = received;
+    sink_->flush();
+}
+
+// False where there is none. A keepalive is dealt with at once, lines become the chunk.
+bool Relay::next_message() {
+    Stream::Message message = stream_.receive();
+    if (auto *keepalive = std::get_if<Keepalive>(&message)) {
+        tracker_.keepalive(keepalive->wal_end);
+        reply_requested_ |= keepalive->reply_requested;
+        return true;
+    }
+    auto *data = std::get_if<CopyData>(&message);
+    if (data == nullptr) {
+        if (stream_.has_ended())
+            throw StreamLost("PostgreSQL ended the stream");
+        return false;
+    }
+    chunk_ = Chunk::create(std::move(data->memory), data->lines, session_, budget_);
+    chunk_->set_transaction(transaction_);
+    rest_ = chunk_->lines();
+    return true;
+}
+
+// False where the sink is busy; rest_ then begins with the line that it did not take.
+bool Relay::offer_lines() {
+    while (!rest_.empty()) {
+        size_t end = rest_.find('\n');
+        if (!take_line(rest_.substr(0, end)))
+            return false;
+        rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+    }
+    chunk_.reset();
+    return true;
+}
+
+bool Relay::take_line(std::string_view line) {
+    switch (kind_of(line)) {
+    case LineKind::begin: take_begin(line); break;
+    case LineKind::envelope:
+        if (!sink_->offer(begin_, parse_event(line), *chunk_))
+            return false;
+        tracker_.add();
+        events_++;
+        break;
+    case LineKind::rejected: take_rejected(parse_rejected(line)); break;
+    case LineKind::commit: {
+        Commit commit = parse_commit(line);
+        if (commit.events != events_)
+            throw FormatError("a transaction of the stream is incomplete");
+        tracker_.commit(commit.end);
+        break;
+    }
+    }
+    return true;
+}
+
+void Relay::take_begin(std::string_view line) {
+    if (line.data() != chunk_->lines().data())
+        throw FormatError("a transaction of the stream does not begin with a message of its own");
+    begin_line_.assign(line); // the transaction may outlive the chunk
+    begin_ = parse_begin(begin_line_);
+    transaction_ = tracker_.begin(begin_.end);
+    chunk_->set_transaction(transaction_);
+    events_ = 0;
+}
+
+// Anybody who may call pg_logical_emit_message() can write such messages, as many as they like: one line a second is enough.
+void Relay::take_rejected(const Rejected &rejected) {
+    rejected_++;
+    auto now = Clock::now();
+    if (now < rejected_said_at_ + std::chrono::seconds(1) && rejected_ > 1)
+        return;
+    rejected_said_at_ = now;
+    spdlog::warn("skipped a message at {} that is no event: {} ({} so far)", rejected.lsn, rejected.reason, rejected_);
+}
+
+// ---- the one place that confirms ------------------------------------------------------------------------------------
+
+void Relay::delivered(const Chunk &chunk) {
+    made_progress_ = true;
+    if (chunk.session() == session_)
+        tracker_.delivered(chunk.transaction());
+}
+
+milliseconds Relay::status_interval() const {
+    milliseconds timeout = stream_.sender_timeout();
+    return timeout.count() == 0 ? status_interval_max : std::min(status_interval_max, timeout / 3);
+}
+
+void Relay::confirm() {
+    if (!stream_.is_streaming() || state_ == State::leaving)
+        return;
+    auto since = Clock::now() - status_sent_at_;
+    if (reply_requested_ || since >= status_interval() || (tracker_.confirmed() > sent_ && since >= confirm_interval))
+        send_status();
+}
+
+void Relay::send_status() {
+    stream_.confirm(tracker_.confirmed());
+    sent_ = tracker_.confirmed();
+    status_sent_at_ = Clock::now();
+    reply_requested_ = false;
+}
+
+// ---- the server's shutdown ------------------------------------------------------------------------------------------
+
+bool Relay::is_waiting_for_deliveries() const { return !tracker_.idle() || chunk_ != nullptr; }
+
+// A fast shutdown ends only when all is confirmed. With Kafka away that is never: after the grace the relay gives way, and starts again from
+// the slot when the server is back.
+void Relay::watch_for_server_shutdown() {
+    if (!stream_.is_streaming() || state_ != State::running)
+        return;
+    auto now = Clock::now();
+    if (made_progress_ || !is_waiting_for_deliveries()) {
+        progress_at_ = now;
+        made_progress_ = false;
+        if (kafka_.clear())
+            spdlog::info("Kafka accepts events again");
+    }
+    if (probe_is_ready_ && probe_.is_running() && probe_.advance() == ShutdownProbe::Answer::shutting_down) {
+        spdlog::warn("PostgreSQL is shutting down; waiting up to {} ms for Kafka", options_.shutdown_grace.count());
+        server_stops_at_ = now;
+    }
+    if (server_stops_at_ != Clock::time_point::max()) {
+        if (now >= server_stops_at_ + options_.shutdown_grace)
+            throw StreamLost("PostgreSQL is shutting down and Kafka takes no events: left it, nothing is confirmed that is not delivered");
+    } else if (now >= progress_at_ + stalled_after && now >= probe_at_) {
+        probe_.start(options_.stream.dsn);
+        probe_at_ = now + probe_interval;
+    }
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+void Relay::drain() {
+    auto now = Clock::now();
+    if (state_ == State::draining) {
+        bool done = sink_->empty() && !tracker_.in_transaction();
+        if (!done && now < drain_until_)
+            return;
+        if (!done)
+            spdlog::warn("stopped before Kafka had everything; what is not confirmed comes again with the next start");
+        leave();
+    } else if (state_ == State::leaving && now >= drain_until_) {
+        state_ = State::left;
+    }
+}
+
+// The last confirmation counts only when the server has read it: end the stream properly and wait for the answer.
+void Relay::leave() {
+    if (!stream_.is_streaming()) {
+        state_ = State::left;
+        return;
+    }
+    send_status();
+    stream_.end();
+    chunk_.reset();
+    state_ = State::leaving;
+    drain_until_ = Clock::now() + leave_grace;
+}
+
+void Relay::await_goodbye() {
+    while (!stream_.has_ended() && !std::holds_alternative<std::monostate>(stream_.receive())) {
+    }
+    if (stream_.has_ended())
+        state_ = State::left;
+}
+
+} // namespace outbox

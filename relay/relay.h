@@ -1,0 +1,116 @@
+// The relay: one thread, one place that waits, one place that confirms, one place that decides when PostgreSQL is read.
+// The slot is its only memory; it may be killed at any instruction. Tested by test/t/.
+//
+// Each connection to PostgreSQL is a session: it starts where the slot stands, with an empty tracker. What an earlier session had in flight
+// is delivered as well, but counts for nothing any more; the slot sends it again.
+#pragma once
+
+#include "backoff.h"
+#include "log.h"
+#include "shutdown_probe.h"
+#include "sink.h"
+#include "stream.h"
+#include "tracker.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace outbox {
+
+struct RelayOptions {
+    StreamOptions stream;
+    size_t max_in_flight_bytes;
+    std::chrono::milliseconds shutdown_grace;
+};
+
+class Relay : private DeliveryListener {
+public:
+    using SinkFactory = std::function<std::unique_ptr<Sink>(DeliveryListener &)>;
+
+    // SIGTERM and SIGINT are blocked and come through `signals`, a signalfd.
+    Relay(RelayOptions options, SinkFactory make_sink, int signals);
+
+    // Until a signal, or until the sink's reader has gone. Throws Failure where an operator is needed.
+    void run();
+
+private:
+    enum class State { running, draining, leaving, left }; // draining: events are awaited; leaving: the server's answer
+
+    void step();
+    void wait();
+    Clock::time_point next_deadline() const;
+    void take_signal();
+
+    void connect_if_due();
+    void lose_session(const std::string &reason, std::chrono::milliseconds pause);
+    void lose_sink(const std::string &reason);
+    void end_session();
+
+    bool may_read() const;
+    void pump();
+    bool next_message();
+    bool offer_lines();
+    bool take_line(std::string_view line);
+    void take_begin(std::string_view line);
+    void take_rejected(const Rejected &rejected);
+
+    void delivered(const Chunk &chunk) override;
+    std::chrono::milliseconds status_interval() const;
+    void confirm();
+    void send_status();
+
+    bool is_waiting_for_deliveries() const;
+    void watch_for_server_shutdown();
+
+    void drain();
+    void leave();
+    void await_goodbye();
+
+    RelayOptions options_;
+    SinkFactory make_sink_;
+    int signals_;
+    Budget budget_;
+    std::unique_ptr<Sink> sink_;
+    Stream stream_;
+    State state_ = State::running;
+
+    // the session
+    uint64_t session_ = 0;
+    Tracker tracker_;
+    Tracker::Number transaction_ = 0; // the open one, or the last
+    std::string begin_line_;          // its first line, which begin_ looks into
+    Begin begin_{};
+    uint64_t events_ = 0;
+    Chunk::Pointer chunk_;  // being offered; while there is one, the sink is busy
+    std::string_view rest_; // of its lines
+    Lsn sent_{};            // the last confirmation
+    Clock::time_point status_sent_at_;
+    bool reply_requested_ = false;
+    Clock::time_point streaming_since_;
+
+    // attempts
+    Clock::time_point connect_at_;
+    Clock::time_point sink_lost_at_;
+    Backoff connect_backoff_, sink_backoff_;
+    Condition postgres_, kafka_;
+    Clock::time_point drain_until_ = Clock::time_point::max();
+
+    // the rhythm of reading
+    std::vector<pollfd> wanted_;
+    bool stream_is_ready_ = false, probe_is_ready_ = false;
+    size_t received_ = 0; // messages in the last pump
+    bool sink_is_busy_ = false;
+
+    // the server's shutdown
+    ShutdownProbe probe_;
+    bool made_progress_ = false;
+    Clock::time_point progress_at_; // of the last delivery, or when nothing was awaited
+    Clock::time_point probe_at_;
+    Clock::time_point server_stops_at_ = Clock::time_point::max(); // when it was noticed
+
+    uint64_t rejected_ = 0;
+    Clock::time_point rejected_said_at_;
+};
+
+} // namespace outbox

@@ -1,0 +1,208 @@
+#include "stream.h"
+
+#include "log.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace outbox {
+namespace {
+
+constexpr auto connect_timeout = std::chrono::seconds(15); // for all hosts of the connection string, until the stream runs
+constexpr const char *batch_bytes = "65536";               // see the plugin's option; also what one chunk holds at most, but for long lines
+
+int64_t postgres_clock_us() {
+    using namespace std::chrono;
+    constexpr int64_t from_1970_to_2000_s = 946684800;
+    return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count() - from_1970_to_2000_s * 1000000;
+}
+
+std::string quote(const std::string &text) { // a literal of the replication protocol, which knows no backslashes
+    std::string quoted = "'";
+    for (char c : text)
+        quoted += c == '\'' ? std::string("''") : std::string(1, c);
+    return quoted + "'";
+}
+
+// Where it can be told from the catalog what is wrong, it is told here, in words that START_REPLICATION does not have.
+constexpr const char *check_sql = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
+                                  " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout')"
+                                  " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = ";
+enum CheckColumn { IN_RECOVERY, THIS_DATABASE, SLOT_NAME, PLUGIN, SLOT_DATABASE, WAL_STATUS, SENDER_TIMEOUT };
+
+} // namespace
+
+// ---- towards streaming ----------------------------------------------------------------------------------------------
+
+void Stream::open() {
+    connection_ = start_connection(options_.dsn, ConnectionKind::replication);
+    phase_ = Phase::connecting;
+    polling_ = PGRES_POLLING_WRITING;
+    deadline_ = Clock::now() + connect_timeout;
+    unsent_ = ended_ = false;
+    if (PQstatus(connection_.get()) == CONNECTION_BAD)
+        fail();
+}
+
+void Stream::fail() {
+    std::string reason = error_of(connection_.get());
+    throw StreamLost(reason.empty() ? "the connection ended" : reason);
+}
+
+pollfd Stream::wanted() const {
+    short events = POLLIN;
+    if (phase_ == Phase::connecting)
+        events = polling_ == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    else if (unsent_)
+        events |= POLLOUT;
+    return {is_open() ? PQsocket(connection_.get()) : -1, events, 0};
+}
+
+void Stream::advance() {
+    if (phase_ == Phase::streaming)
+        return flush();
+    if (Clock::now() >= deadline_)
+        throw StreamLost("PostgreSQL does not answer");
+    if (phase_ == Phase::connecting) {
+        polling_ = PQconnectPoll(connection_.get());
+        if (polling_ == PGRES_POLLING_FAILED)
+            fail();
+        if (polling_ == PGRES_POLLING_OK)
+            connected();
+        return;
+    }
+    flush();
+    if (PQconsumeInput(connection_.get()) == 0)
+        fail();
+    while (phase_ != Phase::streaming && PQisBusy(connection_.get()) == 0) {
+        Result result(PQgetResult(connection_.get()));
+        if (phase_ == Phase::checking && result) {
+            check_slot(result.get());
+        } else if (phase_ == Phase::checking) { // the answer is complete
+            std::string command = "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote(batch_bytes);
+            if (!options_.topics.empty())
+                command += ", topics " + quote(options_.topics);
+            require_sent(PQsendQuery(connection_.get(), (command + ")").c_str()));
+            phase_ = Phase::starting;
+        } else if (result) {
+            started(result.get());
+        } else {
+            fail();
+        }
+    }
+}
+
+void Stream::connected() {
+    if (PQsetnonblocking(connection_.get(), 1) != 0)
+        fail();
+    require_sent(PQsendQuery(connection_.get(), (check_sql + quote(options_.slot)).c_str()));
+    phase_ = Phase::checking;
+}
+
+void Stream::check_slot(const PGresult *result) {
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        throw StreamLost(error_of(result));
+    auto column = [&](CheckColumn number) { return std::string(PQgetvalue(result, 0, number)); };
+    if (column(IN_RECOVERY) == "t")
+        throw StreamLost("the server is a standby; waiting for a primary");
+    if (column(SLOT_NAME).empty())
+        throw Failure(ExitCode::slot_unusable,
+                      "replication slot \"" + options_.slot + "\" does not exist. If it existed before, events are lost: what was emitted "
+                      "since then is not in a new slot. Create it with: outbox-relay setup --slot " + options_.slot);
+    if (column(PLUGIN) != "outbox")
+        throw Failure(ExitCode::plugin_refused, "replication slot \"" + options_.slot + "\" belongs to the output plugin \"" + column(PLUGIN) +
+                                                    "\", not to \"outbox\". Name another slot with --slot.");
+    if (column(SLOT_DATABASE) != column(THIS_DATABASE))
+        throw Failure(ExitCode::slot_unusable, "replication slot \"" + options_.slot + "\" belongs to database \"" + column(SLOT_DATABASE) +
+                                                   "\", not to \"" + column(THIS_DATABASE) + "\". Connect to that database.");
+    if (column(WAL_STATUS) == "lost")
+        throw Failure(ExitCode::slot_unusable, "replication slot \"" + options_.slot + "\" has been invalidated: its WAL is gone, and with it "
+                                               "the events it had not delivered. To go on with new events: SELECT pg_drop_replication_slot('" +
+                                                   options_.slot + "'), then: outbox-relay setup --slot " + options_.slot);
+    sender_timeout_ = std::chrono::milliseconds(std::max(0, atoi(column(SENDER_TIMEOUT).c_str())));
+}
+
+void Stream::started(const PGresult *result) {
+    if (PQresultStatus(result) == PGRES_COPY_BOTH) {
+        phase_ = Phase::streaming;
+        return;
+    }
+    std::string state = sqlstate_of(result), reason = error_of(result);
+    if (state == "55006") // in use; the server's message has the process
+        throw StreamLost(reason, true);
+    if (state == "42704")
+        throw Failure(ExitCode::slot_unusable, reason + ". Create it with: outbox-relay setup --slot " + options_.slot);
+    if (state == "55000")
+        throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see the README on lost slots.");
+    if (state == "42501")
+        throw Failure(ExitCode::plugin_refused, reason + ". Allow the plugin with: outbox-relay setup, or: ALTER SYSTEM SET "
+                                                         "output_plugin_libraries = pgoutput, test_decoding, outbox; SELECT pg_reload_conf()");
+    if (state == "58P01")
+        throw Failure(ExitCode::plugin_refused, reason + ". Install the extension's files on this server: make install");
+    if (state == "22023")
+        throw Failure(ExitCode::plugin_refused, reason + ". The extension on the server and this relay are of different versions.");
+    throw StreamLost(reason);
+}
+
+// ---- streaming ------------------------------------------------------------------------------------------------------
+
+// libpq may hold whole messages while the socket is silent, and one PQconsumeInput takes no more than its buffer: go on until both are empty.
+Stream::Message Stream::receive() {
+    for (bool consumed = true; consumed;) {
+        char *buffer = nullptr;
+        int size = PQgetCopyData(connection_.get(), &buffer, 1);
+        if (size > 0) {
+            Chunk::Memory memory(buffer); // PQfreemem is free()
+            std::string_view message(buffer, static_cast<size_t>(size));
+            if (message[0] == 'w' && message.size() >= xlog_data_header_bytes)
+                return CopyData{std::move(memory), message.substr(xlog_data_header_bytes)};
+            if (std::optional<Keepalive> keepalive = parse_keepalive(message))
+                return *keepalive;
+            throw StreamLost("unknown message in the replication stream");
+        }
+        if (size < 0) {
+            if (ended_ || size == -2)
+                fail();
+            Result result(PQgetResult(connection_.get()));
+            ended_ = true;
+            if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR)
+                throw StreamLost(error_of(result.get()));
+            return std::monostate();
+        }
+        consumed = input_is_waiting();
+        if (consumed && PQconsumeInput(connection_.get()) == 0)
+            fail();
+    }
+    return std::monostate();
+}
+
+bool Stream::input_is_waiting() const {
+    pollfd descriptor = {PQsocket(connection_.get()), POLLIN, 0};
+    return poll(&descriptor, 1, 0) == 1;
+}
+
+void Stream::confirm(Lsn confirmed) {
+    StatusUpdate update = make_status_update(confirmed, postgres_clock_us());
+    require_sent(PQputCopyData(connection_.get(), update.data(), static_cast<int>(update.size())));
+    flush();
+}
+
+void Stream::end() {
+    require_sent(PQputCopyEnd(connection_.get(), nullptr));
+    flush();
+}
+
+void Stream::require_sent(int sent) {
+    if (sent != 1)
+        fail();
+    unsent_ = true;
+}
+
+void Stream::flush() {
+    int left = PQflush(connection_.get());
+    if (left < 0)
+        fail();
+    unsent_ = left == 1;
+}
+
+} // namespace outbox

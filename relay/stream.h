@@ -1,0 +1,88 @@
+// The replication stream of one slot over libpq: connect, look at the slot, start, receive, confirm. Never blocks and never waits: the caller
+// polls the descriptor and calls advance(). Knows neither Kafka nor what the lines mean. Tested by test/t/.
+#pragma once
+
+#include "chunk.h"
+#include "connection.h"
+#include "sink.h"
+#include "wire.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace outbox {
+
+// The connection ended or never came about: try again later.
+class StreamLost : public std::runtime_error {
+public:
+    explicit StreamLost(const std::string &what, bool slot_in_use = false) : std::runtime_error(what), slot_in_use_(slot_in_use) {}
+    bool slot_in_use() const { return slot_in_use_; } // by another relay, which may end at any moment
+
+private:
+    bool slot_in_use_;
+};
+
+struct StreamOptions {
+    std::string dsn;
+    std::string slot;   // validated: [a-z0-9_]{1,63}
+    std::string topics; // the plugin's option, validated; empty: all
+};
+
+struct CopyData {
+    Chunk::Memory memory;
+    std::string_view lines;
+};
+
+class Stream {
+public:
+    explicit Stream(StreamOptions options) : options_(std::move(options)) {}
+
+    // Starts to connect. Then advance() whenever the descriptor is ready, or at its deadline, until it is streaming.
+    void open();
+    void close() { connection_.reset(); }
+
+    bool is_open() const { return connection_ != nullptr; }
+    bool is_streaming() const { return is_open() && phase_ == Phase::streaming; }
+    pollfd wanted() const;
+    Clock::time_point deadline() const { return is_streaming() ? Clock::time_point::max() : deadline_; }
+
+    // One step towards streaming. Throws StreamLost; Failure where another attempt would change nothing.
+    void advance();
+
+    // What is next, until nothing is left. Throws StreamLost when the stream has ended.
+    using Message = std::variant<std::monostate, CopyData, Keepalive>;
+    Message receive();
+
+    // Tells the server that everything up to here is safe. Throws StreamLost.
+    void confirm(Lsn confirmed);
+
+    // Says goodbye: once the server has answered, it has seen the last confirmation. Then receive() until has_ended().
+    void end();
+    bool has_ended() const { return ended_; }
+
+    // How long the server lets a silent reader live; 0: for ever.
+    std::chrono::milliseconds sender_timeout() const { return sender_timeout_; }
+
+private:
+    enum class Phase { connecting, checking, starting, streaming };
+
+    void connected();
+    void check_slot(const PGresult *result);
+    void started(const PGresult *result);
+    void require_sent(int sent);
+    void flush();
+    bool input_is_waiting() const;
+    [[noreturn]] void fail();
+
+    StreamOptions options_;
+    Connection connection_;
+    Phase phase_ = Phase::connecting;
+    PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
+    Clock::time_point deadline_;
+    std::chrono::milliseconds sender_timeout_{60000};
+    bool unsent_ = false; // libpq holds bytes that the socket did not take
+    bool ended_ = false;
+};
+
+} // namespace outbox
