@@ -50,14 +50,21 @@ $(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
 
 # ---- the relay ------------------------------------------------------------------------------------------------------
 
-relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' -DSPDLOG_FMT_EXTERNAL \
-	$(shell pkg-config --cflags libpq rdkafka spdlog)
+relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' \
+	$(shell pkg-config --cflags libpq rdkafka spdlog 2>/dev/null)
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt)
+relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt 2>/dev/null)
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp))
 
 all: $(BUILD)/outbox-relay
+
+install: install-relay
+install-relay: $(BUILD)/outbox-relay
+	install -D -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
+uninstall: uninstall-relay
+uninstall-relay:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 
 $(BUILD)/outbox-relay: $(relay_objects)
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
@@ -67,3 +74,54 @@ $(BUILD)/relay/%.o: relay/%.cpp
 	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/relay/*.d)
+
+# ---- tests and demo -------------------------------------------------------------------------------------------------
+
+unit_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/unit/*.cpp))
+orders_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard docker/orders/*.cpp))
+
+$(BUILD)/test/%.o $(BUILD)/docker/%.o: relay_cxxflags += -I.
+$(BUILD)/test/%.o: test/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
+$(BUILD)/docker/%.o: docker/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit_tests: $(unit_objects) $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
+	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
+
+$(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
+	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
+
+$(BUILD)/orders: $(orders_objects)
+	$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -pthread
+
+# A real Apache Kafka: its jars, from Maven's own cache where they are known.
+$(BUILD)/kafka/complete: test/support/kafka/pom.xml
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(BUILD))/kafka/libs'
+	@touch $@
+
+-include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
+
+kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
+test-programs: all $(BUILD)/unit_tests $(kafka)
+demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
+
+test:
+	test/support/packages test
+	$(MAKE) -j$(shell nproc) test-programs
+	test/support/unprivileged test/run
+
+demo:
+	test/support/packages demo $(if $(KAFKA),kafka)
+	$(MAKE) -j$(shell nproc) demo-programs
+	test/support/unprivileged docker/demo
+
+format:
+	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h relay/*.cpp relay/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
+
+print-module:
+	@echo $(BUILD)/outbox.so
+
+.PHONY: install-relay uninstall-relay test-programs demo-programs test demo format print-module

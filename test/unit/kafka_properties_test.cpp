@@ -1,0 +1,85 @@
+#include "relay/kafka_properties.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <stdexcept>
+
+namespace outbox {
+namespace {
+
+std::string value_of(const KafkaConf &conf, const char *property) {
+    char value[256];
+    size_t size = sizeof(value);
+    return rd_kafka_conf_get(conf.get(), property, value, &size) == RD_KAFKA_CONF_OK ? value : "?";
+}
+
+std::string refusal(const std::vector<KafkaProperty> &properties) {
+    try {
+        make_kafka_conf("localhost", properties);
+        return "";
+    } catch (const std::invalid_argument &error) {
+        return error.what();
+    }
+}
+
+TEST(KafkaProperties, keep_the_delivery_guarantee_without_being_asked) {
+    KafkaConf conf = make_kafka_conf("localhost:9092", {});
+    EXPECT_EQ(value_of(conf, "bootstrap.servers"), "localhost:9092");
+    EXPECT_EQ(value_of(conf, "enable.idempotence"), "true");
+    EXPECT_EQ(value_of(conf, "enable.gapless.guarantee"), "true");
+    EXPECT_EQ(value_of(conf, "max.in.flight.requests.per.connection"), "5");
+    EXPECT_EQ(value_of(conf, "acks"), "-1");
+    EXPECT_EQ(value_of(conf, "message.timeout.ms"), "0");
+    EXPECT_EQ(value_of(conf, "partitioner"), "murmur2_random");
+}
+
+TEST(KafkaProperties, pass_through) {
+    KafkaConf conf = make_kafka_conf("localhost", {{"linger.ms", "7"}, {"compression.type", "lz4"}});
+    EXPECT_EQ(value_of(conf, "linger.ms"), "7");
+    EXPECT_EQ(value_of(conf, "compression.type"), "lz4");
+}
+
+TEST(KafkaProperties, that_are_locked_are_refused_by_name_with_the_reason) {
+    for (const char *property : {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms",
+                                 "max.in.flight", "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers"}) {
+        std::string reason = refusal({{property, "1"}});
+        EXPECT_NE(reason.find(property), std::string::npos) << property;
+        EXPECT_NE(reason.find("locked"), std::string::npos) << property;
+    }
+}
+
+TEST(KafkaProperties, that_are_wrong_are_refused_without_a_secret) {
+    EXPECT_NE(refusal({{"no.such.property", "1"}}).find("no.such.property"), std::string::npos);
+    EXPECT_NE(refusal({{"linger.ms", "soon"}}).find("linger.ms"), std::string::npos);
+    EXPECT_EQ(refusal({{"ssl.key.pem", "canary"}}).find("canary"), std::string::npos);
+}
+
+TEST(KafkaProperties, are_written_as_property_and_value) {
+    EXPECT_EQ(parse_kafka_property("a.b=c=d"), KafkaProperty("a.b", "c=d"));
+    EXPECT_EQ(parse_kafka_property("a.b="), KafkaProperty("a.b", ""));
+    EXPECT_THROW(parse_kafka_property("a.b"), std::invalid_argument);
+    EXPECT_THROW(parse_kafka_property("=x"), std::invalid_argument);
+}
+
+TEST(KafkaProperties, come_from_a_file_line_by_line) {
+    std::string path = testing::TempDir() + "kafka_properties_test";
+    std::ofstream(path) << "# a comment\n\n sasl.username = me \nlinger.ms=1\r\n";
+    auto properties = read_kafka_property_file(path);
+    EXPECT_EQ(properties, (std::vector<KafkaProperty>{{"sasl.username", "me"}, {"linger.ms", "1"}}));
+    std::ofstream(path) << "sasl.password\n";
+    EXPECT_THROW(read_kafka_property_file(path), std::invalid_argument);
+    remove(path.c_str());
+    EXPECT_THROW(read_kafka_property_file(path), std::invalid_argument);
+}
+
+TEST(KafkaProperties, know_what_is_secret) {
+    for (const char *property : {"sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"})
+        EXPECT_TRUE(is_secret(property)) << property;
+    EXPECT_FALSE(is_secret("sasl.username"));
+    EXPECT_FALSE(is_secret("linger.ms"));
+}
+
+} // namespace
+} // namespace outbox
