@@ -139,11 +139,13 @@ bool KafkaSink::topic_is_ready(rd_kafka_topic_t *topic) {
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
             retry_at_ = Clock::time_point::max();
             retries_ = 0;
+            if (topic_.clear())
+                spdlog::info("topic \"{}\" is there", rd_kafka_topic_name(topic));
             return true;
         }
-        say(fmt::format("waiting for topic \"{}\": {}", rd_kafka_topic_name(topic), rd_kafka_err2str(error)));
+        say(topic_, fmt::format("waiting for topic \"{}\": {}", rd_kafka_topic_name(topic), rd_kafka_err2str(error)));
     } else {
-        say("Kafka cannot be reached; waiting for it");
+        say(brokers_, "Kafka cannot be reached; waiting for it");
     }
     auto pause = std::chrono::milliseconds(100 << std::min(retries_++, 4)); // up to 1.6 s
     retry_at_ = Clock::now() + pause;
@@ -191,7 +193,7 @@ void KafkaSink::serve_deliveries(rd_kafka_event_t *event) {
         auto *chunk = static_cast<Chunk *>(message->_private);
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             listener_.delivered(*chunk);
-            if (condition_.clear())
+            if (brokers_.clear())
                 spdlog::info("Kafka accepts events again");
         } else {
             note_failure(message);
@@ -218,9 +220,9 @@ void KafkaSink::serve_error(rd_kafka_event_t *event) {
         if (failure_.empty())
             failure_ = fmt::format("the Kafka producer failed: {}: {}", rd_kafka_err2name(error), reason);
     } else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        say("Kafka cannot be reached; waiting for it");
+        say(brokers_, "Kafka cannot be reached; waiting for it");
     } else if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL) {
-        say(fmt::format("Kafka refuses the connection: {}", rd_kafka_event_error_string(event)));
+        say(brokers_, fmt::format("Kafka refuses the connection: {}", rd_kafka_event_error_string(event)));
     } else {
         spdlog::debug("Kafka: {}: {}", rd_kafka_err2name(error), rd_kafka_event_error_string(event));
     }
@@ -233,9 +235,9 @@ void KafkaSink::serve_log(rd_kafka_event_t *event) {
         spdlog::debug("librdkafka {}: {}", facility, text);
 }
 
-void KafkaSink::say(const std::string &condition) {
-    if (condition_.changed(condition))
-        spdlog::warn("{}", condition);
+void KafkaSink::say(Condition &condition, const std::string &text) {
+    if (condition.changed(text))
+        spdlog::warn("{}", text);
 }
 
 } // namespace outbox

@@ -38,7 +38,7 @@ private:
     void note_failure(const rd_kafka_message_t *message);
     void serve_error(rd_kafka_event_t *event);
     void serve_log(rd_kafka_event_t *event);
-    void say(const std::string &condition);
+    static void say(Condition &condition, const std::string &text);
 
     DeliveryListener &listener_;
     rd_kafka_t *producer_ = nullptr;
@@ -51,7 +51,7 @@ private:
     Clock::time_point retry_at_ = Clock::time_point::max(); // when something outside is looked at again
     int retries_ = 0;
     std::string failure_, poison_; // found while serving the queue, thrown after it
-    Condition condition_;
+    Condition brokers_, topic_;
 };
 
 } // namespace outbox

@@ -156,6 +156,8 @@ Options parse_options(int argc, char **argv) {
         app.parse(argc, argv);
     } catch (const CLI::Success &asked) { // --help, --version
         exit(app.exit(asked));
+    } catch (const CLI::RequiredError &) {
+        refuse("expected a command: run, setup or version (see --help)");
     } catch (const CLI::ParseError &error) {
         refuse(error.what());
     }

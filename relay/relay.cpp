@@ -19,6 +19,7 @@ constexpr auto sink_backoff_cap = milliseconds(10000);
 constexpr auto confirm_interval = milliseconds(10); // confirmations are not more frequent while the stream is busy
 constexpr auto status_interval_max = milliseconds(10000);
 constexpr auto leave_grace = milliseconds(1000); // for the server's answer to the last confirmation
+constexpr auto settled_after = milliseconds(5000);
 constexpr auto stalled_after = milliseconds(1000);
 constexpr auto probe_interval = milliseconds(2000);
 
@@ -329,10 +330,11 @@ void Relay::watch_for_server_shutdown() {
         return;
     auto now = Clock::now();
     if (made_progress_ || !is_waiting_for_deliveries()) {
+        // A new producer may get on for a moment and fail at the same place again.
+        if (made_progress_ && now - streaming_since_ > settled_after && kafka_.clear())
+            spdlog::info("Kafka accepts events again");
         progress_at_ = now;
         made_progress_ = false;
-        if (kafka_.clear())
-            spdlog::info("Kafka accepts events again");
     }
     if (probe_is_ready_ && probe_.is_running() && probe_.advance() == ShutdownProbe::Answer::shutting_down) {
         spdlog::warn("PostgreSQL is shutting down; waiting up to {} ms for Kafka", options_.shutdown_grace.count());
