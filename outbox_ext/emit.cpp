@@ -27,6 +27,13 @@ void require_writable_transaction() {
                         errhint("Begin the transaction with READ WRITE.")));
 }
 
+// The fast-path interface (PQfn) tells no argument types, and without them a number could be taken for a pointer.
+void require_argument_types(FunctionCallInfo fcinfo) {
+    if (!OidIsValid(get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY)))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("outbox.emit() must be called by an SQL statement"),
+                        errhint("Use SELECT outbox.emit(...) instead of the fast-path interface.")));
+}
+
 [[noreturn]] void refuse_size(size_t size) {
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("event is larger than \"outbox.max_event_bytes\""),
                     errdetail("The event has %zu bytes or more; the limit is %d.", size, outbox_max_event_bytes),
@@ -228,6 +235,7 @@ void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
 } // namespace
 
 Datum outbox_emit(PG_FUNCTION_ARGS) {
+    require_argument_types(fcinfo);
     require_writable_transaction();
     Text topic = topic_argument(fcinfo);
     slot_require(static_cast<MissingSlot>(outbox_missing_slot));

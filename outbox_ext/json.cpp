@@ -166,6 +166,18 @@ char *mask_numbers(const char *text, size_t size) {
     return copy;
 }
 
+// RapidJSON 1.1 refuses a high surrogate without its low one but not the reverse, and would write what is not UTF-8. Null: none.
+const char *find_lone_surrogate(const char *json, size_t size) {
+    const char *end = json + size;
+    for (const char *p = json; (p = static_cast<const char *>(memchr(p, '\\', end - p))) != nullptr;) {
+        bool is_surrogate = p[1] == 'u' && (p[2] == 'd' || p[2] == 'D') && p[3] >= '8';
+        if (is_surrogate && (p[3] | 0x20) >= 'c')
+            return p;
+        p += is_surrogate ? 12 : 2; // a high one is followed by its low one, or the parser had refused it
+    }
+    return nullptr;
+}
+
 } // namespace
 
 class JsonParser {
@@ -196,10 +208,20 @@ private:
         Handler handler(out == nullptr ? nullptr : &writer_, original, &input);
         rapidjson::ParseResult result = reader_.Parse<parse_flags>(input, handler);
         if (!result.IsError())
-            return true;
+            return accept(text, size, error);
         error->reason = handler.too_deep() ? "Nested too deeply." : rapidjson::GetParseError_En(result.Code());
         error->offset = result.Offset();
         error->too_deep = handler.too_deep();
+        return false;
+    }
+
+    static bool accept(const char *json, size_t size, JsonError *error) {
+        const char *surrogate = find_lone_surrogate(json, size);
+        if (surrogate == nullptr)
+            return true;
+        error->reason = rapidjson::GetParseError_En(rapidjson::kParseErrorStringUnicodeSurrogateInvalid);
+        error->offset = surrogate - json;
+        error->too_deep = false;
         return false;
     }
 

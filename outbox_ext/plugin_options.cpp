@@ -47,9 +47,9 @@ void set_topics(PluginOptions *options, const char *value) {
             last--;
         TopicPattern pattern = {{first, static_cast<size_t>(last - first)}, last > first && last[-1] == '*'};
         pattern.text.size -= pattern.is_prefix;
-        // A prefix need not be a topic's name itself ("." is one), and it may be empty: all topics.
-        Text longest = pattern.text;
-        if (!(pattern.is_prefix && (longest.size == 0 || longest.data[0] == '.')) && !envelope_topic_is_valid(longest))
+        // A prefix need not be a topic's name itself: "." and ".." are none, and the empty one means all topics.
+        bool begins_any = pattern.is_prefix && strspn(first, ".") == pattern.text.size && pattern.text.size <= 2;
+        if (!begins_any && !envelope_topic_is_valid(pattern.text))
             refuse_value("topics", expected);
         options->topics[options->topic_count++] = pattern;
     }

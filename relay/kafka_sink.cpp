@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace outbox {
 namespace {
@@ -19,6 +20,16 @@ constexpr size_t header_overhead_bytes = 110;
 bool is_about_content(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
            error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
+}
+
+std::string_view id_of(const rd_kafka_message_t *message) {
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t size;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, "id", &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return "(unknown)";
+    return {static_cast<const char *>(value), size};
 }
 
 } // namespace
@@ -110,6 +121,7 @@ bool KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk
     if (is_about_content(error))
         throw PoisonedEvent(fmt::format("Kafka cannot take event {} of topic \"{}\" ({} bytes): {}", event.id, event.topic, value_size,
                                         rd_kafka_err2str(error)));
+    is_dead_ = error == RD_KAFKA_RESP_ERR__FATAL;
     throw SinkFailure(fmt::format("topic \"{}\": {}", event.topic, rd_kafka_err2str(error)));
 }
 
@@ -183,9 +195,9 @@ void KafkaSink::serve() {
         rd_kafka_event_destroy(event);
     }
     if (!poison_.empty())
-        throw PoisonedEvent(poison_);
+        throw PoisonedEvent(std::exchange(poison_, {}));
     if (!failure_.empty())
-        throw SinkFailure(failure_);
+        throw SinkFailure(std::exchange(failure_, {}));
 }
 
 void KafkaSink::serve_deliveries(rd_kafka_event_t *event) {
@@ -204,21 +216,22 @@ void KafkaSink::serve_deliveries(rd_kafka_event_t *event) {
 }
 
 void KafkaSink::note_failure(const rd_kafka_message_t *message) {
-    std::string &note = is_about_content(message->err) ? poison_ : failure_;
-    if (!note.empty())
-        return;
-    note = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err));
-    if (is_about_content(message->err))
-        note = "Kafka refuses an event of " + note;
+    const char *topic = rd_kafka_topic_name(message->rkt), *error = rd_kafka_err2str(message->err);
+    if (!is_about_content(message->err)) {
+        if (failure_.empty())
+            failure_ = fmt::format("topic \"{}\": {}", topic, error);
+    } else if (message->len > poison_bytes_ || poison_.empty()) { // Kafka refuses a whole batch: the largest is the likeliest
+        poison_bytes_ = message->len;
+        poison_ = fmt::format("Kafka refuses event {} of topic \"{}\" ({} bytes), or one sent together with it: {}", id_of(message), topic,
+                              message->len, error);
+    }
 }
 
 void KafkaSink::serve_error(rd_kafka_event_t *event) {
     rd_kafka_resp_err_t error = rd_kafka_event_error(event);
-    char reason[512];
-    if (error == RD_KAFKA_RESP_ERR__FATAL) {
-        error = rd_kafka_fatal_error(producer_, reason, sizeof(reason));
-        if (failure_.empty())
-            failure_ = fmt::format("the Kafka producer failed: {}: {}", rd_kafka_err2name(error), reason);
+    if (rd_kafka_event_error_is_fatal(event)) {
+        is_dead_ = true;
+        failure_ = fmt::format("the Kafka producer failed: {}", rd_kafka_event_error_string(event));
     } else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         say(brokers_, "Kafka cannot be reached; waiting for it");
     } else if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL) {

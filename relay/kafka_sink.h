@@ -23,7 +23,7 @@ public:
     void serve() override;
     pollfd wanted() const override { return {wakeup_, POLLIN, 0}; }
     Clock::time_point retry_at() const override { return retry_at_; }
-    bool empty() const override { return in_flight_ == 0; }
+    bool empty() const override { return in_flight_ == 0 || is_dead_; }
 
 private:
     struct TopicDestroy {
@@ -50,7 +50,9 @@ private:
     size_t in_flight_ = 0;
     Clock::time_point retry_at_ = Clock::time_point::max(); // when something outside is looked at again
     int retries_ = 0;
+    bool is_dead_ = false; // a fatal error: nothing that is in flight will be delivered any more
     std::string failure_, poison_; // found while serving the queue, thrown after it
+    size_t poison_bytes_ = 0;
     Condition brokers_, topic_;
 };
 

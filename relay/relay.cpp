@@ -50,11 +50,13 @@ void Relay::run() {
             spdlog::info("{}", closed.what());
             leave();
         } catch (const PoisonedEvent &poisoned) {
-            throw Failure(ExitCode::poisoned_event, poisoned.what());
+            stop_for(Failure(ExitCode::poisoned_event, poisoned.what()));
         } catch (const FormatError &error) {
             throw Failure(ExitCode::plugin_refused, std::string(error.what()) + ": the extension on the server and this relay are of different versions");
         }
     }
+    if (failure_)
+        throw *failure_;
 }
 
 void Relay::step() {
@@ -126,8 +128,7 @@ void Relay::take_signal() {
         if (state_ != State::running)
             _exit(128 + static_cast<int>(signal.ssi_signo));
         spdlog::info("stopping: waiting up to {} ms for what is in flight", options_.shutdown_grace.count());
-        state_ = State::draining;
-        drain_until_ = Clock::now() + options_.shutdown_grace;
+        start_draining();
     }
 }
 
@@ -165,7 +166,7 @@ void Relay::lose_sink(const std::string &reason) {
     if (now - sink_lost_at_ > sink_backoff_cap * 6)
         sink_backoff_.reset();
     sink_lost_at_ = now;
-    if (kafka_.changed(reason))
+    if (state_ == State::running && kafka_.changed(reason))
         spdlog::warn("{}; starting again from the slot with a new producer", reason);
     end_session();
     sink_.reset(); // releases its chunks
@@ -193,7 +194,7 @@ void Relay::end_session() {
 // ---- the one place that decides when PostgreSQL is read -------------------------------------------------------------
 
 bool Relay::may_read() const {
-    if (state_ == State::draining && !tracker_.in_transaction())
+    if (failure_ || (state_ == State::draining && !tracker_.in_transaction()))
         return false;
     return chunk_ == nullptr && !budget_.exhausted() && tracker_.size() < transactions_in_flight_max;
 }
@@ -203,7 +204,7 @@ void Relay::pump() {
         return;
     if (state_ == State::leaving)
         return await_goodbye();
-    if (state_ == State::draining && !tracker_.in_transaction())
+    if (failure_ || (state_ == State::draining && !tracker_.in_transaction()))
         chunk_.reset();
     size_t received = 0;
     while (received < pump_messages_max) {
@@ -351,10 +352,23 @@ void Relay::watch_for_server_shutdown() {
 
 // ---- the end --------------------------------------------------------------------------------------------------------
 
+void Relay::start_draining() {
+    state_ = State::draining;
+    drain_until_ = Clock::now() + options_.shutdown_grace;
+}
+
+// What was accepted before is still delivered and confirmed, so that the next start does not repeat it.
+void Relay::stop_for(const Failure &failure) {
+    if (!failure_)
+        failure_ = failure;
+    if (state_ == State::running)
+        start_draining();
+}
+
 void Relay::drain() {
     auto now = Clock::now();
     if (state_ == State::draining) {
-        bool done = sink_->empty() && !tracker_.in_transaction();
+        bool done = sink_->empty() && (failure_ || !tracker_.in_transaction());
         if (!done && now < drain_until_)
             return;
         if (!done)

@@ -63,6 +63,8 @@ private:
     bool is_waiting_for_deliveries() const;
     void watch_for_server_shutdown();
 
+    void start_draining();
+    void stop_for(const Failure &failure);
     void drain();
     void leave();
     void await_goodbye();
@@ -95,6 +97,7 @@ private:
     Backoff connect_backoff_, sink_backoff_;
     Condition postgres_, kafka_;
     Clock::time_point drain_until_ = Clock::time_point::max();
+    std::optional<Failure> failure_; // what run() ends with
 
     // the rhythm of reading
     std::vector<pollfd> wanted_;
