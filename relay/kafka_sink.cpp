@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t topics_max = 1024;          // handles kept; with more topics in use they are made anew
 constexpr int topic_lookup_ms = 500;         // the only call that waits, and only for a topic's first record
-constexpr int destroy_ms = 1000;             // for purging what is left
+constexpr int take_back_ms = 1000;           // when a producer is given up
 constexpr size_t record_overhead_bytes = 256; // librdkafka's, without headers (measured: 195)
 constexpr size_t header_overhead_bytes = 110;
 
@@ -56,24 +56,21 @@ KafkaSink::KafkaSink(const std::string &brokers, const std::vector<KafkaProperty
 }
 
 KafkaSink::~KafkaSink() {
-    // What is still queued refers to chunks: take it back before the producer goes.
-    rd_kafka_purge(producer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    auto deadline = Clock::now() + std::chrono::milliseconds(destroy_ms);
-    while (in_flight_ > 0 && Clock::now() < deadline) {
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, 10);
-        if (event == nullptr)
-            continue;
-        while (const rd_kafka_message_t *message = rd_kafka_event_message_next(event)) {
-            static_cast<Chunk *>(message->_private)->release();
-            in_flight_--;
-        }
-        rd_kafka_event_destroy(event);
-    }
+    is_closing_ = true;
+    take_back();
     topics_.clear();
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
     rd_kafka_destroy(producer_);
     close(wakeup_);
+}
+
+// Ends what is in flight, one way or the other: what is still queued refers to chunks.
+void KafkaSink::take_back() {
+    rd_kafka_purge(producer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    auto deadline = Clock::now() + std::chrono::milliseconds(take_back_ms);
+    while (in_flight_ > 0 && Clock::now() < deadline)
+        serve_queue(10);
 }
 
 // ---- offering -------------------------------------------------------------------------------------------------------
@@ -185,25 +182,34 @@ void KafkaSink::serve() {
     uint64_t count;
     while (read(wakeup_, &count, sizeof(count)) > 0) {
     }
-    // The wake-up comes when the queue is no longer empty: leave nothing in it.
-    while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, 0)) {
-        switch (rd_kafka_event_type(event)) {
-        case RD_KAFKA_EVENT_DR: serve_deliveries(event); break;
-        case RD_KAFKA_EVENT_ERROR: serve_error(event); break;
-        case RD_KAFKA_EVENT_LOG: serve_log(event); break;
-        }
-        rd_kafka_event_destroy(event);
-    }
+    serve_queue(0);
+    if (is_dead_)
+        take_back(); // among it the reason, if it is an event that Kafka refuses
     if (!poison_.empty())
         throw PoisonedEvent(std::exchange(poison_, {}));
     if (!failure_.empty())
         throw SinkFailure(std::exchange(failure_, {}));
 }
 
+// The wake-up comes when the queue is no longer empty: leaves nothing in it.
+void KafkaSink::serve_queue(int timeout_ms) {
+    while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, timeout_ms)) {
+        switch (rd_kafka_event_type(event)) {
+        case RD_KAFKA_EVENT_DR: serve_deliveries(event); break;
+        case RD_KAFKA_EVENT_ERROR: serve_error(event); break;
+        case RD_KAFKA_EVENT_LOG: serve_log(event); break;
+        }
+        rd_kafka_event_destroy(event);
+        timeout_ms = 0;
+    }
+}
+
 void KafkaSink::serve_deliveries(rd_kafka_event_t *event) {
     while (const rd_kafka_message_t *message = rd_kafka_event_message_next(event)) {
         auto *chunk = static_cast<Chunk *>(message->_private);
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (is_closing_) {
+            // nobody listens any more
+        } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             listener_.delivered(*chunk);
             if (brokers_.clear())
                 spdlog::info("Kafka accepts events again");

@@ -23,7 +23,7 @@ public:
     void serve() override;
     pollfd wanted() const override { return {wakeup_, POLLIN, 0}; }
     Clock::time_point retry_at() const override { return retry_at_; }
-    bool empty() const override { return in_flight_ == 0 || is_dead_; }
+    bool empty() const override { return in_flight_ == 0; }
 
 private:
     struct TopicDestroy {
@@ -34,6 +34,8 @@ private:
     rd_kafka_topic_t *topic_of(std::string_view name);
     bool topic_is_ready(rd_kafka_topic_t *topic);
     rd_kafka_headers_t *make_headers(const Event &event, size_t &cost);
+    void take_back();
+    void serve_queue(int timeout_ms);
     void serve_deliveries(rd_kafka_event_t *event);
     void note_failure(const rd_kafka_message_t *message);
     void serve_error(rd_kafka_event_t *event);
@@ -50,7 +52,8 @@ private:
     size_t in_flight_ = 0;
     Clock::time_point retry_at_ = Clock::time_point::max(); // when something outside is looked at again
     int retries_ = 0;
-    bool is_dead_ = false; // a fatal error: nothing that is in flight will be delivered any more
+    bool is_dead_ = false;    // a fatal error: this producer delivers nothing more
+    bool is_closing_ = false; // in the destructor
     std::string failure_, poison_; // found while serving the queue, thrown after it
     size_t poison_bytes_ = 0;
     Condition brokers_, topic_;

@@ -55,7 +55,7 @@ public:
     virtual pollfd wanted() const = 0;
     virtual Clock::time_point retry_at() const { return Clock::time_point::max(); }
 
-    virtual bool empty() const = 0; // everything taken is delivered, or never will be
+    virtual bool empty() const = 0; // everything taken is delivered, or will not be
 };
 
 } // namespace outbox
