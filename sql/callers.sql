@@ -1,0 +1,103 @@
+-- Every way of calling resolves without a cast: literals, prepared statements with and without types, named arguments, PL/pgSQL, triggers.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS outbox;
+\t on
+\a
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_callers', 'outbox');
+CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_callers', NULL, NULL)
+    WHERE data !~ '^{"(begin|commit)":' $$;
+CREATE TEMP TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY, item varchar(40), detail jsonb);
+
+-- literals, and names
+SELECT FROM outbox.emit('t', 'literal', '{}');
+SELECT FROM outbox.emit('t', 'literal', '{}', 'type', '{"h": "v"}');
+SELECT FROM outbox.emit(payload => '{}', key => 'named', topic => 't', headers => '{"h": "v"}');
+SELECT FROM outbox.emit('t', 'mixed', payload => '{}', type => 'type');
+SELECT pg_temp.events();
+
+-- prepared without types, as most drivers do
+PREPARE untyped AS SELECT FROM outbox.emit($1, $2, $3, $4, $5);
+EXECUTE untyped('t', 'untyped', '{"a": 1}', 'type', '{"h": "v"}');
+EXECUTE untyped('t', 'untyped', NULL, NULL, NULL);
+EXECUTE untyped('t', NULL, '{}', NULL, NULL);
+PREPARE untyped_short AS SELECT FROM outbox.emit($1, $2, $3);
+EXECUTE untyped_short('t', 'untyped', '{"a": 1}');
+SELECT pg_temp.events();
+
+-- prepared with types, as JDBC does
+PREPARE as_varchar(varchar, varchar, varchar, varchar) AS SELECT FROM outbox.emit($1, $2, $3, $4);
+EXECUTE as_varchar('t', 'varchar', '{"a": 1}', 'type');
+PREPARE as_bigint(text, bigint, text) AS SELECT FROM outbox.emit($1, $2, $3);
+EXECUTE as_bigint('t', 42, '{"a": 1}');
+PREPARE as_uuid(text, uuid, json) AS SELECT FROM outbox.emit($1, $2, $3);
+EXECUTE as_uuid('t', '01930000-0000-7000-8000-000000000000', '{"a": 1}');
+PREPARE as_jsonb(text, text, jsonb, text, jsonb) AS SELECT FROM outbox.emit($1, $2, $3, $4, $5);
+EXECUTE as_jsonb('t', 'jsonb', '{"a": 1}', 'type', '{"h": "v"}');
+PREPARE as_bytea(text, integer, bytea) AS SELECT FROM outbox.emit($1, $2, $3);
+EXECUTE as_bytea('t', 1, '\x00');
+SELECT pg_temp.events();
+
+-- a generic plan resolves as well
+SET plan_cache_mode = force_generic_plan;
+EXECUTE untyped('t', 'generic', '{"a": 1}', 'type', '{"h": "v"}');
+EXECUTE as_bigint('t', 42, '{"a": 1}');
+RESET plan_cache_mode;
+SELECT pg_temp.events();
+
+-- PL/pgSQL: variables, expressions, dynamic SQL
+DO $$
+DECLARE
+    id uuid;
+    topic varchar := 't';
+    key int := 7;
+    payload jsonb := '{"a": 1}';
+BEGIN
+    id := outbox.emit(topic, key, payload);
+    PERFORM outbox.emit('t', 'perform', jsonb_build_object('a', 1));
+    EXECUTE 'SELECT outbox.emit($1, $2, $3)' INTO id USING topic, key, payload;
+    EXECUTE 'SELECT outbox.emit($1, $2, $3)' INTO id USING 't', 'text', '{}';
+END $$;
+SELECT pg_temp.events();
+
+-- triggers: row, statement, deferred; rows written by INSERT, UPDATE, DELETE and COPY
+CREATE FUNCTION pg_temp.on_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM outbox.emit('orders', coalesce(NEW.id, OLD.id), NEW, lower('order.' || TG_OP));
+    RETURN NULL;
+END $$;
+CREATE FUNCTION pg_temp.on_statement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM outbox.emit('statements', NULL::text, json_agg(rows)) FROM rows;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER on_row AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
+CREATE TRIGGER on_statement AFTER INSERT ON orders REFERENCING NEW TABLE AS rows FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.on_statement();
+INSERT INTO orders (item, detail) VALUES ('Macbook', '{"ram": 16}'), ('Mouse', NULL);
+UPDATE orders SET item = 'Trackpad' WHERE id = 2;
+DELETE FROM orders WHERE id = 2;
+COPY orders (item) FROM stdin;
+Cable
+Hub
+\.
+SELECT pg_temp.events();
+
+CREATE TEMP TABLE late (id bigint, item text);
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
+BEGIN;
+INSERT INTO late VALUES (1, 'deferred');
+SELECT FROM outbox.emit('t', 'before the trigger', '{}');
+COMMIT;
+SELECT pg_temp.events();
+
+-- SQL functions, CTEs, a call for each row
+CREATE FUNCTION pg_temp.wrapped(bigint, jsonb) RETURNS uuid LANGUAGE sql AS $$ SELECT outbox.emit('wrapped', $1, $2) $$;
+SELECT FROM pg_temp.wrapped(1, '{}');
+WITH placed AS (INSERT INTO late VALUES (2, 'cte') RETURNING id, item) SELECT FROM placed, LATERAL outbox.emit('cte', id, placed);
+SELECT FROM (SELECT outbox.emit('many', n, to_jsonb(n)) FROM generate_series(1, 3) AS n OFFSET 0) AS s;
+SELECT pg_temp.events();
+
+-- a parallel plan never runs it in a worker
+SELECT proparallel, provolatile, proisstrict, prosecdef, prorettype::regtype FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace;
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_callers');

@@ -1,0 +1,35 @@
+-- The envelope is one line of JSON: its members come in this order, and are absent where there is nothing to say.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS outbox;
+\t on
+\a
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_envelope', 'outbox');
+CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_envelope', NULL, NULL)
+    WHERE data !~ '^{"(begin|commit)":' $$;
+
+-- everything
+SELECT FROM outbox.emit('orders', 42, '{"item": "Macbook"}', 'order.created', '{"traceparent": "00-4bf9"}');
+SELECT pg_temp.events();
+
+-- no key, no type, no headers, no payload
+SELECT FROM outbox.emit('orders', NULL, '{}');
+SELECT FROM outbox.emit('orders', 'k', '{}', NULL, NULL);
+SELECT FROM outbox.emit('orders', 'k', '{}', '', '{}');
+SELECT FROM outbox.emit('orders', 'k', NULL);
+SELECT pg_temp.events();
+
+-- an empty key is a key
+SELECT FROM outbox.emit('orders', '', '{}');
+SELECT pg_temp.events();
+
+-- key and type are text: quotes, backslashes and control characters are escaped, nothing else is
+SELECT FROM outbox.emit('orders', E'"\\/\b\f\n\r\t\x01\x1f\x7f', '{}', E'a"b\\c\nd');
+SELECT FROM outbox.emit('orders', E'\u00e9\u20ac\U0001F600', '{}');
+SELECT encode(convert_to(pg_temp.events(), 'UTF8'), 'escape');
+
+-- every line is JSON, and its id is what emit returned
+SELECT outbox.emit('orders', 1, '{}') AS id \gset
+SELECT data::json ->> 'id' = :'id' FROM pg_logical_slot_get_changes('regress_envelope', NULL, NULL) WHERE data LIKE '%topic%';
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_envelope');

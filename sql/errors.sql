@@ -1,0 +1,77 @@
+-- Every refusal has an SQLSTATE, a message and a hint. None repeats a word of what was given.
+-- What else is refused stands in payload_json, payload_kinds, headers, limits and missing_slot.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS outbox;
+\t on
+\a
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_errors', 'outbox');
+CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_errors', NULL, NULL)
+    WHERE data !~ '^{"(begin|commit)":' $$;
+CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text; detail text; hint text;
+BEGIN
+    EXECUTE call;
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
+END $$;
+
+-- arguments
+SELECT pg_temp.refusal('SELECT outbox.emit(NULL, ''k'', ''{}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''bad topic'', ''k'', ''{}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', NULL, NULL)');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', NULL::bigint, NULL::jsonb)');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{"a":}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', repeat(''['', 1000))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', 1)');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, ''[]'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, ''{"id": "x"}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', to_jsonb(repeat(''x'', 1000000)))');
+
+-- where: a read-only transaction (a standby is one for ever)
+BEGIN READ ONLY;
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'')');
+COMMIT;
+
+-- a refused event leaves the transaction as the caller's savepoint finds it
+BEGIN;
+SELECT FROM outbox.emit('t', 'before', '{}');
+SAVEPOINT s;
+\set VERBOSITY sqlstate
+SELECT FROM outbox.emit('t', 'refused', '{');
+\set VERBOSITY default
+ROLLBACK TO s;
+SELECT FROM outbox.emit('t', 'after', '{}');
+COMMIT;
+SELECT pg_temp.events();
+
+-- nothing that was given is in message, detail or hint; the context names no argument
+CREATE FUNCTION pg_temp.leaks(topic text, key text, payload anycompatible, type text DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text; detail text; hint text; context text;
+BEGIN
+    PERFORM outbox.emit(topic, key, payload, type, headers);
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+    RETURN SQLSTATE || ' ' || (message || detail || hint || context LIKE '%secret%');
+END $$;
+SELECT pg_temp.leaks('secret secret', 'k', '{}');
+SELECT pg_temp.leaks('t', 'k', '{"secret"}');
+SELECT pg_temp.leaks('t', 'k', 'secret');
+SELECT pg_temp.leaks('t', 'k', '{"secret": "\udc00"}');
+SELECT pg_temp.leaks('t', 'k', '"secret"' || repeat('[', 1000));
+SELECT pg_temp.leaks('t', 'k', repeat('["secret",', 1000));
+SELECT pg_temp.leaks('t', 'k', to_jsonb(repeat('secret', 1000000)));
+SELECT pg_temp.leaks('t', repeat('secret', 1000000), '{}');
+SELECT pg_temp.leaks('t', 'k', '{}', repeat('secret', 1000000));
+SELECT pg_temp.leaks('t', 'k', '{}', NULL, '["secret"]');
+SELECT pg_temp.leaks('t', 'k', '{}', NULL, '{"secret": 1}');
+SELECT pg_temp.leaks('t', 'k', '{}', NULL, '{"id": "secret"}');
+SELECT pg_temp.leaks('t', 'k', ARRAY['secret']);
+SELECT pg_temp.events();
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_errors');

@@ -1,0 +1,72 @@
+-- Everything has a bound: the topic's name, the depth of the payload, the size of the event, and that size's own ceiling.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS outbox;
+\t on
+\a
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_limits', 'outbox');
+CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_limits', NULL, NULL)
+    WHERE data !~ '^{"(begin|commit)":' $$;
+CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text; detail text; hint text;
+BEGIN
+    EXECUTE call;
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
+END $$;
+
+-- a topic has 1 to 249 of Kafka's characters
+SELECT pg_temp.refusal(format('SELECT outbox.emit(repeat(''t'', %s), ''k'', ''{}'')', size)) FROM (VALUES (1), (249), (250), (100000), (0)) AS given(size);
+SELECT topic, pg_temp.refusal(format('SELECT outbox.emit(%L, ''k'', ''{}'')', topic)) FROM (VALUES
+    ('azAZ09._-'), ('...'), ('.a'), ('..a'), ('a.'), ('-'), ('_'), ('.'), ('..'), ('a b'), ('a/b'), ('a"b'), ('a\b'), ('a,b'), ('a*'), (' a'), ('a ')) AS given(topic);
+SELECT pg_temp.refusal('SELECT outbox.emit(topic, ''k'', ''{}'') FROM (VALUES (E''a\nb''), (E''\u00e9''), (E''a\u0301'')) AS given(topic)');
+SELECT length(events::json ->> 'topic') FROM pg_temp.events() AS events;
+
+-- 512 levels of containers
+CREATE FUNCTION pg_temp.nested(levels int) RETURNS text LANGUAGE sql AS $$ SELECT repeat('[', levels) || repeat(']', levels) $$;
+CREATE FUNCTION pg_temp.objects(levels int) RETURNS text LANGUAGE sql AS $$ SELECT repeat('{"a":', levels - 1) || '{}' || repeat('}', levels - 1) $$;
+SELECT levels, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', pg_temp.nested(%s))', levels)),
+    pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', pg_temp.objects(%s))', levels)) FROM (VALUES (512), (513)) AS given(levels);
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', pg_temp.nested(600)::jsonb)');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ROW(pg_temp.nested(511)::json))'), pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ROW(pg_temp.nested(512)::json))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', repeat(''['', 400000))'), pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', repeat(''{"":'', 100000))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''['' || repeat(''[1e400],'', 600) || ''1]'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''[1e400,'' || pg_temp.nested(511) || '']'')'), pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''[1e400,'' || pg_temp.nested(512) || '']'')');
+SELECT length(events) FROM pg_temp.events() AS events;
+
+-- outbox.max_event_bytes counts the whole envelope; 80 bytes of this one are not x
+SHOW outbox.max_event_bytes;
+SELECT size, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''"'' || repeat(''x'', %s - 80) || ''"'')', size))
+FROM (VALUES (900 * 1024), (900 * 1024 + 1)) AS given(size);
+SELECT length(events) FROM pg_temp.events() AS events;
+
+-- white space does not count, what escapes and base64 add does; keys, types and headers count too
+SET outbox.max_event_bytes = 200;
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', repeat('' '', 1000) || ''1'')');
+SELECT size, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', to_jsonb(repeat(E''\x01'', %s)))', size)) FROM (VALUES (20), (21)) AS given(size);
+SELECT size, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', convert_to(repeat(''x'', %s), ''UTF8''))', size)) FROM (VALUES (84), (85)) AS given(size);
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', repeat(''k'', 200), ''{}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', repeat(''x'', 200))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, jsonb_build_object(''h'', repeat(''x'', 200)))');
+SELECT length(events) FROM pg_temp.events() AS events;
+
+-- nobody may raise it above 64 MB
+SET outbox.max_event_bytes = '64MB';
+SELECT left(pg_temp.refusal(format('SET outbox.max_event_bytes = %L', bytes)), 5) FROM (VALUES ('67108865'), ('65MB'), ('0'), ('-1'), ('')) AS given(bytes);
+
+-- 64 MB to the byte go in and come out, one more is refused; so is every argument that is too large by itself
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''"'' || repeat(''x'', 67108864 - 80) || ''"'')');
+SELECT length(events) FROM pg_temp.events() AS events;
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''"'' || repeat(''x'', 67108865 - 80) || ''"'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', repeat('' '', 67108865))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', repeat(''k'', 67108865), ''{}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', repeat(''x'', 67108865))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', convert_to(repeat(''x'', 67108865), ''UTF8''))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', convert_to(repeat(''x'', 60000000), ''UTF8''))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ROW(repeat(''x'', 67108864)))');
+SELECT pg_temp.events();
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_limits');

@@ -1,0 +1,64 @@
+-- The plugin's options: version, batch_bytes and topics. An unknown or malformed one is an error that names it.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS outbox;
+\t on
+\a
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_plugin_options', 'outbox');
+CREATE FUNCTION pg_temp.stream(VARIADIC options text[] DEFAULT '{}') RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(data,
+        '"id":"[0-9a-f-]{36}"', '"id":"*"', 'g'), '"(begin|commit)":"[0-9A-F]+/[0-9A-F]+"', '"\1":"*"', 'g'), '"xid":\d+', '"xid":*', 'g'), '"ts":"[^"]*"', '"ts":"*"', 'g')
+    FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, VARIADIC options) $$;
+-- The topics that come through a filter, with the rest of the transaction around them.
+CREATE FUNCTION pg_temp.topics(pattern text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(coalesce(data::json ->> 'topic', CASE WHEN data LIKE '{"begin%' THEN '<' ELSE '>' END), ' ')
+    FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'topics', pattern) $$;
+CREATE FUNCTION pg_temp.refusal(VARIADIC options text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text; hint text;
+BEGIN
+    PERFORM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, VARIADIC options);
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, hint);
+END $$;
+
+BEGIN;
+SELECT FROM generate_series(1, 3) AS n, LATERAL outbox.emit('orders', n, '{}');
+COMMIT;
+DO $$ BEGIN
+    PERFORM outbox.emit('orders.eu', 1, '{}'), outbox.emit('orders.us', 1, '{}'), outbox.emit('Orders', 1, '{}'), outbox.emit('.hidden', 1, '{}'), outbox.emit('...', 1, '{}');
+END $$;
+SELECT FROM outbox.emit('payments', 1, '{}');
+
+-- version: there is one
+SELECT count(*) FROM pg_temp.stream('version', '1');
+SELECT version, pg_temp.refusal('version', version) FROM (VALUES ('2'), ('0'), (''), ('1 '), ('01'), ('one')) AS given(version);
+
+-- batch_bytes: the lines of a transaction in one row, up to that size; never those of two
+SELECT count(*) FROM pg_temp.stream();
+SELECT count(*) FROM pg_temp.stream('batch_bytes', '0');
+SELECT count(*) FROM pg_temp.stream('batch_bytes', '1');
+SELECT pg_temp.stream('batch_bytes', '65536') LIMIT 1;
+SELECT count(*), sum(array_length(string_to_array(stream, E'\n'), 1)) FROM pg_temp.stream('batch_bytes', '65536') AS stream;
+SELECT count(*), sum(array_length(string_to_array(stream, E'\n'), 1)) FROM pg_temp.stream('batch_bytes', '16777216') AS stream;
+SELECT string_agg(data, E'\n') = (SELECT string_agg(data, E'\n') FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL))
+FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_bytes', '200');
+SELECT bool_and(length(data) <= 200), max(length(data)) > 150, count(*) FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_bytes', '200') WHERE data LIKE E'%\n%';
+SELECT bytes, pg_temp.refusal('batch_bytes', bytes) FROM (VALUES ('-1'), ('1.5'), ('1kB'), (''), (' 1'), ('16777217'), ('99999999999999999999')) AS given(bytes);
+
+-- topics: names, and beginnings of names; a transaction with none of them says nothing
+SELECT topics, pg_temp.topics(topics) FROM (VALUES ('orders'), ('orders,payments'), (' orders , payments '), ('orders.*'), ('orders*'), ('*'), ('.*'), ('..*'), ('Orders'), ('ORDERS'), ('order'), ('orders.eu.*'), ('none')) AS given(topics);
+SELECT left(topics, 20), pg_temp.refusal('topics', topics) FROM (VALUES (''), (' '), (','), ('orders,'), (',orders'), ('a b'), ('*orders'), ('or*ders'), ('**'), ('.'), ('..'), ('.!*'), ('...!*'), ('a/b'), ('a"b'), (repeat('t', 250)), (repeat('t', 250) || '*'), (repeat('t,', 1000) || 't')) AS given(topics);
+SELECT pg_temp.refusal('topics', repeat('t', 249)), pg_temp.refusal('topics', repeat('t', 249) || '*'), pg_temp.refusal('topics', repeat('t,', 999) || 't');
+
+-- others
+SELECT pg_temp.refusal('include-xids', '1');
+SELECT pg_temp.refusal('Version', '1');
+SELECT pg_temp.refusal('', '1');
+SELECT pg_temp.refusal('version', '1', 'batch_bytes', '0', 'topics', '*', 'more', '1');
+
+-- none of these errors harmed the slot
+SELECT count(*) FROM pg_temp.stream('version', '1', 'batch_bytes', '65536', 'topics', 'orders');
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_plugin_options');

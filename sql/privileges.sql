@@ -1,0 +1,54 @@
+-- Nobody but the owner may emit until it is granted. Who may, may not change the settings.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS outbox;
+\t on
+\a
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_privileges', 'outbox');
+CREATE ROLE regress_outbox_user;
+
+SET ROLE regress_outbox_user;
+SELECT FROM outbox.emit('t', 'no usage', '{}');
+RESET ROLE;
+GRANT USAGE ON SCHEMA outbox TO regress_outbox_user;
+SET ROLE regress_outbox_user;
+SELECT FROM outbox.emit('t', 'no execute', '{}');
+SELECT FROM outbox.emit('t', 1, '{}');
+SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, '{}');
+RESET ROLE;
+SELECT has_function_privilege('regress_outbox_user', oid, 'EXECUTE'), oid::regprocedure FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace ORDER BY 2::text COLLATE "C";
+
+-- granted for one kind of key, then for all
+GRANT EXECUTE ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) TO regress_outbox_user;
+SET ROLE regress_outbox_user;
+SELECT FROM outbox.emit('t', 'granted', '{}');
+SELECT FROM outbox.emit('t', 1, '{}');
+RESET ROLE;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO regress_outbox_user;
+SET ROLE regress_outbox_user;
+SELECT FROM outbox.emit('t', 1, '{}');
+CREATE TABLE outbox.t ();
+SET outbox.missing_slot = ignore;
+SET outbox.max_event_bytes = 1;
+RESET ROLE;
+
+-- by way of a function of somebody who may
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox FROM regress_outbox_user;
+CREATE FUNCTION public.regress_place_order() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT outbox.emit('t', 'security definer', '{}') $$;
+GRANT EXECUTE ON FUNCTION public.regress_place_order() TO regress_outbox_user;
+SET ROLE regress_outbox_user;
+SELECT FROM public.regress_place_order();
+RESET ROLE;
+SELECT data::json ->> 'key' FROM pg_logical_slot_get_changes('regress_privileges', NULL, NULL) WHERE data LIKE '%topic%';
+
+-- the REVOKEs of the script are known to pg_dump as the extension's own
+SELECT count(*), bool_and(initprivs IS NOT NULL), bool_or(initprivs::text ~ '[{,]=X') FROM pg_init_privs JOIN pg_proc ON objoid = pg_proc.oid AND classoid = 'pg_proc'::regclass WHERE pronamespace = 'outbox'::regnamespace;
+
+DROP FUNCTION public.regress_place_order();
+DROP OWNED BY regress_outbox_user;
+DROP ROLE regress_outbox_user;
+
+-- the extension stays in its schema
+ALTER EXTENSION outbox SET SCHEMA public;
+SELECT extname, nspname, extrelocatable FROM pg_extension JOIN pg_namespace ON extnamespace = pg_namespace.oid WHERE extname = 'outbox';
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_privileges');

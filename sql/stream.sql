@@ -1,0 +1,78 @@
+-- The stream: a begin line, the events in their order, a commit line, for every transaction that has events, in the order of commits.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS outbox;
+\t on
+\a
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_stream', 'outbox');
+CREATE FUNCTION pg_temp.stream() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(data,
+        '"id":"[0-9a-f-]{36}"', '"id":"*"'), '"(begin|commit|rejected)":"[0-9A-F]+/[0-9A-F]+"', '"\1":"*"'), '"xid":\d+', '"xid":*'), '"ts":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"', '"ts":"*"')
+    FROM pg_logical_slot_get_changes('regress_stream', NULL, NULL) $$;
+
+BEGIN;
+SELECT FROM outbox.emit('orders', 42, '{"item":"Macbook"}', 'order.created');
+SELECT FROM outbox.emit('orders', 43, NULL);
+SELECT FROM outbox.emit('orders', 44, 'bytes'::bytea);
+COMMIT;
+SELECT FROM outbox.emit('orders', 45, '{}');
+SELECT pg_temp.stream();
+
+-- a transaction without events says nothing, whatever else it does
+CREATE TABLE regress_stream (n int);
+INSERT INTO regress_stream VALUES (1);
+BEGIN;
+SELECT txid_current() > 0;
+COMMIT;
+BEGIN;
+SELECT FROM outbox.emit('orders', 42, '{}');
+ROLLBACK;
+DROP TABLE regress_stream;
+SELECT pg_temp.stream();
+
+-- begin and commit name the end of the commit record: the one position that may be confirmed
+BEGIN;
+SELECT FROM outbox.emit('orders', 1, '{}');
+SELECT pg_current_wal_insert_lsn() AS before \gset
+COMMIT;
+SELECT pg_current_wal_insert_lsn() AS after \gset
+SELECT FROM outbox.emit('orders', 2, '{}');
+SELECT data::json ->> 'begin' AS begin FROM pg_logical_slot_peek_changes('regress_stream', NULL, 1) LIMIT 1 \gset
+SELECT data::json ->> 'commit' AS commit FROM pg_logical_slot_peek_changes('regress_stream', NULL, 1) OFFSET 2 LIMIT 1 \gset
+SELECT :'begin' = :'commit', :'commit'::pg_lsn > :'before'::pg_lsn, :'commit'::pg_lsn <= :'after'::pg_lsn;
+-- confirmed, the transaction before it is gone and the one after it is not
+SELECT 'confirmed' FROM pg_replication_slot_advance('regress_stream', :'commit');
+SELECT pg_temp.stream();
+
+-- ts is the commit's time in UTC, whatever the session's time zone; xid is the transaction's
+SET TimeZone = 'Asia/Kolkata';
+BEGIN;
+SELECT txid_current() AS xid \gset
+SELECT FROM outbox.emit('orders', 1, '{}');
+SELECT extract(epoch FROM clock_timestamp()) AS before \gset
+COMMIT;
+SELECT extract(epoch FROM clock_timestamp()) AS after \gset
+SELECT extract(epoch FROM (begin ->> 'ts')::timestamptz) BETWEEN :before AND :after, begin ->> 'ts' ~ 'Z$', (begin ->> 'xid')::bigint = :xid % 4294967296
+FROM (SELECT data::json AS begin FROM pg_logical_slot_get_changes('regress_stream', NULL, NULL) LIMIT 1) AS s;
+RESET TimeZone;
+
+-- other messages are none of ours: another prefix, or not of a transaction
+SELECT 'sent' FROM (VALUES ('outbo'), ('outbox2'), (''), ('OUTBOX')) AS other(prefix), LATERAL pg_logical_emit_message(true, prefix, '{}');
+SELECT 'sent' FROM pg_logical_emit_message(false, 'outbox', '{"topic":"t","key":"k","id":"01930000-0000-7000-8000-000000000000"}');
+SELECT pg_temp.stream();
+
+-- many of them do not get into the way
+DO $$
+BEGIN
+    FOR i IN 1..250 LOOP
+        PERFORM pg_logical_emit_message(true, 'other', 'x'), pg_logical_emit_message(false, 'outbox', 'x');
+    END LOOP;
+    PERFORM outbox.emit('orders', 'after', '{}');
+END $$;
+SELECT pg_temp.stream();
+
+-- readable in binary as well
+SELECT FROM outbox.emit('orders', 1, '{}');
+SELECT count(*) FROM pg_logical_slot_peek_binary_changes('regress_stream', NULL, NULL);
+SELECT count(*) FROM pg_logical_slot_get_changes('regress_stream', NULL, NULL);
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_stream');
