@@ -1,0 +1,162 @@
+# A real Apache Kafka, one node in KRaft mode, for one test: free ports, a temporary folder, gone with the test.
+# OUTBOX_KAFKA_LIBS is the folder of its jars, OUTBOX_KAFKA_CLIENT the program that creates topics and reads them back.
+package Outbox::Kafka;
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use File::Basename qw(basename dirname);
+use IPC::Run ();
+use JSON::PP ();
+use MIME::Base64 qw(decode_base64);
+use Outbox::Process qw(wait_until slurp);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+my $log4j = dirname(__FILE__) . '/../kafka/log4j2.properties';
+my @java = qw(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto);
+
+my $cluster_id = 'MkU3OEVBNTcwNTJENDM2Qg';
+
+# The two broker.* lines let it serve again within seconds after a crash; the default session time-out would fence it for ten.
+sub _properties {
+    my ($folder, $broker, $controller) = @_;
+    my $listeners = "PLAINTEXT://127.0.0.1:$broker,CONTROLLER://127.0.0.1:$controller";
+    return <<"END";
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:$controller
+listeners=$listeners
+advertised.listeners=$listeners
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$folder/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+END
+}
+
+# The ports are free and reserved, the broker does not run yet.
+sub new {
+    my ($class) = @_;
+    for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
+        croak "$variable is not set" if !$ENV{$variable};
+    }
+    my $folder = PostgreSQL::Test::Utils::tempdir('kafka');
+    my $self = bless {
+        port => PostgreSQL::Test::Cluster::get_free_port(),
+        log => "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_kafka.log',
+        folder => $folder,
+        config => "$folder/server.properties",
+    }, $class;
+    PostgreSQL::Test::Utils::append_to_file($self->{config},
+        _properties($folder, $self->{port}, PostgreSQL::Test::Cluster::get_free_port()));
+    return $self;
+}
+
+sub brokers { return "127.0.0.1:$_[0]{port}" }
+
+# Returns when it serves. The first start formats the storage.
+sub start {
+    my ($self) = @_;
+    $self->_format if !-d "$self->{folder}/data";
+    $self->{process} = $self->_java('kafka.Kafka', $self->{config});
+    $self->_client('ready', 60);
+    return $self;
+}
+
+sub _format {
+    my ($self) = @_;
+    my $tool = $self->_java('kafka.tools.StorageTool', qw(format --standalone -t), $cluster_id, '-c', $self->{config});
+    croak 'cannot format: ' . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
+    return;
+}
+
+sub _java {
+    my ($self, @arguments) = @_;
+    my @command = (@java, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
+    return Outbox::Process->spawn(
+        command => \@command, name => 'kafka', stdout => $self->{log}, stderr => $self->{log});
+}
+
+sub stop {
+    my ($self) = @_;
+    $self->{process}->signal('TERM');
+    return $self->{process}->wait_for_exit(60);
+}
+
+sub kill_nine { return $_[0]{process}->kill_nine }
+sub pause { return $_[0]{process}->signal('STOP') }
+sub resume { return $_[0]{process}->signal('CONT') }
+
+sub create_topic {
+    my ($self, $name, $partitions, @config) = @_;
+    return $self->_client('create-topic', $name, $partitions // 1, @config);
+}
+
+sub delete_topic {
+    my ($self, $name) = @_;
+    return $self->_client('delete-topic', $name);
+}
+
+sub _client {
+    my ($self, @arguments) = @_;
+    my ($out, $err) = ('', '');
+    IPC::Run::run([ $ENV{OUTBOX_KAFKA_CLIENT}, $self->brokers, @arguments ], '<', \'', '>', \$out, '2>', \$err)
+        or croak "kafka-client @arguments: $err" . ($self->{process}->alive ? '' : slurp($self->{log}));
+    return $out;
+}
+
+# Every record of the topics: hashes of topic, partition, offset, timestamp, key, value, headers ([name, value], ...). Keys,
+# values and headers are bytes, or undef.
+sub consume {
+    my ($self, @topics) = @_;
+    my @records;
+    $self->for_each_record(sub { push @records, $_[0] }, @topics);
+    return @records;
+}
+
+# The same, one at a time, for topics larger than memory should be.
+sub for_each_record {
+    my ($self, $visit, @topics) = @_;
+    open my $lines, '-|', $ENV{OUTBOX_KAFKA_CLIENT}, $self->brokers, 'consume', @topics or croak "kafka-client: $!";
+    while (my $line = <$lines>) {
+        $visit->(_record($line));
+    }
+    close $lines or croak "kafka-client consume @topics failed";
+    return;
+}
+
+# A line without an escape, nearly every one, is taken apart without a JSON parser: ten times as fast.
+my $string = qr/null|"[^"]*"/;
+my $plain = qr/^\{"topic":"(.*?)","partition":(\d+),"offset":(\d+),"timestamp":(-?\d+),
+    "key":($string),"value":($string),"headers":\[((?:,?\["[^"]*",(?:$string)\])*)\]\}$/x;
+
+sub _record {
+    my ($line) = @_;
+    my %record;
+    if (index($line, '\\') < 0 && $line =~ $plain) {
+        @record{qw(topic partition offset timestamp)} = ($1, $2, $3, $4);
+        my $headers = $7;
+        @record{qw(key value)} = map { $_ eq 'null' ? undef : substr($_, 1, -1) } $5, $6;
+        push @{ $record{headers} }, [ $1, $2 ] while $headers =~ /\["([^"]*)",(?:null|"([^"]*)")\]/g;
+    }
+    else {
+        %record = %{ JSON::PP->new->decode($line) };
+        $record{key} = decode_base64(delete $record{key_base64}) if exists $record{key_base64};
+        $record{headers} = [ map { [ $_->[0], @$_ > 2 ? decode_base64($_->[2]) : $_->[1] ] } @{ $record{headers} } ];
+    }
+    $record{headers} //= [];
+    $record{value} = decode_base64($record{value}) if defined $record{value};
+    return \%record;
+}
+
+1;

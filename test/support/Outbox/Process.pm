@@ -1,0 +1,127 @@
+# A child process of a test: its output goes to files, it is awaited by condition, and it never outlives the test.
+package Outbox::Process;
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use Exporter qw(import);
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(wait_until slurp random_seed);
+
+my %running;    # pid => object
+
+# An END block runs after die, but not after a signal's default action.
+$SIG{INT} = $SIG{TERM} = sub { die "ended by SIG$_[0]\n" };
+
+# Where the test itself is killed outright, the kernel ends what it started.
+my @leash = -x '/usr/bin/setpriv' ? qw(/usr/bin/setpriv --pdeathsig KILL --) : ();
+
+# Waits until the code returns something true and returns that; dies after so many seconds.
+sub wait_until (&$;$) {
+    my ($condition, $what, $seconds) = @_;
+    $seconds //= 60;
+    my $deadline = time + $seconds;
+    while (1) {
+        my $result = $condition->();
+        return $result if $result;
+        croak "gave up after $seconds s: $what" if time > $deadline;
+        sleep 0.02;
+    }
+}
+
+sub slurp {
+    my ($path, $offset) = @_;
+    open my $file, '<', $path or return '';
+    seek $file, $offset // 0, 0;
+    local $/;
+    return <$file> // '';
+}
+
+# Seeds rand() and says with what, so that a failure can be played again.
+sub random_seed {
+    my $seed = $ENV{OUTBOX_TEST_SEED} // (time * 1000 ^ $$) % 2**31;
+    srand $seed;
+    Test::More::note("random seed: set OUTBOX_TEST_SEED=$seed to repeat");
+    return $seed;
+}
+
+# spawn(command => [...], stdout => path, stderr => path, stdin => path, env => {...}): output is appended, so that a log survives
+# a restart; a variable that is undef in env is removed.
+sub spawn {
+    my ($class, %args) = @_;
+    my @command = (@leash, @{ $args{command} });
+    my $stdin = $args{stdin} // '/dev/null';
+    my $pid = fork // croak "cannot fork: $!";
+    if (!$pid) {
+        _redirect($stdin, O_RDONLY(), 0);
+        _redirect($args{stdout}, O_APPEND(), 1);
+        _redirect($args{stderr}, O_APPEND(), 2);
+        for my $name (keys %{ $args{env} // {} }) {
+            defined $args{env}{$name} ? ($ENV{$name} = $args{env}{$name}) : delete $ENV{$name};
+        }
+        $SIG{PIPE} = 'DEFAULT';
+        { no warnings 'exec'; exec { $command[0] } @command }
+        POSIX::_exit(127);
+    }
+    return $running{$pid} = bless { pid => $pid, name => $args{name} // $args{command}[0] }, $class;
+}
+
+sub O_RDONLY { return POSIX::O_RDONLY() }
+sub O_APPEND { return POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_APPEND() }
+
+# By descriptor: the test framework has tied the handles of these names.
+sub _redirect {
+    my ($path, $flags, $descriptor) = @_;
+    my $opened = POSIX::open($path, $flags, 0644);
+    POSIX::_exit(126) if !defined $opened;
+    POSIX::dup2($opened, $descriptor);
+    POSIX::close($opened) if $opened != $descriptor;
+}
+
+sub pid { return $_[0]{pid} }
+
+sub signal {
+    my ($self, $signal) = @_;
+    kill $signal, $self->{pid} if $self->alive;
+    return;
+}
+
+sub alive { return !defined $_[0]->status }
+
+# The wait status once it has ended, undef before.
+sub status {
+    my ($self) = @_;
+    if (!defined $self->{status} && waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
+        $self->{status} = $?;
+        delete $running{ $self->{pid} };
+    }
+    return $self->{status};
+}
+
+# Waits for its end; returns the exit code, or "signal N".
+sub wait_for_exit {
+    my ($self, $seconds) = @_;
+    local $?;
+    wait_until { defined $self->status } "$self->{name} does not end", $seconds;
+    my $signal = $self->{status} & 127;
+    return $signal ? "signal $signal" : $self->{status} >> 8;
+}
+
+sub kill_nine {
+    my ($self) = @_;
+    $self->signal('KILL');
+    return $self->wait_for_exit(10);
+}
+
+END {
+    local ($?, $!);
+    for my $pid (keys %running) {
+        kill 'KILL', $pid;
+        waitpid $pid, 0;
+    }
+}
+
+1;

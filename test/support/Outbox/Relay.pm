@@ -1,0 +1,93 @@
+# One outbox-relay under test. Its log (standard error) and its events (standard output) go to files of the test's log folder
+# and are appended to over restarts.
+package Outbox::Relay;
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use File::Basename qw(basename);
+use Outbox::Process qw(wait_until slurp);
+use PostgreSQL::Test::Utils;
+
+# new(node, name => 'relay', kafka => Outbox::Kafka or "host:port", args => [...], env => {...}, user => 'relay', output => path): not
+# started yet.
+sub new {
+    my ($class, $node, %options) = @_;
+    croak 'OUTBOX_RELAY is not set' if !$ENV{OUTBOX_RELAY};
+    my $name = $options{name} // 'relay';
+    my $stem = "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . "_$name";
+    my $self = bless { name => $name, log => "$stem.log", output => $options{output} // "$stem.out", env => $options{env} }, $class;
+    my $kafka = $options{kafka};
+    $self->{command} = [
+        $ENV{OUTBOX_RELAY}, 'run',
+        '--dsn', $node->connstr('postgres') . ' user=' . ($options{user} // 'relay'),
+        ($kafka ? ('--brokers', ref $kafka ? $kafka->brokers : $kafka) : ()),
+        @{ $options{args} // [] },
+    ];
+    return $self;
+}
+
+sub start {
+    my ($self) = @_;
+    $self->{log_start} = -s $self->{log} // 0;
+    $self->{process} = Outbox::Process->spawn(
+        command => $self->{command}, name => $self->{name}, env => $self->{env}, stdout => $self->{output}, stderr => $self->{log});
+    return $self;
+}
+
+sub pid { return $_[0]{process}->pid }
+sub alive { return $_[0]{process}->alive }
+sub signal { my ($self, $signal) = @_; return $self->{process}->signal($signal) }
+sub kill_nine { return $_[0]{process}->kill_nine }
+sub wait_for_exit { my ($self, $seconds) = @_; return $self->{process}->wait_for_exit($seconds) }
+
+# Ends it in good order; returns the exit code.
+sub terminate {
+    my ($self, $seconds) = @_;
+    $self->signal('TERM');
+    return $self->wait_for_exit($seconds);
+}
+
+# What it has logged since its last start, or since ever.
+sub log { my ($self) = @_; return slurp($self->{log}, $self->{log_start}) }
+sub whole_log { return slurp($_[0]{log}) }
+
+# Lines of its standard output since ever.
+sub output { return split /\n/, slurp($_[0]{output}) }
+
+sub wait_for_log {
+    my ($self, $pattern, $seconds) = @_;
+    return wait_until { $self->log =~ $pattern } "$self->{name} does not log $pattern; it says:\n" . $self->log, $seconds;
+}
+
+# How many log lines since its last start match.
+sub count_log { my ($self, $pattern) = @_; return scalar grep { /$pattern/ } split /\n/, $self->log }
+
+# Its peak resident memory so far, in kB.
+sub peak_memory_kb {
+    my ($self) = @_;
+    my ($kb) = slurp('/proc/' . $self->pid . '/status') =~ /^VmHWM:\s+(\d+) kB/m;
+    return $kb // croak "$self->{name} is not running";
+}
+
+# Until it is attached to the slot.
+sub wait_until_streaming {
+    my ($self, $node, $slot) = @_;
+    $slot //= 'outbox';
+    return $node->poll_query_until('postgres',
+        "SELECT state = 'streaming' FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE slot_name = '$slot'");
+}
+
+# One call that should end by itself: (exit code, standard output, standard error).
+sub call {
+    my (@arguments) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir('call');
+    my $process = Outbox::Process->spawn(
+        command => [ $ENV{OUTBOX_RELAY}, @arguments ], name => "outbox-relay @arguments", stdout => "$folder/out", stderr => "$folder/err");
+    my $code = eval { $process->wait_for_exit(10) } // 'none, it does not end';
+    $process->kill_nine;
+    return ($code, slurp("$folder/out"), slurp("$folder/err"));
+}
+
+1;

@@ -1,0 +1,183 @@
+# Writers that keep honest books: several psql sessions run transactions of every fate (committed, rolled back, half undone by a
+# savepoint, prepared and then committed or not) and record what became of each, for Outbox::Checker to compare with Kafka.
+#
+# Every event goes into a table in the same transaction, and its row is printed by the session; the session prints the outcome
+# after it got it. A transaction whose outcome it never got, because the server died, is looked up in the table.
+# The row lock of the key's counter is held until the commit, so that the counter is the commit order of that key.
+package Outbox::Workload;
+
+use strict;
+use warnings;
+
+use File::Basename qw(basename);
+use MIME::Base64 qw(decode_base64);
+use Outbox::Process qw(wait_until slurp);
+use PostgreSQL::Test::Utils;
+
+my @topics = qw(orders payments);
+my $keys = 12;
+
+my $fixture = <<'END';
+CREATE TABLE counter(topic text, key text, seq bigint NOT NULL DEFAULT 0, PRIMARY KEY (topic, key));
+CREATE TABLE ledger(id uuid PRIMARY KEY, txn text NOT NULL);
+
+-- One event, its row, and what the checker must know of it. kind: json, bytes or tombstone.
+CREATE FUNCTION act(txn text, topic_ text, key_ text, kind text, size int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    place bigint;
+    id uuid;
+    payload bytea;
+    event_type text := CASE WHEN size % 2 = 0 THEN 'made' END;
+    headers jsonb := CASE WHEN size % 3 = 0 THEN jsonb_build_object('trace', txn, 'ä"', 'ö\') END;
+BEGIN
+    UPDATE counter c SET seq = c.seq + 1 WHERE c.topic = topic_ AND c.key = key_ RETURNING c.seq INTO place;
+    IF kind = 'json' THEN
+        payload := convert_to(format('{"txn":"%s","pad":"%s"}', txn, repeat('x', size)), 'UTF8');
+        id := outbox.emit(topic_, key_, convert_from(payload, 'UTF8'), event_type, headers);
+    ELSIF kind = 'bytes' THEN
+        payload := decode(repeat('00ff7b0a', size / 4), 'hex');
+        id := outbox.emit(topic_, key_, payload, event_type, headers);
+    ELSE
+        id := outbox.emit(topic_, key_, NULL::text, event_type, headers);
+    END IF;
+    INSERT INTO ledger VALUES (id, txn);
+    RETURN concat_ws(E'\t', 'event', txn, id, topic_, coalesce(key_, '-'), coalesce(place, 0), coalesce(event_type, '-'),
+        CASE WHEN headers IS NULL THEN '-' ELSE txn END, coalesce(translate(encode(payload, 'base64'), E'\n', ''), '-'));
+END $$;
+END
+
+# The node must have the extension and a slot.
+sub new {
+    my ($class, $node) = @_;
+    $node->safe_psql('postgres', $fixture);
+    $node->safe_psql('postgres', "INSERT INTO counter SELECT '$_', 'k' || to_char(n, 'FM00') FROM generate_series(1, $keys) n") for @topics;
+    my $stem = "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_writer';
+    return bless { node => $node, stem => $stem, sessions => 0, running => [] }, $class;
+}
+
+sub topics { return @topics }
+
+# Starts so many sessions, each with so many transactions ahead of it. They end by themselves at the end or with the server.
+sub start {
+    my ($self, $sessions, $transactions) = @_;
+    for (1 .. $sessions) {
+        my $stem = $self->{stem} . ++$self->{sessions};
+        PostgreSQL::Test::Utils::append_to_file("$stem.sql", _script("w$self->{sessions}", $transactions));
+        push @{ $self->{running} }, Outbox::Process->spawn(
+            name => 'writer', command => [ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $self->{node}->connstr('postgres'), '-f', "$stem.sql" ],
+            env => { PGAPPNAME => 'writer' }, stdout => "$stem.out", stderr => "$stem.err");
+    }
+    return;
+}
+
+# Ends the sessions, in the middle of what they do if need be, and brings prepared transactions to an end.
+sub stop {
+    my ($self) = @_;
+    my $end = q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'writer'};
+    $self->{node}->safe_psql('postgres', $end) if $self->running;
+    $self->wait;
+    $self->commit_prepared;
+    return;
+}
+
+# Until the sessions have ended.
+sub wait {
+    my ($self) = @_;
+    wait_until { !$self->running } 'writers do not end';
+    return;
+}
+
+sub running {
+    my ($self) = @_;
+    $self->{running} = [ grep { $_->alive } @{ $self->{running} } ];
+    return scalar @{ $self->{running} };
+}
+
+# A prepared transaction survives its session and keeps its locks; whoever restarts writers must call this first.
+sub commit_prepared {
+    my ($self) = @_;
+    my $gids = $self->{node}->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts');
+    $self->{node}->safe_psql('postgres', "COMMIT PREPARED '$_'") for split /\n/, $gids;
+    return;
+}
+
+# How many events are committed so far.
+sub committed { return $_[0]{node}->safe_psql('postgres', 'SELECT count(*) FROM ledger') }
+
+# What the checker wants. Only after stop or wait.
+sub transactions {
+    my ($self) = @_;
+    my %transactions;
+    for my $session (1 .. $self->{sessions}) {
+        _read_book(\%transactions, slurp("$self->{stem}$session.out"));
+    }
+    my $committed = $self->{node}->safe_psql('postgres', 'SELECT DISTINCT txn FROM ledger');
+    my %committed = map { $_ => 1 } split /\n/, $committed;
+    for my $name (keys %transactions) {
+        my $outcome = $committed{$name} ? 'ok' : 'fail';
+        my $told = $transactions{$name}{outcome} // $outcome;
+        die "$name: the writer was told $told, the database says $outcome\n" if $told ne $outcome;
+        $transactions{$name}{outcome} = $outcome;
+    }
+    return [ map { { name => $_, outcome => $transactions{$_}{outcome}, events => $transactions{$_}{events} // [] } } sort keys %transactions ];
+}
+
+# A line is an event, or "ok NAME", or "fail NAME".
+sub _read_book {
+    my ($transactions, $book) = @_;
+    for my $line (split /\n/, $book) {
+        if ($line =~ /^(ok|fail) (\S+)$/) {
+            $transactions->{$2}{outcome} = $1;
+            next;
+        }
+        my (undef, $name, $id, $topic, $key, $seq, $type, $trace, $value) = split /\t/, $line, -1;
+        my @headers = ([ id => $id ]);
+        push @headers, [ type => $type ] if $type ne '-';
+        # jsonb keeps its members by length
+        push @headers, [ 'ä"' => 'ö\\' ], [ trace => $trace ] if $trace ne '-';
+        push @{ $transactions->{$name}{events} }, {
+            id => $id, topic => $topic, key => $key eq '-' ? undef : $key, seq => $key eq '-' ? undef : $seq,
+            headers => \@headers, value => $value eq '-' ? undef : decode_base64($value),
+        };
+    }
+    return;
+}
+
+sub _script {
+    my ($session, $transactions) = @_;
+    return join '', map { _transaction("$session-$_") } 1 .. $transactions;
+}
+
+sub _transaction {
+    my ($name) = @_;
+    my $fate = rand;
+    my $events = _events($name, 1 + (rand() < 0.3) * int rand 8);
+    return "BEGIN;\n${events}ROLLBACK;\n\\echo fail $name\n" if $fate < 0.2;
+    return "BEGIN;\n$events" . _prepared($name) if $fate < 0.25;
+    $events .= "SAVEPOINT s;\n" . _event("$name-undone", $topics[0]) . "ROLLBACK TO s;\n\\echo fail $name-undone\n" if $fate < 0.35;
+    return "BEGIN;\n${events}COMMIT;\n\\echo ok $name\n";
+}
+
+sub _prepared {
+    my ($name) = @_;
+    my ($end, $outcome) = rand() < 0.7 ? ('COMMIT', 'ok') : ('ROLLBACK', 'fail');
+    return "PREPARE TRANSACTION '$name';\n$end PREPARED '$name';\n\\echo $outcome $name\n";
+}
+
+# Keys are locked in one order, so that writers never meet in a deadlock.
+sub _events {
+    my ($name, $count) = @_;
+    my @places = sort map { sprintf "%s\tk%02d", $topics[ rand @topics ], 1 + rand $keys } 1 .. $count;
+    return join '', map { _event($name, split /\t/) } @places;
+}
+
+# Without a key, or with one but for every tenth.
+sub _event {
+    my ($name, $topic, $key) = @_;
+    my $size = rand() < 0.01 ? 100_000 + int rand 200_000 : int rand 400;
+    return "SELECT act('$name', '$topic', NULL, 'json', $size);\n" if !$key || rand() < 0.1;
+    my $kind = (qw(json json json bytes tombstone))[ rand 5 ];
+    return "SELECT act('$name', '$topic', '$key', '$kind', $size);\n";
+}
+
+1;

@@ -1,0 +1,87 @@
+# Crashes between the confirmations of commits that touch each other in the WAL: where a position is off by one byte, the neighbour is lost.
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Outbox::Checker;
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Process qw(random_seed wait_until);
+use Outbox::Relay;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $rounds = 30;
+my $crashes = 3;
+my $batch = 400;
+
+random_seed();
+my $node = outbox_node('main', conf => "synchronous_commit = off\nwal_sender_timeout = 5s\n");
+create_slot($node);
+
+# First exactly: of two adjacent commits the first is delivered and confirmed, the second waits for its topic; then the relay dies.
+my $kafka = Outbox::Kafka->new->start;
+$kafka->create_topic('there');
+my $relay = Outbox::Relay->new($node, kafka => $kafka)->start;
+$relay->wait_until_streaming($node);
+my ($first, $end, $second) = split /\n/, $node->safe_psql('postgres', <<'END');
+SELECT outbox.emit('there', 'k', '1');
+SELECT pg_current_wal_insert_lsn();
+SELECT outbox.emit('missing', 'k', '2');
+END
+ok(wait_for_confirmation($node, 'outbox', $end), 'the first of two adjacent commits is confirmed');
+is(slot($node, 'confirmed_flush_lsn'), $end, 'to its very end, where the second begins');
+is($relay->kill_nine, 'signal 9', 'the relay dies between the two');
+$kafka->create_topic('missing');
+$relay->start;
+flush();
+ok(wait_for_confirmation($node), 'its successor confirms both');
+is_deeply([ map { $_->{headers}[0][1] } $kafka->consume(qw(there missing)) ], [ $first, $second ], 'each event is there, once');
+is($relay->terminate, 0, 'the relay ends in good order');
+$kafka->stop;
+
+# Then by numbers: hundreds of one-event transactions back to back, no other WAL between them, a kill anywhere among them.
+my @events;
+$relay = Outbox::Relay->new($node, name => 'plain');
+for my $round (1 .. $rounds) {
+    my $script = "SELECT outbox.emit('orders', 'k', '$round');\n" x $batch;
+    $relay->start;
+    sleep rand 0.1;
+    push @events, split /\n/, $node->safe_psql('postgres', $script);
+    sleep rand 0.02;
+    $relay->kill_nine;
+    next if $round % ($rounds / $crashes);
+    flush();
+    crash($node);
+    $node->start;
+}
+flush();
+$relay->start;
+ok(wait_for_confirmation($node), 'the last relay delivers what is left');
+is($relay->terminate, 0, 'and ends in good order');
+
+is(scalar @events, $rounds * $batch, 'all were written');
+my ($seq, $offset) = (0, 0);
+my @transactions = map { { name => $_, outcome => 'ok', events => [ event($_, ++$seq) ] } } @events;
+my @records = grep { $_->{topic} eq 'orders' } map { record($_) } $relay->output;    # a crash may repeat the first two as well
+history_ok(\@transactions, \@records, "$rounds kills and $crashes crashes among adjacent commits");
+
+# Commits here are asynchronous, for the rate; this makes the last of them durable. (A commit without a record of its own would not wait.)
+sub flush { return $node->safe_psql('postgres', q{SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', 'flush')}) }
+
+sub event {
+    my ($id, $place) = @_;
+    return { id => $id, topic => 'orders', key => 'k', seq => $place, headers => [ [ id => $id ] ] };
+}
+
+# A kill may cut a session's last line short; the next session, which repeats that event, then writes behind the stump.
+sub record {
+    my ($line) = @_;
+    my ($whole) = $line =~ /^.*(\{"topic":.*\})$/ or return;
+    my $envelope = JSON::PP::decode_json($whole);
+    return {
+        topic => $envelope->{topic}, partition => 0, offset => $offset++, key => $envelope->{key}, headers => [ [ id => $envelope->{id} ] ] };
+}
+
+done_testing();

@@ -1,0 +1,72 @@
+# Without a broker events go to standard output: a line an event, as it stands in the stream. Delivered means written.
+use strict;
+use warnings;
+
+use POSIX qw(mkfifo);
+use Outbox::Node;
+use Outbox::Relay;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = outbox_node('main');
+create_slot($node, $_) for qw(outbox pretty piped some witness);
+
+my @emits = (
+    q{'orders', '42', '{"n":1.00}', 'order.created', '{"a":"ö"}'}, q{'orders', NULL::text, '2'}, q{'orders', 'k', '\xff00'::bytea},
+    q{'payments', 'k', NULL::text});
+my @ids = map { $node->safe_psql('postgres', "SELECT outbox.emit($_)") } @emits;
+$node->safe_psql('postgres', q{BEGIN; SELECT outbox.emit('orders', '43', '3'); ROLLBACK});
+my @stream = grep { /^\{"topic"/ } split /\n/,
+    $node->safe_psql('postgres', q{SELECT data FROM pg_logical_slot_get_changes('witness', NULL, NULL)});
+is(scalar @stream, scalar @emits, 'the stream has the committed events');
+
+my $relay = Outbox::Relay->new($node)->start;
+ok(wait_for_confirmation($node), 'everything is confirmed');
+is($relay->terminate, 0, 'the relay ends in good order');
+is_deeply([ $relay->output ], \@stream, 'one line an event, as it stands in the stream');
+
+$relay->start;
+ok(wait_for_confirmation($node), 'a second relay connects');
+is($relay->terminate, 0, 'and ends');
+is_deeply([ $relay->output ], \@stream, 'what was confirmed is not written again');
+
+my $some = Outbox::Relay->new($node, name => 'some', args => ['--slot', 'some', '--topics', 'pay*,nothing'])->start;
+ok(wait_for_confirmation($node, 'some'), 'a relay for some topics confirms everything');
+is($some->terminate, 0, 'and ends');
+is_deeply([ $some->output ], [ grep { /"payments"/ } @stream ], 'but writes its topics only');
+
+my $pretty = Outbox::Relay->new($node, name => 'pretty', args => [qw(--slot pretty --format pretty)])->start;
+ok(wait_for_confirmation($node, 'pretty'), 'a relay with --format pretty confirms everything');
+is($pretty->terminate, 0, 'and ends');
+my $text = join "\n", $pretty->output;
+like($text, qr/orders.*42.*order\.created/s, 'and shows people what matters');
+unlike($text, qr/^\{"topic"/m, 'not the stream');
+
+# A relay whose standard output is a pipe, and the end that reads it: as in `outbox-relay run | head -1`.
+sub piped_relay {
+    my ($slot) = @_;
+    my $pipe = PostgreSQL::Test::Utils::tempdir('pipe') . '/pipe';
+    mkfifo($pipe, 0600) or die "mkfifo: $!";
+    my $piped = Outbox::Relay->new($node, name => $slot, args => [ '--slot', $slot ], output => $pipe)->start;
+    open my $reader, '<', $pipe or die "cannot open the pipe: $!";
+    return ($piped, $reader);
+}
+
+my ($piped, $reader) = piped_relay('piped');
+is(scalar <$reader>, "$stream[0]\n", 'the reader of a pipe gets a line');
+close $reader;
+is($piped->wait_for_exit(10), 0, 'when it has gone the relay ends in good order');
+unlike($piped->log, qr/SIGPIPE|error/i, 'and nobody calls it an error');
+
+# What was not written is not confirmed. A pipe holds more than its reader reads, so an event that no pipe holds goes first.
+create_slot($node, 'full');
+my @rest = map { $node->safe_psql('postgres', "SELECT outbox.emit('orders', 'k', $_)") } q{to_json(repeat('x', 300000))}, q{'1'};
+($piped, $reader) = piped_relay('full');
+read $reader, my $beginning, 10;
+is($beginning, '{"topic":"', 'a reader reads the beginning of an event');
+close $reader;
+is($piped->wait_for_exit(10), 0, 'when it has gone the relay ends in good order');
+my $left = $node->safe_psql('postgres', q{SELECT data FROM pg_logical_slot_get_changes('full', NULL, NULL)});
+like($left, qr/"id":"$_"/, 'what was not written is not confirmed') for @rest;
+
+done_testing();

@@ -1,0 +1,76 @@
+# SIGTERM in the middle of the work: what Kafka got is confirmed, so that no event comes twice. Who cannot wait sends a second one.
+use strict;
+use warnings;
+
+use Outbox::Checker;
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Process qw(random_seed wait_until);
+use Outbox::Relay;
+use Outbox::Workload;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $rounds = 12;
+
+random_seed();
+my $node = outbox_node('main');
+create_slot($node);
+my $kafka = Outbox::Kafka->new->start;
+$kafka->create_topic($_, 6) for Outbox::Workload->topics;
+my $workload = Outbox::Workload->new($node);
+my $relay = Outbox::Relay->new($node, kafka => $kafka);
+
+my $loaded = 0;
+for my $round (1 .. $rounds) {
+    $workload->start(1, 2_000) if !$workload->running;
+    my $before = slot($node, 'confirmed_flush_lsn');
+    $relay->start;
+    wait_until { slot($node, 'confirmed_flush_lsn') ne $before } 'the relay delivers';
+    sleep rand 0.2;
+    $loaded++ if $workload->running;
+    $relay->signal($round % 2 ? 'TERM' : 'INT');
+    is($relay->wait_for_exit(20), 0, "end $round is a good one");
+}
+cmp_ok($loaded, '>', $rounds / 2, 'writers wrote meanwhile');
+$workload->stop;
+$relay->start;
+ok(wait_for_confirmation($node), 'the last relay delivers what is left');
+is($relay->terminate, 0, 'and ends');
+history_ok($workload->transactions, [ $kafka->consume($workload->topics) ], "$rounds ends", duplicates => 'none');
+
+# Kafka frozen with events in flight: the first signal waits for the grace, the second does not.
+sub start_with_events_in_flight {
+    my (@arguments) = @_;
+    my $patient = Outbox::Relay->new($node, name => "patient@arguments", kafka => $kafka, args => \@arguments)->start;
+    $patient->wait_until_streaming($node);
+    $kafka->pause;
+    $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', n::text) FROM generate_series(1, 100) n});
+    my $lsn = current_lsn($node);
+    $node->poll_query_until('postgres', "SELECT sent_lsn >= '$lsn' FROM pg_stat_replication");
+    $patient->signal('TERM');
+    return $patient;
+}
+
+my $start = time;
+my $patient = start_with_events_in_flight(qw(--shutdown-grace-ms 1500));
+$patient->wait_for_exit(20);
+cmp_ok(time - $start, '>', 1.4, 'the first signal waits for Kafka,');
+cmp_ok(time - $start, '<', 8, 'but no longer than the grace');
+$kafka->resume;
+
+$patient = start_with_events_in_flight(qw(--shutdown-grace-ms 60000));
+$node->poll_query_until('postgres', q{SELECT true});
+ok($patient->alive, 'within a long grace the relay waits');
+$start = time;
+$patient->signal('TERM');
+$patient->wait_for_exit(20);
+cmp_ok(time - $start, '<', 2, 'the second signal ends it at once');
+$kafka->resume;
+
+$relay->start;
+ok(wait_for_confirmation($node), 'another relay delivers what they left');
+is($relay->terminate, 0, 'and ends');
+
+done_testing();

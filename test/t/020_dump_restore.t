@@ -1,0 +1,59 @@
+# pg_dump and restore keep who may emit: the REVOKEs of the extension's script, and what the owner has granted and revoked since.
+use strict;
+use warnings;
+
+use Outbox::Node;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = outbox_node('dump_restore', bare => 1);
+
+# Who may what in a database: the access lists of the schema and the three functions, and what they come to for three roles.
+my $privileges = q{
+    SELECT 'schema', nspacl::text FROM pg_namespace WHERE nspname = 'outbox'
+    UNION ALL
+    SELECT oid::regprocedure::text, proacl::text FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace
+    UNION ALL
+    SELECT rolname || ' ' || oid::regprocedure, has_function_privilege(rolname, oid, 'EXECUTE')::text
+    FROM pg_proc, (VALUES ('nobody_in_particular'), ('app'), ('app_text_only')) AS roles(rolname)
+    WHERE pronamespace = 'outbox'::regnamespace
+    ORDER BY 1};
+
+$node->safe_psql('postgres', q{
+    CREATE ROLE nobody_in_particular LOGIN;
+    CREATE ROLE app LOGIN;
+    CREATE ROLE app_text_only LOGIN;
+    CREATE DATABASE original;
+    CREATE DATABASE untouched;
+    CREATE DATABASE restored;
+    CREATE DATABASE restored_untouched});
+$node->safe_psql($_, 'CREATE EXTENSION outbox') for qw(original untouched);
+$node->safe_psql('original', q{
+    GRANT USAGE ON SCHEMA outbox TO app, app_text_only;
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO app, app_text_only;
+    REVOKE EXECUTE ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FROM app_text_only;
+    REVOKE EXECUTE ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM app_text_only});
+
+for my $pair (['original', 'restored'], ['untouched', 'restored_untouched']) {
+    my ($from, $to) = @$pair;
+    my $dump = $node->basedir . "/$from.sql";
+    $node->command_ok(['pg_dump', '--file', $dump, $node->connstr($from)], "$from is dumped");
+    $node->command_ok(['psql', '--no-psqlrc', '--quiet', '--set', 'ON_ERROR_STOP=1', '--file', $dump, $node->connstr($to)],
+        "$to is restored from it");
+    my $before = $node->safe_psql($from, $privileges);
+    is($node->safe_psql($to, $privileges), $before, "the privileges of $to are those of $from");
+    like($before, qr/^nobody_in_particular outbox\.emit\(text,text,.*\|false$/m, "in $from PUBLIC may not execute");
+}
+
+$node->safe_psql('restored', q{SELECT pg_create_logical_replication_slot('restored', 'outbox')});
+is($node->safe_psql('restored', q{SELECT count(outbox.emit('t', 'k', '{}'))}, extra_params => ['-U', 'app']),
+    1, 'who was granted may emit in the restored database');
+for my $call (['app_text_only', '1'], ['nobody_in_particular', q{'k'}]) {
+    my ($role, $key) = @$call;
+    my ($status, undef, $error) = $node->psql('restored', qq{SELECT outbox.emit('t', $key, '{}')}, extra_params => ['-U', $role]);
+    isnt($status, 0, "$role may not emit with the key $key");
+    like($error, qr/permission denied/, "and is told why");
+}
+
+$node->stop;
+done_testing();

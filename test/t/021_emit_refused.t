@@ -1,0 +1,102 @@
+# emit refuses where its event would be lost or could not be read, in states of the server that pg_regress cannot bring about: a standby,
+# wal_level below logical, an invalidated slot, the fast-path interface. And an option of the plugin that has no value.
+use strict;
+use warnings;
+
+use IO::Socket::UNIX;
+use Outbox::Node;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $emit = q{SELECT outbox.emit('t', 'k', '{}')};
+my $primary = outbox_node('primary');
+create_slot($primary);
+
+# ---- a call that is not a statement -----------------------------------------------------------------------------------
+
+# libpq's PQfn sends binary arguments, which a pseudo-type refuses. The protocol allows text as well, and a null needs no input.
+sub fast_path {
+    my ($signature, $key) = @_;
+    my $function = $primary->safe_psql('postgres', "SELECT 'outbox.emit($signature)'::regprocedure::oid");
+    my $socket = IO::Socket::UNIX->new(Peer => $primary->host . '/.s.PGSQL.' . $primary->port) or die "cannot connect: $!";
+    my $user = $primary->safe_psql('postgres', 'SELECT current_user');
+    my $startup = pack('N', 196608) . "user\0$user\0database\0postgres\0\0";
+    $socket->syswrite(pack('N', 4 + length $startup) . $startup);
+    _answers($socket);
+    my $call = pack('N n n n', $function, 1, 0, 5) . pack('N/a N/a', 't', $key) . pack('N', 0xffffffff) x 3 . pack('n', 0);
+    $socket->syswrite('F' . pack('N', 4 + length $call) . $call);
+    return _answers($socket);
+}
+
+# The messages up to ReadyForQuery; what there is of them where the server hangs up.
+sub _answers {
+    my ($socket) = @_;
+    my $answers = '';
+    while ($answers !~ /Z\0\0\0\x05[ITE]\z/) {
+        $socket->sysread(my $bytes, 65536) or return "$answers (connection lost)";
+        $answers .= $bytes;
+    }
+    return $answers;
+}
+
+for my $call (['text, text', 'k'], ['text, bigint', '42'], ['text, uuid', '01930000-0000-7000-8000-000000000000']) {
+    my ($arguments, $key) = @$call;
+    like(fast_path("$arguments, anycompatible, text, jsonb", $key), qr/C0A000\0Moutbox\.emit\(\) must be called by an SQL statement/,
+        "the fast-path interface is refused: $arguments");
+}
+is($primary->safe_psql('postgres', "SELECT count(*) FROM ($emit) AS s"), 1, 'the server lives');
+
+# ---- an option without a value ------------------------------------------------------------------------------------------
+
+for my $option (qw(version batch_bytes topics)) {
+    command_fails_like(
+        ['pg_recvlogical', '--dbname', $primary->connstr('postgres'), '--slot', 'outbox', '--start', '--no-loop', '--file', '-', '--option', $option],
+        qr/invalid value for option "$option" of output plugin "outbox"/, "$option needs a value");
+}
+
+# ---- a standby ----------------------------------------------------------------------------------------------------------
+
+$primary->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+refused($standby, $emit, '25006', 'cannot execute outbox.emit() during recovery', 'on a standby');
+$standby->stop;
+
+# ---- an invalidated slot ------------------------------------------------------------------------------------------------
+
+$primary->safe_psql('postgres', q{ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'});
+$primary->safe_psql('postgres', 'SELECT pg_reload_conf()');
+for (1 .. 50) {
+    last if slot($primary, 'wal_status') eq 'lost';
+    $primary->safe_psql('postgres', 'CREATE TABLE fill AS SELECT 1; DROP TABLE fill; SELECT pg_switch_wal()');
+    $primary->safe_psql('postgres', 'CHECKPOINT');
+}
+is(slot($primary, 'wal_status'), 'lost', 'the slot is invalidated');
+refused($primary, $emit, '42704', 'no replication slot can deliver the event', 'with an invalidated slot', 'The slot has been invalidated');
+$primary->safe_psql('postgres', 'ALTER SYSTEM RESET max_slot_wal_keep_size');
+$primary->safe_psql('postgres', 'SELECT pg_reload_conf()');
+create_slot($primary, 'second');
+is($primary->safe_psql('postgres', "SELECT count(*) FROM ($emit) AS s"), 1, 'a good slot beside it is enough');
+$primary->safe_psql('postgres', "SELECT pg_drop_replication_slot('$_')") for qw(outbox second);
+
+# ---- wal_level ----------------------------------------------------------------------------------------------------------
+
+$primary->append_conf('postgresql.conf', 'wal_level = replica');
+$primary->restart;
+refused($primary, $emit, '42704', 'no replication slot can deliver the event', 'without slot and wal_level: the slot is named first');
+refused($primary, "SET outbox.missing_slot = ignore; $emit", '55000', 'the event would be lost because the effective "wal_level" is below "logical"',
+    'with wal_level below logical, even where a missing slot is ignored');
+$primary->stop;
+
+sub refused {
+    my ($node, $sql, $state, $message, $where, $detail) = @_;
+    my (undef, undef, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+    like($error, qr/ERROR:  \Q$state: $message\E/, "refused $where");
+    like($error, qr/DETAIL:  \Q$detail\E/, 'and says why') if defined $detail;
+    like($error, qr/HINT:/, 'and says what to do');
+    return;
+}
+
+done_testing();
