@@ -28,6 +28,13 @@ std::vector<KafkaProperty> read_kafka_property_file(const std::string &path);
 // Passwords, keys and tokens: not for command lines or logs.
 bool is_secret(std::string_view property);
 
+// Where to produce to, and what was learned about it: outlives the producers.
+struct KafkaTarget {
+    std::string brokers;
+    std::vector<KafkaProperty> properties;
+    size_t batch_bytes = 0; // smaller batches than the properties say, because a topic refused larger ones; 0: as they say
+};
+
 // Our defaults, then the user's, then the locked ones. Throws std::invalid_argument, also for a locked property, with the reason.
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties);
 

@@ -3,7 +3,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -22,6 +24,12 @@ bool is_about_content(rd_kafka_resp_err_t error) {
            error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
 }
 
+bool is_about_topic(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
 std::string_view id_of(const rd_kafka_message_t *message) {
     rd_kafka_headers_t *headers;
     const void *value;
@@ -34,9 +42,14 @@ std::string_view id_of(const rd_kafka_message_t *message) {
 
 } // namespace
 
-KafkaSink::KafkaSink(const std::string &brokers, const std::vector<KafkaProperty> &properties, DeliveryListener &listener)
-    : listener_(listener) {
-    KafkaConf conf = make_kafka_conf(brokers, properties);
+KafkaSink::KafkaSink(KafkaTarget &target, DeliveryListener &listener) : target_(target), listener_(listener) {
+    KafkaConf conf = make_kafka_conf(target.brokers, target.properties);
+    if (target.batch_bytes != 0)
+        rd_kafka_conf_set(conf.get(), "batch.size", std::to_string(target.batch_bytes).c_str(), nullptr, 0);
+    char batch_size[32];
+    size_t size = sizeof(batch_size);
+    if (rd_kafka_conf_get(conf.get(), "batch.size", batch_size, &size) == RD_KAFKA_CONF_OK)
+        batch_bytes_ = strtoull(batch_size, nullptr, 10);
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
     rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
 
@@ -115,6 +128,12 @@ bool KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk
     rd_kafka_headers_destroy(headers);
     if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return false; // until deliveries are served
+    if (is_about_topic(error)) {
+        say(topic_, fmt::format("waiting for topic \"{}\": {}", event.topic, rd_kafka_err2str(error)));
+        topics_.erase(std::string(event.topic));
+        look_again_later();
+        return false;
+    }
     if (is_about_content(error))
         throw PoisonedEvent(fmt::format("Kafka cannot take event {} of topic \"{}\" ({} bytes): {}", event.id, event.topic, value_size,
                                         rd_kafka_err2str(error)));
@@ -156,9 +175,13 @@ bool KafkaSink::topic_is_ready(rd_kafka_topic_t *topic) {
     } else {
         say(brokers_, "Kafka cannot be reached; waiting for it");
     }
+    look_again_later();
+    return false;
+}
+
+void KafkaSink::look_again_later() {
     auto pause = std::chrono::milliseconds(100 << std::min(retries_++, 4)); // up to 1.6 s
     retry_at_ = Clock::now() + pause;
-    return false;
 }
 
 rd_kafka_headers_t *KafkaSink::make_headers(const Event &event, size_t &cost) {
@@ -185,8 +208,8 @@ void KafkaSink::serve() {
     serve_queue(0);
     if (is_dead_)
         take_back(); // among it the reason, if it is an event that Kafka refuses
-    if (!poison_.empty())
-        throw PoisonedEvent(std::exchange(poison_, {}));
+    if (refused_ > 0)
+        throw_refusal();
     if (!failure_.empty())
         throw SinkFailure(std::exchange(failure_, {}));
 }
@@ -226,11 +249,27 @@ void KafkaSink::note_failure(const rd_kafka_message_t *message) {
     if (!is_about_content(message->err)) {
         if (failure_.empty())
             failure_ = fmt::format("topic \"{}\": {}", topic, error);
-    } else if (message->len > poison_bytes_ || poison_.empty()) { // Kafka refuses a whole batch: the largest is the likeliest
-        poison_bytes_ = message->len;
-        poison_ = fmt::format("Kafka refuses event {} of topic \"{}\" ({} bytes), or one sent together with it: {}", id_of(message), topic,
-                              message->len, error);
+        return;
     }
+    refused_++;
+    refused_bytes_ += message->len + message->key_len;
+    if (refused_ == 1 || message->len > largest_refused_) {
+        largest_refused_ = message->len;
+        refusal_ = fmt::format("Kafka refuses event {} of topic \"{}\" ({} bytes): {}", id_of(message), topic, message->len, error);
+    }
+}
+
+// Kafka refuses whole batches. One record alone is refused for itself; several may each be good, so they come again in smaller batches, until
+// the guilty one is alone.
+void KafkaSink::throw_refusal() {
+    bool alone = refused_ == 1;
+    if (!alone)
+        target_.batch_bytes = std::max<size_t>(1, std::min(batch_bytes_, refused_bytes_) / 8);
+    refused_ = refused_bytes_ = 0;
+    failure_.clear();
+    if (alone)
+        throw PoisonedEvent(refusal_);
+    throw SinkFailure(fmt::format("{}, or the batch it was sent in; sending batches of {} bytes from now on", refusal_, target_.batch_bytes));
 }
 
 void KafkaSink::serve_error(rd_kafka_event_t *event) {

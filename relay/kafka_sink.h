@@ -14,8 +14,8 @@ namespace outbox {
 
 class KafkaSink : public Sink {
 public:
-    // `brokers` and `properties` have been through make_kafka_conf before; the listener outlives the sink.
-    KafkaSink(const std::string &brokers, const std::vector<KafkaProperty> &properties, DeliveryListener &listener);
+    // The target's properties have been through make_kafka_conf before. Target and listener outlive the sink.
+    KafkaSink(KafkaTarget &target, DeliveryListener &listener);
     ~KafkaSink() override;
 
     bool offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
@@ -38,10 +38,13 @@ private:
     void serve_queue(int timeout_ms);
     void serve_deliveries(rd_kafka_event_t *event);
     void note_failure(const rd_kafka_message_t *message);
+    void throw_refusal();
+    void look_again_later();
     void serve_error(rd_kafka_event_t *event);
     void serve_log(rd_kafka_event_t *event);
     static void say(Condition &condition, const std::string &text);
 
+    KafkaTarget &target_;
     DeliveryListener &listener_;
     rd_kafka_t *producer_ = nullptr;
     rd_kafka_queue_t *queue_ = nullptr;
@@ -54,8 +57,9 @@ private:
     int retries_ = 0;
     bool is_dead_ = false;    // a fatal error: this producer delivers nothing more
     bool is_closing_ = false; // in the destructor
-    std::string failure_, poison_; // found while serving the queue, thrown after it
-    size_t poison_bytes_ = 0;
+    std::string failure_, refusal_; // found while serving the queue, thrown after it
+    size_t batch_bytes_ = 0; // the producer's batch.size
+    size_t refused_ = 0, refused_bytes_ = 0, largest_refused_ = 0;
     Condition brokers_, topic_;
 };
 

@@ -39,10 +39,10 @@ void warn_of_visible_secrets(int argc, char **argv) {
     }
 }
 
-std::unique_ptr<Sink> make_sink(const RunCommand &command, DeliveryListener &listener) {
-    if (command.brokers.empty())
+std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener) {
+    if (command.kafka.brokers.empty())
         return std::make_unique<StdoutSink>(command.format, listener);
-    return std::make_unique<KafkaSink>(command.brokers, command.properties, listener);
+    return std::make_unique<KafkaSink>(command.kafka, listener);
 }
 
 int execute(int argc, char **argv) {
@@ -53,7 +53,7 @@ int execute(int argc, char **argv) {
         set_up(*setup);
         return 0;
     }
-    const RunCommand &run = std::get<RunCommand>(options.command);
+    RunCommand &run = std::get<RunCommand>(options.command);
     warn_of_visible_secrets(argc, argv);
     int signals = signals_as_descriptor();
     Relay relay(run.relay, [&run](DeliveryListener &listener) { return make_sink(run, listener); }, signals);

@@ -14,6 +14,21 @@ constexpr size_t max_in_flight_bytes_default = 8 << 20;
 constexpr size_t max_in_flight_bytes_min = 64 << 10, max_in_flight_bytes_max = size_t{4} << 30;
 constexpr long shutdown_grace_default_ms = 10000, shutdown_grace_max_ms = 3600000;
 
+// libpq's own words could repeat a part of a password, but for those about an option's name.
+std::string check_dsn(const std::string &dsn) {
+    if (dsn.find('=') == std::string::npos && dsn.find("://") == std::string::npos)
+        return ""; // a database's name
+    char *reason = nullptr;
+    PQconninfoOption *options = PQconninfoParse(dsn.c_str(), &reason);
+    PQconninfoFree(options);
+    std::string words = reason == nullptr ? "" : reason;
+    PQfreemem(reason);
+    if (options != nullptr)
+        return "";
+    bool about_name = words.starts_with("invalid connection option") || words.starts_with("invalid URI query parameter");
+    return "expected a libpq connection string or URI" + (about_name ? ": " + words : "");
+}
+
 std::string check_slot(const std::string &slot) {
     bool valid = !slot.empty() && slot.size() <= 63 && std::all_of(slot.begin(), slot.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
@@ -78,7 +93,9 @@ struct Input {
 };
 
 void add_common_options(CLI::App &command, Input &input, Options &options) {
-    command.add_option("--dsn", input.dsn, "PostgreSQL connection string or URI (else PGHOST, PGDATABASE, … as in psql)")->envname("OUTBOX_DSN");
+    command.add_option("--dsn", input.dsn, "PostgreSQL connection string or URI (else PGHOST, PGDATABASE, … as in psql)")
+        ->envname("OUTBOX_DSN")
+        ->check(check_dsn);
     command.add_option("--slot", input.slot, "replication slot [outbox]")->envname("OUTBOX_SLOT")->check(check_slot);
     command.add_option("--log-format", input.log_format, "text or json [text]")
         ->envname("OUTBOX_LOG_FORMAT")
@@ -157,7 +174,8 @@ Options parse_options(int argc, char **argv) {
     } catch (const CLI::Success &asked) { // --help, --version
         exit(app.exit(asked));
     } catch (const CLI::RequiredError &) {
-        refuse("expected a command: run, setup or version (see --help)");
+        std::string given = argc > 1 ? fmt::format("unknown command \"{}\"; ", argv[1]) : "";
+        refuse(given + "expected run, setup or version (see --help)");
     } catch (const CLI::ParseError &error) {
         refuse(error.what());
     }
@@ -172,9 +190,8 @@ Options parse_options(int argc, char **argv) {
         return options;
     }
     run_command.relay = {{input.dsn, input.slot, input.topics}, input.max_in_flight_bytes, std::chrono::milliseconds(input.shutdown_grace_ms)};
-    run_command.brokers = input.brokers;
     try {
-        run_command.properties = kafka_properties(input);
+        run_command.kafka = {input.brokers, kafka_properties(input), 0};
     } catch (const std::invalid_argument &error) {
         refuse(error.what());
     }

@@ -14,8 +14,7 @@ namespace outbox {
 
 struct RunCommand {
     RelayOptions relay;
-    std::string brokers; // empty: standard output
-    std::vector<KafkaProperty> properties;
+    KafkaTarget kafka; // without brokers: standard output
     LineFormat format = LineFormat::json;
 };
 
