@@ -41,7 +41,7 @@ constexpr auto locked = std::to_array<Locked>({
 
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
-    {"linger.ms", "0"}, // under load batches fill while others are in flight; a wait would only add latency
+    {"linger.ms", "10"}, // only while the stream is busy: KafkaSink::flush ends it when it is not
     {"queue.buffering.max.messages", "1000000"}, // --max-in-flight-bytes is the bound
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},

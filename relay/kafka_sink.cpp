@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t topics_max = 1024;          // handles kept; with more topics in use they are made anew
 constexpr int topic_lookup_ms = 500;         // the only call that waits, and only for a topic's first record
+constexpr int flush_ms = 1;
 constexpr int take_back_ms = 1000;           // when a producer is given up
 constexpr size_t record_overhead_bytes = 256; // librdkafka's, without headers (measured: 195)
 constexpr size_t header_overhead_bytes = 110;
@@ -123,6 +124,7 @@ bool KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         chunk.retain(cost);
         in_flight_++;
+        has_unflushed_ = true;
         return true;
     }
     rd_kafka_headers_destroy(headers);
@@ -139,6 +141,15 @@ bool KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk
                                         rd_kafka_err2str(error)));
     is_dead_ = error == RD_KAFKA_RESP_ERR__FATAL;
     throw SinkFailure(fmt::format("topic \"{}\": {}", event.topic, rd_kafka_err2str(error)));
+}
+
+// linger.ms fills batches while the stream is busy. This ends the linger of what is queued: librdkafka looks at the flag when its threads
+// wake up, so it has to stand for a moment; when all is acknowledged earlier, the call returns earlier.
+void KafkaSink::flush() {
+    if (!has_unflushed_)
+        return;
+    rd_kafka_flush(producer_, flush_ms);
+    has_unflushed_ = false;
 }
 
 // Null where the topic is not ready; the stream then waits.

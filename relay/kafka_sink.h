@@ -19,7 +19,7 @@ public:
     ~KafkaSink() override;
 
     bool offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
-    void flush() override {} // librdkafka sends by itself
+    void flush() override;
     void serve() override;
     pollfd wanted() const override { return {wakeup_, POLLIN, 0}; }
     Clock::time_point retry_at() const override { return retry_at_; }
@@ -53,6 +53,7 @@ private:
     std::unordered_map<std::string, Topic> topics_; // that are ready
     std::string name_, key_, text_, bytes_;         // scratch
     size_t in_flight_ = 0;
+    bool has_unflushed_ = false; // records that may still linger
     Clock::time_point retry_at_ = Clock::time_point::max(); // when something outside is looked at again
     int retries_ = 0;
     bool is_dead_ = false;    // a fatal error: this producer delivers nothing more

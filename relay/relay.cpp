@@ -96,11 +96,19 @@ void Relay::wait() {
         }
     }
 
+    // What libpq holds shows in no descriptor.
+    if (stream_.is_streaming() && !is_drained_ && received_ < busy_messages && may_read())
+        until = now;
+    received_ = 0;
+
     auto left = std::chrono::nanoseconds(std::clamp<Clock::duration>(until - now, Clock::duration::zero(), std::chrono::hours(1)));
     timespec timeout = {static_cast<time_t>(left.count() / 1000000000), static_cast<long>(left.count() % 1000000000)};
     if (ppoll(wanted.data(), wanted.size(), &timeout, nullptr) < 0 && errno != EINTR)
         throw std::system_error(errno, std::generic_category(), "poll");
     stream_is_ready_ = stream != 0 && wanted[stream].revents != 0;
+    bool is_unread = stream != 0 && (wanted[stream].events & POLLIN) == 0;
+    if (stream_.is_streaming() && is_unread && (wanted[stream].revents & (POLLERR | POLLHUP)) != 0)
+        throw StreamLost("PostgreSQL closed the connection"); // reading, which would say why, has to wait
     probe_is_ready_ = probe != 0 && wanted[probe].revents != 0;
 }
 
@@ -207,16 +215,20 @@ void Relay::pump() {
     if (failure_ || (state_ == State::draining && !tracker_.in_transaction()))
         chunk_.reset();
     size_t received = 0;
-    while (received < pump_messages_max) {
-        if (chunk_ == nullptr && (!may_read() || !next_message()))
+    is_drained_ = false;
+    while (received < pump_messages_max && (chunk_ != nullptr || may_read())) {
+        if (chunk_ == nullptr && !next_message()) {
+            is_drained_ = true;
             break;
+        }
         received++;
         sink_is_busy_ = chunk_ != nullptr && !offer_lines();
         if (sink_is_busy_)
             break;
     }
     received_ = received;
-    sink_->flush();
+    if (received < busy_messages)
+        sink_->flush();
 }
 
 // False where there is none. A keepalive is dealt with at once, lines become the chunk.

@@ -104,6 +104,7 @@ private:
     bool stream_is_ready_ = false, probe_is_ready_ = false;
     size_t received_ = 0; // messages in the last pump
     bool sink_is_busy_ = false;
+    bool is_drained_ = true; // the last pump left nothing in libpq
 
     // the server's shutdown
     ShutdownProbe probe_;

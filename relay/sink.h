@@ -42,10 +42,10 @@ public:
     virtual ~Sink() = default;
 
     // Takes the event, which lies in the chunk, or says no because it is full or must wait for something outside; then nothing has
-    // happened and the same event is offered again later. Throws PoisonedEvent, SinkFailure.
+    // happened, and the same event is offered again when what wanted() names is ready, or at retry_at(). Throws PoisonedEvent, SinkFailure.
     virtual bool offer(const Begin &transaction, const Event &event, Chunk &chunk) = 0;
 
-    // Nothing more is offered for the moment.
+    // Nothing more is offered for the moment: whoever waits for company need not.
     virtual void flush() = 0;
 
     // Tells the listener what became safe. Throws SinkFailure, PoisonedEvent, SinkClosed.

@@ -40,7 +40,8 @@ StdoutSink::~StdoutSink() {
 }
 
 bool StdoutSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
-    if (gathered_.size() >= gathered_max)
+    refused_ = gathered_.size() >= gathered_max;
+    if (refused_)
         return false;
     size_t before = gathered_.size();
     if (format_ == LineFormat::pretty)
@@ -110,7 +111,8 @@ void StdoutSink::report_written() {
 }
 
 pollfd StdoutSink::wanted() const {
-    return {fd_, static_cast<short>(gathered_.empty() ? 0 : POLLOUT), 0};
+    // A refused event is waiting, also if all the rest was written in the meantime.
+    return {fd_, static_cast<short>(gathered_.empty() && !refused_ ? 0 : POLLOUT), 0};
 }
 
 } // namespace outbox

@@ -37,6 +37,7 @@ private:
     bool closes_ = false;    // fd_ is a description of our own
     size_t write_bytes_ = 0; // at a time, so that a write after a poll does not block
     std::string gathered_;   // from `written_` on
+    bool refused_ = false;   // the last offer
     uint64_t written_ = 0;   // bytes since the start
     std::deque<Waiting> waiting_;
     std::string scratch_;

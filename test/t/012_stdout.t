@@ -7,6 +7,7 @@ use Outbox::Node;
 use Outbox::Relay;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = outbox_node('main');
 create_slot($node, $_) for qw(outbox pretty piped some witness);
@@ -68,5 +69,22 @@ close $reader;
 is($piped->wait_for_exit(10), 0, 'when it has gone the relay ends in good order');
 my $left = $node->safe_psql('postgres', q{SELECT data FROM pg_logical_slot_get_changes('full', NULL, NULL)});
 like($left, qr/"id":"$_"/, 'what was not written is not confirmed') for @rest;
+
+# More than the relay gathers for one write: it goes on at once, not at the next thing that wakes it.
+create_slot($node, 'large');
+my $large = Outbox::Relay->new($node, name => 'large', args => [qw(--slot large)], output => '/dev/null')->start;
+$large->wait_until_streaming($node, 'large');
+my $slowest = 0;
+for (1 .. 10) {
+    $large->signal('STOP');
+    $node->safe_psql('postgres', q{SELECT count(outbox.emit('orders', n, to_json(repeat('x', 200)))) FROM generate_series(1, 20000) AS n});
+    my $start = time;
+    $large->signal('CONT');
+    wait_for_confirmation($node, 'large');
+    $slowest = time - $start if time - $start > $slowest;
+}
+cmp_ok($slowest, '<', 5, 'a backlog is written without a pause');
+note sprintf 'slowest: %.2f s', $slowest;
+is($large->terminate, 0, 'and the relay ends');
 
 done_testing();
