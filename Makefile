@@ -105,11 +105,11 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
-test-programs: all $(BUILD)/unit_tests $(kafka)
+test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(kafka)
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:
-	test/support/packages test
+	test/support/packages test demo
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
 
