@@ -30,12 +30,27 @@ int signals_as_descriptor() {
     return descriptor;
 }
 
+bool has_password(const std::string &dsn) {
+    PQconninfoOption *options = PQconninfoParse(dsn.c_str(), nullptr);
+    bool found = false;
+    for (PQconninfoOption *option = options; option != nullptr && option->keyword != nullptr; option++)
+        found |= option->val != nullptr && strcmp(option->keyword, "password") == 0;
+    PQconninfoFree(options);
+    return found;
+}
+
 // Other users of the machine see the command line.
 void warn_of_visible_secrets(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
-        std::string_view argument = argv[i], property = argument.substr(0, argument.find('='));
-        if (property.size() < argument.size() && is_secret(property))
+        std::string_view argument = argv[i];
+        for (std::string_view flag : {"--dsn=", "--property=", "-X"})
+            if (argument.starts_with(flag))
+                argument.remove_prefix(flag.size());
+        std::string_view property = argument.substr(0, argument.find('='));
+        if (property.size() < argument.size() && property != "password" && is_secret(property))
             spdlog::warn("\"{}\" on the command line is visible to every user of this machine; use --property-file", property);
+        else if (has_password(std::string(argument)))
+            spdlog::warn("the password on the command line is visible to every user of this machine; use PGPASSFILE");
     }
 }
 
