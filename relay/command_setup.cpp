@@ -72,8 +72,9 @@ private:
         if (command_.dry_run)
             std::cout << sql << "; -- takes a restart of the server" << std::endl;
         else
-            throw Failure(ExitCode::not_prepared, "wal_level is \"" + level + "\" and must be \"logical\": " + sql + ", restart the server, "
-                                                  "then run setup again");
+            throw Failure(ExitCode::not_prepared, "wal_level is \"" + level + "\" and must be \"logical\": " + sql +
+                                                      ", restart the server, "
+                                                      "then run setup again");
     }
 
     void create_extension() {
@@ -122,16 +123,18 @@ private:
     void await_permission() {
         for (auto until = Clock::now() + reload_timeout; !plugin_is_allowed(allowed_plugins());) {
             if (Clock::now() >= until)
-                throw Failure(ExitCode::not_prepared, "output_plugin_libraries still does not name \"outbox\": is it set on the server's command line?");
+                throw Failure(ExitCode::not_prepared,
+                              "output_plugin_libraries still does not name \"outbox\": is it set on the server's command line?");
             query("SELECT pg_catalog.pg_sleep(0.02)");
         }
     }
 
     void create_slot() {
         std::string literal = quote_literal(command_.slot);
-        Result slot = query("SELECT plugin, database = pg_catalog.current_database(), wal_status, database FROM pg_catalog.pg_replication_slots "
-                            "WHERE slot_name = " +
-                            literal);
+        Result slot =
+            query("SELECT plugin, database = pg_catalog.current_database(), wal_status, database FROM pg_catalog.pg_replication_slots "
+                  "WHERE slot_name = " +
+                  literal);
         if (PQntuples(slot.get()) == 0) {
             if (!command_.dry_run)
                 say("creating slot \"" + command_.slot + "\" (waits for transactions that are open now)");
@@ -142,12 +145,15 @@ private:
         }
         std::string name = "slot \"" + command_.slot + "\"";
         if (std::string plugin = PQgetvalue(slot.get(), 0, 0); plugin != "outbox")
-            throw Failure(ExitCode::plugin_refused, name + " is there, but of the output plugin \"" + plugin + "\"; choose another with --slot");
+            throw Failure(ExitCode::plugin_refused,
+                          name + " is there, but of the output plugin \"" + plugin + "\"; choose another with --slot");
         if (std::string here = PQgetvalue(slot.get(), 0, 1); here != "t")
             throw Failure(ExitCode::slot_unusable, name + " is there, but of database \"" + PQgetvalue(slot.get(), 0, 3) + "\"");
         if (std::string status = PQgetvalue(slot.get(), 0, 2); status == "lost")
-            throw Failure(ExitCode::slot_unusable, name + " has been invalidated and what it had not delivered is lost; to start anew: SELECT "
-                                                          "pg_drop_replication_slot(" + literal + "), then run setup again");
+            throw Failure(ExitCode::slot_unusable, name +
+                                                       " has been invalidated and what it had not delivered is lost; to start anew: SELECT "
+                                                       "pg_drop_replication_slot(" +
+                                                       literal + "), then run setup again");
         say(name + " is there");
     }
 

@@ -41,7 +41,7 @@ constexpr auto locked = std::to_array<Locked>({
 
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
-    {"linger.ms", "10"}, // only while the stream is busy: KafkaSink::flush ends it when it is not
+    {"linger.ms", "10"},                         // only while the stream is busy: KafkaSink::flush ends it when it is not
     {"queue.buffering.max.messages", "1000000"}, // --max-in-flight-bytes is the bound
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
@@ -54,10 +54,12 @@ void set(rd_kafka_conf_t *conf, const std::string &property, const std::string &
     char error[512];
     switch (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), error, sizeof(error))) {
     case RD_KAFKA_CONF_OK: return;
-    case RD_KAFKA_CONF_UNKNOWN: throw std::invalid_argument("\"" + property + "\" is not a property of librdkafka " + rd_kafka_version_str());
+    case RD_KAFKA_CONF_UNKNOWN:
+        throw std::invalid_argument("\"" + property + "\" is not a property of librdkafka " + rd_kafka_version_str());
     default:
         // librdkafka's own words repeat the value
-        throw std::invalid_argument("invalid value for property \"" + property + "\"" + (is_secret(property) ? "" : std::string(": ") + error));
+        throw std::invalid_argument("invalid value for property \"" + property + "\"" +
+                                    (is_secret(property) ? "" : std::string(": ") + error));
     }
 }
 

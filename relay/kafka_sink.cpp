@@ -13,10 +13,10 @@
 namespace outbox {
 namespace {
 
-constexpr size_t topics_max = 1024;          // handles kept; with more topics in use they are made anew
-constexpr int topic_lookup_ms = 500;         // the only call that waits, and only for a topic's first record
+constexpr size_t topics_max = 1024;  // handles kept; with more topics in use they are made anew
+constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a topic's first record
 constexpr int flush_ms = 1;
-constexpr int take_back_ms = 1000;           // when a producer is given up
+constexpr int take_back_ms = 1000;            // when a producer is given up
 constexpr size_t record_overhead_bytes = 256; // librdkafka's, without headers (measured: 195)
 constexpr size_t header_overhead_bytes = 110;
 
@@ -270,8 +270,8 @@ void KafkaSink::note_failure(const rd_kafka_message_t *message) {
     }
 }
 
-// Kafka refuses whole batches. One record alone is refused for itself; several may each be good, so they come again in smaller batches, until
-// the guilty one is alone.
+// Kafka refuses whole batches. One record alone is refused for itself; several may each be good, so they come again in smaller batches,
+// until the guilty one is alone.
 void KafkaSink::throw_refusal() {
     bool alone = refused_ == 1;
     if (!alone)
@@ -280,7 +280,8 @@ void KafkaSink::throw_refusal() {
     failure_.clear();
     if (alone)
         throw PoisonedEvent(refusal_);
-    throw SinkFailure(fmt::format("{}, or the batch it was sent in; sending batches of {} bytes from now on", refusal_, target_.batch_bytes));
+    throw SinkFailure(
+        fmt::format("{}, or the batch it was sent in; sending batches of {} bytes from now on", refusal_, target_.batch_bytes));
 }
 
 void KafkaSink::serve_error(rd_kafka_event_t *event) {

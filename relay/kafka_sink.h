@@ -53,13 +53,13 @@ private:
     std::unordered_map<std::string, Topic> topics_; // that are ready
     std::string name_, key_, text_, bytes_;         // scratch
     size_t in_flight_ = 0;
-    bool has_unflushed_ = false; // records that may still linger
+    bool has_unflushed_ = false;                            // records that may still linger
     Clock::time_point retry_at_ = Clock::time_point::max(); // when something outside is looked at again
     int retries_ = 0;
-    bool is_dead_ = false;    // a fatal error: this producer delivers nothing more
-    bool is_closing_ = false; // in the destructor
+    bool is_dead_ = false;          // a fatal error: this producer delivers nothing more
+    bool is_closing_ = false;       // in the destructor
     std::string failure_, refusal_; // found while serving the queue, thrown after it
-    size_t batch_bytes_ = 0; // the producer's batch.size
+    size_t batch_bytes_ = 0;        // the producer's batch.size
     size_t refused_ = 0, refused_bytes_ = 0, largest_refused_ = 0;
     Condition brokers_, topic_;
 };

@@ -71,7 +71,8 @@ int execute(int argc, char **argv) {
     RunCommand &run = std::get<RunCommand>(options.command);
     warn_of_visible_secrets(argc, argv);
     int signals = signals_as_descriptor();
-    Relay relay(run.relay, [&run](DeliveryListener &listener) { return make_sink(run, listener); }, signals);
+    Relay relay(
+        run.relay, [&run](DeliveryListener &listener) { return make_sink(run, listener); }, signals);
     relay.run();
     return 0;
 }

@@ -30,9 +30,8 @@ std::string check_dsn(const std::string &dsn) {
 }
 
 std::string check_slot(const std::string &slot) {
-    bool valid = !slot.empty() && slot.size() <= 63 && std::all_of(slot.begin(), slot.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    });
+    bool valid = !slot.empty() && slot.size() <= 63 &&
+                 std::all_of(slot.begin(), slot.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
     return valid ? "" : "expected a slot name: 1 to 63 of a-z, 0-9 and _";
 }
 
@@ -108,7 +107,8 @@ void add_common_options(CLI::App &command, Input &input, Options &options) {
 }
 
 void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
-    run.add_option("--brokers", input.brokers, "Kafka brokers, host:port,… (none: events go to standard output)")->envname("OUTBOX_BROKERS");
+    run.add_option("--brokers", input.brokers, "Kafka brokers, host:port,… (none: events go to standard output)")
+        ->envname("OUTBOX_BROKERS");
     run.add_option("-X,--property", input.properties, "property=value of librdkafka, repeatable (in the variable: one a line)")
         ->envname("OUTBOX_PROPERTY")
         ->delimiter('\n')
@@ -189,7 +189,8 @@ Options parse_options(int argc, char **argv) {
         options.command = setup_command;
         return options;
     }
-    run_command.relay = {{input.dsn, input.slot, input.topics}, input.max_in_flight_bytes, std::chrono::milliseconds(input.shutdown_grace_ms)};
+    run_command.relay = {
+        {input.dsn, input.slot, input.topics}, input.max_in_flight_bytes, std::chrono::milliseconds(input.shutdown_grace_ms)};
     try {
         run_command.kafka = {input.brokers, kafka_properties(input), 0};
     } catch (const std::invalid_argument &error) {

@@ -28,15 +28,22 @@ constexpr auto probe_interval = milliseconds(2000);
 constexpr auto breath = std::chrono::microseconds(200);
 constexpr size_t busy_messages = 4;
 
-constexpr size_t pump_messages_max = 4096;          // then deliveries and signals have their turn
+constexpr size_t pump_messages_max = 4096;            // then deliveries and signals have their turn
 constexpr size_t transactions_in_flight_max = 262144; // 16 bytes each, also where they carry no bytes
 
 } // namespace
 
 Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals)
-    : options_(std::move(options)), make_sink_(std::move(make_sink)), signals_(signals), budget_(options_.max_in_flight_bytes),
-      sink_(make_sink_(*this)), stream_(options_.stream), connect_at_(Clock::now()), connect_backoff_(connect_backoff_cap),
-      sink_backoff_(sink_backoff_cap), progress_at_(Clock::now()) {}
+    : options_(std::move(options)),
+      make_sink_(std::move(make_sink)),
+      signals_(signals),
+      budget_(options_.max_in_flight_bytes),
+      sink_(make_sink_(*this)),
+      stream_(options_.stream),
+      connect_at_(Clock::now()),
+      connect_backoff_(connect_backoff_cap),
+      sink_backoff_(sink_backoff_cap),
+      progress_at_(Clock::now()) {}
 
 void Relay::run() {
     while (state_ != State::left) {
@@ -52,7 +59,8 @@ void Relay::run() {
         } catch (const PoisonedEvent &poisoned) {
             stop_for(Failure(ExitCode::poisoned_event, poisoned.what()));
         } catch (const FormatError &error) {
-            throw Failure(ExitCode::plugin_refused, std::string(error.what()) + ": the extension on the server and this relay are of different versions");
+            throw Failure(ExitCode::plugin_refused,
+                          std::string(error.what()) + ": the extension on the server and this relay are of different versions");
         }
     }
     if (failure_)
@@ -336,8 +344,8 @@ void Relay::send_status() {
 
 bool Relay::is_waiting_for_deliveries() const { return !tracker_.idle() || chunk_ != nullptr; }
 
-// A fast shutdown ends only when all is confirmed. With Kafka away that is never: after the grace the relay gives way, and starts again from
-// the slot when the server is back.
+// A fast shutdown ends only when all is confirmed. With Kafka away that is never: after the grace the relay gives way, and starts again
+// from the slot when the server is back.
 void Relay::watch_for_server_shutdown() {
     if (!stream_.is_streaming() || state_ != State::running)
         return;

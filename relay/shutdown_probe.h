@@ -1,5 +1,5 @@
-// Is the server shutting down? A fast shutdown waits for the relay to confirm everything, which it cannot while Kafka takes nothing; and the
-// server says nothing about it in the stream. It does say so to whoever connects: SQLSTATE 57P03. Never blocks. Tested by test/t/.
+// Is the server shutting down? A fast shutdown waits for the relay to confirm everything, which it cannot while Kafka takes nothing; and
+// the server says nothing about it in the stream. It does say so to whoever connects: SQLSTATE 57P03. Never blocks. Tested by test/t/.
 #pragma once
 
 #include "connection.h"

@@ -79,7 +79,8 @@ void Stream::advance() {
         if (phase_ == Phase::checking && result) {
             check_slot(result.get());
         } else if (phase_ == Phase::checking) { // the answer is complete
-            std::string command = "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote(batch_bytes);
+            std::string command =
+                "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote(batch_bytes);
             if (!options_.topics.empty())
                 command += ", topics " + quote(options_.topics);
             require_sent(PQsendQuery(connection_.get(), (command + ")").c_str()));
@@ -106,19 +107,22 @@ void Stream::check_slot(const PGresult *result) {
     if (column(IN_RECOVERY) == "t")
         throw StreamLost("the server is a standby; waiting for a primary");
     if (column(SLOT_NAME).empty())
-        throw Failure(ExitCode::slot_unusable,
-                      "replication slot \"" + options_.slot + "\" does not exist. If it existed before, events are lost: what was emitted "
-                      "since then is not in a new slot. Create it with: outbox-relay setup --slot " + options_.slot);
+        throw Failure(ExitCode::slot_unusable, "replication slot \"" + options_.slot +
+                                                   "\" does not exist. If it existed before, events are lost: what was emitted "
+                                                   "since then is not in a new slot. Create it with: outbox-relay setup --slot " +
+                                                   options_.slot);
     if (column(PLUGIN) != "outbox")
-        throw Failure(ExitCode::plugin_refused, "replication slot \"" + options_.slot + "\" belongs to the output plugin \"" + column(PLUGIN) +
-                                                    "\", not to \"outbox\". Name another slot with --slot.");
+        throw Failure(ExitCode::plugin_refused, "replication slot \"" + options_.slot + "\" belongs to the output plugin \"" +
+                                                    column(PLUGIN) + "\", not to \"outbox\". Name another slot with --slot.");
     if (column(SLOT_DATABASE) != column(THIS_DATABASE))
         throw Failure(ExitCode::slot_unusable, "replication slot \"" + options_.slot + "\" belongs to database \"" + column(SLOT_DATABASE) +
                                                    "\", not to \"" + column(THIS_DATABASE) + "\". Connect to that database.");
     if (column(WAL_STATUS) == "lost")
-        throw Failure(ExitCode::slot_unusable, "replication slot \"" + options_.slot + "\" has been invalidated: its WAL is gone, and with it "
-                                               "the events it had not delivered. To go on with new events: SELECT pg_drop_replication_slot('" +
-                                                   options_.slot + "'), then: outbox-relay setup --slot " + options_.slot);
+        throw Failure(ExitCode::slot_unusable,
+                      "replication slot \"" + options_.slot +
+                          "\" has been invalidated: its WAL is gone, and with it "
+                          "the events it had not delivered. To go on with new events: SELECT pg_drop_replication_slot('" +
+                          options_.slot + "'), then: outbox-relay setup --slot " + options_.slot);
     sender_timeout_ = std::chrono::milliseconds(std::max(0, atoi(column(SENDER_TIMEOUT).c_str())));
 }
 
@@ -135,8 +139,9 @@ void Stream::started(const PGresult *result) {
     if (state == "55000")
         throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see the README on lost slots.");
     if (state == "42501")
-        throw Failure(ExitCode::plugin_refused, reason + ". Allow the plugin with: outbox-relay setup, or: ALTER SYSTEM SET "
-                                                         "output_plugin_libraries = pgoutput, test_decoding, outbox; SELECT pg_reload_conf()");
+        throw Failure(ExitCode::plugin_refused, reason +
+                                                    ". Allow the plugin with: outbox-relay setup, or: ALTER SYSTEM SET "
+                                                    "output_plugin_libraries = pgoutput, test_decoding, outbox; SELECT pg_reload_conf()");
     if (state == "58P01")
         throw Failure(ExitCode::plugin_refused, reason + ". Install the extension's files on this server: make install");
     if (state == "22023")
@@ -146,7 +151,8 @@ void Stream::started(const PGresult *result) {
 
 // ---- streaming ------------------------------------------------------------------------------------------------------
 
-// libpq may hold whole messages while the socket is silent, and one PQconsumeInput takes no more than its buffer: go on until both are empty.
+// libpq may hold whole messages while the socket is silent, and one PQconsumeInput takes no more than its buffer: go on until both are
+// empty.
 Stream::Message Stream::receive() {
     for (bool consumed = true; consumed;) {
         char *buffer = nullptr;

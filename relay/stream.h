@@ -1,5 +1,5 @@
-// The replication stream of one slot over libpq: connect, look at the slot, start, receive, confirm. Never blocks and never waits: the caller
-// polls the descriptor and calls advance(). Knows neither Kafka nor what the lines mean. Tested by test/t/.
+// The replication stream of one slot over libpq: connect, look at the slot, start, receive, confirm. Never blocks and never waits: the
+// caller polls the descriptor and calls advance(). Knows neither Kafka nor what the lines mean. Tested by test/t/.
 #pragma once
 
 #include "chunk.h"

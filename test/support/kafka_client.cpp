@@ -22,16 +22,17 @@ namespace {
 constexpr int request_timeout_ms = 10'000;
 constexpr int end_timeout_ms = 60'000;
 
-constexpr const char *usage_text =
-    "usage: kafka-client BROKERS ready [SECONDS]\n"
-    "       kafka-client BROKERS create-topic NAME PARTITIONS [CONFIG=VALUE]...\n"
-    "       kafka-client BROKERS delete-topic NAME\n"
-    "       kafka-client BROKERS consume TOPIC...\n";
+constexpr const char *usage_text = "usage: kafka-client BROKERS ready [SECONDS]\n"
+                                   "       kafka-client BROKERS create-topic NAME PARTITIONS [CONFIG=VALUE]...\n"
+                                   "       kafka-client BROKERS delete-topic NAME\n"
+                                   "       kafka-client BROKERS consume TOPIC...\n";
 
 template <auto Destroy>
 struct Deleter {
     template <typename T>
-    void operator()(T *object) const { Destroy(object); }
+    void operator()(T *object) const {
+        Destroy(object);
+    }
 };
 template <typename T, auto Destroy>
 using Owned = std::unique_ptr<T, Deleter<Destroy>>;
@@ -49,7 +50,8 @@ using Arguments = std::span<char *>;
 [[noreturn]] void fail(const std::string &what) { throw std::runtime_error(what); }
 
 void check(rd_kafka_resp_err_t error, const std::string &what) {
-    if (error) fail(what + ": " + rd_kafka_err2str(error));
+    if (error)
+        fail(what + ": " + rd_kafka_err2str(error));
 }
 
 class Deadline {
@@ -65,41 +67,43 @@ Client connect(rd_kafka_type_t type, const char *brokers) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char reason[512];
     const std::pair<const char *, const char *> settings[] = {
-        {"bootstrap.servers", brokers},
-        {"reconnect.backoff.ms", "50"},  // a broker that is just starting is asked again soon
-        {"reconnect.backoff.max.ms", "200"},
-        {"log_level", "2"},
-        {"allow.auto.create.topics", "false"},
-        {"enable.partition.eof", "true"},
-        {"queued.min.messages", "1000000"},  // a fetcher whose queue is full pauses for a second
-        {"queued.max.messages.kbytes", "262144"},
-        {"check.crcs", "true"},
+        {"bootstrap.servers", brokers},           {"reconnect.backoff.ms", "50"}, // a broker that is just starting is asked again soon
+        {"reconnect.backoff.max.ms", "200"},      {"log_level", "2"},
+        {"allow.auto.create.topics", "false"},    {"enable.partition.eof", "true"},
+        {"queued.min.messages", "1000000"}, // a fetcher whose queue is full pauses for a second
+        {"queued.max.messages.kbytes", "262144"}, {"check.crcs", "true"},
     };
     for (const auto &[name, value] : settings)
-        if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK) fail(reason);
+        if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK)
+            fail(reason);
     Client client(rd_kafka_new(type, conf, reason, sizeof reason));
-    if (!client) fail(reason);
+    if (!client)
+        fail(reason);
     return client;
 }
 
 Metadata metadata_of(rd_kafka_t *client, int timeout_ms) {
     const rd_kafka_metadata_t *metadata = nullptr;
-    if (rd_kafka_metadata(client, 1, nullptr, &metadata, timeout_ms)) return nullptr;
+    if (rd_kafka_metadata(client, 1, nullptr, &metadata, timeout_ms))
+        return nullptr;
     return Metadata(metadata);
 }
 
 // A broker answers before it serves: after a crash its partitions have no leader until the controller trusts it again.
 bool serves(const rd_kafka_metadata_t &metadata) {
-    if (metadata.broker_cnt == 0) return false;
+    if (metadata.broker_cnt == 0)
+        return false;
     for (const auto &topic : std::span(metadata.topics, metadata.topic_cnt))
         for (const auto &partition : std::span(topic.partitions, topic.partition_cnt))
-            if (partition.err || partition.leader < 0) return false;
+            if (partition.err || partition.leader < 0)
+                return false;
     return true;
 }
 
 bool has_topic(const rd_kafka_metadata_t &metadata, std::string_view name) {
     for (const auto &topic : std::span(metadata.topics, metadata.topic_cnt))
-        if (topic.topic == name) return topic.err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (topic.topic == name)
+            return topic.err == RD_KAFKA_RESP_ERR_NO_ERROR;
     return false;
 }
 
@@ -108,7 +112,8 @@ template <typename Condition>
 void wait_until(rd_kafka_t *client, int seconds, const std::string &what, Condition condition) {
     for (const Deadline deadline(seconds); !deadline.passed();) {
         const Metadata metadata = metadata_of(client, 500);
-        if (metadata && condition(*metadata)) return;
+        if (metadata && condition(*metadata))
+            return;
         rd_kafka_poll(client, 20);
     }
     fail("gave up after " + std::to_string(seconds) + " s: " + what);
@@ -116,13 +121,15 @@ void wait_until(rd_kafka_t *client, int seconds, const std::string &what, Condit
 
 Event await_result(rd_kafka_queue_t *queue, const std::string &what) {
     Event event(rd_kafka_queue_poll(queue, request_timeout_ms));
-    if (!event) fail(what + ": no answer");
+    if (!event)
+        fail(what + ": no answer");
     check(rd_kafka_event_error(event.get()), what);
     return event;
 }
 
 void check_topics(const rd_kafka_topic_result_t **results, size_t count, const std::string &what) {
-    for (const auto *result : std::span(results, count)) check(rd_kafka_topic_result_error(result), what);
+    for (const auto *result : std::span(results, count))
+        check(rd_kafka_topic_result_error(result), what);
 }
 
 void ready(const char *brokers, Arguments arguments) {
@@ -136,10 +143,12 @@ void create_topic(const char *brokers, Arguments arguments) {
     const Queue queue(rd_kafka_queue_new(client.get()));
     char reason[512];
     const NewTopic topic(rd_kafka_NewTopic_new(name.c_str(), std::atoi(arguments[1]), 1, reason, sizeof reason));
-    if (!topic) fail(reason);
+    if (!topic)
+        fail(reason);
     for (const std::string setting : arguments.subspan(2)) {
         const size_t equals = setting.find('=');
-        if (equals == std::string::npos) fail("expected CONFIG=VALUE, got " + setting);
+        if (equals == std::string::npos)
+            fail("expected CONFIG=VALUE, got " + setting);
         check(rd_kafka_NewTopic_set_config(topic.get(), setting.substr(0, equals).c_str(), setting.c_str() + equals + 1), what);
     }
     rd_kafka_NewTopic_t *topics[] = {topic.get()};
@@ -172,12 +181,15 @@ bool is_utf8(Bytes bytes) {
     for (size_t i = 0; i < bytes.size();) {
         const unsigned lead = at(i), next = at(i + 1);
         const size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-        if (length == 0) return false;
+        if (length == 0)
+            return false;
         for (size_t k = 1; k < length; k++)
-            if ((at(i + k) & 0xC0) != 0x80) return false;
+            if ((at(i + k) & 0xC0) != 0x80)
+                return false;
         const bool overlong = (lead == 0xE0 && next < 0xA0) || (lead == 0xF0 && next < 0x90);
         const bool surrogate = lead == 0xED && next > 0x9F, too_big = lead == 0xF4 && next > 0x8F;
-        if (overlong || surrogate || too_big) return false;
+        if (overlong || surrogate || too_big)
+            return false;
         i += length;
     }
     return true;
@@ -213,7 +225,8 @@ public:
             member("key", key);
         else
             null("key");
-        if (message.key && !is_utf8(key)) base64_member("key_base64", key);
+        if (message.key && !is_utf8(key))
+            base64_member("key_base64", key);
         if (message.payload)
             base64_member("value", Bytes(static_cast<const char *>(message.payload), message.len));
         else
@@ -221,7 +234,8 @@ public:
         headers(message);
         json_.EndObject();
         line_.Put('\n');
-        if (std::fwrite(line_.GetString(), 1, line_.GetSize(), stdout) != line_.GetSize()) fail("cannot write");
+        if (std::fwrite(line_.GetString(), 1, line_.GetSize(), stdout) != line_.GetSize())
+            fail("cannot write");
     }
 
 private:
@@ -249,7 +263,8 @@ private:
                     string(bytes);
                 else
                     json_.Null();
-                if (value && !is_utf8(bytes)) append_base64(bytes, base64_), string(base64_);
+                if (value && !is_utf8(bytes))
+                    append_base64(bytes, base64_), string(base64_);
                 json_.EndArray();
             }
         }
@@ -279,9 +294,11 @@ class Reading {
 public:
     Reading(rd_kafka_t *client, const char *name, const rd_kafka_metadata_t &metadata, rd_kafka_queue_t *queue)
         : topic_(rd_kafka_topic_new(client, name, nullptr)) {
-        if (!has_topic(metadata, name)) fail(std::string("no topic ") + name);
+        if (!has_topic(metadata, name))
+            fail(std::string("no topic ") + name);
         for (const auto &topic : std::span(metadata.topics, metadata.topic_cnt))
-            if (std::string_view(topic.topic) == name) start(client, name, topic.partition_cnt, queue);
+            if (std::string_view(topic.topic) == name)
+                start(client, name, topic.partition_cnt, queue);
     }
 
     bool finished() const { return ends_.empty(); }
@@ -290,11 +307,14 @@ public:
     // markers), never guessed from silence.
     bool take(const rd_kafka_message_t &message) {
         const auto end = ends_.find(message.partition);
-        if (end == ends_.end()) return false;
+        if (end == ends_.end())
+            return false;
         const bool at_end = message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-        if (!at_end) check(message.err, "cannot consume");
+        if (!at_end)
+            check(message.err, "cannot consume");
         const bool wanted = !at_end && message.offset < end->second;
-        if (message.offset + (at_end ? 0 : 1) >= end->second) ends_.erase(end);
+        if (message.offset + (at_end ? 0 : 1) >= end->second)
+            ends_.erase(end);
         return wanted;
     }
 
@@ -302,9 +322,11 @@ private:
     void start(rd_kafka_t *client, const char *name, int partitions, rd_kafka_queue_t *queue) {
         for (int partition = 0; partition < partitions; partition++) {
             const auto [low, high] = ends_of(client, name, partition);
-            if (low == high) continue;
+            if (low == high)
+                continue;
             ends_[partition] = high;
-            if (rd_kafka_consume_start_queue(topic_.get(), partition, low, queue)) check(rd_kafka_last_error(), "cannot start");
+            if (rd_kafka_consume_start_queue(topic_.get(), partition, low, queue))
+                check(rd_kafka_last_error(), "cannot start");
         }
     }
 
@@ -316,19 +338,23 @@ private:
 void consume(const char *brokers, Arguments topics) {
     const Client client = connect(RD_KAFKA_CONSUMER, brokers);
     const Metadata metadata = metadata_of(client.get(), request_timeout_ms);
-    if (!metadata) fail("no metadata");
+    if (!metadata)
+        fail("no metadata");
     Printer printer;
     for (const char *name : topics) {
         const Queue queue(rd_kafka_queue_new(client.get()));
         Reading reading(client.get(), name, *metadata, queue.get());
         while (!reading.finished()) {
             const Message message(rd_kafka_consume_queue(queue.get(), end_timeout_ms));
-            if (!message) fail("no record for a minute, yet the end is not reached");
-            if (reading.take(*message)) printer.print(*message);
+            if (!message)
+                fail("no record for a minute, yet the end is not reached");
+            if (reading.take(*message))
+                printer.print(*message);
         }
     }
-    if (std::fflush(stdout)) fail("cannot write");
-    std::_Exit(0);  // an orderly shutdown of fetchers in flight takes longer than the reading
+    if (std::fflush(stdout))
+        fail("cannot write");
+    std::_Exit(0); // an orderly shutdown of fetchers in flight takes longer than the reading
 }
 
 struct Command {
@@ -339,7 +365,7 @@ struct Command {
 constexpr Command commands[] = {
     {"ready", 0, ready}, {"create-topic", 2, create_topic}, {"delete-topic", 1, delete_topic}, {"consume", 1, consume}};
 
-}  // namespace
+} // namespace
 
 int main(int argc, char **argv) {
     const Arguments arguments(argv, argc);

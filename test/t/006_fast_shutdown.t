@@ -13,6 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $grace_ms = 2000;
+$ENV{PGCTLTIMEOUT} = 30;
 
 random_seed();
 my $node = outbox_node('main');
@@ -29,8 +30,9 @@ sub shutdown_under_load {
     $relay->wait_until_streaming($node);
     wait_until { $workload->committed > $before + 300 } 'writers write';
     my $start = time;
-    $node->stop('fast');
+    my $stopped = $node->stop('fast', fail_ok => 1);
     my $seconds = time - $start;
+    ok($stopped, 'the server has stopped') or $node->stop('immediate');
     $workload->wait;
     return $seconds;
 }

@@ -31,9 +31,11 @@ TEST(Begin, has_position_and_time) {
 }
 
 TEST(Begin, of_another_form_is_an_error) {
-    for (const char *line : {R"({"begin":"x","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})", R"({"begin":"0/1","ts":"2026-11-23T09:42:00.123456Z"})",
-                             R"({"begin":"0/1","xid":742,"ts":"2026-11-23"})", R"({"begin":"0/1","xid":742,"ts":"2026-11-23T09:42:00.12x456Z"})",
-                             R"({"begin":"0/1","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})" "x"})
+    for (const char *line :
+         {R"({"begin":"x","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})", R"({"begin":"0/1","ts":"2026-11-23T09:42:00.123456Z"})",
+          R"({"begin":"0/1","xid":742,"ts":"2026-11-23"})", R"({"begin":"0/1","xid":742,"ts":"2026-11-23T09:42:00.12x456Z"})",
+          R"({"begin":"0/1","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})"
+          "x"})
         EXPECT_THROW(parse_begin(line), FormatError) << line;
 }
 
@@ -138,8 +140,9 @@ TEST(Parser, survives_any_line) {
     uint32_t seed = given != nullptr ? static_cast<uint32_t>(strtoul(given, nullptr, 10)) : std::random_device()();
     std::cout << "SEED=" << seed << std::endl;
     std::mt19937 random(seed);
-    const std::string lines[] = {full, R"({"begin":"0/16B3748","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})", R"({"commit":"1/A","events":10})",
-                                 R"({"rejected":"0/1","reason":"x"})", R"({"topic":"t","key":"\u0041\"","id":"x","payload_base64":"Zm9v"})"};
+    const std::string lines[] = {full, R"({"begin":"0/16B3748","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})",
+                                 R"({"commit":"1/A","events":10})", R"({"rejected":"0/1","reason":"x"})",
+                                 R"({"topic":"t","key":"\u0041\"","id":"x","payload_base64":"Zm9v"})"};
     std::string scratch;
     for (int i = 0; i < 200000; i++) {
         std::string line = lines[random() % std::size(lines)];

@@ -48,7 +48,8 @@ protected:
         return sink_->offer({}, parse_event(lines), *chunk);
     }
 
-    template <class Condition> bool serve_until(Condition condition) {
+    template <class Condition>
+    bool serve_until(Condition condition) {
         for (auto until = Clock::now() + std::chrono::seconds(20); Clock::now() < until;) {
             if (condition())
                 return true;

@@ -13,7 +13,8 @@ TEST(Lsn, is_read_in_hex_whatever_the_padding) {
 }
 
 TEST(Lsn, is_refused_where_it_is_none) {
-    for (const char *text : {"", "/", "0", "0/", "/0", "0/16B3748 ", " 0/1", "0x1/0", "0/1/2", "123456789/0", "0/123456789", "-1/0", "+1/0"})
+    for (const char *text :
+         {"", "/", "0", "0/", "/0", "0/16B3748 ", " 0/1", "0x1/0", "0/1/2", "123456789/0", "0/123456789", "-1/0", "+1/0"})
         EXPECT_EQ(parse_lsn(text), std::nullopt) << text;
 }
 
