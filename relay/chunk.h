@@ -25,17 +25,22 @@ private:
     size_t used_ = 0;
 };
 
+struct Free {
+    void operator()(char *memory) const { free(memory); }
+};
+using Memory = std::unique_ptr<char, Free>; // libpq's buffers: PQfreemem is free()
+
+struct CopyData {
+    Memory memory;
+    std::string_view lines; // within it
+};
+
 class Chunk {
 public:
     struct Release {
         void operator()(Chunk *chunk) const { chunk->release(); }
     };
     using Pointer = std::unique_ptr<Chunk, Release>;
-
-    struct Free {
-        void operator()(char *memory) const { free(memory); }
-    };
-    using Memory = std::unique_ptr<char, Free>;
 
     // `lines` lies within `memory`. The budget outlives every chunk.
     static Pointer create(Memory memory, std::string_view lines, uint64_t session, Budget &budget) {

@@ -39,8 +39,7 @@ Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals)
       signals_(signals),
       budget_(options_.max_in_flight_bytes),
       sink_(make_sink_(*this)),
-      stream_(options_.stream),
-      connect_at_(Clock::now()),
+      stream_(options_.stream), session_(make_session()), connect_at_(Clock::now()),
       connect_backoff_(connect_backoff_cap),
       sink_backoff_(sink_backoff_cap),
       progress_at_(Clock::now()) {}
@@ -130,8 +129,8 @@ Clock::time_point Relay::next_deadline() const {
         until = std::min(until, connect_at_);
     if (!stream_.is_streaming())
         return until;
-    until = std::min<Clock::time_point>(until, status_sent_at_ + (tracker_.confirmed() > sent_ ? confirm_interval : status_interval()));
-    if (is_waiting_for_deliveries())
+    until = std::min<Clock::time_point>(until, status_sent_at_ + (session_.confirmed() > sent_ ? confirm_interval : status_interval()));
+    if (session_.is_waiting())
         until = std::min<Clock::time_point>(until, std::max<Clock::time_point>(probe_at_, progress_at_ + stalled_after));
     if (server_stops_at_ != Clock::time_point::max())
         until = std::min<Clock::time_point>(until, server_stops_at_ + options_.shutdown_grace);
@@ -192,15 +191,17 @@ void Relay::lose_sink(const std::string &reason) {
         state_ = State::left;
 }
 
+Session Relay::make_session() {
+    return Session(session_number_, budget_, [this](const Rejected &rejected) { count_rejected(rejected); });
+}
+
 void Relay::end_session() {
     if (stream_.is_streaming() && Clock::now() - streaming_since_ > connect_backoff_cap)
         connect_backoff_.reset();
     stream_.close();
     probe_.cancel();
-    session_++;
-    tracker_ = Tracker();
-    chunk_.reset();
-    rest_ = {};
+    session_number_++;
+    session_ = make_session();
     sent_ = Lsn{};
     received_ = 0;
     sink_is_busy_ = reply_requested_ = false;
@@ -210,9 +211,9 @@ void Relay::end_session() {
 // ---- the one place that decides when PostgreSQL is read -------------------------------------------------------------
 
 bool Relay::may_read() const {
-    if (failure_ || (state_ == State::draining && !tracker_.in_transaction()))
+    if (failure_ || (state_ == State::draining && !session_.in_transaction()))
         return false;
-    return chunk_ == nullptr && !budget_.exhausted() && tracker_.size() < transactions_in_flight_max;
+    return !session_.is_offering() && !budget_.exhausted() && session_.transactions_in_flight() < transactions_in_flight_max;
 }
 
 void Relay::pump() {
@@ -220,17 +221,17 @@ void Relay::pump() {
         return;
     if (state_ == State::leaving)
         return await_goodbye();
-    if (failure_ || (state_ == State::draining && !tracker_.in_transaction()))
-        chunk_.reset();
+    if (failure_ || (state_ == State::draining && !session_.in_transaction()))
+        session_.give_up_offering();
     size_t received = 0;
     is_drained_ = false;
-    while (received < pump_messages_max && (chunk_ != nullptr || may_read())) {
-        if (chunk_ == nullptr && !next_message()) {
+    while (received < pump_messages_max && (session_.is_offering() || may_read())) {
+        if (!session_.is_offering() && !next_message()) {
             is_drained_ = true;
             break;
         }
         received++;
-        sink_is_busy_ = chunk_ != nullptr && !offer_lines();
+        sink_is_busy_ = session_.is_offering() && !session_.offer(*sink_);
         if (sink_is_busy_)
             break;
     }
@@ -243,7 +244,7 @@ void Relay::pump() {
 bool Relay::next_message() {
     Stream::Message message = stream_.receive();
     if (auto *keepalive = std::get_if<Keepalive>(&message)) {
-        tracker_.keepalive(keepalive->wal_end);
+        session_.keepalive(keepalive->wal_end);
         reply_requested_ |= keepalive->reply_requested;
         return true;
     }
@@ -253,57 +254,12 @@ bool Relay::next_message() {
             throw StreamLost("PostgreSQL ended the stream");
         return false;
     }
-    chunk_ = Chunk::create(std::move(data->memory), data->lines, session_, budget_);
-    chunk_->set_transaction(transaction_);
-    rest_ = chunk_->lines();
+    session_.take(std::move(*data));
     return true;
-}
-
-// False where the sink is busy; rest_ then begins with the line that it did not take.
-bool Relay::offer_lines() {
-    while (!rest_.empty()) {
-        size_t end = rest_.find('\n');
-        if (!take_line(rest_.substr(0, end)))
-            return false;
-        rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
-    }
-    chunk_.reset();
-    return true;
-}
-
-bool Relay::take_line(std::string_view line) {
-    switch (kind_of(line)) {
-    case LineKind::begin: take_begin(line); break;
-    case LineKind::envelope:
-        if (!sink_->offer(begin_, parse_event(line), *chunk_))
-            return false;
-        tracker_.add();
-        events_++;
-        break;
-    case LineKind::rejected: take_rejected(parse_rejected(line)); break;
-    case LineKind::commit: {
-        Commit commit = parse_commit(line);
-        if (commit.events != events_)
-            throw FormatError("a transaction of the stream is incomplete");
-        tracker_.commit(commit.end);
-        break;
-    }
-    }
-    return true;
-}
-
-void Relay::take_begin(std::string_view line) {
-    if (line.data() != chunk_->lines().data())
-        throw FormatError("a transaction of the stream does not begin with a message of its own");
-    begin_line_.assign(line); // the transaction may outlive the chunk
-    begin_ = parse_begin(begin_line_);
-    transaction_ = tracker_.begin(begin_.end);
-    chunk_->set_transaction(transaction_);
-    events_ = 0;
 }
 
 // Anybody who may call pg_logical_emit_message() can write such messages, as many as they like: one line a second is enough.
-void Relay::take_rejected(const Rejected &rejected) {
+void Relay::count_rejected(const Rejected &rejected) {
     rejected_++;
     auto now = Clock::now();
     if (now < rejected_said_at_ + std::chrono::seconds(1) && rejected_ > 1)
@@ -316,8 +272,7 @@ void Relay::take_rejected(const Rejected &rejected) {
 
 void Relay::delivered(const Chunk &chunk) {
     made_progress_ = true;
-    if (chunk.session() == session_)
-        tracker_.delivered(chunk.transaction());
+    session_.delivered(chunk);
 }
 
 milliseconds Relay::status_interval() const {
@@ -329,20 +284,18 @@ void Relay::confirm() {
     if (!stream_.is_streaming() || state_ == State::leaving)
         return;
     auto since = Clock::now() - status_sent_at_;
-    if (reply_requested_ || since >= status_interval() || (tracker_.confirmed() > sent_ && since >= confirm_interval))
+    if (reply_requested_ || since >= status_interval() || (session_.confirmed() > sent_ && since >= confirm_interval))
         send_status();
 }
 
 void Relay::send_status() {
-    stream_.confirm(tracker_.confirmed());
-    sent_ = tracker_.confirmed();
+    stream_.confirm(session_.confirmed());
+    sent_ = session_.confirmed();
     status_sent_at_ = Clock::now();
     reply_requested_ = false;
 }
 
 // ---- the server's shutdown ------------------------------------------------------------------------------------------
-
-bool Relay::is_waiting_for_deliveries() const { return !tracker_.idle() || chunk_ != nullptr; }
 
 // A fast shutdown ends only when all is confirmed. With Kafka away that is never: after the grace the relay gives way, and starts again
 // from the slot when the server is back.
@@ -350,7 +303,7 @@ void Relay::watch_for_server_shutdown() {
     if (!stream_.is_streaming() || state_ != State::running)
         return;
     auto now = Clock::now();
-    if (made_progress_ || !is_waiting_for_deliveries()) {
+    if (made_progress_ || !session_.is_waiting()) {
         // A new producer may get on for a moment and fail at the same place again.
         if (made_progress_ && now - streaming_since_ > settled_after && kafka_.clear())
             spdlog::info("Kafka accepts events again");
@@ -388,7 +341,7 @@ void Relay::stop_for(const Failure &failure) {
 void Relay::drain() {
     auto now = Clock::now();
     if (state_ == State::draining) {
-        bool done = sink_->empty() && (failure_ || !tracker_.in_transaction());
+        bool done = sink_->empty() && (failure_ || !session_.in_transaction());
         if (!done && now < drain_until_)
             return;
         if (!done)
@@ -407,7 +360,7 @@ void Relay::leave() {
     }
     send_status();
     stream_.end();
-    chunk_.reset();
+    session_.give_up_offering();
     state_ = State::leaving;
     drain_until_ = Clock::now() + leave_grace;
 }

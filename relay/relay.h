@@ -1,16 +1,15 @@
 // The relay: one thread, one place that waits, one place that confirms, one place that decides when PostgreSQL is read.
 // The slot is its only memory; it may be killed at any instruction. Tested by test/t/.
 //
-// Each connection to PostgreSQL is a session: it starts where the slot stands, with an empty tracker. What an earlier session had in flight
-// is delivered as well, but counts for nothing any more; the slot sends it again.
+// Each connection to PostgreSQL is a session. What an earlier one had in flight is delivered as well, but the slot sends it again.
 #pragma once
 
 #include "backoff.h"
 #include "log.h"
+#include "session.h"
 #include "shutdown_probe.h"
 #include "sink.h"
 #include "stream.h"
-#include "tracker.h"
 
 #include <functional>
 #include <memory>
@@ -46,21 +45,18 @@ private:
     void lose_session(const std::string &reason, std::chrono::milliseconds pause);
     void lose_sink(const std::string &reason);
     void end_session();
+    Session make_session();
 
     bool may_read() const;
     void pump();
     bool next_message();
-    bool offer_lines();
-    bool take_line(std::string_view line);
-    void take_begin(std::string_view line);
-    void take_rejected(const Rejected &rejected);
+    void count_rejected(const Rejected &rejected);
 
     void delivered(const Chunk &chunk) override;
     std::chrono::milliseconds status_interval() const;
     void confirm();
     void send_status();
 
-    bool is_waiting_for_deliveries() const;
     void watch_for_server_shutdown();
 
     void start_draining();
@@ -78,14 +74,8 @@ private:
     State state_ = State::running;
 
     // the session
-    uint64_t session_ = 0;
-    Tracker tracker_;
-    Tracker::Number transaction_ = 0; // the open one, or the last
-    std::string begin_line_;          // its first line, which begin_ looks into
-    Begin begin_{};
-    uint64_t events_ = 0;
-    Chunk::Pointer chunk_;  // being offered; while there is one, the sink is busy
-    std::string_view rest_; // of its lines
+    uint64_t session_number_ = 0;
+    Session session_;
     Lsn sent_{};            // the last confirmation
     Clock::time_point status_sent_at_;
     bool reply_requested_ = false;

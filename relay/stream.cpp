@@ -158,7 +158,7 @@ Stream::Message Stream::receive() {
         char *buffer = nullptr;
         int size = PQgetCopyData(connection_.get(), &buffer, 1);
         if (size > 0) {
-            Chunk::Memory memory(buffer); // PQfreemem is free()
+            Memory memory(buffer);
             std::string_view message(buffer, static_cast<size_t>(size));
             if (message[0] == 'w' && message.size() >= xlog_data_header_bytes)
                 return CopyData{std::move(memory), message.substr(xlog_data_header_bytes)};

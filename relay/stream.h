@@ -29,11 +29,6 @@ struct StreamOptions {
     std::string topics; // the plugin's option, validated; empty: all
 };
 
-struct CopyData {
-    Chunk::Memory memory;
-    std::string_view lines;
-};
-
 class Stream {
 public:
     explicit Stream(StreamOptions options) : options_(std::move(options)) {}

@@ -42,7 +42,7 @@ protected:
     // One event in a chunk of its own; the sink holds the chunk from then on.
     bool offer() {
         const char line[] = R"({"topic":"orders","key":"42","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":{"n":1}})";
-        Chunk::Memory memory(strdup(line));
+        Memory memory(strdup(line));
         std::string_view lines(memory.get(), strlen(line));
         Chunk::Pointer chunk = Chunk::create(std::move(memory), lines, 0, budget_);
         return sink_->offer({}, parse_event(lines), *chunk);

@@ -1,0 +1,61 @@
+#include "session.h"
+
+namespace outbox {
+
+void Session::take(CopyData data) {
+    chunk_ = Chunk::create(std::move(data.memory), data.lines, number_, *budget_);
+    chunk_->set_transaction(transaction_);
+    rest_ = chunk_->lines();
+}
+
+bool Session::offer(Sink &sink) {
+    while (!rest_.empty()) {
+        size_t end = rest_.find('\n');
+        if (!take_line(sink, rest_.substr(0, end)))
+            return false;
+        rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+    }
+    chunk_.reset();
+    return true;
+}
+
+bool Session::take_line(Sink &sink, std::string_view line) {
+    switch (kind_of(line)) {
+    case LineKind::begin: begin(line); break;
+    case LineKind::commit: commit(line); break;
+    case LineKind::rejected:
+        if (!tracker_.in_transaction())
+            throw FormatError("a rejected message outside a transaction of the stream");
+        on_rejected_(parse_rejected(line));
+        break;
+    case LineKind::envelope:
+        if (!tracker_.in_transaction())
+            throw FormatError("an event outside a transaction of the stream");
+        if (!sink.offer(begin_, parse_event(line), *chunk_))
+            return false;
+        tracker_.add();
+        events_++;
+        break;
+    }
+    return true;
+}
+
+// Begins a chunk, so that a chunk belongs to one transaction.
+void Session::begin(std::string_view line) {
+    if (tracker_.in_transaction() || line.data() != chunk_->lines().data())
+        throw FormatError("a transaction of the stream begins where it must not");
+    begin_line_.assign(line); // the transaction may outlive the chunk
+    begin_ = parse_begin(begin_line_);
+    transaction_ = tracker_.begin(begin_.end);
+    chunk_->set_transaction(transaction_);
+    events_ = 0;
+}
+
+void Session::commit(std::string_view line) {
+    Commit commit = parse_commit(line);
+    if (!tracker_.in_transaction() || commit.end != begin_.end || commit.events != events_)
+        throw FormatError("a transaction of the stream is incomplete");
+    tracker_.commit(commit.end);
+}
+
+} // namespace outbox
