@@ -95,7 +95,7 @@ void Relay::wait() {
             stream = wanted.size();
             wanted.push_back(stream_.wanted());
             if (stream_.is_streaming() && state_ != State::leaving && !may_read())
-                wanted.back().events &= ~POLLIN;
+                wanted.back().events = static_cast<short>((wanted.back().events & ~POLLIN) | POLLRDHUP);
         }
         if (probe_.is_running()) {
             probe = wanted.size();
@@ -114,7 +114,7 @@ void Relay::wait() {
         throw std::system_error(errno, std::generic_category(), "poll");
     stream_is_ready_ = stream != 0 && wanted[stream].revents != 0;
     bool is_unread = stream != 0 && (wanted[stream].events & POLLIN) == 0;
-    if (stream_.is_streaming() && is_unread && (wanted[stream].revents & (POLLERR | POLLHUP)) != 0)
+    if (stream_.is_streaming() && is_unread && (wanted[stream].revents & (POLLERR | POLLHUP | POLLRDHUP)) != 0)
         throw StreamLost("PostgreSQL closed the connection"); // reading, which would say why, has to wait
     probe_is_ready_ = probe != 0 && wanted[probe].revents != 0;
 }
