@@ -116,7 +116,9 @@ private:
         names += (names.empty() ? "" : ", ") + std::string("'outbox'");
         change("allowed plugin \"outbox\" (output_plugin_libraries)",
                {"ALTER SYSTEM SET output_plugin_libraries = " + names, "SELECT pg_catalog.pg_reload_conf()"});
-        if (!command_.dry_run)
+        if (command_.dry_run)
+            std::cout << "SELECT pg_catalog.pg_sleep(1); -- until this session has read it, too" << std::endl;
+        else
             await_permission();
     }
 

@@ -150,6 +150,18 @@ std::vector<KafkaProperty> kafka_properties(const Input &input) {
     throw Failure(ExitCode::usage, line);
 }
 
+// CLI11 from 2.4 on ignores a variable whose value is wrong. A wrong setting must not look like the default.
+void check_variables(const CLI::App &command) {
+    for (const CLI::Option *option : command.get_options()) {
+        const char *value = option->get_envname().empty() ? nullptr : getenv(option->get_envname().c_str());
+        if (value == nullptr || *value == '\0' || option->count() > 0)
+            continue;
+        auto *ignored = const_cast<CLI::Option *>(option);
+        ignored->add_result(value);
+        ignored->run_callback(); // throws what the check says
+    }
+}
+
 } // namespace
 
 Options parse_options(int argc, char **argv) {
@@ -171,6 +183,8 @@ Options parse_options(int argc, char **argv) {
 
     try {
         app.parse(argc, argv);
+        for (const CLI::App *command : app.get_subcommands())
+            check_variables(*command);
     } catch (const CLI::Success &asked) { // --help, --version
         exit(app.exit(asked));
     } catch (const CLI::RequiredError &) {
