@@ -81,6 +81,8 @@ unit_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/unit/*.cpp))
 orders_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard docker/orders/*.cpp))
 
 $(BUILD)/test/%.o $(BUILD)/docker/%.o: relay_cxxflags += -I.
+# With the library's own macros, or its classes have other sizes.
+$(BUILD)/docker/%.o: relay_cxxflags += $(shell pkg-config --cflags cpp-httplib 2>/dev/null)
 $(BUILD)/test/%.o: test/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
