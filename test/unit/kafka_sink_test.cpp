@@ -26,7 +26,6 @@ public:
     }
     std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
     void answer_produce_with(rd_kafka_resp_err_t error) { rd_kafka_mock_push_request_errors(cluster_, produce_request, 1, error); }
-    void set_topic_error(rd_kafka_resp_err_t error) { rd_kafka_mock_topic_set_error(cluster_, "orders", error); }
 
 private:
     rd_kafka_t *owner_;
@@ -101,21 +100,6 @@ TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
     ASSERT_TRUE(offer_when_ready());
     sink_->flush();
     EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
-}
-
-TEST_F(KafkaSinkTest, waits_for_a_forbidden_topic_without_accepting_anything) {
-    kafka_.set_topic_error(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
-    start();
-    for (auto until = Clock::now() + std::chrono::seconds(2); Clock::now() < until;) {
-        ASSERT_FALSE(offer());
-        ASSERT_NO_THROW(sink_->serve());
-    }
-    EXPECT_LT(sink_->retry_at(), Clock::now() + std::chrono::seconds(2));
-    EXPECT_EQ(budget_.used(), 0u);
-    kafka_.set_topic_error(RD_KAFKA_RESP_ERR_NO_ERROR);
-    EXPECT_TRUE(offer_when_ready());
-    sink_->flush();
-    EXPECT_TRUE(serve_until([this] { return delivered_ == 1; }));
 }
 
 TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {

@@ -44,9 +44,15 @@ broker.heartbeat.interval.ms=500
 END
 }
 
-# The ports are free and reserved, the broker does not run yet.
+my $authorizer = <<'END';
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+END
+
+# new(acls => 1): with an authorizer, which lets everybody do what no rule is about. The ports are free and reserved, the broker does not
+# run yet.
 sub new {
-    my ($class) = @_;
+    my ($class, %options) = @_;
     for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
         croak "$variable is not set" if !$ENV{$variable};
     }
@@ -58,7 +64,7 @@ sub new {
         config => "$folder/server.properties",
     }, $class;
     PostgreSQL::Test::Utils::append_to_file($self->{config},
-        _properties($folder, $self->{port}, PostgreSQL::Test::Cluster::get_free_port()));
+        _properties($folder, $self->{port}, PostgreSQL::Test::Cluster::get_free_port()) . ($options{acls} ? $authorizer : ''));
     return $self;
 }
 
@@ -100,6 +106,19 @@ sub resume { return $_[0]{process}->signal('CONT') }
 sub create_topic {
     my ($self, $name, $partitions, @config) = @_;
     return $self->_client('create-topic', $name, $partitions // 1, @config);
+}
+
+# Takes a topic away from everybody but one, or gives it back.
+sub reserve_topic { my ($self, $name, $user) = @_; return $self->_acl('--add', $name, $user) }
+sub free_topic { my ($self, $name, $user) = @_; return $self->_acl('--remove', '--force', $name, $user) }
+
+sub _acl {
+    my ($self, @change) = @_;
+    my ($name, $user) = splice @change, -2;
+    my $tool = $self->_java('org.apache.kafka.tools.AclCommand', '--bootstrap-server', $self->brokers, @change,
+        '--allow-principal', "User:$user", '--operation', 'Write', '--operation', 'Describe', '--topic', $name);
+    croak "cannot change the rules of $name: " . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
+    return;
 }
 
 sub delete_topic {
