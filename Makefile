@@ -97,7 +97,7 @@ $(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
 $(BUILD)/orders: $(orders_objects)
-	$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -pthread
+	$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
 
 # A real Apache Kafka: its jars, from Maven's own cache where they are known.
 $(BUILD)/kafka/complete: test/support/kafka/pom.xml

@@ -46,7 +46,7 @@ Connection start_connection(const std::string &dsn, ConnectionKind kind) {
     add("keepalives_idle", "10");
     add("keepalives_interval", "5");
     add("keepalives_count", "3");
-    add("tcp_user_timeout", "30000");
+    add("tcp_user_timeout", "10000"); // also of a connection that is not answered
     if (!dsn.empty())
         add("dbname", dsn.c_str());
     add("fallback_application_name", "outbox-relay");

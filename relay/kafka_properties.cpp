@@ -26,6 +26,7 @@ constexpr auto locked = std::to_array<Locked>({
     {"enable.gapless.guarantee", "true", no_gaps},
     {"max.in.flight.requests.per.connection", "5", no_gaps},
     {"max.in.flight", nullptr, no_gaps},
+    {"queuing.strategy", "fifo", no_gaps},
     {"acks", "all", all_replicas},
     {"request.required.acks", nullptr, all_replicas},
     {"message.timeout.ms", "0", never_dropped},
@@ -43,6 +44,7 @@ constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
     {"linger.ms", "10"},                         // only while the stream is busy: KafkaSink::flush ends it when it is not
     {"queue.buffering.max.messages", "1000000"}, // --max-in-flight-bytes is the bound
+    {"allow.auto.create.topics", "false"},       // a mistyped name must not become a topic
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
     {"socket.timeout.ms", "10000"},

@@ -32,6 +32,7 @@ bool is_secret(std::string_view property);
 struct KafkaTarget {
     std::string brokers;
     std::vector<KafkaProperty> properties;
+    std::string suspect;    // a topic that refused a record for reasons of its own; empty: none
     size_t batch_bytes = 0; // smaller batches than the properties say, because a topic refused larger ones; 0: as they say
 };
 

@@ -90,6 +90,10 @@ void KafkaSink::take_back() {
 // ---- offering -------------------------------------------------------------------------------------------------------
 
 bool KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+    // A topic that may be looked at but not written to shows only by a record: one alone, so that nothing is repeated for it.
+    bool is_suspect = event.topic == target_.suspect;
+    if (is_trying_suspect_ || (is_suspect && in_flight_ > 0))
+        return false;
     rd_kafka_topic_t *topic = topic_of(event.topic);
     if (topic == nullptr)
         return false;
@@ -125,6 +129,7 @@ bool KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk
         chunk.retain(cost);
         in_flight_++;
         has_unflushed_ = true;
+        is_trying_suspect_ = is_suspect;
         return true;
     }
     rd_kafka_headers_destroy(headers);
@@ -139,8 +144,11 @@ bool KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk
     if (is_about_content(error))
         throw PoisonedEvent(fmt::format("Kafka cannot take event {} of topic \"{}\" ({} bytes): {}", event.id, event.topic, value_size,
                                         rd_kafka_err2str(error)));
-    is_dead_ = error == RD_KAFKA_RESP_ERR__FATAL;
-    throw SinkFailure(fmt::format("topic \"{}\": {}", event.topic, rd_kafka_err2str(error)));
+    if (failure_.empty())
+        failure_ = fmt::format("topic \"{}\": {}", event.topic, rd_kafka_err2str(error));
+    is_dead_ = true;
+    serve(); // throws: the reason, where a delivery report has it
+    throw SinkFailure("the Kafka producer failed");
 }
 
 // linger.ms fills batches while the stream is busy. This ends the linger of what is queued: librdkafka looks at the flag when its threads
@@ -177,7 +185,7 @@ bool KafkaSink::topic_is_ready(rd_kafka_topic_t *topic) {
         rd_kafka_metadata_destroy(metadata);
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
             retry_at_ = Clock::time_point::max();
-            retries_ = 0;
+            topic_backoff_.reset();
             if (topic_.clear())
                 spdlog::info("topic \"{}\" is there", rd_kafka_topic_name(topic));
             return true;
@@ -190,10 +198,7 @@ bool KafkaSink::topic_is_ready(rd_kafka_topic_t *topic) {
     return false;
 }
 
-void KafkaSink::look_again_later() {
-    auto pause = std::chrono::milliseconds(100 << std::min(retries_++, 4)); // up to 1.6 s
-    retry_at_ = Clock::now() + pause;
-}
+void KafkaSink::look_again_later() { retry_at_ = Clock::now() + topic_backoff_.next(); }
 
 rd_kafka_headers_t *KafkaSink::make_headers(const Event &event, size_t &cost) {
     rd_kafka_headers_t *headers = rd_kafka_headers_new(8);
@@ -245,6 +250,10 @@ void KafkaSink::serve_deliveries(rd_kafka_event_t *event) {
             // nobody listens any more
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             listener_.delivered(*chunk);
+            if (is_trying_suspect_) {
+                is_trying_suspect_ = false;
+                target_.suspect.clear();
+            }
             if (brokers_.clear())
                 spdlog::info("Kafka accepts events again");
         } else {
@@ -257,6 +266,8 @@ void KafkaSink::serve_deliveries(rd_kafka_event_t *event) {
 
 void KafkaSink::note_failure(const rd_kafka_message_t *message) {
     const char *topic = rd_kafka_topic_name(message->rkt), *error = rd_kafka_err2str(message->err);
+    if (is_about_topic(message->err))
+        target_.suspect = topic;
     if (!is_about_content(message->err)) {
         if (failure_.empty())
             failure_ = fmt::format("topic \"{}\": {}", topic, error);

@@ -3,6 +3,7 @@
 // Tested by test/t/.
 #pragma once
 
+#include "backoff.h"
 #include "kafka_properties.h"
 #include "log.h"
 #include "sink.h"
@@ -55,11 +56,12 @@ private:
     size_t in_flight_ = 0;
     bool has_unflushed_ = false;                            // records that may still linger
     Clock::time_point retry_at_ = Clock::time_point::max(); // when something outside is looked at again
-    int retries_ = 0;
-    bool is_dead_ = false;          // a fatal error: this producer delivers nothing more
-    bool is_closing_ = false;       // in the destructor
-    std::string failure_, refusal_; // found while serving the queue, thrown after it
-    size_t batch_bytes_ = 0;        // the producer's batch.size
+    Backoff topic_backoff_{std::chrono::milliseconds(1600)};
+    bool is_trying_suspect_ = false; // its record is in flight
+    bool is_dead_ = false;           // a fatal error: this producer delivers nothing more
+    bool is_closing_ = false;        // in the destructor
+    std::string failure_, refusal_;  // found while serving the queue, thrown after it
+    size_t batch_bytes_ = 0;         // the producer's batch.size
     size_t refused_ = 0, refused_bytes_ = 0, largest_refused_ = 0;
     Condition brokers_, topic_;
 };

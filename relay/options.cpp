@@ -176,6 +176,8 @@ Options parse_options(int argc, char **argv) {
     CLI::App *run = app.add_subcommand("run", "stream events from the slot, until SIGTERM");
     CLI::App *setup = app.add_subcommand("setup", "create what is missing on the server: extension, permission for the plugin, slot");
     CLI::App *version = app.add_subcommand("version", "print the version");
+    for (CLI::App *command : {run, setup, version})
+        command->parse_complete_callback([] {}); // a command reads its variables only when it was given
     add_common_options(*run, input, options);
     add_run_options(*run, input, run_command);
     add_common_options(*setup, input, options);
@@ -203,10 +205,12 @@ Options parse_options(int argc, char **argv) {
         options.command = setup_command;
         return options;
     }
+    if (run->get_option("--brokers")->count() > 0 && input.brokers.empty())
+        refuse("--brokers: expected host:port,…; leave the flag out for standard output");
     run_command.relay = {
         {input.dsn, input.slot, input.topics}, input.max_in_flight_bytes, std::chrono::milliseconds(input.shutdown_grace_ms)};
     try {
-        run_command.kafka = {input.brokers, kafka_properties(input), 0};
+        run_command.kafka = {input.brokers, kafka_properties(input), {}, 0};
     } catch (const std::invalid_argument &error) {
         refuse(error.what());
     }

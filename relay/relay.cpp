@@ -21,7 +21,7 @@ constexpr auto status_interval_max = milliseconds(10000);
 constexpr auto leave_grace = milliseconds(1000); // for the server's answer to the last confirmation
 constexpr auto settled_after = milliseconds(5000);
 constexpr auto stalled_after = milliseconds(1000);
-constexpr auto probe_interval = milliseconds(2000);
+constexpr auto probe_interval = milliseconds(5000); // a login each, for as long as Kafka is away
 
 // A reader that polls the moment it has drained makes every CopyData a wake-up and a system call of the walsender's. After a busy pump the
 // loop lets the socket fill for a moment; after a quiet one it does not, so a lone event is not delayed.
@@ -39,7 +39,9 @@ Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals)
       signals_(signals),
       budget_(options_.max_in_flight_bytes),
       sink_(make_sink_(*this)),
-      stream_(options_.stream), session_(make_session()), connect_at_(Clock::now()),
+      stream_(options_.stream),
+      session_(make_session()),
+      connect_at_(Clock::now()),
       connect_backoff_(connect_backoff_cap),
       sink_backoff_(sink_backoff_cap),
       progress_at_(Clock::now()) {}
@@ -54,7 +56,7 @@ void Relay::run() {
             lose_sink(failure.what());
         } catch (const SinkClosed &closed) {
             spdlog::info("{}", closed.what());
-            leave();
+            leave_quietly();
         } catch (const PoisonedEvent &poisoned) {
             stop_for(Failure(ExitCode::poisoned_event, poisoned.what()));
         } catch (const FormatError &error) {
@@ -130,7 +132,7 @@ Clock::time_point Relay::next_deadline() const {
     if (!stream_.is_streaming())
         return until;
     until = std::min<Clock::time_point>(until, status_sent_at_ + (session_.confirmed() > sent_ ? confirm_interval : status_interval()));
-    if (session_.is_waiting())
+    if (state_ == State::running && server_stops_at_ == Clock::time_point::max() && session_.is_waiting())
         until = std::min<Clock::time_point>(until, std::max<Clock::time_point>(probe_at_, progress_at_ + stalled_after));
     if (server_stops_at_ != Clock::time_point::max())
         until = std::min<Clock::time_point>(until, server_stops_at_ + options_.shutdown_grace);
@@ -183,6 +185,11 @@ void Relay::lose_sink(const std::string &reason) {
     sink_lost_at_ = now;
     if (state_ == State::running && kafka_.changed(reason))
         spdlog::warn("{}; starting again from the slot with a new producer", reason);
+    try { // what was delivered need not come again
+        if (stream_.is_streaming() && session_.confirmed() > sent_)
+            send_status();
+    } catch (const StreamLost &) {
+    }
     end_session();
     sink_.reset(); // releases its chunks
     sink_ = make_sink_(*this);
@@ -222,7 +229,7 @@ void Relay::pump() {
     if (state_ == State::leaving)
         return await_goodbye();
     if (failure_ || (state_ == State::draining && !session_.in_transaction()))
-        session_.give_up_offering();
+        give_up_offering();
     size_t received = 0;
     is_drained_ = false;
     while (received < pump_messages_max && (session_.is_offering() || may_read())) {
@@ -238,6 +245,11 @@ void Relay::pump() {
     received_ = received;
     if (received < busy_messages)
         sink_->flush();
+}
+
+void Relay::give_up_offering() {
+    session_.give_up_offering();
+    sink_is_busy_ = false;
 }
 
 // False where there is none. A keepalive is dealt with at once, lines become the chunk.
@@ -360,9 +372,17 @@ void Relay::leave() {
     }
     send_status();
     stream_.end();
-    session_.give_up_offering();
+    give_up_offering();
     state_ = State::leaving;
     drain_until_ = Clock::now() + leave_grace;
+}
+
+void Relay::leave_quietly() { // where PostgreSQL may have gone as well
+    try {
+        leave();
+    } catch (const StreamLost &) {
+        state_ = State::left;
+    }
 }
 
 void Relay::await_goodbye() {

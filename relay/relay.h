@@ -48,6 +48,7 @@ private:
     Session make_session();
 
     bool may_read() const;
+    void give_up_offering();
     void pump();
     bool next_message();
     void count_rejected(const Rejected &rejected);
@@ -63,6 +64,7 @@ private:
     void stop_for(const Failure &failure);
     void drain();
     void leave();
+    void leave_quietly();
     void await_goodbye();
 
     RelayOptions options_;
@@ -76,7 +78,7 @@ private:
     // the session
     uint64_t session_number_ = 0;
     Session session_;
-    Lsn sent_{};            // the last confirmation
+    Lsn sent_{}; // the last confirmation
     Clock::time_point status_sent_at_;
     bool reply_requested_ = false;
     Clock::time_point streaming_since_;

@@ -22,7 +22,8 @@ public:
     // The next lines of the stream; all before have been offered.
     void take(CopyData data);
 
-    // Offers what was taken. False where the sink is busy: the rest stays, to be offered again. Throws FormatError, and what the sink throws.
+    // Offers what was taken. False where the sink is busy: the rest stays, to be offered again. Throws FormatError, and what the sink
+    // throws.
     bool offer(Sink &sink);
     bool is_offering() const { return chunk_ != nullptr; }
     void give_up_offering() { chunk_.reset(); }

@@ -9,12 +9,6 @@
 #include <system_error>
 
 namespace outbox {
-namespace {
-
-constexpr size_t gathered_max = 256 * 1024; // more than this waits in the stream
-
-} // namespace
-
 // Non-blocking without changing what other processes share with us: a pipe or terminal is opened once more. Elsewhere small writes after
 // a poll have to do: PIPE_BUF bytes fit wherever poll says writable.
 StdoutSink::StdoutSink(LineFormat format, DeliveryListener &listener)
@@ -110,9 +104,6 @@ void StdoutSink::report_written() {
     }
 }
 
-pollfd StdoutSink::wanted() const {
-    // A refused event is waiting, also if all the rest was written in the meantime.
-    return {fd_, static_cast<short>(gathered_.empty() && !refused_ ? 0 : POLLOUT), 0};
-}
+pollfd StdoutSink::wanted() const { return {fd_, static_cast<short>(gathered_.empty() ? 0 : POLLOUT), 0}; }
 
 } // namespace outbox

@@ -20,9 +20,14 @@ public:
     void flush() override;
     void serve() override;
     pollfd wanted() const override;
+    Clock::time_point retry_at() const override { // at once, if what stood in the way was written in the meantime
+        return refused_ && gathered_.size() < gathered_max ? Clock::time_point::min() : Clock::time_point::max();
+    }
     bool empty() const override { return waiting_.empty(); }
 
 private:
+    static constexpr size_t gathered_max = 256 * 1024; // more than this waits in the stream
+
     struct Waiting { // an event whose line ends at `end` of all that was ever gathered
         uint64_t end;
         Chunk::Pointer chunk;

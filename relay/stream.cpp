@@ -169,8 +169,10 @@ Stream::Message Stream::receive() {
         if (size < 0) {
             if (ended_ || size == -2)
                 fail();
+            ended_ = true; // the server has read all that we sent before
+            if (PQisBusy(connection_.get()) != 0)
+                return std::monostate(); // it may still send the rest of a long transaction
             Result result(PQgetResult(connection_.get()));
-            ended_ = true;
             if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR)
                 throw StreamLost(error_of(result.get()));
             return std::monostate();

@@ -56,6 +56,13 @@ for my $locked (qw(enable.idempotence=false acks=1 message.timeout.ms=1000 max.i
     usage('a bad variable', ['run'], qr/OUTBOX_LOG_LEVEL|--log-level/);
 }
 
+usage('no brokers at all', [ qw(run --brokers), '' ], qr/--brokers.*host:port/);
+{
+    local %ENV = (%ENV, OUTBOX_SLOT => 'elsewhere', OUTBOX_DSN => 'nonsense=1');
+    ends_with(3, 'a flag beside its variable', [ 'run', @dsn, '--slot', 'here' ], qr/"here"/);
+    my ($code) = Outbox::Relay::call('version');
+    is($code, 0, 'a wrong variable does not concern other commands');
+}
 ends_with(3, 'a missing slot', [ 'run', @dsn ], qr/slot.*outbox/, qr/setup/);
 is(slot($node, 'count(*)'), '0', 'run has not made one');
 {

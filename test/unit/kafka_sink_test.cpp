@@ -64,7 +64,7 @@ protected:
     }
 
     MockKafka kafka_;
-    KafkaTarget target_{kafka_.brokers(), {}, 0};
+    KafkaTarget target_{kafka_.brokers(), {}, {}, 0};
     Budget budget_{1 << 20};
     int delivered_ = 0;
     std::unique_ptr<KafkaSink> sink_;

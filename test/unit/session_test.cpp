@@ -114,9 +114,7 @@ TEST_F(SessionTest, refuses_a_stream_in_which_something_is_missing) {
     EXPECT_TRUE(give(commit + "1}"));
 }
 
-TEST_F(SessionTest, refuses_two_transactions_in_one_chunk) {
-    EXPECT_THROW(give(begin + "\n" + commit + "0}\n" + begin), FormatError);
-}
+TEST_F(SessionTest, refuses_two_transactions_in_one_chunk) { EXPECT_THROW(give(begin + "\n" + commit + "0}\n" + begin), FormatError); }
 
 } // namespace
 } // namespace outbox
