@@ -9,16 +9,9 @@ namespace {
 
 constexpr auto reload_timeout = std::chrono::seconds(10);
 
-std::string quote_literal(const std::string &text) {
-    std::string quoted = "'";
-    for (char c : text)
-        quoted += c == '\'' ? std::string("''") : std::string(1, c);
-    return quoted + "'";
-}
-
 class Setup {
 public:
-    explicit Setup(const SetupCommand &command) : command_(command), connection_(connect(command.dsn, ConnectionKind::sql)) {}
+    explicit Setup(const SetupCommand &command) : command_(command), connection_(connect(command.dsn)) {}
 
     void run() {
         std::string standby = value("SELECT pg_catalog.pg_is_in_recovery()");

@@ -2,8 +2,6 @@
 
 #include "log.h"
 
-#include <poll.h>
-
 #include <new>
 #include <vector>
 
@@ -34,47 +32,62 @@ void log_notice(void *, const PGresult *notice) {
     spdlog::log(warning ? spdlog::level::warn : spdlog::level::debug, "{}", one_line(std::move(text)));
 }
 
-} // namespace
+// What every connection asks for. The connection string overrides the defaults before it.
+class Parameters {
+public:
+    explicit Parameters(const std::string &dsn) {
+        add("keepalives_idle", "10");
+        add("keepalives_interval", "5");
+        add("keepalives_count", "3");
+        add("tcp_user_timeout", "10000"); // also of a connection that is not answered
+        add("connect_timeout", "10");     // each host's, where libpq itself waits
+        if (!dsn.empty())
+            add("dbname", dsn.c_str());
+        add("fallback_application_name", "outbox-relay");
+        add("client_encoding", "UTF8");
+    }
 
-Connection start_connection(const std::string &dsn, ConnectionKind kind) {
-    std::vector<const char *> keywords, values;
-    auto add = [&](const char *keyword, const char *value) {
-        keywords.push_back(keyword);
-        values.push_back(value);
-    };
-    // The connection string overrides what comes before it.
-    add("keepalives_idle", "10");
-    add("keepalives_interval", "5");
-    add("keepalives_count", "3");
-    add("tcp_user_timeout", "10000"); // also of a connection that is not answered
-    if (!dsn.empty())
-        add("dbname", dsn.c_str());
-    add("fallback_application_name", "outbox-relay");
-    add("client_encoding", "UTF8");
-    if (kind == ConnectionKind::replication)
-        add("replication", "database");
-    add(nullptr, nullptr);
+    void add(const char *keyword, const char *value) {
+        keywords_[keywords_.size() - 1] = keyword;
+        values_[values_.size() - 1] = value;
+        keywords_.push_back(nullptr);
+        values_.push_back(nullptr);
+    }
+    const char *const *keywords() const { return keywords_.data(); }
+    const char *const *values() const { return values_.data(); }
 
-    Connection connection(PQconnectStartParams(keywords.data(), values.data(), 1));
-    if (!connection)
+private:
+    std::vector<const char *> keywords_{nullptr}, values_{nullptr}; // ended by a null
+};
+
+Connection checked(PGconn *connection) {
+    if (connection == nullptr)
         throw std::bad_alloc();
-    PQsetNoticeReceiver(connection.get(), log_notice, nullptr);
-    return connection;
+    PQsetNoticeReceiver(connection, log_notice, nullptr);
+    return Connection(connection);
 }
 
-Connection connect(const std::string &dsn, ConnectionKind kind) {
-    Connection connection = start_connection(dsn, kind);
-    if (PQstatus(connection.get()) != CONNECTION_BAD) {
-        PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-        while (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING) {
-            pollfd descriptor = {PQsocket(connection.get()), static_cast<short>(status == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
-            poll(&descriptor, 1, 1000);
-            status = PQconnectPoll(connection.get());
-        }
-    }
+} // namespace
+
+Connection start_connection(const std::string &dsn) {
+    Parameters parameters(dsn);
+    parameters.add("replication", "database");
+    return checked(PQconnectStartParams(parameters.keywords(), parameters.values(), 1));
+}
+
+Connection connect(const std::string &dsn) {
+    Parameters parameters(dsn);
+    Connection connection = checked(PQconnectdbParams(parameters.keywords(), parameters.values(), 1));
     if (PQstatus(connection.get()) != CONNECTION_OK)
         throw Failure(ExitCode::unexpected, "cannot connect to PostgreSQL: " + error_of(connection.get()));
     return connection;
+}
+
+std::string quote_literal(const std::string &text) {
+    std::string quoted = "'";
+    for (char c : text)
+        quoted += c == '\'' ? std::string("''") : std::string(1, c);
+    return quoted + "'";
 }
 
 std::string error_of(const PGresult *result) {

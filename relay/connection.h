@@ -20,14 +20,15 @@ struct ResultClear {
 };
 using Result = std::unique_ptr<PGresult, ResultClear>;
 
-enum class ConnectionKind { sql, replication };
+// Begins to connect for replication; the caller polls (PQconnectPoll). `dsn` is a libpq connection string or URI, or empty: libpq's own
+// variables. A dead peer is noticed within half a minute unless the string says otherwise. Throws std::bad_alloc only.
+Connection start_connection(const std::string &dsn);
 
-// Begins to connect; the caller polls (PQconnectPoll). `dsn` is a libpq connection string or URI, or empty: libpq's own variables.
-// A dead peer is noticed within a minute unless the string says otherwise. Throws std::bad_alloc only.
-Connection start_connection(const std::string &dsn, ConnectionKind kind);
+// Connects for SQL and waits for it. Throws Failure.
+Connection connect(const std::string &dsn);
 
-// The same to its end. Throws Failure.
-Connection connect(const std::string &dsn, ConnectionKind kind);
+// For SQL and for the replication protocol; the text has no backslashes, or the server standard_conforming_strings.
+std::string quote_literal(const std::string &text);
 
 // The server's primary message with its SQLSTATE, or libpq's words: on one line, without what the statement was about.
 std::string error_of(const PGresult *result);

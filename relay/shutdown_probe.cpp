@@ -6,7 +6,7 @@ namespace outbox {
 
 void ShutdownProbe::start(const std::string &dsn) {
     // As a replication connection: the one kind of which it is known that the server lets us in.
-    connection_ = start_connection(dsn, ConnectionKind::replication);
+    connection_ = start_connection(dsn);
     PQsetErrorVerbosity(connection_.get(), PQERRORS_SQLSTATE); // the words depend on the server's language
     polling_ = PGRES_POLLING_WRITING;
 }

@@ -17,13 +17,6 @@ int64_t postgres_clock_us() {
     return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count() - from_1970_to_2000_s * 1000000;
 }
 
-std::string quote(const std::string &text) { // a literal of the replication protocol, which knows no backslashes
-    std::string quoted = "'";
-    for (char c : text)
-        quoted += c == '\'' ? std::string("''") : std::string(1, c);
-    return quoted + "'";
-}
-
 // Where it can be told from the catalog what is wrong, it is told here, in words that START_REPLICATION does not have.
 constexpr const char *check_sql = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
                                   " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout')"
@@ -35,7 +28,7 @@ enum CheckColumn { IN_RECOVERY, THIS_DATABASE, SLOT_NAME, PLUGIN, SLOT_DATABASE,
 // ---- towards streaming ----------------------------------------------------------------------------------------------
 
 void Stream::open() {
-    connection_ = start_connection(options_.dsn, ConnectionKind::replication);
+    connection_ = start_connection(options_.dsn);
     phase_ = Phase::connecting;
     polling_ = PGRES_POLLING_WRITING;
     deadline_ = Clock::now() + connect_timeout;
@@ -80,9 +73,9 @@ void Stream::advance() {
             check_slot(result.get());
         } else if (phase_ == Phase::checking) { // the answer is complete
             std::string command =
-                "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote(batch_bytes);
+                "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote_literal(batch_bytes);
             if (!options_.topics.empty())
-                command += ", topics " + quote(options_.topics);
+                command += ", topics " + quote_literal(options_.topics);
             require_sent(PQsendQuery(connection_.get(), (command + ")").c_str()));
             phase_ = Phase::starting;
         } else if (result) {
@@ -96,7 +89,7 @@ void Stream::advance() {
 void Stream::connected() {
     if (PQsetnonblocking(connection_.get(), 1) != 0)
         fail();
-    require_sent(PQsendQuery(connection_.get(), (check_sql + quote(options_.slot)).c_str()));
+    require_sent(PQsendQuery(connection_.get(), (check_sql + quote_literal(options_.slot)).c_str()));
     phase_ = Phase::checking;
 }
 
