@@ -1,0 +1,48 @@
+// How far exactly-once delivery has come, as it stands in the state topic: one record a slot, replaced in the same Kafka transaction as
+// the events up to it. Pure: no I/O, no clock. Tested by test/unit/position_test.cpp. The README states the rules of resume().
+#pragma once
+
+#include "source.h"
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace outbox {
+
+// Everything before `end` is in Kafka, and of the transaction whose commit record ends there the first `ordinal` events; all of them where
+// `complete`. Commit LSNs are in order, and a transaction's events have the same ordinals whenever it is decoded; LSNs of messages do not
+// do (those of several events can be equal).
+struct Position {
+    Lsn end{};
+    uint64_t ordinal = 0;
+    bool complete = true;
+
+    bool covers(Lsn transaction_end, uint64_t event_ordinal) const {
+        return transaction_end < end || (transaction_end == end && (complete || event_ordinal <= ordinal));
+    }
+};
+
+// What a state record holds: a position, and on which history it lies.
+struct State {
+    Position position;
+    uint32_t timeline = 0;
+    std::string topics;
+};
+
+// The record's key: "slot@system identifier/database".
+std::string state_key(const Source &source);
+
+std::string format_state(const State &state);                   // one line of JSON
+std::optional<State> parse_state(std::string_view json);        // nullopt: not such a record
+
+// Going on would skip or repeat events, or nobody can tell; says what was found and what to do.
+class PositionRefused : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// Where to go on. Throws PositionRefused. `warning` is set where consumers have seen events that the server has lost.
+Position resume(const std::optional<State> &state, const Source &source, std::string &warning);
+
+} // namespace outbox
