@@ -51,9 +51,9 @@ $(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
 # ---- the relay ------------------------------------------------------------------------------------------------------
 
 relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' \
-	$(shell pkg-config --cflags libpq rdkafka spdlog 2>/dev/null)
+	$(shell pkg-config --cflags libpq rdkafka spdlog libcrypto 2>/dev/null)
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt 2>/dev/null)
+relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt libcrypto 2>/dev/null)
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp))
 

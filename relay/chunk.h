@@ -52,7 +52,11 @@ public:
 
     uint64_t session() const { return session_; }
     Tracker::Number transaction() const { return transaction_; }
-    void set_transaction(Tracker::Number number) { transaction_ = number; }
+    Lsn transaction_end() const { return transaction_end_; } // of its commit record
+    void set_transaction(Tracker::Number number, Lsn end) {
+        transaction_ = number;
+        transaction_end_ = end;
+    }
 
     // One more record of this chunk is in flight; `bytes` is what it costs beside the chunk itself.
     Chunk *retain(size_t bytes) {
@@ -83,6 +87,7 @@ private:
     std::string_view lines_;
     uint64_t session_;
     Tracker::Number transaction_ = 0;
+    Lsn transaction_end_{};
     uint32_t references_ = 1;
     size_t charged_ = 0;
     Budget &budget_;

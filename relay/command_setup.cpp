@@ -1,6 +1,7 @@
 #include "command_setup.h"
 
 #include "connection.h"
+#include "state_topic.h"
 
 #include <iostream>
 
@@ -20,7 +21,11 @@ public:
         require_wal_level();
         create_extension();
         allow_plugin();
-        create_slot();
+        bool created = create_slot();
+        if (command_.delivery == Delivery::exactly_once)
+            prepare_state(created);
+        if (!command_.topics.empty())
+            say("run its relay with: outbox-relay run --slot " + command_.slot + " --topics '" + command_.topics + "'");
     }
 
 private:
@@ -124,7 +129,8 @@ private:
         }
     }
 
-    void create_slot() {
+    // True where it did.
+    bool create_slot() {
         std::string literal = quote_literal(command_.slot);
         Result slot =
             query("SELECT plugin, database = pg_catalog.current_database(), wal_status, database FROM pg_catalog.pg_replication_slots "
@@ -135,8 +141,9 @@ private:
                 say("creating slot \"" + command_.slot + "\" (waits for transactions that are open now)");
             // From 17 on a standby can carry the slot over a failover.
             std::string failover = server_version() >= 170000 ? ", failover => true" : "";
-            return change("created slot \"" + command_.slot + "\": events are kept for the relay from now on",
-                          {"SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'outbox'" + failover + ")"});
+            change("created slot \"" + command_.slot + "\": events are kept for the relay from now on",
+                   {"SELECT pg_catalog.pg_create_logical_replication_slot(" + literal + ", 'outbox'" + failover + ")"});
+            return true;
         }
         std::string name = "slot \"" + command_.slot + "\"";
         if (std::string plugin = PQgetvalue(slot.get(), 0, 0); plugin != "outbox")
@@ -150,8 +157,72 @@ private:
                                                        "pg_drop_replication_slot(" +
                                                        literal + "), then run setup again");
         say(name + " is there");
+        return false;
     }
 
+    // ---- exactly once
+
+    Source source() {
+        Result row = query("SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_catalog.current_database(), "
+                           "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 8), "
+                           "pg_catalog.pg_current_wal_flush_lsn(), s.confirmed_flush_lsn, s.active_pid FROM "
+                           "pg_catalog.pg_replication_slots AS s WHERE s.slot_name = " +
+                           quote_literal(command_.slot));
+        if (PQntuples(row.get()) != 1)
+            throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" has gone");
+        auto column = [&](int number) { return std::string(PQgetvalue(row.get(), 0, number)); };
+        Source source;
+        source.system_identifier = column(0);
+        source.database = column(1);
+        source.slot = command_.slot;
+        source.topics = command_.topics;
+        source.timeline = static_cast<uint32_t>(strtoul(column(2).c_str(), nullptr, 16));
+        source.wal_end = parse_lsn(column(3)).value_or(Lsn{});
+        source.confirmed = parse_lsn(column(4)).value_or(Lsn{});
+        holder_ = column(5);
+        return source;
+    }
+
+    // Writing it fences a relay that delivers, and what it confirms meanwhile would be missed.
+    void write(const Source &source, const Position &position, const std::string &done) {
+        if (!holder_.empty())
+            throw Failure(ExitCode::not_prepared, "slot \"" + command_.slot + "\" is active for PID " + holder_ + ": stop its relay first");
+        write_state(command_.kafka, source, {position, source.timeline, source.topics});
+        say(done);
+    }
+
+    void prepare_state(bool slot_is_new) {
+        std::string topic = "state topic \"" + command_.kafka.state_topic + "\"";
+        if (command_.dry_run)
+            return say(topic + " is created, and the position written to it, without --dry-run");
+        say(ensure_state_topic(command_.kafka) ? "created " + topic : topic + " is there");
+        Source here = source();
+        std::optional<State> state = read_state(command_.kafka, here);
+        Position at_slot = {here.confirmed, 0, true};
+        if (command_.reset_state || (!state && slot_is_new))
+            return write(here, at_slot, "exactly-once delivery goes on from where the slot stands: " + format_lsn(here.confirmed));
+        if (state && state->topics != here.topics && state->timeline == here.timeline) {
+            if (!state->position.complete)
+                throw Failure(ExitCode::position_refused, "a transaction is only partly delivered; let the relay finish it with --topics '" +
+                                                              state->topics + "' first");
+            here.topics = state->topics;
+            require_position(state, here);
+            here.topics = command_.topics;
+            return write(here, state->position, "it delivers --topics '" + command_.topics + "' from now on");
+        }
+        require_position(state, here);
+        say("its position is there: " + format_lsn(state->position.end));
+    }
+
+    // As the relay would at its start; after a failover the relay knows more, because it can read the timelines' history.
+    void require_position(const std::optional<State> &state, const Source &here) {
+        if (state && state->timeline != here.timeline)
+            return;
+        std::string warning;
+        resume(state, here, warning);
+    }
+
+    std::string holder_; // the process that has the slot; empty: none
     const SetupCommand &command_;
     Connection connection_;
 };

@@ -44,6 +44,7 @@ struct Event {
     std::string_view headers; // what stands between the braces; empty: none
     std::string_view payload; // JSON as it stands, or base64 without quotes
     PayloadKind payload_kind;
+    uint64_t ordinal; // in its transaction, from 1: the session's count
 };
 
 enum class LineKind { begin, envelope, rejected, commit };

@@ -13,6 +13,7 @@ enum class ExitCode {
     slot_unusable = 3,  // missing, invalidated or another database's: events may be lost, an operator decides
     plugin_refused = 4, // not allowed, not installed, or not the plugin that this relay reads
     not_prepared = 5,   // setup cannot go on before the server's administrator did something
+    position_refused = 6, // exactly-once: the position is missing, behind the slot, or of another history
     poisoned_event = 8, // Kafka refuses the content of an event
 };
 

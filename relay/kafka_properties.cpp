@@ -8,10 +8,13 @@
 namespace outbox {
 namespace {
 
+enum class Where { everywhere, without_transactions };
+
 struct Locked {
     std::string_view property;
     const char *value; // null: not set here
     const char *reason;
+    Where where = Where::everywhere; // the value is set
 };
 
 constexpr const char *no_gaps = "a retried event must neither be doubled nor overtaken";
@@ -23,13 +26,13 @@ constexpr const char *every_report = "the relay counts every delivery";
 
 constexpr auto locked = std::to_array<Locked>({
     {"enable.idempotence", "true", no_gaps},
-    {"enable.gapless.guarantee", "true", no_gaps},
+    {"enable.gapless.guarantee", "true", no_gaps, Where::without_transactions},
     {"max.in.flight.requests.per.connection", "5", no_gaps},
     {"max.in.flight", nullptr, no_gaps},
     {"queuing.strategy", "fifo", no_gaps},
     {"acks", "all", all_replicas},
     {"request.required.acks", nullptr, all_replicas},
-    {"message.timeout.ms", "0", never_dropped},
+    {"message.timeout.ms", "0", never_dropped, Where::without_transactions}, // with: a late record aborts, and comes again
     {"delivery.timeout.ms", nullptr, never_dropped},
     {"retries", nullptr, never_dropped},
     {"message.send.max.retries", nullptr, never_dropped},
@@ -37,7 +40,7 @@ constexpr auto locked = std::to_array<Locked>({
     {"bootstrap.servers", nullptr, use_brokers},
     {"metadata.broker.list", nullptr, use_brokers},
     {"delivery.report.only.error", "false", every_report},
-    {"transactional.id", nullptr, "the relay does not use transactions"},
+    {"transactional.id", nullptr, "it is made of the server's identity and the slot"},
 });
 
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
@@ -50,6 +53,11 @@ constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"socket.timeout.ms", "10000"},
     {"reconnect.backoff.max.ms", "2000"},
     {"log_level", "6"},
+});
+
+constexpr auto transactional_defaults = std::to_array<std::pair<const char *, const char *>>({
+    {"transaction.timeout.ms", "30000"}, // for so long a relay that died holds up those who read committed records, if none takes over
+    {"retry.backoff.ms", "20"},          // the coordinator is often busy for some milliseconds with the transaction before
 });
 
 void set(rd_kafka_conf_t *conf, const std::string &property, const std::string &value) {
@@ -104,7 +112,9 @@ bool is_secret(std::string_view property) {
     return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return property.find(word) != std::string_view::npos; });
 }
 
-KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties) {
+namespace {
+
+KafkaConf make_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties) {
     KafkaConf conf(rd_kafka_conf_new());
     for (const auto &[property, value] : defaults)
         set(conf.get(), property, value);
@@ -114,10 +124,41 @@ KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaPro
             throw std::invalid_argument("property \"" + property + "\" is locked: " + lock->reason);
         set(conf.get(), property, value);
     }
-    for (const Locked &entry : locked)
-        if (entry.value != nullptr)
-            set(conf.get(), std::string(entry.property), entry.value);
     set(conf.get(), "bootstrap.servers", brokers);
+    return conf;
+}
+
+void lock(rd_kafka_conf_t *conf, bool with_transactions) {
+    for (const Locked &entry : locked)
+        if (entry.value != nullptr && !(with_transactions && entry.where == Where::without_transactions))
+            set(conf, std::string(entry.property), entry.value);
+}
+
+} // namespace
+
+KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties) {
+    KafkaConf conf = make_conf(brokers, properties);
+    lock(conf.get(), false);
+    return conf;
+}
+
+KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const std::string &transactional_id) {
+    KafkaConf conf = make_conf(brokers, {});
+    for (const auto &[property, value] : transactional_defaults)
+        set(conf.get(), property, value);
+    for (const auto &[property, value] : properties)
+        set(conf.get(), property, value);
+    lock(conf.get(), true);
+    set(conf.get(), "transactional.id", transactional_id);
+    return conf;
+}
+
+KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const char *isolation_level) {
+    KafkaConf conf = make_conf(brokers, properties);
+    set(conf.get(), "isolation.level", isolation_level);
+    set(conf.get(), "enable.partition.eof", "true");
+    set(conf.get(), "fetch.wait.max.ms", "50"); // a consumer ends only when its last fetch is answered
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // it would complain about each property that is a producer's
     return conf;
 }
 

@@ -28,15 +28,11 @@ std::vector<KafkaProperty> read_kafka_property_file(const std::string &path);
 // Passwords, keys and tokens: not for command lines or logs.
 bool is_secret(std::string_view property);
 
-// Where to produce to, and what was learned about it: outlives the producers.
-struct KafkaTarget {
-    std::string brokers;
-    std::vector<KafkaProperty> properties;
-    std::string suspect;    // a topic that refused a record for reasons of its own; empty: none
-    size_t batch_bytes = 0; // smaller batches than the properties say, because a topic refused larger ones; 0: as they say
-};
-
 // Our defaults, then the user's, then the locked ones. Throws std::invalid_argument, also for a locked property, with the reason.
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties);
+
+// The same for a producer of transactions, and for a consumer that reads a partition to its end.
+KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const std::string &transactional_id);
+KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const char *isolation_level);
 
 } // namespace outbox

@@ -3,6 +3,7 @@
 #include "kafka_sink.h"
 #include "options.h"
 #include "relay.h"
+#include "transactional_sink.h"
 
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -54,10 +55,19 @@ void warn_of_visible_secrets(int argc, char **argv) {
     }
 }
 
-std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener) {
+std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener, const Budget &budget) {
     if (command.kafka.brokers.empty())
         return std::make_unique<StdoutSink>(command.format, listener);
+    if (command.delivery == Delivery::exactly_once)
+        return std::make_unique<TransactionalSink>(command.kafka, command.commit_interval, budget, listener);
     return std::make_unique<KafkaSink>(command.kafka, listener);
+}
+
+// The note of what was skipped goes to the state topic, whatever the delivery.
+void prepare_skip(RunCommand &command) {
+    ensure_state_topic(command.kafka);
+    command.relay.is_done = [&command] { return command.kafka.is_skipped; };
+    command.relay.not_done = "no event with the id " + command.kafka.skip_id + " waits for delivery";
 }
 
 int execute(int argc, char **argv) {
@@ -71,8 +81,10 @@ int execute(int argc, char **argv) {
     RunCommand &run = std::get<RunCommand>(options.command);
     warn_of_visible_secrets(argc, argv);
     int signals = signals_as_descriptor();
+    if (!run.kafka.skip_id.empty())
+        prepare_skip(run);
     Relay relay(
-        run.relay, [&run](DeliveryListener &listener) { return make_sink(run, listener); }, signals);
+        run.relay, [&run](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); }, signals);
     relay.run();
     return 0;
 }
@@ -89,6 +101,9 @@ int main(int argc, char **argv) {
         else
             spdlog::error("{}", failure.what());
         return static_cast<int>(failure.code());
+    } catch (const PositionRefused &refused) {
+        spdlog::error("{}", refused.what());
+        return static_cast<int>(ExitCode::position_refused);
     } catch (const std::exception &error) {
         spdlog::error("{}", error.what());
         return static_cast<int>(ExitCode::unexpected);

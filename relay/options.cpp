@@ -13,6 +13,8 @@ namespace {
 constexpr size_t max_in_flight_bytes_default = 8 << 20;
 constexpr size_t max_in_flight_bytes_min = 64 << 10, max_in_flight_bytes_max = size_t{4} << 30;
 constexpr long shutdown_grace_default_ms = 10000, shutdown_grace_max_ms = 3600000;
+constexpr long commit_interval_default_ms = 50, commit_interval_max_ms = 10000;
+constexpr size_t topic_bytes_max = 249; // Kafka's
 
 // libpq's own words could repeat a part of a password, but for those about an option's name.
 std::string check_dsn(const std::string &dsn) {
@@ -53,6 +55,21 @@ std::string check_topics(const std::string &topics) {
     return "";
 }
 
+std::string check_topic(const std::string &topic) {
+    bool valid = !topic.empty() && topic.size() <= topic_bytes_max && topic != "." && topic != ".." &&
+                 std::all_of(topic.begin(), topic.end(),
+                             [](unsigned char c) { return isalnum(c) || c == '.' || c == '_' || c == '-'; });
+    return valid ? "" : "expected a topic's name: 1 to 249 of a-z, A-Z, 0-9, \".\", \"_\" and \"-\"";
+}
+
+std::string check_id(const std::string &id) {
+    constexpr std::string_view shape = "00000000-0000-0000-0000-000000000000";
+    bool valid = id.size() == shape.size();
+    for (size_t i = 0; valid && i < id.size(); i++)
+        valid = shape[i] == '-' ? id[i] == '-' : isdigit(static_cast<unsigned char>(id[i])) || (id[i] >= 'a' && id[i] <= 'f');
+    return valid ? "" : "expected an event's id, as emit() returned it: a UUID in lower case";
+}
+
 // A number in a range, said in one sentence; CLI11's own checks say it in two and convert silently.
 CLI::Validator range(long long from, long long to, const char *unit) {
     return CLI::Validator(
@@ -85,10 +102,10 @@ CLI::Validator one_of(std::initializer_list<std::pair<const char *, Value>> choi
 
 // What is typed in, before it is one of the commands.
 struct Input {
-    std::string dsn, slot = "outbox", topics, brokers, property_file, format = "json", log_format = "text", log_level = "info";
+    std::string dsn, slot = "outbox", topics, brokers, property_file, delivery, format, log_format, log_level, on_poison, id;
     std::vector<std::string> properties;
     size_t max_in_flight_bytes = max_in_flight_bytes_default;
-    long shutdown_grace_ms = shutdown_grace_default_ms;
+    long shutdown_grace_ms = shutdown_grace_default_ms, commit_interval_ms = commit_interval_default_ms;
 };
 
 void add_common_options(CLI::App &command, Input &input, Options &options) {
@@ -96,6 +113,9 @@ void add_common_options(CLI::App &command, Input &input, Options &options) {
         ->envname("OUTBOX_DSN")
         ->check(check_dsn);
     command.add_option("--slot", input.slot, "replication slot [outbox]")->envname("OUTBOX_SLOT")->check(check_slot);
+    command.add_option("--topics", input.topics, "only these topics: names separated by commas, * at the end of a name for all that follow")
+        ->envname("OUTBOX_TOPICS")
+        ->check(check_topics);
     command.add_option("--log-format", input.log_format, "text or json [text]")
         ->envname("OUTBOX_LOG_FORMAT")
         ->check(one_of<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}}, options.log_format));
@@ -106,19 +126,36 @@ void add_common_options(CLI::App &command, Input &input, Options &options) {
             options.log_level));
 }
 
-void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
-    run.add_option("--brokers", input.brokers, "Kafka brokers, host:port,… (none: events go to standard output)")
+// What run and setup need to know about Kafka alike.
+void add_kafka_options(CLI::App &command, Input &input, Delivery &delivery, KafkaTarget &kafka) {
+    command.add_option("--brokers", input.brokers, "Kafka brokers, host:port,… (run without: events go to standard output)")
         ->envname("OUTBOX_BROKERS");
-    run.add_option("-X,--property", input.properties, "property=value of librdkafka, repeatable (in the variable: one a line)")
+    command.add_option("-X,--property", input.properties, "property=value of librdkafka, repeatable (in the variable: one a line)")
         ->envname("OUTBOX_PROPERTY")
         ->delimiter('\n')
         ->allow_extra_args(false)
         ->take_all();
-    run.add_option("--property-file", input.property_file, "file of property=value lines: the place for passwords")
+    command.add_option("--property-file", input.property_file, "file of property=value lines: the place for passwords")
         ->envname("OUTBOX_PROPERTY_FILE");
-    run.add_option("--topics", input.topics, "only these topics: names separated by commas, * at the end of a name for all that follow")
-        ->envname("OUTBOX_TOPICS")
-        ->check(check_topics);
+    command.add_option("--delivery", input.delivery, "at-least-once or exactly-once [at-least-once]")
+        ->envname("OUTBOX_DELIVERY")
+        ->check(one_of<Delivery>({{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}}, delivery));
+    command.add_option("--state-topic", kafka.state_topic, "where exactly-once keeps its position [outbox.state]")
+        ->envname("OUTBOX_STATE_TOPIC")
+        ->check(check_topic);
+}
+
+void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
+    add_kafka_options(run, input, command.delivery, command.kafka);
+    run.add_option("--commit-interval-ms", input.commit_interval_ms, "how long exactly-once gathers events for a Kafka transaction [50]")
+        ->envname("OUTBOX_COMMIT_INTERVAL_MS")
+        ->check(range(1, commit_interval_max_ms, "milliseconds"));
+    run.add_option("--on-poison", input.on_poison, "where Kafka refuses an event's content: stop or dead-letter [stop]")
+        ->envname("OUTBOX_ON_POISON")
+        ->check(one_of<OnPoison>({{"stop", OnPoison::stop}, {"dead-letter", OnPoison::dead_letter}}, command.kafka.on_poison));
+    run.add_option("--dead-letter-topic", command.kafka.dead_letter_topic, "where such events go [outbox.dead-letter]")
+        ->envname("OUTBOX_DEAD_LETTER_TOPIC")
+        ->check(check_topic);
     run.add_option("--max-in-flight-bytes", input.max_in_flight_bytes, "memory for events that Kafka has not acknowledged [8388608]")
         ->envname("OUTBOX_MAX_IN_FLIGHT_BYTES")
         ->check(range(max_in_flight_bytes_min, max_in_flight_bytes_max, "bytes"));
@@ -128,20 +165,35 @@ void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
     run.add_option("--shutdown-grace-ms", input.shutdown_grace_ms, "how long to wait for Kafka at the end [10000]")
         ->envname("OUTBOX_SHUTDOWN_GRACE_MS")
         ->check(range(0, shutdown_grace_max_ms, "milliseconds"));
+    run.add_flag("--takeover", command.relay.stream.takeover, "end the relay that has the slot instead of waiting for it")
+        ->envname("OUTBOX_TAKEOVER");
+}
+
+void add_setup_options(CLI::App &setup, Input &input, SetupCommand &command) {
+    add_kafka_options(setup, input, command.delivery, command.kafka);
+    setup.add_flag("--dry-run", command.dry_run, "print the SQL instead, for an administrator")->envname("OUTBOX_DRY_RUN");
+    setup.add_flag("--reset-state", command.reset_state,
+                   "exactly-once: go on from where the slot stands, whatever the state topic says"); // no variable: it is for once
 }
 
 // The file first, so that the command line has the last word.
-std::vector<KafkaProperty> kafka_properties(const Input &input) {
+std::vector<KafkaProperty> kafka_properties(const Input &input, Delivery delivery) {
     std::vector<KafkaProperty> properties;
     if (!input.property_file.empty())
         properties = read_kafka_property_file(input.property_file);
     for (const std::string &text : input.properties)
         if (!text.empty())
             properties.push_back(parse_kafka_property(text));
-    if (!input.brokers.empty())
-        make_kafka_conf(input.brokers, properties); // throws where librdkafka does not know them
-    else if (!properties.empty())
-        throw std::invalid_argument("Kafka properties need --brokers");
+    if (input.brokers.empty()) {
+        if (!properties.empty())
+            throw std::invalid_argument("Kafka properties need --brokers");
+        if (delivery == Delivery::exactly_once)
+            throw std::invalid_argument("--delivery exactly-once needs --brokers");
+        return properties;
+    }
+    make_kafka_conf(input.brokers, properties); // throws where librdkafka does not know them
+    if (delivery == Delivery::exactly_once)
+        make_transactional_conf(input.brokers, properties, "outbox");
     return properties;
 }
 
@@ -164,10 +216,40 @@ void check_variables(const CLI::App &command) {
 
 } // namespace
 
+namespace {
+
+SetupCommand setup_command(SetupCommand command, const Input &input) {
+    command.dsn = input.dsn;
+    command.slot = input.slot;
+    command.topics = input.topics;
+    command.kafka.brokers = input.brokers;
+    command.kafka.properties = kafka_properties(input, command.delivery);
+    if (command.reset_state && command.delivery != Delivery::exactly_once)
+        throw std::invalid_argument("--reset-state needs --delivery exactly-once");
+    return command;
+}
+
+RunCommand run_command(RunCommand command, const Input &input) {
+    command.relay.stream.dsn = input.dsn;
+    command.relay.stream.slot = input.slot;
+    command.relay.stream.topics = input.topics;
+    command.relay.max_in_flight_bytes = input.max_in_flight_bytes;
+    command.relay.shutdown_grace = std::chrono::milliseconds(input.shutdown_grace_ms);
+    command.commit_interval = std::chrono::milliseconds(input.commit_interval_ms);
+    command.kafka.brokers = input.brokers;
+    command.kafka.properties = kafka_properties(input, command.delivery);
+    command.kafka.skip_id = input.id;
+    if (!input.id.empty() && input.brokers.empty())
+        throw std::invalid_argument("skip needs --brokers");
+    return command;
+}
+
+} // namespace
+
 Options parse_options(int argc, char **argv) {
     Options options;
-    RunCommand run_command;
-    SetupCommand setup_command;
+    RunCommand run_input = {};
+    SetupCommand setup_input;
     Input input;
 
     CLI::App app("Streams the events of PostgreSQL's outbox extension to Kafka.", "outbox-relay");
@@ -175,13 +257,16 @@ Options parse_options(int argc, char **argv) {
     app.require_subcommand(1);
     CLI::App *run = app.add_subcommand("run", "stream events from the slot, until SIGTERM");
     CLI::App *setup = app.add_subcommand("setup", "create what is missing on the server: extension, permission for the plugin, slot");
+    CLI::App *skip = app.add_subcommand("skip", "deliver up to an event that Kafka refuses, and go past it; takes the options of run");
     CLI::App *version = app.add_subcommand("version", "print the version");
-    for (CLI::App *command : {run, setup, version})
+    for (CLI::App *command : {run, setup, skip, version})
         command->parse_complete_callback([] {}); // a command reads its variables only when it was given
-    add_common_options(*run, input, options);
-    add_run_options(*run, input, run_command);
-    add_common_options(*setup, input, options);
-    setup->add_flag("--dry-run", setup_command.dry_run, "print the SQL instead, for an administrator")->envname("OUTBOX_DRY_RUN");
+    for (CLI::App *command : {run, setup, skip})
+        add_common_options(*command, input, options);
+    add_run_options(*run, input, run_input);
+    add_run_options(*skip, input, run_input);
+    skip->add_option("--id", input.id, "the event's id")->required()->check(check_id);
+    add_setup_options(*setup, input, setup_input);
 
     try {
         app.parse(argc, argv);
@@ -189,9 +274,11 @@ Options parse_options(int argc, char **argv) {
             check_variables(*command);
     } catch (const CLI::Success &asked) { // --help, --version
         exit(app.exit(asked));
-    } catch (const CLI::RequiredError &) {
+    } catch (const CLI::RequiredError &error) {
+        if (skip->parsed())
+            refuse(error.what());
         std::string given = argc > 1 ? fmt::format("unknown command \"{}\"; ", argv[1]) : "";
-        refuse(given + "expected run, setup or version (see --help)");
+        refuse(given + "expected run, setup, skip or version (see --help)");
     } catch (const CLI::ParseError &error) {
         refuse(error.what());
     }
@@ -199,22 +286,17 @@ Options parse_options(int argc, char **argv) {
         std::cout << "outbox-relay " OUTBOX_VERSION " (librdkafka " << rd_kafka_version_str() << ")\n";
         exit(0);
     }
-    if (setup->parsed()) {
-        setup_command.dsn = input.dsn;
-        setup_command.slot = input.slot;
-        options.command = setup_command;
-        return options;
-    }
-    if (run->get_option("--brokers")->count() > 0 && input.brokers.empty())
-        refuse("--brokers: expected host:port,…; leave the flag out for standard output");
-    run_command.relay = {
-        {input.dsn, input.slot, input.topics}, input.max_in_flight_bytes, std::chrono::milliseconds(input.shutdown_grace_ms)};
+    for (const CLI::App *command : {run, setup, skip})
+        if (command->get_option("--brokers")->count() > 0 && input.brokers.empty())
+            refuse("--brokers: expected host:port,…; leave the flag out for standard output");
     try {
-        run_command.kafka = {input.brokers, kafka_properties(input), {}, 0};
+        if (setup->parsed())
+            options.command = setup_command(std::move(setup_input), input);
+        else
+            options.command = run_command(std::move(run_input), input);
     } catch (const std::invalid_argument &error) {
         refuse(error.what());
     }
-    options.command = run_command;
     return options;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "exit_code.h"
-#include "kafka_properties.h"
+#include "kafka_target.h"
 #include "log.h"
 #include "relay.h"
 #include "stdout_sink.h"
@@ -12,16 +12,25 @@
 
 namespace outbox {
 
+enum class Delivery { at_least_once, exactly_once };
+
+// Also `skip`: it delivers until the event that is to be skipped is behind it.
 struct RunCommand {
     RelayOptions relay;
     KafkaTarget kafka; // without brokers: standard output
+    Delivery delivery = Delivery::at_least_once;
+    std::chrono::milliseconds commit_interval; // of exactly once
     LineFormat format = LineFormat::json;
 };
 
 struct SetupCommand {
     std::string dsn;
     std::string slot;
+    std::string topics;
     bool dry_run = false;
+    Delivery delivery = Delivery::at_least_once;
+    KafkaTarget kafka; // of exactly once
+    bool reset_state = false;
 };
 
 struct Options {

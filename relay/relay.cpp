@@ -38,7 +38,7 @@ Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals)
       make_sink_(std::move(make_sink)),
       signals_(signals),
       budget_(options_.max_in_flight_bytes),
-      sink_(make_sink_(*this)),
+      sink_(make_sink_(*this, budget_)),
       stream_(options_.stream),
       session_(make_session()),
       connect_at_(Clock::now()),
@@ -53,7 +53,7 @@ void Relay::run() {
         } catch (const StreamLost &lost) {
             lose_session(lost.what(), lost.slot_in_use() ? connect_backoff_.next(slot_in_use_cap) : connect_backoff_.next());
         } catch (const SinkFailure &failure) {
-            lose_sink(failure.what());
+            lose_sink(failure);
         } catch (const SinkClosed &closed) {
             spdlog::info("{}", closed.what());
             leave_quietly();
@@ -77,6 +77,7 @@ void Relay::step() {
     pump();
     confirm();
     watch_for_server_shutdown();
+    end_when_done();
     drain();
 }
 
@@ -123,6 +124,8 @@ void Relay::wait() {
 
 Clock::time_point Relay::next_deadline() const {
     auto until = drain_until_;
+    if (state_ != State::leaving)
+        until = std::min(until, sink_->serve_at());
     if (sink_is_busy_)
         until = std::min(until, sink_->retry_at());
     if (stream_.is_open())
@@ -131,7 +134,7 @@ Clock::time_point Relay::next_deadline() const {
         until = std::min(until, connect_at_);
     if (!stream_.is_streaming())
         return until;
-    until = std::min<Clock::time_point>(until, status_sent_at_ + (session_.confirmed() > sent_ ? confirm_interval : status_interval()));
+    until = std::min<Clock::time_point>(until, status_sent_at_ + (confirmable() > sent_ ? confirm_interval : status_interval()));
     if (state_ == State::running && server_stops_at_ == Clock::time_point::max() && session_.is_waiting())
         until = std::min<Clock::time_point>(until, std::max<Clock::time_point>(probe_at_, progress_at_ + stalled_after));
     if (server_stops_at_ != Clock::time_point::max())
@@ -165,6 +168,7 @@ void Relay::connect_if_due() {
         return;
     streaming_since_ = status_sent_at_ = progress_at_ = Clock::now();
     postgres_.clear();
+    sink_->start(stream_.source());
     spdlog::info("streaming from slot \"{}\"", options_.stream.slot);
 }
 
@@ -178,7 +182,8 @@ void Relay::lose_session(const std::string &reason, milliseconds pause) {
 }
 
 // What was accepted and not delivered is lost to this sink. Only the slot knows it all.
-void Relay::lose_sink(const std::string &reason) {
+void Relay::lose_sink(const SinkFailure &failure) {
+    std::string reason = failure.what();
     auto now = Clock::now();
     if (now - sink_lost_at_ > sink_backoff_cap * 6)
         sink_backoff_.reset();
@@ -186,14 +191,14 @@ void Relay::lose_sink(const std::string &reason) {
     if (state_ == State::running && kafka_.changed(reason))
         spdlog::warn("{}; starting again from the slot with a new producer", reason);
     try { // what was delivered need not come again
-        if (stream_.is_streaming() && session_.confirmed() > sent_)
+        if (stream_.is_streaming() && confirmable() > sent_)
             send_status();
     } catch (const StreamLost &) {
     }
     end_session();
     sink_.reset(); // releases its chunks
-    sink_ = make_sink_(*this);
-    connect_at_ = now + sink_backoff_.next();
+    sink_ = make_sink_(*this, budget_);
+    connect_at_ = failure.at_once() ? now : now + sink_backoff_.next();
     if (state_ != State::running)
         state_ = State::left;
 }
@@ -206,6 +211,7 @@ void Relay::end_session() {
     if (stream_.is_streaming() && Clock::now() - streaming_since_ > connect_backoff_cap)
         connect_backoff_.reset();
     stream_.close();
+    sink_->stop();
     probe_.cancel();
     session_number_++;
     session_ = make_session();
@@ -296,13 +302,13 @@ void Relay::confirm() {
     if (!stream_.is_streaming() || state_ == State::leaving)
         return;
     auto since = Clock::now() - status_sent_at_;
-    if (reply_requested_ || since >= status_interval() || (session_.confirmed() > sent_ && since >= confirm_interval))
+    if (reply_requested_ || since >= status_interval() || (confirmable() > sent_ && since >= confirm_interval))
         send_status();
 }
 
 void Relay::send_status() {
-    stream_.confirm(session_.confirmed());
-    sent_ = session_.confirmed();
+    sent_ = std::max(sent_, confirmable());
+    stream_.confirm(sent_);
     status_sent_at_ = Clock::now();
     reply_requested_ = false;
 }
@@ -336,6 +342,15 @@ void Relay::watch_for_server_shutdown() {
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------------
+
+void Relay::end_when_done() {
+    if (!options_.is_done || state_ != State::running || !stream_.is_streaming())
+        return;
+    if (options_.is_done())
+        start_draining();
+    else if (std::max(session_.confirmed(), stream_.source().confirmed) >= stream_.source().wal_end)
+        stop_for(Failure(ExitCode::unexpected, options_.not_done));
+}
 
 void Relay::start_draining() {
     state_ = State::draining;

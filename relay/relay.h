@@ -21,11 +21,16 @@ struct RelayOptions {
     StreamOptions stream;
     size_t max_in_flight_bytes;
     std::chrono::milliseconds shutdown_grace;
+
+    // Where given, the relay ends by itself when this says so, and with a Failure of this text when all that there was at its start is
+    // delivered and it still does not.
+    std::function<bool()> is_done = {};
+    std::string not_done = {};
 };
 
 class Relay : private DeliveryListener {
 public:
-    using SinkFactory = std::function<std::unique_ptr<Sink>(DeliveryListener &)>;
+    using SinkFactory = std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)>;
 
     // SIGTERM and SIGINT are blocked and come through `signals`, a signalfd.
     Relay(RelayOptions options, SinkFactory make_sink, int signals);
@@ -43,7 +48,7 @@ private:
 
     void connect_if_due();
     void lose_session(const std::string &reason, std::chrono::milliseconds pause);
-    void lose_sink(const std::string &reason);
+    void lose_sink(const SinkFailure &failure);
     void end_session();
     Session make_session();
 
@@ -55,11 +60,13 @@ private:
 
     void delivered(const Chunk &chunk) override;
     std::chrono::milliseconds status_interval() const;
+    Lsn confirmable() const { return sink_->confirmable(session_.confirmed()); }
     void confirm();
     void send_status();
 
     void watch_for_server_shutdown();
 
+    void end_when_done();
     void start_draining();
     void stop_for(const Failure &failure);
     void drain();

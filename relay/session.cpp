@@ -4,7 +4,7 @@ namespace outbox {
 
 void Session::take(CopyData data) {
     chunk_ = Chunk::create(std::move(data.memory), data.lines, number_, *budget_);
-    chunk_->set_transaction(transaction_);
+    chunk_->set_transaction(transaction_, begin_.end);
     rest_ = chunk_->lines();
 }
 
@@ -22,21 +22,28 @@ bool Session::offer(Sink &sink) {
 bool Session::take_line(Sink &sink, std::string_view line) {
     switch (kind_of(line)) {
     case LineKind::begin: begin(line); break;
-    case LineKind::commit: commit(line); break;
+    case LineKind::commit: commit(sink, line); break;
     case LineKind::rejected:
         if (!tracker_.in_transaction())
             throw FormatError("a rejected message outside a transaction of the stream");
         on_rejected_(parse_rejected(line));
         break;
-    case LineKind::envelope:
-        if (!tracker_.in_transaction())
-            throw FormatError("an event outside a transaction of the stream");
-        if (!sink.offer(begin_, parse_event(line), *chunk_))
-            return false;
-        tracker_.add();
-        events_++;
-        break;
+    case LineKind::envelope: return offer_event(sink, line);
     }
+    return true;
+}
+
+bool Session::offer_event(Sink &sink, std::string_view line) {
+    if (!tracker_.in_transaction())
+        throw FormatError("an event outside a transaction of the stream");
+    Event event = parse_event(line);
+    event.ordinal = events_ + 1;
+    Offer answer = sink.offer(begin_, event, *chunk_);
+    if (answer == Offer::busy)
+        return false;
+    if (answer == Offer::taken)
+        tracker_.add();
+    events_++;
     return true;
 }
 
@@ -47,15 +54,16 @@ void Session::begin(std::string_view line) {
     begin_line_.assign(line); // the transaction may outlive the chunk
     begin_ = parse_begin(begin_line_);
     transaction_ = tracker_.begin(begin_.end);
-    chunk_->set_transaction(transaction_);
+    chunk_->set_transaction(transaction_, begin_.end);
     events_ = 0;
 }
 
-void Session::commit(std::string_view line) {
+void Session::commit(Sink &sink, std::string_view line) {
     Commit commit = parse_commit(line);
     if (!tracker_.in_transaction() || commit.end != begin_.end || commit.events != events_)
         throw FormatError("a transaction of the stream is incomplete");
     tracker_.commit(commit.end);
+    sink.commit(commit);
 }
 
 } // namespace outbox

@@ -44,7 +44,8 @@ public:
 private:
     bool take_line(Sink &sink, std::string_view line);
     void begin(std::string_view line);
-    void commit(std::string_view line);
+    bool offer_event(Sink &sink, std::string_view line);
+    void commit(Sink &sink, std::string_view line);
 
     uint64_t number_;
     Budget *budget_;

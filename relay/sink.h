@@ -3,6 +3,7 @@
 
 #include "chunk.h"
 #include "envelope.h"
+#include "source.h"
 
 #include <poll.h>
 
@@ -24,7 +25,12 @@ protected:
 
 // Something that was accepted will not be delivered: only a new sink and a new start from the slot can go on without a hole.
 class SinkFailure : public std::runtime_error {
-    using std::runtime_error::runtime_error;
+public:
+    explicit SinkFailure(const std::string &what, bool at_once = false) : std::runtime_error(what), at_once_(at_once) {}
+    bool at_once() const { return at_once_; } // it was learned what to do better: no pause is needed
+
+private:
+    bool at_once_;
 };
 
 // An event whose content Kafka refuses, now and with every attempt.
@@ -37,23 +43,41 @@ class SinkClosed : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+enum class Offer {
+    taken,  // the listener will hear of it
+    busy,   // full, or waiting for something outside: nothing has happened, and the same event is to be offered again when what wanted()
+            // names is ready, or at retry_at()
+    passed, // was delivered before: nothing to wait for
+};
+
 class Sink {
 public:
     virtual ~Sink() = default;
 
-    // Takes the event, which lies in the chunk, or says no because it is full or must wait for something outside; then nothing has
-    // happened, and the same event is offered again when what wanted() names is ready, or at retry_at(). Throws PoisonedEvent, SinkFailure.
-    virtual bool offer(const Begin &transaction, const Event &event, Chunk &chunk) = 0;
+    // A session begins: the slot is ours. Throws SinkFailure, and Failure where an operator has to decide.
+    virtual void start(const Source &) {}
+    // It has ended. The listener may still hear of its events.
+    virtual void stop() {}
+
+    // The event lies in the chunk. Throws PoisonedEvent, SinkFailure.
+    virtual Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) = 0;
+
+    // The last transaction of which events were offered is complete.
+    virtual void commit(const Commit &) {}
 
     // Nothing more is offered for the moment: whoever waits for company need not.
     virtual void flush() = 0;
+
+    // How far the slot may be confirmed, where everything up to `delivered` has been delivered.
+    virtual Lsn confirmable(Lsn delivered) { return delivered; }
 
     // Tells the listener what became safe. Throws SinkFailure, PoisonedEvent, SinkClosed.
     virtual void serve() = 0;
 
     // What to wait for, and until when at most even if nothing happens there.
     virtual pollfd wanted() const = 0;
-    virtual Clock::time_point retry_at() const { return Clock::time_point::max(); }
+    virtual Clock::time_point retry_at() const { return Clock::time_point::max(); } // of an offer
+    virtual Clock::time_point serve_at() const { return Clock::time_point::max(); }
 
     virtual bool empty() const = 0; // everything taken is delivered, or will not be
 };

@@ -33,10 +33,10 @@ StdoutSink::~StdoutSink() {
         close(fd_);
 }
 
-bool StdoutSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+Offer StdoutSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
     refused_ = gathered_.size() >= gathered_max;
     if (refused_)
-        return false;
+        return Offer::busy;
     size_t before = gathered_.size();
     if (format_ == LineFormat::pretty)
         append_pretty(transaction, event);
@@ -45,7 +45,7 @@ bool StdoutSink::offer(const Begin &transaction, const Event &event, Chunk &chun
     gathered_ += '\n';
     Chunk::Pointer reference(chunk.retain(gathered_.size() - before));
     waiting_.push_back({written_ + gathered_.size(), std::move(reference)});
-    return true;
+    return Offer::taken;
 }
 
 // 09:42:00.123 orders 42 order.created {"item":"Macbook"}

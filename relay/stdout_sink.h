@@ -16,7 +16,7 @@ public:
     StdoutSink(LineFormat format, DeliveryListener &listener);
     ~StdoutSink() override;
 
-    bool offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
+    Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
     void flush() override;
     void serve() override;
     pollfd wanted() const override;

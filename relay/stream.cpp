@@ -19,9 +19,11 @@ int64_t postgres_clock_us() {
 
 // Where it can be told from the catalog what is wrong, it is told here, in words that START_REPLICATION does not have.
 constexpr const char *check_sql = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
-                                  " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout')"
-                                  " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = ";
-enum CheckColumn { IN_RECOVERY, THIS_DATABASE, SLOT_NAME, PLUGIN, SLOT_DATABASE, WAL_STATUS, SENDER_TIMEOUT };
+                                  " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
+                                  " s.confirmed_flush_lsn";
+constexpr const char *from_sql = " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = ";
+enum CheckColumn { IN_RECOVERY, THIS_DATABASE, SLOT_NAME, PLUGIN, SLOT_DATABASE, WAL_STATUS, SENDER_TIMEOUT, CONFIRMED };
+enum IdentifyColumn { SYSTEM_IDENTIFIER, TIMELINE, WAL_END };
 
 } // namespace
 
@@ -69,33 +71,77 @@ void Stream::advance() {
         fail();
     while (phase_ != Phase::streaming && PQisBusy(connection_.get()) == 0) {
         Result result(PQgetResult(connection_.get()));
-        if (phase_ == Phase::checking && result) {
-            check_slot(result.get());
-        } else if (phase_ == Phase::checking) { // the answer is complete
-            std::string command =
-                "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote_literal(batch_bytes);
-            if (!options_.topics.empty())
-                command += ", topics " + quote_literal(options_.topics);
-            require_sent(PQsendQuery(connection_.get(), (command + ")").c_str()));
-            phase_ = Phase::starting;
-        } else if (result) {
-            started(result.get());
-        } else {
-            fail();
-        }
+        if (result)
+            take(result.get());
+        else
+            next_phase(); // the answer is complete
     }
 }
 
 void Stream::connected() {
     if (PQsetnonblocking(connection_.get(), 1) != 0)
         fail();
-    require_sent(PQsendQuery(connection_.get(), (check_sql + quote_literal(options_.slot)).c_str()));
-    phase_ = Phase::checking;
+    source_ = {};
+    source_.slot = options_.slot;
+    source_.topics = options_.topics;
+    ask(Phase::identifying, "IDENTIFY_SYSTEM");
+}
+
+void Stream::ask(Phase phase, const std::string &command) {
+    require_sent(PQsendQuery(connection_.get(), command.c_str()));
+    phase_ = phase;
+}
+
+void Stream::take(const PGresult *result) {
+    switch (phase_) {
+    case Phase::identifying: return identify(result);
+    case Phase::learning: // a server that has lost the file goes on without
+        if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) == 2)
+            source_.history = parse_timeline_history(PQgetvalue(result, 0, 1));
+        return;
+    case Phase::checking: return check_slot(result);
+    default: return started(result);
+    }
+}
+
+void Stream::next_phase() {
+    switch (phase_) {
+    case Phase::identifying:
+        if (source_.timeline > 1)
+            return ask(Phase::learning, "TIMELINE_HISTORY " + std::to_string(source_.timeline));
+        [[fallthrough]];
+    case Phase::learning: return ask(Phase::checking, check_command());
+    case Phase::checking: return ask(Phase::starting, start_command());
+    default: fail();
+    }
+}
+
+void Stream::identify(const PGresult *result) {
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQnfields(result) < 3)
+        throw StreamLost(error_of(result));
+    source_.system_identifier = PQgetvalue(result, 0, SYSTEM_IDENTIFIER);
+    source_.timeline = static_cast<uint32_t>(strtoul(PQgetvalue(result, 0, TIMELINE), nullptr, 10));
+    source_.wal_end = parse_lsn(PQgetvalue(result, 0, WAL_END)).value_or(Lsn{});
+}
+
+// Whoever has the slot is sent away in the same statement that looks at it: a role may end its own sessions, others need pg_signal_backend.
+std::string Stream::check_command() const {
+    std::string takeover = options_.takeover ? ", CASE WHEN s.active_pid IS NOT NULL THEN pg_catalog.pg_terminate_backend(s.active_pid) END" : "";
+    return check_sql + takeover + from_sql + quote_literal(options_.slot);
+}
+
+std::string Stream::start_command() const {
+    std::string command = "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote_literal(batch_bytes);
+    if (!options_.topics.empty())
+        command += ", topics " + quote_literal(options_.topics);
+    return command + ")";
 }
 
 void Stream::check_slot(const PGresult *result) {
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        options_.takeover = false; // not allowed, perhaps: then it waits like any other
         throw StreamLost(error_of(result));
+    }
     auto column = [&](CheckColumn number) { return std::string(PQgetvalue(result, 0, number)); };
     if (column(IN_RECOVERY) == "t")
         throw StreamLost("the server is a standby; waiting for a primary");
@@ -117,6 +163,9 @@ void Stream::check_slot(const PGresult *result) {
                           "the events it had not delivered. To go on with new events: SELECT pg_drop_replication_slot('" +
                           options_.slot + "'), then: outbox-relay setup --slot " + options_.slot);
     sender_timeout_ = std::chrono::milliseconds(std::max(0, atoi(column(SENDER_TIMEOUT).c_str())));
+    source_.database = column(THIS_DATABASE);
+    source_.confirmed = parse_lsn(column(CONFIRMED)).value_or(Lsn{});
+    options_.takeover = false; // two that take the slot from each other would never deliver
 }
 
 void Stream::started(const PGresult *result) {

@@ -5,7 +5,7 @@
 #include "chunk.h"
 #include "connection.h"
 #include "sink.h"
-#include "wire.h"
+#include "source.h"
 
 #include <optional>
 #include <string>
@@ -27,6 +27,7 @@ struct StreamOptions {
     std::string dsn;
     std::string slot;   // validated: [a-z0-9_]{1,63}
     std::string topics; // the plugin's option, validated; empty: all
+    bool takeover = false; // end the process that has the slot, once, at the start
 };
 
 class Stream {
@@ -56,15 +57,25 @@ public:
     void end();
     bool has_ended() const { return ended_; }
 
+    // What the server and the slot were when the stream started.
+    const Source &source() const { return source_; }
+
     // How long the server lets a silent reader live; 0: for ever.
     std::chrono::milliseconds sender_timeout() const { return sender_timeout_; }
 
 private:
-    enum class Phase { connecting, checking, starting, streaming };
+    // In this order; `learning` asks for the history of the server's timeline, where it has one.
+    enum class Phase { connecting, identifying, learning, checking, starting, streaming };
 
     void connected();
+    void take(const PGresult *result);
+    void next_phase();
+    void ask(Phase phase, const std::string &command);
+    void identify(const PGresult *result);
     void check_slot(const PGresult *result);
     void started(const PGresult *result);
+    std::string check_command() const;
+    std::string start_command() const;
     void require_sent(int sent);
     void flush();
     bool input_is_waiting() const;
@@ -76,6 +87,7 @@ private:
     PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
     Clock::time_point deadline_;
     std::chrono::milliseconds sender_timeout_{60000};
+    Source source_;
     bool unsent_ = false; // libpq holds bytes that the socket did not take
     bool ended_ = false;
 };

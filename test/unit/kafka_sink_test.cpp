@@ -44,7 +44,7 @@ protected:
         Memory memory(strdup(line));
         std::string_view lines(memory.get(), strlen(line));
         Chunk::Pointer chunk = Chunk::create(std::move(memory), lines, 0, budget_);
-        return sink_->offer({}, parse_event(lines), *chunk);
+        return sink_->offer({}, parse_event(lines), *chunk) == Offer::taken;
     }
 
     template <class Condition>
@@ -64,7 +64,7 @@ protected:
     }
 
     MockKafka kafka_;
-    KafkaTarget target_{kafka_.brokers(), {}, {}, 0};
+    KafkaTarget target_{.brokers = kafka_.brokers(), .properties = {}};
     Budget budget_{1 << 20};
     int delivered_ = 0;
     std::unique_ptr<KafkaSink> sink_;

@@ -11,21 +11,29 @@ namespace {
 // Takes as many events as it has room for, and keeps their chunks until told to deliver.
 class RoomySink : public Sink {
 public:
-    bool offer(const Begin &begin, const Event &event, Chunk &chunk) override {
+    Offer offer(const Begin &begin, const Event &event, Chunk &chunk) override {
         if (room == 0)
-            return false;
+            return Offer::busy;
+        if (passes)
+            return Offer::passed;
         room--;
         ids.emplace_back(event.id);
         times.push_back(begin.commit_time_ms);
         in_flight.emplace_back(chunk.retain(10));
-        return true;
+        ordinals.push_back(event.ordinal);
+        return Offer::taken;
     }
     void flush() override {}
     void serve() override {}
     pollfd wanted() const override { return {}; }
     bool empty() const override { return in_flight.empty(); }
 
+    void commit(const Commit &commit) override { commits.push_back(commit.end); }
+
     size_t room = 1000;
+    bool passes = false;
+    std::vector<uint64_t> ordinals;
+    std::vector<Lsn> commits;
     std::vector<std::string> ids;
     std::vector<int64_t> times;
     std::vector<Chunk::Pointer> in_flight;
@@ -92,6 +100,18 @@ TEST_F(SessionTest, offers_again_what_a_busy_sink_did_not_take_and_nothing_else)
 TEST_F(SessionTest, counts_rejected_messages_and_confirms_past_them) {
     EXPECT_TRUE(give(begin + "\n" + R"({"rejected":"0/80","reason":"not an envelope"})" + "\n" + commit + "0}"));
     EXPECT_EQ(rejected_, 1);
+    EXPECT_EQ(session_.confirmed(), Lsn{0x100});
+}
+
+TEST_F(SessionTest, awaits_no_delivery_of_what_was_delivered_before) {
+    sink_.passes = true;
+    EXPECT_TRUE(give(begin + "\n" + event("a")));
+    sink_.passes = false;
+    EXPECT_TRUE(give(event("b") + "\n" + commit + "2}"));
+    EXPECT_EQ(sink_.ordinals, (std::vector<uint64_t>{2}));
+    EXPECT_EQ(sink_.commits, (std::vector<Lsn>{Lsn{0x100}}));
+    EXPECT_EQ(session_.confirmed(), Lsn{0});
+    deliver();
     EXPECT_EQ(session_.confirmed(), Lsn{0x100});
 }
 

@@ -79,6 +79,12 @@ sub wait_until_streaming {
         "SELECT state = 'streaming' FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE slot_name = '$slot'");
 }
 
+# outbox-relay setup for exactly-once delivery, as a superuser. Returns what call() does.
+sub set_up_exactly_once {
+    my ($node, $kafka, @arguments) = @_;
+    return call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, '--delivery', 'exactly-once', @arguments);
+}
+
 # One call that should end by itself: (exit code, standard output, standard error).
 sub call {
     my (@arguments) = @_;

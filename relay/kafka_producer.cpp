@@ -1,0 +1,206 @@
+#include "kafka_producer.h"
+
+#include "poison.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+namespace outbox {
+namespace {
+
+constexpr size_t topics_max = 1024;  // handles kept; with more topics in use they are made anew
+constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a topic's first record
+constexpr int flush_ms = 1;
+constexpr int take_back_ms = 1000; // when a producer is given up
+
+void log_line(rd_kafka_event_t *event) {
+    const char *facility, *text;
+    int level; // syslog's
+    if (rd_kafka_event_log(event, &facility, &text, &level) == 0)
+        spdlog::debug("librdkafka {}: {}", facility, text);
+}
+
+} // namespace
+
+bool is_about_topic(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
+KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(listener) {
+    char batch_size[32];
+    size_t size = sizeof(batch_size);
+    if (rd_kafka_conf_get(conf.get(), "batch.size", batch_size, &size) == RD_KAFKA_CONF_OK)
+        batch_bytes_ = strtoull(batch_size, nullptr, 10);
+    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+    rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
+
+    char error[512];
+    handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
+    if (handle_ == nullptr)
+        throw std::runtime_error(std::string("cannot create a Kafka producer: ") + error);
+    conf.release(); // the producer's now
+    queue_ = rd_kafka_queue_get_main(handle_);
+    rd_kafka_set_log_queue(handle_, queue_);
+
+    wakeup_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (wakeup_ < 0)
+        throw std::system_error(errno, std::generic_category(), "eventfd");
+    static const uint64_t one = 1;
+    rd_kafka_queue_io_event_enable(queue_, wakeup_, &one, sizeof(one));
+}
+
+KafkaProducer::~KafkaProducer() {
+    take_back();
+    topics_.clear();
+    rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
+    rd_kafka_queue_destroy(queue_);
+    rd_kafka_destroy(handle_);
+    close(wakeup_);
+}
+
+// Ends what is in flight, one way or the other: what is still queued refers to chunks.
+void KafkaProducer::take_back() {
+    rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    auto deadline = Clock::now() + std::chrono::milliseconds(take_back_ms);
+    while (in_flight_ > 0 && Clock::now() < deadline)
+        serve(10);
+}
+
+// ---- producing ------------------------------------------------------------------------------------------------------
+
+KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque) {
+    rd_kafka_topic_t *topic = topic_of(record.topic);
+    if (topic == nullptr)
+        return Outcome::busy;
+    // clang-format off
+    error_ = rd_kafka_producev(handle_,
+        RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(record.copies ? RD_KAFKA_MSG_F_COPY : 0),
+        RD_KAFKA_V_KEY(record.key, record.key_size),
+        RD_KAFKA_V_VALUE(record.value, record.value_size),
+        RD_KAFKA_V_TIMESTAMP(record.timestamp_ms),
+        RD_KAFKA_V_HEADERS(record.headers.get()),
+        RD_KAFKA_V_OPAQUE(opaque),
+        RD_KAFKA_V_END);
+    // clang-format on
+    if (error_ == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)record.headers.release(); // librdkafka's now
+        in_flight_++;
+        has_unflushed_ = true;
+        return Outcome::taken;
+    }
+    if (error_ == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return Outcome::busy; // until deliveries are served
+    if (is_about_topic(error_)) {
+        say_topic(fmt::format("waiting for topic \"{}\": {}", record.topic, rd_kafka_err2str(error_)));
+        forget_topic(std::string(record.topic));
+        look_again_later();
+        return Outcome::busy;
+    }
+    return is_about_content(error_) ? Outcome::refused : Outcome::failed;
+}
+
+// linger.ms fills batches while the stream is busy. This ends the linger of what is queued: librdkafka looks at the flag when its threads
+// wake up, so it has to stand for a moment; when all is acknowledged earlier, the call returns earlier.
+void KafkaProducer::flush(bool insist) {
+    if (in_flight_ == 0 || !(has_unflushed_ || insist))
+        return;
+    rd_kafka_flush(handle_, flush_ms);
+    has_unflushed_ = false;
+}
+
+// Null where the topic is not ready; the stream then waits.
+rd_kafka_topic_t *KafkaProducer::topic_of(std::string_view name) {
+    name_.assign(name);
+    if (auto known = topics_.find(name_); known != topics_.end())
+        return known->second.get();
+    if (retry_at_ != Clock::time_point::max() && Clock::now() < retry_at_)
+        return nullptr;
+    Topic topic(rd_kafka_topic_new(handle_, name_.c_str(), nullptr));
+    if (!topic)
+        throw SinkFailure(fmt::format("topic \"{}\": {}", name_, rd_kafka_err2str(rd_kafka_last_error())));
+    if (!topic_is_ready(topic.get()))
+        return nullptr;
+    if (topics_.size() >= topics_max)
+        topics_.clear(); // records in flight hold their own references
+    return topics_.emplace(name_, std::move(topic)).first->second.get();
+}
+
+bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
+    const rd_kafka_metadata_t *metadata = nullptr;
+    rd_kafka_resp_err_t error = rd_kafka_metadata(handle_, 0, topic, &metadata, topic_lookup_ms);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        error = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        rd_kafka_metadata_destroy(metadata);
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            retry_at_ = Clock::time_point::max();
+            topic_backoff_.reset();
+            if (topic_.clear())
+                spdlog::info("topic \"{}\" is there", rd_kafka_topic_name(topic));
+            return true;
+        }
+        say_topic(fmt::format("waiting for topic \"{}\": {}", rd_kafka_topic_name(topic), rd_kafka_err2str(error)));
+    } else {
+        say(brokers_, "Kafka cannot be reached; waiting for it");
+    }
+    look_again_later();
+    return false;
+}
+
+// ---- serving --------------------------------------------------------------------------------------------------------
+
+// The wake-up comes when the queue is no longer empty: leaves nothing in it.
+void KafkaProducer::serve(int timeout_ms) {
+    uint64_t count;
+    while (read(wakeup_, &count, sizeof(count)) > 0) {
+    }
+    while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, timeout_ms)) {
+        switch (rd_kafka_event_type(event)) {
+        case RD_KAFKA_EVENT_DR: serve_reports(event); break;
+        case RD_KAFKA_EVENT_ERROR: serve_error(event); break;
+        case RD_KAFKA_EVENT_LOG: log_line(event); break;
+        }
+        rd_kafka_event_destroy(event);
+        timeout_ms = 0;
+    }
+}
+
+void KafkaProducer::serve_reports(rd_kafka_event_t *event) {
+    while (const rd_kafka_message_t *message = rd_kafka_event_message_next(event)) {
+        in_flight_--;
+        listener_.reported(*message);
+    }
+}
+
+void KafkaProducer::all_is_well() {
+    if (brokers_.clear())
+        spdlog::info("Kafka accepts events again");
+}
+
+void KafkaProducer::serve_error(rd_kafka_event_t *event) {
+    rd_kafka_resp_err_t error = rd_kafka_event_error(event);
+    if (rd_kafka_event_error_is_fatal(event)) {
+        listener_.producer_died(rd_kafka_event_error_string(event));
+        return;
+    }
+    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        lost_broker_ = true;
+    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        say(brokers_, "Kafka cannot be reached; waiting for it");
+    else if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL)
+        say(brokers_, fmt::format("Kafka refuses the connection: {}", rd_kafka_event_error_string(event)));
+    else
+        spdlog::debug("Kafka: {}: {}", rd_kafka_err2name(error), rd_kafka_event_error_string(event));
+}
+
+void KafkaProducer::say(Condition &condition, const std::string &text) {
+    if (condition.changed(text))
+        spdlog::warn("{}", text);
+}
+
+} // namespace outbox

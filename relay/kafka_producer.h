@@ -1,0 +1,93 @@
+// One librdkafka producer: records go out without their payloads being copied, delivery reports, errors and logs come back. Knows the
+// mechanics only; what a failure means is the sinks' business. A topic is looked up before its first record: one that is missing or
+// forbidden is waited for, and nothing overtakes. Tested by test/unit/kafka_sink_test.cpp and test/t/.
+#pragma once
+
+#include "backoff.h"
+#include "kafka_record.h"
+#include "log.h"
+#include "sink.h"
+
+#include <string>
+#include <unordered_map>
+
+namespace outbox {
+
+class KafkaProducer {
+public:
+    class Listener {
+    public:
+        // Once for each record taken, also while the producer is being destroyed.
+        virtual void reported(const rd_kafka_message_t &message) = 0;
+        virtual void producer_died(const std::string &reason) = 0; // a fatal error: it delivers nothing more
+
+    protected:
+        ~Listener() = default;
+    };
+
+    // The configuration has been through make_kafka_conf. The listener outlives the producer.
+    KafkaProducer(KafkaConf conf, Listener &listener);
+    ~KafkaProducer(); // what is in flight is taken back, for a second at most
+    KafkaProducer(const KafkaProducer &) = delete;
+    KafkaProducer &operator=(const KafkaProducer &) = delete;
+
+    enum class Outcome {
+        taken,
+        busy,    // full, or waiting for the topic: until wanted() is ready or retry_at()
+        refused, // for its content; see error()
+        failed,  // the producer is of no use any more; see error()
+    };
+    // The record's headers are gone only where it is taken.
+    Outcome produce(KafkaRecord &record, void *opaque);
+    rd_kafka_resp_err_t error() const { return error_; }
+
+    // Ends the linger of what is queued. Takes up to a millisecond. Once for the same records, unless told to insist.
+    void flush(bool insist = false);
+    // Reports what has happened. Leaves nothing to report where it does not wait.
+    void serve(int timeout_ms = 0);
+    void take_back();
+    void forget_topic(const std::string &name) { topics_.erase(name); }
+    void look_again_later() { retry_at_ = Clock::now() + topic_backoff_.next(); }
+    void say_topic(const std::string &text) { say(topic_, text); }
+    void all_is_well(); // a record was acknowledged
+
+    pollfd wanted() const { return {wakeup_, POLLIN, 0}; }
+    Clock::time_point retry_at() const { return retry_at_; }
+    size_t in_flight() const { return in_flight_; }
+    size_t batch_bytes() const { return batch_bytes_; } // batch.size
+    bool lost_broker() const { return lost_broker_; }   // since it was last asked to forget it
+    void forget_lost_broker() { lost_broker_ = false; }
+    rd_kafka_t *handle() { return handle_; }
+
+private:
+    struct TopicDestroy {
+        void operator()(rd_kafka_topic_t *topic) const { rd_kafka_topic_destroy(topic); }
+    };
+    using Topic = std::unique_ptr<rd_kafka_topic_t, TopicDestroy>;
+
+    rd_kafka_topic_t *topic_of(std::string_view name);
+    bool topic_is_ready(rd_kafka_topic_t *topic);
+    void serve_reports(rd_kafka_event_t *event);
+    void serve_error(rd_kafka_event_t *event);
+    static void say(Condition &condition, const std::string &text);
+
+    Listener &listener_;
+    rd_kafka_t *handle_ = nullptr;
+    rd_kafka_queue_t *queue_ = nullptr;
+    int wakeup_ = -1; // an eventfd that librdkafka writes to when the queue is no longer empty
+
+    std::unordered_map<std::string, Topic> topics_; // that are ready
+    std::string name_;                              // scratch
+    size_t in_flight_ = 0;
+    size_t batch_bytes_ = 0;
+    bool has_unflushed_ = false; // records that may still linger
+    bool lost_broker_ = false;
+    rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+    Clock::time_point retry_at_ = Clock::time_point::max(); // when a topic is looked at again
+    Backoff topic_backoff_{std::chrono::milliseconds(1600)};
+    Condition brokers_, topic_;
+};
+
+bool is_about_topic(rd_kafka_resp_err_t error); // it may be there, or be allowed, later
+
+} // namespace outbox

@@ -1,0 +1,272 @@
+#include "state_topic.h"
+
+#include "log.h"
+
+#include <cstring>
+#include <thread>
+
+namespace outbox {
+namespace {
+
+constexpr int lookup_ms = 500;
+constexpr int poll_ms = 5;
+constexpr auto patience = std::chrono::seconds(30);
+constexpr auto certainly_missing_after = std::chrono::seconds(3); // a broker that has just started may not know yet
+constexpr int request_ms = 10000;
+
+// Short segments: only those that are closed are compacted, and a start reads all that is left.
+constexpr std::pair<const char *, const char *> topic_config[] = {
+    {"cleanup.policy", "compact"}, {"segment.bytes", "1048576"}, {"min.cleanable.dirty.ratio", "0.1"}};
+
+struct QueueDestroy {
+    void operator()(rd_kafka_queue_t *queue) const { rd_kafka_queue_destroy(queue); }
+};
+using Queue = std::unique_ptr<rd_kafka_queue_t, QueueDestroy>;
+
+struct EventDestroy {
+    void operator()(rd_kafka_event_t *event) const { rd_kafka_event_destroy(event); }
+};
+using Event_ = std::unique_ptr<rd_kafka_event_t, EventDestroy>;
+
+struct ErrorDestroy {
+    void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
+};
+using KafkaError = std::unique_ptr<rd_kafka_error_t, ErrorDestroy>;
+
+KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf) {
+    char error[512];
+    KafkaHandle handle(rd_kafka_new(type, conf.get(), error, sizeof(error)));
+    if (!handle)
+        throw std::runtime_error(std::string("cannot create a Kafka client: ") + error);
+    (void)conf.release();
+    return handle;
+}
+
+// How many partitions the topic has; 0: it is not there. nullopt: nobody answers.
+std::optional<int> partitions_of(rd_kafka_t *handle, const std::string &name, rd_kafka_resp_err_t &error) {
+    std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(rd_kafka_topic_new(handle, name.c_str(), nullptr),
+                                                                              rd_kafka_topic_destroy);
+    const rd_kafka_metadata_t *metadata = nullptr;
+    error = rd_kafka_metadata(handle, 0, topic.get(), &metadata, lookup_ms);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return std::nullopt;
+    int count = 0;
+    if (metadata->topic_cnt == 1) {
+        error = metadata->topics[0].err;
+        count = error == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return count;
+}
+
+void require_shape(const std::string &topic, int partitions) {
+    if (partitions != 1)
+        throw PositionRefused(fmt::format("the state topic \"{}\" has {} partitions and must have exactly one; name another with --state-topic, "
+                                          "or delete it and run: outbox-relay setup --delivery exactly-once",
+                                          topic, partitions));
+}
+
+template <class Try>
+void wait_for(const std::string &what, Try attempt) {
+    std::string reason = "no answer";
+    for (auto until = Clock::now() + patience; Clock::now() < until;) {
+        if (attempt(reason))
+            return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    throw std::runtime_error(what + ": " + reason);
+}
+
+} // namespace
+
+std::string transactional_id(const Source &source) { return "outbox-" + source.system_identifier + "-" + source.slot; }
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+StateReader::StateReader(const KafkaTarget &target, std::string key)
+    : target_(target),
+      key_(std::move(key)),
+      asker_(make_handle(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_uncommitted"))),
+      reader_(make_handle(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_committed"))) {}
+
+StateReader::~StateReader() {
+    if (topic_ == nullptr)
+        return;
+    if (end_)
+        rd_kafka_consume_stop(topic_, 0);
+    rd_kafka_topic_destroy(topic_);
+}
+
+bool StateReader::advance() {
+    if (!end_ && !find_end())
+        return false;
+    for (int wait = poll_ms; !is_at_end_; wait = 0) {
+        std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume(topic_, 0, wait),
+                                                                                        rd_kafka_message_destroy);
+        if (!message)
+            return false;
+        take(*message);
+    }
+    return true;
+}
+
+// The one look-up of its shape and its end. The metadata names a leader a moment before the leader knows: asked again.
+bool StateReader::find_end() {
+    rd_kafka_resp_err_t error;
+    std::optional<int> partitions = partitions_of(asker_.get(), target_.state_topic, error);
+    int64_t low = 0, high = 0;
+    if (!partitions || error != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        missing_since_ = Clock::time_point::max();
+    else if (missing_since_ == Clock::time_point::max())
+        missing_since_ = Clock::now();
+    if (partitions && error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        require_shape(target_.state_topic, *partitions);
+        error = rd_kafka_query_watermark_offsets(asker_.get(), target_.state_topic.c_str(), 0, &low, &high, lookup_ms);
+    }
+    if (missing_since_ != Clock::time_point::max() && Clock::now() - missing_since_ > certainly_missing_after)
+        throw PositionRefused(fmt::format("the state topic \"{}\" does not exist; create it with: outbox-relay setup --delivery exactly-once",
+                                          target_.state_topic));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(error));
+        return false;
+    }
+    waiting_for_.clear();
+    end_ = high;
+    topic_ = rd_kafka_topic_new(reader_.get(), target_.state_topic.c_str(), nullptr);
+    if (topic_ == nullptr || rd_kafka_consume_start(topic_, 0, RD_KAFKA_OFFSET_BEGINNING) != 0)
+        throw std::runtime_error("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
+    is_at_end_ = low == high;
+    return true;
+}
+
+// The last offsets belong to transaction markers, which are no records: then only the notice of the end has them.
+void StateReader::take(const rd_kafka_message_t &message) {
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        is_at_end_ = message.offset >= *end_;
+        waiting_for_ = is_at_end_ ? "" : fmt::format("an open transaction in the state topic \"{}\"", target_.state_topic);
+        return;
+    }
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(message.err));
+        return;
+    }
+    waiting_for_.clear();
+    is_at_end_ = message.offset + 1 >= *end_;
+    if (std::string_view(static_cast<const char *>(message.key), message.key_len) != key_)
+        return;
+    state_ = parse_state({static_cast<const char *>(message.payload), message.len});
+    if (!state_ && message.payload != nullptr)
+        throw PositionRefused(fmt::format("the record at offset {} of the state topic \"{}\" is none of this version", message.offset,
+                                          target_.state_topic));
+}
+
+std::optional<State> read_state(const KafkaTarget &target, const Source &source) {
+    StateReader reader(target, state_key(source));
+    wait_for("cannot read the state topic", [&](std::string &reason) {
+        bool done = reader.advance();
+        if (!reader.waiting_for().empty())
+            reason = reader.waiting_for();
+        return done;
+    });
+    return reader.state();
+}
+
+// ---- setting up -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+Event_ await(rd_kafka_queue_t *queue, const std::string &what) {
+    Event_ event(rd_kafka_queue_poll(queue, request_ms + 1000));
+    if (!event)
+        throw std::runtime_error(what + ": no answer");
+    if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        throw std::runtime_error(what + ": " + rd_kafka_event_error_string(event.get()));
+    return event;
+}
+
+void create(rd_kafka_t *handle, const std::string &name) {
+    std::string what = "cannot create topic \"" + name + "\"";
+    char error[512];
+    std::unique_ptr<rd_kafka_NewTopic_t, decltype(&rd_kafka_NewTopic_destroy)> topic(
+        rd_kafka_NewTopic_new(name.c_str(), 1, -1 /* the broker's default */, error, sizeof(error)), rd_kafka_NewTopic_destroy);
+    if (!topic)
+        throw std::runtime_error(what + ": " + error);
+    for (const auto &[property, value] : topic_config)
+        rd_kafka_NewTopic_set_config(topic.get(), property, value);
+    Queue queue(rd_kafka_queue_new(handle));
+    rd_kafka_NewTopic_t *topics[] = {topic.get()};
+    rd_kafka_CreateTopics(handle, topics, 1, nullptr, queue.get());
+    Event_ event = await(queue.get(), what);
+    size_t count = 0;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+    rd_kafka_resp_err_t result = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (result != RD_KAFKA_RESP_ERR_NO_ERROR && result != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+        throw std::runtime_error(what + ": " + rd_kafka_err2str(result));
+}
+
+// A topic that forgets old records would one day forget the position.
+void require_compaction(rd_kafka_t *handle, const std::string &name) {
+    std::unique_ptr<rd_kafka_ConfigResource_t, decltype(&rd_kafka_ConfigResource_destroy)> resource(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()), rd_kafka_ConfigResource_destroy);
+    Queue queue(rd_kafka_queue_new(handle));
+    rd_kafka_ConfigResource_t *resources[] = {resource.get()};
+    rd_kafka_DescribeConfigs(handle, resources, 1, nullptr, queue.get());
+    Event_ event = await(queue.get(), "cannot look at topic \"" + name + "\"");
+    size_t count = 0;
+    const rd_kafka_ConfigResource_t **results =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    size_t entries = 0;
+    const rd_kafka_ConfigEntry_t **configs = count == 1 ? rd_kafka_ConfigResource_configs(results[0], &entries) : nullptr;
+    for (size_t i = 0; i < entries; i++)
+        if (strcmp(rd_kafka_ConfigEntry_name(configs[i]), "cleanup.policy") == 0 && rd_kafka_ConfigEntry_value(configs[i]) != nullptr &&
+            strcmp(rd_kafka_ConfigEntry_value(configs[i]), "compact") != 0)
+            throw PositionRefused(fmt::format("the state topic \"{}\" has cleanup.policy \"{}\" and must have \"compact\": positions must not "
+                                              "expire",
+                                              name, rd_kafka_ConfigEntry_value(configs[i])));
+}
+
+void check(rd_kafka_error_t *raw, const char *what) {
+    KafkaError error(raw);
+    if (error)
+        throw std::runtime_error(std::string(what) + ": " + rd_kafka_error_string(error.get()));
+}
+
+} // namespace
+
+bool ensure_state_topic(const KafkaTarget &target) {
+    KafkaHandle handle = make_handle(RD_KAFKA_PRODUCER, make_kafka_conf(target.brokers, target.properties));
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool created = false;
+    wait_for("topic \"" + target.state_topic + "\"", [&](std::string &reason) {
+        std::optional<int> partitions = partitions_of(handle.get(), target.state_topic, error);
+        if (partitions && error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !created) {
+            create(handle.get(), target.state_topic);
+            created = true;
+        }
+        reason = rd_kafka_err2str(error);
+        if (!partitions || error != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return false;
+        require_shape(target.state_topic, *partitions);
+        return true;
+    });
+    require_compaction(handle.get(), target.state_topic);
+    return created;
+}
+
+void write_state(const KafkaTarget &target, const Source &source, const State &state) {
+    KafkaHandle handle =
+        make_handle(RD_KAFKA_PRODUCER, make_transactional_conf(target.brokers, target.properties, transactional_id(source)));
+    int patience_ms = static_cast<int>(std::chrono::milliseconds(patience).count());
+    check(rd_kafka_init_transactions(handle.get(), patience_ms), "cannot begin a Kafka transaction");
+    check(rd_kafka_begin_transaction(handle.get()), "cannot begin a Kafka transaction");
+    std::string key = state_key(source), value = format_state(state);
+    rd_kafka_resp_err_t error = rd_kafka_producev(handle.get(), RD_KAFKA_V_TOPIC(target.state_topic.c_str()), RD_KAFKA_V_PARTITION(0),
+                                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
+                                                  RD_KAFKA_V_VALUE(value.data(), value.size()), RD_KAFKA_V_END);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        throw std::runtime_error(std::string("cannot write the state: ") + rd_kafka_err2str(error));
+    check(rd_kafka_commit_transaction(handle.get(), patience_ms), "cannot commit the state");
+}
+
+} // namespace outbox

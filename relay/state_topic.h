@@ -1,0 +1,63 @@
+// The state topic of exactly-once delivery: one partition, compacted, one record a slot. Reads a record back, and knows whether the topic
+// has the right shape. Tested by test/t/.
+#pragma once
+
+#include "kafka_target.h"
+#include "position.h"
+#include "sink.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace outbox {
+
+struct KafkaDestroy {
+    void operator()(rd_kafka_t *handle) const { rd_kafka_destroy(handle); }
+};
+using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaDestroy>;
+
+// Reads the topic from its beginning to the end it had when the reading began: everything that was written before is seen, by offset, not
+// by silence. Ours must be fenced before, or a transaction of it may still be on its way. Another slot's open transaction before the end
+// is waited for. Each step takes some milliseconds at most, but for the first: half a second.
+class StateReader {
+public:
+    // Throws std::invalid_argument.
+    StateReader(const KafkaTarget &target, std::string key);
+    ~StateReader();
+
+    // True when the end is reached. Throws PositionRefused where the topic has the wrong shape.
+    bool advance();
+
+    const std::optional<State> &state() const { return state_; }
+    const std::string &waiting_for() const { return waiting_for_; } // for people; empty: nothing in particular
+
+private:
+    bool find_end();
+    void take(const rd_kafka_message_t &message);
+
+    const KafkaTarget &target_;
+    std::string key_;
+    KafkaHandle asker_;  // sees uncommitted records, so it knows the true end
+    KafkaHandle reader_; // sees committed ones only
+    rd_kafka_topic_t *topic_ = nullptr;
+    std::optional<int64_t> end_;
+    bool is_at_end_ = false;
+    std::optional<State> state_;
+    Clock::time_point missing_since_ = Clock::time_point::max();
+    std::string waiting_for_;
+};
+
+// Creates the topic where it is missing. True where it did. Throws PositionRefused where its shape is wrong, std::runtime_error where Kafka
+// does not do it. Waits for Kafka, up to half a minute.
+bool ensure_state_topic(const KafkaTarget &target);
+
+// Writes a record in a transaction of its own, and so fences whoever delivers for this slot. Waits as ensure_state_topic.
+void write_state(const KafkaTarget &target, const Source &source, const State &state);
+
+// Reads it, waiting as ensure_state_topic.
+std::optional<State> read_state(const KafkaTarget &target, const Source &source);
+
+std::string transactional_id(const Source &source);
+
+} // namespace outbox

@@ -1,0 +1,441 @@
+#include "transactional_sink.h"
+
+#include "exit_code.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+constexpr int slice_ms = 10;                                      // what a call into librdkafka may wait
+constexpr size_t batch_events_max = 20000;                        // closed at the next end of a transaction
+constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
+constexpr auto commit_is_slow = std::chrono::seconds(10);         // socket.timeout.ms: a request may have been repeated
+constexpr auto goodbye = std::chrono::milliseconds(500);          // for the abort at the end of a session
+constexpr int aborts_max = 8;                                     // then a new producer
+
+struct ErrorDestroy {
+    void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
+};
+using KafkaError = std::unique_ptr<rd_kafka_error_t, ErrorDestroy>;
+
+bool comes_again(const KafkaError &error) { return rd_kafka_error_is_retriable(error.get()) != 0; }
+
+[[noreturn]] void fail(const char *what, const KafkaError &error) {
+    throw SinkFailure(fmt::format("{}: {}", what, rd_kafka_error_string(error.get())));
+}
+
+bool is_purged(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
+} // namespace
+
+TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget,
+                                     DeliveryListener &listener)
+    : target_(target), commit_interval_(commit_interval), budget_(budget), listener_(listener) {}
+
+// ---- the session ----------------------------------------------------------------------------------------------------
+
+void TransactionalSink::start(const Source &source) {
+    stop();
+    source_ = source;
+    wanted_ = {};
+    open_producer();
+}
+
+void TransactionalSink::open_producer() {
+    KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
+    if (target_.batch_bytes != 0)
+        rd_kafka_conf_set(conf.get(), "batch.size", std::to_string(target_.batch_bytes).c_str(), nullptr, 0);
+    producer_.reset();
+    producer_ = std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
+    phase_ = Phase::fencing;
+}
+
+// When it returns without an error, every transaction of whoever came before is finished, and nothing of it can be committed any more.
+void TransactionalSink::fence() {
+    KafkaError error(rd_kafka_init_transactions(producer_->handle(), slice_ms));
+    if (error && comes_again(error))
+        return;
+    if (error)
+        fail("cannot begin Kafka transactions", error);
+    reader_ = std::make_unique<StateReader>(target_, state_key(source_));
+    phase_ = Phase::reading;
+}
+
+void TransactionalSink::read_position() {
+    try {
+        bool done = reader_->advance();
+        if (!reader_->waiting_for().empty() && waiting_.changed(reader_->waiting_for()))
+            spdlog::warn("waiting for {}", reader_->waiting_for());
+        if (!done)
+            return;
+        std::string warning;
+        stored_ = resume(reader_->state(), source_, warning);
+        if (!warning.empty())
+            spdlog::error("{}", warning);
+    } catch (const PositionRefused &refused) {
+        throw Failure(ExitCode::position_refused, refused.what());
+    }
+    reader_.reset();
+    waiting_.clear();
+    complete_ = stored_.complete ? stored_.end : source_.confirmed;
+    split_ = stored_.complete ? std::nullopt : std::optional<Lsn>(stored_.end);
+    stored_at_ = Clock::now();
+    spdlog::info("exactly once from {} on", format_lsn(stored_.end));
+    begin();
+}
+
+void TransactionalSink::begin() {
+    KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
+    if (error)
+        fail("cannot begin a Kafka transaction", error);
+    batch_.clear();
+    in_transaction_ = wants_close_ = is_closed_ = has_position_ = false;
+    phase_ = Phase::open;
+}
+
+// An open transaction would hold up those who read committed records. One that is being committed is left to the next producer.
+void TransactionalSink::stop() {
+    bool is_open = phase_ == Phase::open || phase_ == Phase::finishing || phase_ == Phase::repeating || phase_ == Phase::aborting;
+    phase_ = Phase::closed;
+    for (auto until = Clock::now() + goodbye; is_open && death_.empty() && Clock::now() < until;) {
+        KafkaError error(rd_kafka_abort_transaction(producer_->handle(), slice_ms));
+        producer_->serve();
+        is_open = error && comes_again(error);
+    }
+    reader_.reset();
+    producer_.reset();
+    batch_.clear();
+    split_.reset();
+    failure_.clear();
+    death_.clear();
+    refusals_ = {};
+    aborts_ = 0;
+}
+
+// ---- offering -------------------------------------------------------------------------------------------------------
+
+Offer TransactionalSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+    if (phase_ != Phase::open)
+        return Offer::busy;
+    require_rest_of_split(transaction.end);
+    if (stored_.covers(transaction.end, event.ordinal))
+        return Offer::passed;
+    size_t cost = 0;
+    switch (produce(event, transaction.commit_time_ms, chunk, cost)) {
+    case KafkaProducer::Outcome::taken: break;
+    case KafkaProducer::Outcome::busy: return Offer::busy;
+    case KafkaProducer::Outcome::refused: return refuse(transaction, event);
+    case KafkaProducer::Outcome::failed: react(); return Offer::busy;
+    }
+    if (batch_.empty())
+        opened_at_ = Clock::now();
+    batch_.push_back({Chunk::Pointer(chunk.retain(cost + sizeof(Entry))), event.line, transaction.commit_time_ms, event.ordinal});
+    in_transaction_ = true;
+    wants_close_ |= batch_.size() >= batch_events_max;
+    return Offer::taken;
+}
+
+// The slot sends whole transactions, so the rest of one that was split comes before all that follows it.
+void TransactionalSink::require_rest_of_split(Lsn end) {
+    if (!split_ || end < *split_)
+        return;
+    if (end > *split_)
+        throw Failure(ExitCode::position_refused,
+                      "exactly-once delivery cannot go on: of the transaction at " + format_lsn(*split_) + " " +
+                          std::to_string(stored_.ordinal) + " events are in Kafka, and the slot does not have the rest any more. To go on without: "
+                          "outbox-relay setup --delivery exactly-once --reset-state");
+    split_.reset();
+}
+
+KafkaProducer::Outcome TransactionalSink::produce(const Event &event, int64_t commit_time_ms, Chunk &chunk, size_t &cost) {
+    for (;;) {
+        const SetAside *aside = find_set_aside(target_, event.id);
+        KafkaRecord record = aside == nullptr ? maker_.delivery(event, commit_time_ms, chunk)
+                             : aside->is_skip ? maker_.skip_note(event, chunk, state_key(source_), target_.state_topic)
+                                              : maker_.dead_letter(event, commit_time_ms, chunk, *aside, target_.dead_letter_topic);
+        cost = record.cost_bytes;
+        KafkaProducer::Outcome outcome = producer_->produce(record, &chunk);
+        if (outcome == KafkaProducer::Outcome::failed && failure_.empty())
+            failure_ = fmt::format("topic \"{}\": {}", record.topic, rd_kafka_err2str(producer_->error()));
+        if (outcome != KafkaProducer::Outcome::refused || !set_aside(target_, event.id, rd_kafka_err2str(producer_->error())))
+            return outcome;
+    } // as a dead letter, at the latest the one without payload
+}
+
+Offer TransactionalSink::refuse(const Begin &transaction, const Event &event) {
+    poison_ = poison_text(event.id, event.topic, event.payload.size(), format_lsn(transaction.end), rd_kafka_err2str(producer_->error()));
+    if (batch_.empty())
+        throw PoisonedEvent(std::exchange(poison_, {}));
+    in_transaction_ = batch_.back().end() == transaction.end;
+    close_batch();
+    return Offer::busy;
+}
+
+void TransactionalSink::commit(const Commit &commit) {
+    if (split_ == commit.end)
+        split_.reset();
+    in_transaction_ = false;
+    if (phase_ == Phase::open && wants_close_ && !batch_.empty())
+        close_batch();
+}
+
+// A transaction of the stream that does not fit is split; otherwise the batch ends where one ends.
+void TransactionalSink::flush() {
+    if (phase_ == Phase::open && !batch_.empty() && (!in_transaction_ || budget_.exhausted()))
+        close_batch();
+}
+
+Lsn TransactionalSink::confirmable(Lsn delivered) {
+    wanted_ = std::max(wanted_, delivered);
+    return std::min(delivered, complete_);
+}
+
+// ---- committing -----------------------------------------------------------------------------------------------------
+
+void TransactionalSink::close_batch() {
+    next_ = {batch_.back().end(), batch_.back().ordinal, !in_transaction_};
+    is_closed_ = true;
+    phase_ = Phase::finishing;
+}
+
+// The slot may be confirmed only up to what the state topic has: also where there was nothing to deliver, as on an idle database.
+bool TransactionalSink::position_is_due() const {
+    return phase_ == Phase::open && batch_.empty() && (wanted_ > stored_.end || (wanted_ == stored_.end && !stored_.complete));
+}
+
+void TransactionalSink::keep_position() {
+    next_ = {wanted_, 0, true};
+    is_closed_ = true;
+    phase_ = Phase::finishing;
+}
+
+bool TransactionalSink::produce_position() {
+    if (has_position_)
+        return true;
+    std::string key = state_key(source_), value = format_state({next_, source_.timeline, source_.topics});
+    KafkaRecord record;
+    record.topic = target_.state_topic;
+    record.key = key.data();
+    record.key_size = key.size();
+    record.value = value.data();
+    record.value_size = value.size();
+    record.copies = true;
+    record.headers.reset(rd_kafka_headers_new(1));
+    KafkaProducer::Outcome outcome = producer_->produce(record, nullptr);
+    has_position_ = outcome == KafkaProducer::Outcome::taken;
+    if (!has_position_ && outcome != KafkaProducer::Outcome::busy && failure_.empty())
+        failure_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(producer_->error()));
+    return has_position_;
+}
+
+// librdkafka commits when everything is acknowledged; it cannot wait for that itself while the reports come as events.
+void TransactionalSink::finish() {
+    if (produce_position()) {
+        producer_->flush(true);
+        producer_->serve();
+    }
+    react();
+    if (phase_ != Phase::finishing || !has_position_ || producer_->in_flight() > 0)
+        return;
+    phase_ = Phase::committing;
+    commit_began_at_ = Clock::now();
+    producer_->forget_lost_broker();
+    commit_batch();
+}
+
+void TransactionalSink::commit_batch() {
+    KafkaError error(rd_kafka_commit_transaction(producer_->handle(), slice_ms));
+    if (!error)
+        return committed();
+    if (comes_again(error))
+        return;
+    if (rd_kafka_error_txn_requires_abort(error.get()) == 0)
+        fail("cannot commit a Kafka transaction", error);
+    failure_ = rd_kafka_error_string(error.get());
+    phase_ = Phase::aborting;
+}
+
+void TransactionalSink::committed() {
+    // Where a request may have been sent twice, a late copy of it must find no transaction that it could end: a new epoch (KIP-890).
+    bool is_doubtful = producer_->lost_broker() || Clock::now() - commit_began_at_ > commit_is_slow;
+    stored_ = next_;
+    stored_at_ = Clock::now();
+    if (stored_.complete)
+        complete_ = std::max(complete_, stored_.end);
+    auto before = std::find_if(batch_.rbegin(), batch_.rend(), [this](const Entry &entry) { return entry.end() != stored_.end; });
+    if (before != batch_.rend())
+        complete_ = std::max(complete_, before->end());
+    aborts_ = 0;
+    abort_backoff_.reset();
+    if (abort_condition_.clear())
+        spdlog::info("Kafka transactions are committed again");
+    producer_->all_is_well();
+    for (const Entry &entry : batch_) {
+        if (!target_.set_aside.empty())
+            note_set_aside(target_, parse_event(entry.line).id);
+        listener_.delivered(*entry.chunk);
+    }
+    batch_.clear();
+    throw_poison();
+    if (target_.set_aside.empty() && target_.batch_bytes != 0 && std::exchange(is_hunting_, false)) {
+        target_.batch_bytes = 0;
+        is_doubtful = true; // also a way to larger batches
+    }
+    if (!is_doubtful)
+        return begin();
+    source_.wal_end = std::max(source_.wal_end, stored_.end);
+    open_producer();
+}
+
+// ---- failing --------------------------------------------------------------------------------------------------------
+
+void TransactionalSink::react() {
+    if (!death_.empty())
+        throw SinkFailure(death_);
+    if (phase_ == Phase::aborting || phase_ == Phase::closed)
+        return;
+    if (refusals_.any()) {
+        std::string text, id = refusals_.id();
+        switch (refusals_.judge(target_, producer_->batch_bytes(), text)) {
+        case Refusals::Verdict::smaller_batches: is_hunting_ = true; throw SinkFailure(text, true);
+        case Refusals::Verdict::stop:
+            poison_ = text;
+            leave_out_from(static_cast<size_t>(std::find_if(batch_.begin(), batch_.end(),
+                                                            [&](const Entry &entry) { return parse_event(entry.line).id == id; }) -
+                                               batch_.begin()));
+            break;
+        case Refusals::Verdict::set_aside: spdlog::warn("{}; setting it aside", text);
+        }
+        failure_.clear();
+        phase_ = Phase::aborting;
+    } else if (!failure_.empty()) {
+        if (abort_condition_.changed(failure_))
+            spdlog::warn("{}; aborting the Kafka transaction and repeating it", failure_);
+        phase_ = Phase::aborting;
+    }
+}
+
+// The events before a poisoned one are still delivered.
+void TransactionalSink::leave_out_from(size_t index) {
+    if (index >= batch_.size())
+        return;
+    Lsn end = batch_[index].end();
+    batch_.erase(batch_.begin() + static_cast<long>(index), batch_.end());
+    in_transaction_ = !batch_.empty() && batch_.back().end() == end;
+    if (!batch_.empty())
+        close_batch();
+}
+
+void TransactionalSink::throw_poison() {
+    if (poison_.empty())
+        return;
+    phase_ = Phase::closed; // with no transaction open
+    throw PoisonedEvent(std::exchange(poison_, {}));
+}
+
+void TransactionalSink::abort_batch() {
+    KafkaError error(rd_kafka_abort_transaction(producer_->handle(), slice_ms));
+    producer_->serve();
+    if (!death_.empty())
+        throw SinkFailure(death_);
+    if (!error && producer_->in_flight() == 0)
+        return aborted();
+    if (error && !comes_again(error))
+        fail("cannot abort a Kafka transaction", error);
+}
+
+void TransactionalSink::aborted() {
+    if (++aborts_ > aborts_max)
+        throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
+    repeat_at_ = failure_.empty() ? Clock::now() : Clock::now() + abort_backoff_.next();
+    failure_.clear();
+    refusals_ = {};
+    produced_ = 0;
+    has_position_ = false;
+    if (batch_.empty())
+        throw_poison();
+    KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
+    if (error)
+        fail("cannot begin a Kafka transaction", error);
+    phase_ = Phase::repeating;
+}
+
+void TransactionalSink::repeat() {
+    if (Clock::now() < repeat_at_)
+        return;
+    for (; produced_ < batch_.size(); produced_++) {
+        Entry &entry = batch_[produced_];
+        Event event = parse_event(entry.line);
+        size_t cost;
+        switch (produce(event, entry.commit_time_ms, *entry.chunk, cost)) {
+        case KafkaProducer::Outcome::taken: continue;
+        case KafkaProducer::Outcome::busy: return;
+        case KafkaProducer::Outcome::failed: return react();
+        case KafkaProducer::Outcome::refused: // it was taken before, so what is refused now is its dead letter
+            poison_ = poison_text(event.id, event.topic, event.payload.size(), format_lsn(entry.end()), rd_kafka_err2str(producer_->error()));
+            leave_out_from(produced_);
+            phase_ = Phase::aborting;
+            return;
+        }
+    }
+    phase_ = is_closed_ ? Phase::finishing : Phase::open;
+}
+
+// ---- serving --------------------------------------------------------------------------------------------------------
+
+void TransactionalSink::serve() {
+    if (phase_ == Phase::closed)
+        return;
+    producer_->serve();
+    react();
+    switch (phase_) {
+    case Phase::fencing: return fence();
+    case Phase::reading: return read_position();
+    case Phase::finishing: return finish();
+    case Phase::committing: return commit_batch();
+    case Phase::aborting: return abort_batch();
+    case Phase::repeating: return repeat();
+    case Phase::closed: return;
+    case Phase::open: break;
+    }
+    auto now = Clock::now();
+    if (!batch_.empty() && now >= opened_at_ + commit_interval_) {
+        wants_close_ = true;
+        if (!in_transaction_)
+            close_batch();
+    } else if (position_is_due() && now >= stored_at_ + position_interval) {
+        keep_position();
+    }
+}
+
+Clock::time_point TransactionalSink::serve_at() const {
+    switch (phase_) {
+    case Phase::closed: return Clock::time_point::max();
+    case Phase::repeating: return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
+    case Phase::finishing: return has_position_ ? Clock::now() + std::chrono::milliseconds(1) : producer_->retry_at();
+    case Phase::open: break;
+    default: return Clock::now(); // the calls themselves wait
+    }
+    if (!batch_.empty())
+        return in_transaction_ ? Clock::time_point::max() : opened_at_ + commit_interval_;
+    return position_is_due() ? stored_at_ + position_interval : Clock::time_point::max();
+}
+
+void TransactionalSink::reported(const rd_kafka_message_t &message) {
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || phase_ == Phase::closed || phase_ == Phase::aborting || is_purged(message.err))
+        return;
+    if (is_about_content(message.err) && message._private != nullptr) {
+        refusals_.note(message);
+        return;
+    }
+    if (is_about_topic(message.err))
+        producer_->forget_topic(rd_kafka_topic_name(message.rkt)); // looked up again, and waited for
+    if (failure_.empty())
+        failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
+}
+
+} // namespace outbox

@@ -1,0 +1,128 @@
+// Produces events to Kafka exactly once: in Kafka transactions that hold the slot's position as well, so that both are there or neither.
+// Consumers that read committed records see every event once.
+//
+// A session: fence whoever delivered for the slot before, read the position from the state topic, pass what it covers, then batch after
+// batch: begin, produce, add the position, commit, and only then let the slot be confirmed. What was not committed is produced again from
+// memory after an abort. Whether an interrupted commit took place is never guessed: a new producer fences the old one and reads again.
+//
+// Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
+// Tested by test/unit/transactional_sink_test.cpp and test/t/.
+#pragma once
+
+#include "kafka_producer.h"
+#include "poison.h"
+#include "position.h"
+#include "state_topic.h"
+
+#include <deque>
+
+namespace outbox {
+
+class TransactionalSink : public Sink, private KafkaProducer::Listener {
+public:
+    // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
+    // source is idle, or when the budget is exhausted.
+    TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
+    ~TransactionalSink() override { stop(); }
+
+    void start(const Source &source) override;
+    void stop() override;
+    Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
+    void commit(const Commit &commit) override;
+    void flush() override;
+    Lsn confirmable(Lsn delivered) override;
+    void serve() override;
+    pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
+    Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
+    Clock::time_point serve_at() const override;
+    bool empty() const override { return batch_.empty(); }
+
+private:
+    enum class Phase {
+        closed,     // no session
+        fencing,    // waiting for init_transactions
+        reading,    // the position
+        open,       // takes events
+        finishing,  // the batch is closed: its last records and the position are on their way
+        committing, // waiting for commit_transaction
+        aborting,   // waiting for abort_transaction
+        repeating,  // producing the batch again
+    };
+
+    // An event of the batch; its line lies in the chunk.
+    struct Entry {
+        Chunk::Pointer chunk;
+        std::string_view line;
+        int64_t commit_time_ms;
+        uint64_t ordinal;
+        Lsn end() const { return chunk->transaction_end(); }
+    };
+
+    void open_producer();
+    void fence();
+    void read_position();
+    void begin();
+
+    void require_rest_of_split(Lsn end);
+    KafkaProducer::Outcome produce(const Event &event, int64_t commit_time_ms, Chunk &chunk, size_t &cost);
+    Offer refuse(const Begin &transaction, const Event &event);
+
+    void close_batch();
+    void keep_position();
+    void finish();
+    bool produce_position();
+    void commit_batch();
+    void committed();
+
+    void react();
+    void leave_out_from(size_t index);
+    void throw_poison();
+    void abort_batch();
+    void aborted();
+    void repeat();
+    bool position_is_due() const;
+
+    void reported(const rd_kafka_message_t &message) override;
+    void producer_died(const std::string &reason) override { death_ = "the Kafka producer failed: " + reason; }
+
+    KafkaTarget &target_;
+    std::chrono::milliseconds commit_interval_;
+    const Budget &budget_;
+    DeliveryListener &listener_;
+    RecordMaker maker_;
+
+    // the session
+    Source source_;
+    std::unique_ptr<KafkaProducer> producer_;
+    std::unique_ptr<StateReader> reader_;
+    Phase phase_ = Phase::closed;
+    Position stored_;               // what the state topic has
+    Lsn complete_{};                // up to here it has everything: what may be confirmed
+    Lsn wanted_{};                  // where the position could be, though there were no events
+    Clock::time_point stored_at_;   // when it was written last
+    std::optional<Lsn> split_;      // a transaction of which a part is stored; its rest must come first
+
+    // the batch: one Kafka transaction
+    std::deque<Entry> batch_;
+    Clock::time_point opened_at_;    // when its first event came
+    bool in_transaction_ = false;    // more of the last entry's transaction is to come
+    bool wants_close_ = false;       // at the next end of a transaction
+    bool is_closed_ = false;         // nothing more gets in
+    Position next_;                  // of a closed batch
+    bool has_position_ = false;      // its record is on its way
+    size_t produced_ = 0;            // entries, while repeating
+    int aborts_ = 0;                 // in a row
+    Clock::time_point repeat_at_;
+    Backoff abort_backoff_{std::chrono::milliseconds(5000)};
+    Clock::time_point commit_began_at_;
+
+    // found while serving the producer, dealt with after it
+    std::string failure_; // of a record: the transaction must be aborted
+    std::string death_;   // of the producer
+    Refusals refusals_;
+    std::string poison_; // thrown once the events before it are committed
+    bool is_hunting_ = false; // batches are small for the sake of finding a poisoned event
+    Condition waiting_, abort_condition_;
+};
+
+} // namespace outbox

@@ -1,0 +1,61 @@
+# Exactly-once delivery through every kind of death: the relay's and PostgreSQL's kill -9, the broker's, all while writers write. Consumers
+# that read committed records see every event once, and nothing else.
+use strict;
+use warnings;
+
+use Outbox::Checker;
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Process qw(random_seed wait_until);
+use Outbox::Relay;
+use Outbox::Workload;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $kills = 10;
+
+random_seed();
+my $node = outbox_node('main');
+my $kafka = Outbox::Kafka->new->start;
+$kafka->create_topic($_, 6) for Outbox::Workload->topics;
+my ($code, $out, $err) = Outbox::Relay::set_up_exactly_once($node, $kafka);
+is($code, 0, 'setup makes slot, state topic and position') or diag $err;
+like($out, qr/created state topic "outbox\.state"/, 'and says so');
+
+my $workload = Outbox::Workload->new($node);
+my $relay = Outbox::Relay->new($node, kafka => $kafka, args => [qw(--delivery exactly-once)]);
+for my $round (1 .. $kills) {
+    $workload->start(2, 2_000) if !$workload->running;
+    my $before = slot($node, 'confirmed_flush_lsn');
+    $relay->start;
+    wait_until { slot($node, 'confirmed_flush_lsn') ne $before } 'the relay confirms' if $round % 2;
+    sleep rand 0.6;
+    is($relay->kill_nine, 'signal 9', "kill $round hit a running relay");
+}
+
+# The server forgets what was confirmed since its last checkpoint and sends it again.
+$relay->start;
+for my $round (1 .. 3) {
+    $workload->start(2, 2_000) if !$workload->running;
+    my $before = slot($node, 'confirmed_flush_lsn');
+    wait_until { slot($node, 'confirmed_flush_lsn') ne $before } 'the relay confirms';
+    crash($node);
+    $node->start;
+    $workload->wait;
+    $workload->commit_prepared;
+}
+
+# A commit may be under way.
+for my $round (1 .. 2) {
+    $workload->start(2, 2_000) if !$workload->running;
+    sleep rand 0.5;
+    $kafka->kill_nine;
+    $kafka->start;
+}
+$workload->stop;
+ok(wait_for_confirmation($node), 'everything is confirmed in the end');
+is($relay->terminate, 0, 'the relay ends in good order');
+history_ok($workload->transactions, [ $kafka->consume($workload->topics) ], 'every event once', duplicates => 'none');
+
+done_testing();
