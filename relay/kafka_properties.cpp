@@ -158,7 +158,6 @@ KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<Kafka
     set(conf.get(), "isolation.level", isolation_level);
     set(conf.get(), "enable.partition.eof", "true");
     set(conf.get(), "fetch.wait.max.ms", "50"); // a consumer ends only when its last fetch is answered
-    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // it would complain about each property that is a producer's
     return conf;
 }
 

@@ -34,6 +34,11 @@ Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chun
         producer_ = make_producer(); // nothing is in flight, so nothing is repeated
 
     const SetAside *aside = find_set_aside(target_, event.id);
+    if (aside != nullptr && aside->stops) {
+        if (producer_->in_flight() > 0)
+            return Offer::busy;
+        throw PoisonedEvent(aside->reason, event.id);
+    }
     KafkaRecord record = make_record(transaction, event, chunk, aside);
     switch (producer_->produce(record, &chunk)) {
     case KafkaProducer::Outcome::taken: break;
@@ -43,7 +48,7 @@ Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chun
         std::string reason = rd_kafka_err2str(producer_->error());
         if (set_aside(target_, event.id, reason))
             return offer(transaction, event, chunk); // as a dead letter, at the latest the one without payload
-        throw PoisonedEvent(poison_text(event.id, record.topic, record.value_size, format_lsn(transaction.end), reason));
+        throw PoisonedEvent(poison_text(event.id, record.topic, record.value_size, format_lsn(transaction.end), reason), event.id);
     }
     chunk.retain(record.cost_bytes);
     is_trying_suspect_ = is_suspect;
@@ -90,11 +95,12 @@ void KafkaSink::reported(const rd_kafka_message_t &message) {
 }
 
 void KafkaSink::acknowledged(const rd_kafka_message_t &message) {
-    if (!target_.set_aside.empty() && note_set_aside(target_, id_of(message)) && target_.batch_bytes != 0) {
+    Chunk &chunk = *static_cast<Chunk *>(message._private);
+    if (!target_.set_aside.empty() && note_set_aside(target_, id_of(message), chunk.transaction_end()) && target_.batch_bytes != 0) {
         target_.batch_bytes = 0;
         wants_larger_batches_ = true;
     }
-    listener_.delivered(*static_cast<Chunk *>(message._private));
+    listener_.delivered(chunk);
     if (std::exchange(is_trying_suspect_, false))
         target_.suspect.clear();
     producer_->all_is_well();
@@ -111,13 +117,15 @@ void KafkaSink::note_failure(const rd_kafka_message_t &message) {
 
 void KafkaSink::throw_refusal() {
     failure_.clear();
-    std::string text;
+    std::string text, id = refusals_.id();
     switch (refusals_.judge(target_, producer_->batch_bytes(), text)) {
     case Refusals::Verdict::set_aside: throw SinkFailure(text + "; setting it aside", true);
     case Refusals::Verdict::smaller_batches: throw SinkFailure(text, true);
     case Refusals::Verdict::stop: break;
     }
-    throw PoisonedEvent(text);
+    // With it the producer has died, and what was in flight to other partitions: that is delivered first.
+    target_.set_aside[id] = {.reason = text, .stops = true};
+    throw SinkFailure(text, true);
 }
 
 void KafkaSink::producer_died(const std::string &reason) {

@@ -66,8 +66,8 @@ std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener,
 // The note of what was skipped goes to the state topic, whatever the delivery.
 void prepare_skip(RunCommand &command) {
     ensure_state_topic(command.kafka);
-    command.relay.is_done = [&command] { return command.kafka.is_skipped; };
-    command.relay.not_done = "no event with the id " + command.kafka.skip_id + " waits for delivery";
+    command.relay.done_at = [&command] { return command.kafka.skips_end(); };
+    command.relay.not_done = "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery";
 }
 
 int execute(int argc, char **argv) {
@@ -81,7 +81,7 @@ int execute(int argc, char **argv) {
     RunCommand &run = std::get<RunCommand>(options.command);
     warn_of_visible_secrets(argc, argv);
     int signals = signals_as_descriptor();
-    if (!run.kafka.skip_id.empty())
+    if (!run.kafka.skip_ids.empty())
         prepare_skip(run);
     Relay relay(
         run.relay, [&run](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); }, signals);

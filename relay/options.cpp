@@ -102,8 +102,8 @@ CLI::Validator one_of(std::initializer_list<std::pair<const char *, Value>> choi
 
 // What is typed in, before it is one of the commands.
 struct Input {
-    std::string dsn, slot = "outbox", topics, brokers, property_file, delivery, format, log_format, log_level, on_poison, id;
-    std::vector<std::string> properties;
+    std::string dsn, slot = "outbox", topics, brokers, property_file, delivery, format, log_format, log_level, on_poison;
+    std::vector<std::string> properties, ids;
     size_t max_in_flight_bytes = max_in_flight_bytes_default;
     long shutdown_grace_ms = shutdown_grace_default_ms, commit_interval_ms = commit_interval_default_ms;
 };
@@ -238,8 +238,8 @@ RunCommand run_command(RunCommand command, const Input &input) {
     command.commit_interval = std::chrono::milliseconds(input.commit_interval_ms);
     command.kafka.brokers = input.brokers;
     command.kafka.properties = kafka_properties(input, command.delivery);
-    command.kafka.skip_id = input.id;
-    if (!input.id.empty() && input.brokers.empty())
+    command.kafka.skip_ids = {input.ids.begin(), input.ids.end()};
+    if (!input.ids.empty() && input.brokers.empty())
         throw std::invalid_argument("skip needs --brokers");
     return command;
 }
@@ -265,7 +265,11 @@ Options parse_options(int argc, char **argv) {
         add_common_options(*command, input, options);
     add_run_options(*run, input, run_input);
     add_run_options(*skip, input, run_input);
-    skip->add_option("--id", input.id, "the event's id")->required()->check(check_id);
+    skip->add_option("--id", input.ids, "the event's id; repeatable, for events of one transaction")
+        ->required()
+        ->allow_extra_args(false)
+        ->take_all()
+        ->check(check_id);
     add_setup_options(*setup, input, setup_input);
 
     try {

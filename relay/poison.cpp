@@ -77,21 +77,24 @@ bool set_aside(KafkaTarget &target, std::string_view id, const std::string &reas
 }
 
 const SetAside *find_set_aside(KafkaTarget &target, std::string_view id) {
-    if (!target.skip_id.empty() && !target.is_skipped && id == target.skip_id)
-        return &target.set_aside.try_emplace(target.skip_id, SetAside{"skipped by an operator", false, true}).first->second;
-    if (target.set_aside.empty())
+    if (target.set_aside.empty() && target.skip_ids.empty())
         return nullptr;
+    if (auto skip = target.skip_ids.find(std::string(id)); skip != target.skip_ids.end())
+        return &target.set_aside.try_emplace(*skip, SetAside{"skipped by an operator", false, true}).first->second;
     auto known = target.set_aside.find(std::string(id));
     return known == target.set_aside.end() ? nullptr : &known->second;
 }
 
-bool note_set_aside(KafkaTarget &target, std::string_view id) {
+bool note_set_aside(KafkaTarget &target, std::string_view id, Lsn end) {
     auto known = target.set_aside.find(std::string(id));
     if (known == target.set_aside.end())
         return false;
     const std::string &topic = known->second.is_skip ? target.state_topic : target.dead_letter_topic;
     target.set_aside_count++;
-    target.is_skipped |= known->second.is_skip;
+    if (known->second.is_skip) {
+        target.skipped.insert(known->first);
+        target.skipped_end = std::max(target.skipped_end, end);
+    }
     spdlog::warn("event {} is not delivered but noted in topic \"{}\"{}: {}", id, topic,
                  known->second.without_payload ? ", without its payload" : "", known->second.reason);
     target.set_aside.erase(known);

@@ -39,8 +39,8 @@ bool set_aside(KafkaTarget &target, std::string_view id, const std::string &reas
 // What is to become of the event instead of its delivery; null: it is delivered.
 const SetAside *find_set_aside(KafkaTarget &target, std::string_view id);
 
-// The event's record is safe. True where it stands for one that was set aside.
-bool note_set_aside(KafkaTarget &target, std::string_view id);
+// The event's record is safe. True where it stands for one that was set aside. `end` is its transaction's.
+bool note_set_aside(KafkaTarget &target, std::string_view id, Lsn end);
 
 std::string poison_text(std::string_view id, std::string_view topic, size_t bytes, std::string_view lsn, std::string_view error);
 

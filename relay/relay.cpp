@@ -64,7 +64,7 @@ void Relay::run() {
                           std::string(error.what()) + ": the extension on the server and this relay are of different versions");
         }
     }
-    if (failure_)
+    if (failure_ && !is_done()) // otherwise it met an event that is the next relay's
         throw *failure_;
 }
 
@@ -111,7 +111,7 @@ void Relay::wait() {
         until = now;
     received_ = 0;
 
-    auto left = std::chrono::nanoseconds(std::clamp<Clock::duration>(until - now, Clock::duration::zero(), std::chrono::hours(1)));
+    auto left = std::chrono::nanoseconds(std::min<Clock::duration>(std::max<Clock::time_point>(until, now) - now, std::chrono::hours(1)));
     timespec timeout = {static_cast<time_t>(left.count() / 1000000000), static_cast<long>(left.count() % 1000000000)};
     if (ppoll(wanted.data(), wanted.size(), &timeout, nullptr) < 0 && errno != EINTR)
         throw std::system_error(errno, std::generic_category(), "poll");
@@ -123,6 +123,8 @@ void Relay::wait() {
 }
 
 Clock::time_point Relay::next_deadline() const {
+    if (has_drained())
+        return Clock::time_point::min();
     auto until = drain_until_;
     if (state_ != State::leaving)
         until = std::min(until, sink_->serve_at());
@@ -343,12 +345,17 @@ void Relay::watch_for_server_shutdown() {
 
 // ---- the end --------------------------------------------------------------------------------------------------------
 
+bool Relay::is_done() const {
+    std::optional<Lsn> end = options_.done_at ? options_.done_at() : std::nullopt;
+    return end && sent_ >= *end;
+}
+
 void Relay::end_when_done() {
-    if (!options_.is_done || state_ != State::running || !stream_.is_streaming())
+    if (!options_.done_at || state_ != State::running || !stream_.is_streaming())
         return;
-    if (options_.is_done())
+    if (is_done())
         start_draining();
-    else if (std::max(session_.confirmed(), stream_.source().confirmed) >= stream_.source().wal_end)
+    else if (!options_.done_at() && std::max(session_.confirmed(), stream_.source().confirmed) >= stream_.source().wal_end)
         stop_for(Failure(ExitCode::unexpected, options_.not_done));
 }
 
@@ -365,10 +372,12 @@ void Relay::stop_for(const Failure &failure) {
         start_draining();
 }
 
+bool Relay::has_drained() const { return state_ == State::draining && sink_->empty() && (failure_ || !session_.in_transaction()); }
+
 void Relay::drain() {
     auto now = Clock::now();
     if (state_ == State::draining) {
-        bool done = sink_->empty() && (failure_ || !session_.in_transaction());
+        bool done = has_drained();
         if (!done && now < drain_until_)
             return;
         if (!done)

@@ -22,9 +22,9 @@ struct RelayOptions {
     size_t max_in_flight_bytes;
     std::chrono::milliseconds shutdown_grace;
 
-    // Where given, the relay ends by itself when this says so, and with a Failure of this text when all that there was at its start is
-    // delivered and it still does not.
-    std::function<bool()> is_done = {};
+    // Where given, the relay ends by itself: when this knows a position and the slot is confirmed up to it. When all that there was at
+    // the start is delivered and it still knows none, with a Failure of this text.
+    std::function<std::optional<Lsn>()> done_at = {};
     std::string not_done = {};
 };
 
@@ -67,8 +67,10 @@ private:
     void watch_for_server_shutdown();
 
     void end_when_done();
+    bool is_done() const;
     void start_draining();
     void stop_for(const Failure &failure);
+    bool has_drained() const;
     void drain();
     void leave();
     void leave_quietly();

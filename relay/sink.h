@@ -35,7 +35,10 @@ private:
 
 // An event whose content Kafka refuses, now and with every attempt.
 class PoisonedEvent : public std::runtime_error {
-    using std::runtime_error::runtime_error;
+public:
+    PoisonedEvent(const std::string &what, std::string_view id)
+        : std::runtime_error(what + ". Raise the topic's max.message.bytes, or let it go on without this event: outbox-relay skip --id " +
+                             std::string(id) + " with the options of run, or run with --on-poison dead-letter") {}
 };
 
 // Whoever read the events has gone; there is nobody to write for.

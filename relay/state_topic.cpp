@@ -34,6 +34,7 @@ struct ErrorDestroy {
 using KafkaError = std::unique_ptr<rd_kafka_error_t, ErrorDestroy>;
 
 KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf) {
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // what matters comes as an error
     char error[512];
     KafkaHandle handle(rd_kafka_new(type, conf.get(), error, sizeof(error)));
     if (!handle)
@@ -113,7 +114,7 @@ bool StateReader::advance() {
 // The one look-up of its shape and its end. The metadata names a leader a moment before the leader knows: asked again.
 bool StateReader::find_end() {
     rd_kafka_resp_err_t error;
-    std::optional<int> partitions = partitions_of(asker_.get(), target_.state_topic, error);
+    std::optional<int> partitions = partitions_of(reader_.get(), target_.state_topic, error); // which then knows where to read
     int64_t low = 0, high = 0;
     if (!partitions || error != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         missing_since_ = Clock::time_point::max();

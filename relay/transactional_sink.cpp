@@ -166,10 +166,14 @@ KafkaProducer::Outcome TransactionalSink::produce(const Event &event, int64_t co
     } // as a dead letter, at the latest the one without payload
 }
 
+PoisonedEvent TransactionalSink::poisoned(const Event &event, Lsn end) const {
+    return {poison_text(event.id, event.topic, event.payload.size(), format_lsn(end), rd_kafka_err2str(producer_->error())), event.id};
+}
+
 Offer TransactionalSink::refuse(const Begin &transaction, const Event &event) {
-    poison_ = poison_text(event.id, event.topic, event.payload.size(), format_lsn(transaction.end), rd_kafka_err2str(producer_->error()));
+    poison_ = poisoned(event, transaction.end);
     if (batch_.empty())
-        throw PoisonedEvent(std::exchange(poison_, {}));
+        throw_poison();
     in_transaction_ = batch_.back().end() == transaction.end;
     close_batch();
     return Offer::busy;
@@ -276,7 +280,7 @@ void TransactionalSink::committed() {
     producer_->all_is_well();
     for (const Entry &entry : batch_) {
         if (!target_.set_aside.empty())
-            note_set_aside(target_, parse_event(entry.line).id);
+            note_set_aside(target_, parse_event(entry.line).id, entry.end());
         listener_.delivered(*entry.chunk);
     }
     batch_.clear();
@@ -296,27 +300,24 @@ void TransactionalSink::committed() {
 void TransactionalSink::react() {
     if (!death_.empty())
         throw SinkFailure(death_);
-    if (phase_ == Phase::aborting || phase_ == Phase::closed)
+    if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && !refusals_.any()))
         return;
-    if (refusals_.any()) {
-        std::string text, id = refusals_.id();
-        switch (refusals_.judge(target_, producer_->batch_bytes(), text)) {
-        case Refusals::Verdict::smaller_batches: is_hunting_ = true; throw SinkFailure(text, true);
-        case Refusals::Verdict::stop:
-            poison_ = text;
-            leave_out_from(static_cast<size_t>(std::find_if(batch_.begin(), batch_.end(),
-                                                            [&](const Entry &entry) { return parse_event(entry.line).id == id; }) -
-                                               batch_.begin()));
-            break;
-        case Refusals::Verdict::set_aside: spdlog::warn("{}; setting it aside", text);
-        }
-        failure_.clear();
-        phase_ = Phase::aborting;
-    } else if (!failure_.empty()) {
-        if (abort_condition_.changed(failure_))
-            spdlog::warn("{}; aborting the Kafka transaction and repeating it", failure_);
-        phase_ = Phase::aborting;
+    if (!refusals_.any() && abort_condition_.changed(failure_))
+        spdlog::warn("{}; aborting the Kafka transaction and repeating it", failure_);
+    phase_ = Phase::aborting;
+}
+
+// After the abort, when every report has been seen.
+void TransactionalSink::judge_refusals() {
+    std::string text, id = refusals_.id();
+    switch (refusals_.judge(target_, producer_->batch_bytes(), text)) {
+    case Refusals::Verdict::set_aside: spdlog::warn("{}; setting it aside", text); return;
+    case Refusals::Verdict::smaller_batches: is_hunting_ = true; throw SinkFailure(text, true);
+    case Refusals::Verdict::stop: break;
     }
+    poison_ = PoisonedEvent(text, id);
+    auto found = std::find_if(batch_.begin(), batch_.end(), [&](const Entry &entry) { return parse_event(entry.line).id == id; });
+    leave_out_from(static_cast<size_t>(found - batch_.begin()));
 }
 
 // The events before a poisoned one are still delivered.
@@ -331,10 +332,11 @@ void TransactionalSink::leave_out_from(size_t index) {
 }
 
 void TransactionalSink::throw_poison() {
-    if (poison_.empty())
+    if (!poison_)
         return;
-    phase_ = Phase::closed; // with no transaction open
-    throw PoisonedEvent(std::exchange(poison_, {}));
+    PoisonedEvent poison = *std::exchange(poison_, std::nullopt);
+    phase_ = Phase::closed; // with no event in the transaction
+    throw poison;
 }
 
 void TransactionalSink::abort_batch() {
@@ -349,11 +351,15 @@ void TransactionalSink::abort_batch() {
 }
 
 void TransactionalSink::aborted() {
-    if (++aborts_ > aborts_max)
-        throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
-    repeat_at_ = failure_.empty() ? Clock::now() : Clock::now() + abort_backoff_.next();
+    repeat_at_ = Clock::now();
+    if (refusals_.any()) {
+        judge_refusals();
+    } else {
+        if (++aborts_ > aborts_max)
+            throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
+        repeat_at_ += abort_backoff_.next();
+    }
     failure_.clear();
-    refusals_ = {};
     produced_ = 0;
     has_position_ = false;
     if (batch_.empty())
@@ -376,7 +382,7 @@ void TransactionalSink::repeat() {
         case KafkaProducer::Outcome::busy: return;
         case KafkaProducer::Outcome::failed: return react();
         case KafkaProducer::Outcome::refused: // it was taken before, so what is refused now is its dead letter
-            poison_ = poison_text(event.id, event.topic, event.payload.size(), format_lsn(entry.end()), rd_kafka_err2str(producer_->error()));
+            poison_ = poisoned(event, entry.end());
             leave_out_from(produced_);
             phase_ = Phase::aborting;
             return;
@@ -426,7 +432,7 @@ Clock::time_point TransactionalSink::serve_at() const {
 }
 
 void TransactionalSink::reported(const rd_kafka_message_t &message) {
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || phase_ == Phase::closed || phase_ == Phase::aborting || is_purged(message.err))
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || phase_ == Phase::closed || is_purged(message.err))
         return;
     if (is_about_content(message.err) && message._private != nullptr) {
         refusals_.note(message);
@@ -434,7 +440,7 @@ void TransactionalSink::reported(const rd_kafka_message_t &message) {
     }
     if (is_about_topic(message.err))
         producer_->forget_topic(rd_kafka_topic_name(message.rkt)); // looked up again, and waited for
-    if (failure_.empty())
+    if (failure_.empty() && phase_ != Phase::aborting)
         failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
 }
 

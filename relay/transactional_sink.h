@@ -65,6 +65,7 @@ private:
 
     void require_rest_of_split(Lsn end);
     KafkaProducer::Outcome produce(const Event &event, int64_t commit_time_ms, Chunk &chunk, size_t &cost);
+    PoisonedEvent poisoned(const Event &event, Lsn end) const;
     Offer refuse(const Begin &transaction, const Event &event);
 
     void close_batch();
@@ -75,6 +76,7 @@ private:
     void committed();
 
     void react();
+    void judge_refusals();
     void leave_out_from(size_t index);
     void throw_poison();
     void abort_batch();
@@ -120,7 +122,7 @@ private:
     std::string failure_; // of a record: the transaction must be aborted
     std::string death_;   // of the producer
     Refusals refusals_;
-    std::string poison_; // thrown once the events before it are committed
+    std::optional<PoisonedEvent> poison_; // thrown once the events before it are committed
     bool is_hunting_ = false; // batches are small for the sake of finding a poisoned event
     Condition waiting_, abort_condition_;
 };

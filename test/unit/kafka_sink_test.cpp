@@ -110,8 +110,12 @@ TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {
     kafka_.answer_produce_with(RD_KAFKA_RESP_ERR_INVALID_RECORD);
     ASSERT_TRUE(offer());
     sink_->flush();
-    EXPECT_THROW(serve_until([this] { return delivered_ == 2; }), PoisonedEvent);
+    EXPECT_THROW(serve_until([this] { return delivered_ == 2; }), SinkFailure);
     EXPECT_EQ(delivered_, 1);
+
+    sink_.reset(); // the next one delivers what came before, and stops there
+    start();
+    EXPECT_THROW(offer_when_ready(), PoisonedEvent);
 }
 
 TEST_F(KafkaSinkTest, sends_smaller_batches_when_a_batch_is_refused) {
