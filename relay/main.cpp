@@ -71,8 +71,12 @@ int execute(int argc, char **argv) {
     RunCommand &run = std::get<RunCommand>(options.command);
     warn_of_visible_secrets(argc, argv);
     int signals = signals_as_descriptor();
+    Status status;
+    std::optional<HttpServer> server;
+    if (run.listen)
+        server.emplace(*run.listen, status);
     Relay relay(
-        run.relay, [&run](DeliveryListener &listener) { return make_sink(run, listener); }, signals);
+        run.relay, [&run](DeliveryListener &listener) { return make_sink(run, listener); }, signals, status);
     relay.run();
     return 0;
 }

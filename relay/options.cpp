@@ -53,6 +53,10 @@ std::string check_topics(const std::string &topics) {
     return "";
 }
 
+std::string check_listen(const std::string &text) {
+    return parse_endpoint(text) ? "" : "expected host:port, such as 127.0.0.1:8090 or [::]:8090";
+}
+
 // A number in a range, said in one sentence; CLI11's own checks say it in two and convert silently.
 CLI::Validator range(long long from, long long to, const char *unit) {
     return CLI::Validator(
@@ -85,7 +89,7 @@ CLI::Validator one_of(std::initializer_list<std::pair<const char *, Value>> choi
 
 // What is typed in, before it is one of the commands.
 struct Input {
-    std::string dsn, slot = "outbox", topics, brokers, property_file, format = "json", log_format = "text", log_level = "info";
+    std::string dsn, slot = "outbox", topics, brokers, property_file, listen, format = "json", log_format = "text", log_level = "info";
     std::vector<std::string> properties;
     size_t max_in_flight_bytes = max_in_flight_bytes_default;
     long shutdown_grace_ms = shutdown_grace_default_ms;
@@ -128,6 +132,9 @@ void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
     run.add_option("--shutdown-grace-ms", input.shutdown_grace_ms, "how long to wait for Kafka at the end [10000]")
         ->envname("OUTBOX_SHUTDOWN_GRACE_MS")
         ->check(range(0, shutdown_grace_max_ms, "milliseconds"));
+    run.add_option("--listen", input.listen, "host:port to answer /live, /ready and /metrics on, over HTTP (none: nowhere)")
+        ->envname("OUTBOX_LISTEN")
+        ->check(check_listen);
 }
 
 // The file first, so that the command line has the last word.
@@ -209,6 +216,7 @@ Options parse_options(int argc, char **argv) {
         refuse("--brokers: expected host:port,…; leave the flag out for standard output");
     run_command.relay = {
         {input.dsn, input.slot, input.topics}, input.max_in_flight_bytes, std::chrono::milliseconds(input.shutdown_grace_ms)};
+    run_command.listen = parse_endpoint(input.listen);
     try {
         run_command.kafka = {input.brokers, kafka_properties(input), {}, 0};
     } catch (const std::invalid_argument &error) {

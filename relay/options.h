@@ -2,11 +2,13 @@
 #pragma once
 
 #include "exit_code.h"
+#include "http_server.h"
 #include "kafka_properties.h"
 #include "log.h"
 #include "relay.h"
 #include "stdout_sink.h"
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -16,6 +18,7 @@ struct RunCommand {
     RelayOptions relay;
     KafkaTarget kafka; // without brokers: standard output
     LineFormat format = LineFormat::json;
+    std::optional<Endpoint> listen; // for the status
 };
 
 struct SetupCommand {
