@@ -21,6 +21,7 @@ public:
         said_ = now;
         return true;
     }
+    bool stands() const { return !said_.empty(); }
     bool clear() { return changed({}); } // true where there was something to clear
 
 private:

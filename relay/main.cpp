@@ -83,8 +83,12 @@ int execute(int argc, char **argv) {
     int signals = signals_as_descriptor();
     if (!run.kafka.skip_ids.empty())
         prepare_skip(run);
+    Status status;
+    std::optional<HttpServer> server;
+    if (run.listen)
+        server.emplace(*run.listen, status);
     Relay relay(
-        run.relay, [&run](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); }, signals);
+        run.relay, [&run](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); }, signals, status);
     relay.run();
     return 0;
 }

@@ -70,6 +70,10 @@ std::string check_id(const std::string &id) {
     return valid ? "" : "expected an event's id, as emit() returned it: a UUID in lower case";
 }
 
+std::string check_listen(const std::string &text) {
+    return parse_endpoint(text) ? "" : "expected host:port, such as 127.0.0.1:8090 or [::]:8090";
+}
+
 // A number in a range, said in one sentence; CLI11's own checks say it in two and convert silently.
 CLI::Validator range(long long from, long long to, const char *unit) {
     return CLI::Validator(
@@ -102,7 +106,7 @@ CLI::Validator one_of(std::initializer_list<std::pair<const char *, Value>> choi
 
 // What is typed in, before it is one of the commands.
 struct Input {
-    std::string dsn, slot = "outbox", topics, brokers, property_file, delivery, format, log_format, log_level, on_poison;
+    std::string dsn, slot = "outbox", topics, brokers, property_file, listen, delivery, format, log_format, log_level, on_poison;
     std::vector<std::string> properties, ids;
     size_t max_in_flight_bytes = max_in_flight_bytes_default;
     long shutdown_grace_ms = shutdown_grace_default_ms, commit_interval_ms = commit_interval_default_ms;
@@ -167,6 +171,9 @@ void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
         ->check(range(0, shutdown_grace_max_ms, "milliseconds"));
     run.add_flag("--takeover", command.relay.stream.takeover, "end the relay that has the slot instead of waiting for it")
         ->envname("OUTBOX_TAKEOVER");
+    run.add_option("--listen", input.listen, "host:port to answer /live, /ready and /metrics on, over HTTP (none: nowhere)")
+        ->envname("OUTBOX_LISTEN")
+        ->check(check_listen);
 }
 
 void add_setup_options(CLI::App &setup, Input &input, SetupCommand &command) {
@@ -235,6 +242,7 @@ RunCommand run_command(RunCommand command, const Input &input) {
     command.relay.stream.topics = input.topics;
     command.relay.max_in_flight_bytes = input.max_in_flight_bytes;
     command.relay.shutdown_grace = std::chrono::milliseconds(input.shutdown_grace_ms);
+    command.listen = parse_endpoint(input.listen);
     command.commit_interval = std::chrono::milliseconds(input.commit_interval_ms);
     command.kafka.brokers = input.brokers;
     command.kafka.properties = kafka_properties(input, command.delivery);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "exit_code.h"
+#include "http_server.h"
 #include "kafka_target.h"
 #include "log.h"
 #include "relay.h"
 #include "stdout_sink.h"
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -21,6 +23,7 @@ struct RunCommand {
     Delivery delivery = Delivery::at_least_once;
     std::chrono::milliseconds commit_interval; // of exactly once
     LineFormat format = LineFormat::json;
+    std::optional<Endpoint> listen; // for the status
 };
 
 struct SetupCommand {

@@ -28,15 +28,18 @@ constexpr auto probe_interval = milliseconds(5000); // a login each, for as long
 constexpr auto breath = std::chrono::microseconds(200);
 constexpr size_t busy_messages = 4;
 
+constexpr auto sleep_max = std::chrono::seconds(10); // so that the status shows a loop that turns
+
 constexpr size_t pump_messages_max = 4096;            // then deliveries and signals have their turn
 constexpr size_t transactions_in_flight_max = 262144; // 16 bytes each, also where they carry no bytes
 
 } // namespace
 
-Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals)
+Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &status)
     : options_(std::move(options)),
       make_sink_(std::move(make_sink)),
       signals_(signals),
+      status_(status),
       budget_(options_.max_in_flight_bytes),
       sink_(make_sink_(*this, budget_)),
       stream_(options_.stream),
@@ -48,11 +51,14 @@ Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals)
 
 void Relay::run() {
     while (state_ != State::left) {
+        update_status();
         try {
             step();
         } catch (const StreamLost &lost) {
+            without_stream_ = lost.slot_in_use() ? RelayState::standby : RelayState::connecting;
             lose_session(lost.what(), lost.slot_in_use() ? connect_backoff_.next(slot_in_use_cap) : connect_backoff_.next());
         } catch (const SinkFailure &failure) {
+            without_stream_ = RelayState::waiting_for_kafka;
             lose_sink(failure);
         } catch (const SinkClosed &closed) {
             spdlog::info("{}", closed.what());
@@ -111,7 +117,7 @@ void Relay::wait() {
         until = now;
     received_ = 0;
 
-    auto left = std::chrono::nanoseconds(std::min<Clock::duration>(std::max<Clock::time_point>(until, now) - now, std::chrono::hours(1)));
+    auto left = std::chrono::nanoseconds(std::min<Clock::duration>(std::max<Clock::time_point>(until, now) - now, sleep_max));
     timespec timeout = {static_cast<time_t>(left.count() / 1000000000), static_cast<long>(left.count() % 1000000000)};
     if (ppoll(wanted.data(), wanted.size(), &timeout, nullptr) < 0 && errno != EINTR)
         throw std::system_error(errno, std::generic_category(), "poll");
@@ -175,6 +181,8 @@ void Relay::connect_if_due() {
 }
 
 void Relay::lose_session(const std::string &reason, milliseconds pause) {
+    if (stream_.is_streaming() && state_ != State::leaving)
+        status_.sessions_lost++;
     if (state_ == State::leaving)
         state_ = State::left;
     else if (postgres_.changed(reason))
@@ -186,6 +194,7 @@ void Relay::lose_session(const std::string &reason, milliseconds pause) {
 // What was accepted and not delivered is lost to this sink. Only the slot knows it all.
 void Relay::lose_sink(const SinkFailure &failure) {
     std::string reason = failure.what();
+    status_.producers_lost++;
     auto now = Clock::now();
     if (now - sink_lost_at_ > sink_backoff_cap * 6)
         sink_backoff_.reset();
@@ -265,6 +274,7 @@ bool Relay::next_message() {
     Stream::Message message = stream_.receive();
     if (auto *keepalive = std::get_if<Keepalive>(&message)) {
         session_.keepalive(keepalive->wal_end);
+        status_.wal_end_lsn = static_cast<uint64_t>(keepalive->wal_end);
         reply_requested_ |= keepalive->reply_requested;
         return true;
     }
@@ -292,6 +302,7 @@ void Relay::count_rejected(const Rejected &rejected) {
 
 void Relay::delivered(const Chunk &chunk) {
     made_progress_ = true;
+    events_delivered_++;
     session_.delivered(chunk);
 }
 
@@ -414,6 +425,34 @@ void Relay::await_goodbye() {
     }
     if (stream_.has_ended())
         state_ = State::left;
+}
+
+// ---- the status -----------------------------------------------------------------------------------------------------
+
+// Kafka is never asked how it is: it is waited for when events have waited for it a while, or when a new producer has yet to prove itself.
+RelayState Relay::visible_state(Clock::time_point now) const {
+    if (state_ != State::running)
+        return RelayState::draining;
+    if (!stream_.is_streaming())
+        return without_stream_;
+    bool stalls = now >= progress_at_ + stalled_after && (session_.is_offering() || !sink_->empty());
+    bool is_unproven = kafka_.stands() && now < streaming_since_ + settled_after;
+    return stalls || is_unproven ? RelayState::waiting_for_kafka : RelayState::streaming;
+}
+
+void Relay::update_status() {
+    auto now = Clock::now();
+    RelayState state = visible_state(now);
+    status_.turned_at = now;
+    status_.state = state;
+    status_.events_delivered = events_delivered_;
+    status_.messages_rejected = rejected_;
+    status_.events_set_aside = sink_->set_aside();
+    status_.in_flight_bytes = budget_.used();
+    status_.in_flight_transactions = session_.transactions_in_flight();
+    if (sent_ > Lsn{}) // what an earlier session confirmed still counts
+        status_.confirmed_lsn = static_cast<uint64_t>(sent_);
+    service_.tell(state);
 }
 
 } // namespace outbox

@@ -6,9 +6,11 @@
 
 #include "backoff.h"
 #include "log.h"
+#include "service_notify.h"
 #include "session.h"
 #include "shutdown_probe.h"
 #include "sink.h"
+#include "status.h"
 #include "stream.h"
 
 #include <functional>
@@ -32,8 +34,8 @@ class Relay : private DeliveryListener {
 public:
     using SinkFactory = std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)>;
 
-    // SIGTERM and SIGINT are blocked and come through `signals`, a signalfd.
-    Relay(RelayOptions options, SinkFactory make_sink, int signals);
+    // SIGTERM and SIGINT are blocked and come through `signals`, a signalfd. The status outlives the relay.
+    Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &status);
 
     // Until a signal, or until the sink's reader has gone. Throws Failure where an operator is needed.
     void run();
@@ -76,9 +78,13 @@ private:
     void leave_quietly();
     void await_goodbye();
 
+    RelayState visible_state(Clock::time_point now) const;
+    void update_status();
+
     RelayOptions options_;
     SinkFactory make_sink_;
     int signals_;
+    Status &status_;
     Budget budget_;
     std::unique_ptr<Sink> sink_;
     Stream stream_;
@@ -116,6 +122,11 @@ private:
 
     uint64_t rejected_ = 0;
     Clock::time_point rejected_said_at_;
+
+    // for the status
+    RelayState without_stream_ = RelayState::connecting; // why there is none
+    uint64_t events_delivered_ = 0;
+    ServiceNotify service_;
 };
 
 } // namespace outbox

@@ -1,0 +1,52 @@
+// What the relay is doing, for whoever asks: its loop writes, once a turn, and others read at any moment. Passive, no locks: each value is
+// right by itself, but they need not fit together to the last event. Tested by test/unit/status_test.cpp and test/t/018_status.t.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace outbox {
+
+enum class RelayState { connecting, standby, streaming, waiting_for_kafka, draining };
+
+inline constexpr std::array relay_states = {RelayState::connecting, RelayState::standby, RelayState::streaming,
+                                            RelayState::waiting_for_kafka, RelayState::draining};
+
+// What operators read, everywhere in these words.
+constexpr const char *name_of(RelayState state) {
+    switch (state) {
+    case RelayState::connecting: return "connecting";
+    case RelayState::standby: return "standby"; // another relay has the slot
+    case RelayState::streaming: return "streaming";
+    case RelayState::waiting_for_kafka: return "waiting for Kafka";
+    case RelayState::draining: return "draining";
+    }
+    return "";
+}
+
+struct Status {
+    using Clock = std::chrono::steady_clock;
+    using Counter = std::atomic<uint64_t>; // since the process began
+
+    const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
+    std::atomic<Clock::time_point> turned_at{Clock::now()}; // the loop, last
+    std::atomic<RelayState> state{RelayState::connecting};
+
+    Counter events_delivered{0};  // repetitions included
+    Counter messages_rejected{0}; // no events at all
+    Counter events_set_aside{0};  // that Kafka refuses
+    Counter sessions_lost{0};     // that were streaming
+    Counter producers_lost{0};
+
+    std::atomic<uint64_t> in_flight_bytes{0}, in_flight_transactions{0};
+    std::atomic<uint64_t> confirmed_lsn{0}, wal_end_lsn{0}; // 0: not known yet
+};
+
+constexpr auto stuck_after = std::chrono::seconds(60);
+
+// Does the loop still turn? It never sleeps longer than some seconds.
+inline bool is_live(const Status &status, Status::Clock::time_point now) { return now - status.turned_at.load() <= stuck_after; }
+
+} // namespace outbox
