@@ -4,7 +4,7 @@ package Bench::Drain;
 use strict;
 use warnings;
 
-use Bench::Meter qw(now sample used);
+use Bench::Meter qw(cores now sample used);
 use Exporter qw(import);
 use JSON::PP ();
 use Outbox::Process qw(slurp wait_until);
@@ -100,19 +100,23 @@ sub sink {
     die "@command:\n" . slurp("$folder/err") if $process->wait_for_exit($patience_s) ne '0';
     my $used = used($before, sample(broker => $server->broker_pid));
     my $said = JSON::PP::decode_json(slurp("$folder/out"));
-    return { %$used, seconds => $said->{seconds}, program => { cpu_s => $said->{cpu_s}, switches => $said->{switches} } };
+    return { %$used, elapsed => $used->{seconds}, seconds => $said->{seconds}, program => { cpu_s => $said->{cpu_s}, switches => $said->{switches} } };
 }
 
-# The figures of a drain, per event, as a result takes them.
+# The figures of a drain, per event, as a result takes them. `others` is what the machine did meanwhile that is not of the drain, in per cent
+# of all cores: the harness itself takes two or three, more says that the machine was not quiet.
 sub per_event {
     my ($used, $events) = @_;
+    my $own_s = 0;
     my %figures = (rate => $events / $used->{seconds}, peak_mb => $used->{program}{peak_mb});
     for my $name (qw(program walsender broker)) {
         my $part = $used->{$name} // next;
         $figures{"${name}_us"} = $part->{cpu_s} / $events * 1e6;
         $figures{"${name}_switches"} = $part->{switches} / $events;
         $figures{cpu_us} += $figures{"${name}_us"};
+        $own_s += $part->{cpu_s};
     }
+    $figures{others} = 100 * ($used->{busy_s} - $own_s) / ($used->{elapsed} // $used->{seconds}) / cores();
     return %figures;
 }
 

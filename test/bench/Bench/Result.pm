@@ -34,7 +34,7 @@ sub _sorted { my ($self, $point, $candidate, $figure) = @_; return sort { $a <=>
 
 sub median {
     my @sorted = _sorted(@_);
-    return if !@sorted;
+    return undef if !@sorted;    # also in a list
     return ($sorted[ int($#sorted / 2) ] + $sorted[ int(@sorted / 2) ]) / 2;
 }
 

@@ -24,7 +24,7 @@ my @shapes = (
 my @figures = (
     [ rate => 'events/s', '%.0f' ], [ program_us => 'CPU us', '%.2f' ], [ walsender_us => 'walsender us', '%.2f' ], [ broker_us => 'broker us', '%.2f' ],
     [ cpu_us => 'sum us', '%.2f' ], [ peak_mb => 'peak MB', '%.1f' ], [ program_switches => 'switches', '%.4f' ],
-    [ walsender_switches => 'walsender switches', '%.4f' ], [ calls => 'system calls', '%.3f' ],
+    [ walsender_switches => 'walsender switches', '%.4f' ], [ calls => 'system calls', '%.3f' ], [ others => 'others %', '%.0f' ],
 );
 
 my @ours = qw(version=1 batch_bytes=65536);
@@ -96,7 +96,7 @@ sub _add {
 
 sub _count_calls {
     my ($result, $server, $backlog) = @_;
-    for my $candidate (grep { $_->[0] eq $to_kafka } @candidates) {
+    for my $candidate (grep { $result->median($backlog->{name}, $to_kafka, 'rate') && $_->[0] eq $to_kafka } @candidates) {
         $server->fresh_topic('drain');
         my $calls = system_calls($server, $backlog, $candidate->[1]) // return;
         $result->add($backlog->{name}, $candidate->[0], calls => $calls / $backlog->{events});
