@@ -4,6 +4,7 @@
 #   make install       install the extension next to the server, the relay below $(PREFIX)/bin
 #   make installcheck  pg_regress against a running server that has the extension and wal_level=logical
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
+#   make bench         measure; CASE=drain … one of test/bench/case, RUNS=5, SCALE=1; results in build/bench-results
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
 #   make format        clang-format over the sources
 #   make clean         delete build/
@@ -106,7 +107,12 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
+bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink
+$(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
+	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
+
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
+bench-programs: all $(bench_programs) $(kafka)
 test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(kafka)
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
@@ -114,6 +120,12 @@ test:
 	test/support/packages test demo
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
+
+CASE ?= drain
+bench:
+	test/support/packages bench
+	$(MAKE) -j$(shell nproc) bench-programs
+	BENCH_CASES='$(CASE)' BENCH_RUNS='$(RUNS)' BENCH_SCALE='$(SCALE)' BENCH_LIMIT=36000 test/support/unprivileged test/run bench
 
 demo:
 	test/support/packages demo $(if $(KAFKA),kafka)
@@ -126,4 +138,4 @@ format:
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: install-relay uninstall-relay test-programs demo-programs test demo format print-module
+.PHONY: install-relay uninstall-relay test-programs bench-programs demo-programs test bench demo format print-module

@@ -15,7 +15,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 my $log4j = dirname(__FILE__) . '/../kafka/log4j2.properties';
-my @java = qw(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto);
+my @small_java = qw(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto);
 
 my $cluster_id = 'MkU3OEVBNTcwNTJENDM2Qg';
 
@@ -49,8 +49,8 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 END
 
-# new(acls => 1): with an authorizer, which lets everybody do what no rule is about. The ports are free and reserved, the broker does not
-# run yet.
+# new(acls => 1): with an authorizer, which lets everybody do what no rule is about. java => [...]: another way to start Java than the
+# small and quick one. The ports are free and reserved, the broker does not run yet.
 sub new {
     my ($class, %options) = @_;
     for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
@@ -61,6 +61,7 @@ sub new {
         port => PostgreSQL::Test::Cluster::get_free_port(),
         log => "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_kafka.log',
         folder => $folder,
+        java => $options{java} // \@small_java,
         config => "$folder/server.properties",
     }, $class;
     PostgreSQL::Test::Utils::append_to_file($self->{config},
@@ -88,7 +89,7 @@ sub _format {
 
 sub _java {
     my ($self, @arguments) = @_;
-    my @command = (@java, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
+    my @command = (@{ $self->{java} }, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
     return Outbox::Process->spawn(
         command => \@command, name => 'kafka', stdout => $self->{log}, stderr => $self->{log});
 }

@@ -1,0 +1,49 @@
+# A result as a picture: the first figure as bars, one group for each point. Drawn by gnuplot; without it there is no picture.
+package Bench::Picture;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+
+our @EXPORT_OK = qw(draw gnuplot);
+
+sub draw {
+    my ($result, $path) = @_;
+    my ($name, $heading) = @{ ($result->figures)[0] };
+    my @points = $result->points;
+    my (%seen, @candidates);
+    for my $point (@points) {
+        push @candidates, grep { !$seen{$_}++ } $result->candidates($point);
+    }
+    my $data = join '', map {
+        my $point = $_;
+        join("\t", qq["$point"], map { $result->median($point, $_, $name) // 'NaN' } @candidates) . "\n"
+    } @points;
+    my $plots = join ', ', map { sprintf q['$data' using %d%s title "%s"], $_ + 2, $_ ? '' : ':xtic(1)', $candidates[$_] } 0 .. $#candidates;
+    return gnuplot($path, <<"END");
+\$data << ROWS
+${data}ROWS
+set ylabel "$heading"
+set style data histogram
+set style histogram cluster gap 1
+set style fill solid
+set yrange [0:*]
+set format y "%'.0f"
+set decimal locale
+set key outside bottom center maxcols 3
+plot $plots
+END
+}
+
+# Runs a script of gnuplot's that draws into an SVG file; false where there is no gnuplot.
+sub gnuplot {
+    my ($path, $script) = @_;
+    return 0 if system('command -v gnuplot >/dev/null') != 0;
+    open my $gnuplot, '|-', 'gnuplot' or die "gnuplot: $!\n";
+    print $gnuplot qq[set terminal svg size 1000,600 dynamic background "white"\nset output "$path"\nset grid y\n$script];
+    close $gnuplot or die "gnuplot refuses its script\n";
+    return 1;
+}
+
+1;

@@ -1,0 +1,108 @@
+# What a case has found: values by point (what was asked), candidate (who answered) and figure, and verdicts. Values of the same place are
+# repetitions: their median counts, their spread is printed. As a table, and as JSON.
+package Bench::Result;
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use List::Util qw(max);
+
+# new(case, [name, heading, format], ...): the figures of the table. The spread of the first is printed beside it.
+sub new {
+    my ($class, $case, @figures) = @_;
+    return bless { case => $case, figures => \@figures, points => [], values => {}, candidates => {}, verdicts => [], notes => [] }, $class;
+}
+
+sub add {
+    my ($self, $point, $candidate, %values) = @_;
+    push @{ $self->{points} }, $point if !$self->{candidates}{$point};
+    my $known = $self->{candidates}{$point} //= [];
+    push @$known, $candidate if !grep { $_ eq $candidate } @$known;
+    push @{ $self->{values}{$point}{$candidate}{$_} }, $values{$_} for grep { defined $values{$_} } keys %values;
+    return;
+}
+
+sub points { return @{ $_[0]{points} } }
+sub candidates { my ($self, $point) = @_; return @{ $self->{candidates}{$point} // [] } }
+sub figures { return @{ $_[0]{figures} } }
+sub note { my ($self, $text) = @_; push @{ $self->{notes} }, $text; return }
+sub notes { return @{ $_[0]{notes} } }
+sub verdicts { return @{ $_[0]{verdicts} } }
+
+sub _sorted { my ($self, $point, $candidate, $figure) = @_; return sort { $a <=> $b } @{ $self->{values}{$point}{$candidate}{$figure} // [] } }
+
+sub median {
+    my @sorted = _sorted(@_);
+    return undef if !@sorted;    # also in a list
+    return ($sorted[ int($#sorted / 2) ] + $sorted[ int(@sorted / 2) ]) / 2;
+}
+
+# From the smallest to the largest, half of it in per cent of the median: "±".
+sub spread {
+    my @sorted = _sorted(@_);
+    my $median = median(@_);
+    return @sorted > 1 && $median ? 50 * ($sorted[-1] - $sorted[0]) / $median : undef;
+}
+
+# verdict(name, value, '>=' or '<=', bound, format): what must be so. Without a value there is none.
+sub verdict {
+    my ($self, $name, $value, $relation, $bound, $format) = @_;
+    return if !defined $value;
+    my $holds = $relation eq '>=' ? $value >= $bound : $value <= $bound;
+    push @{ $self->{verdicts} }, { name => $name, value => $value + 0, relation => $relation, bound => $bound + 0, holds => $holds ? 1 : 0,
+        text => sprintf "%s: $format, wanted %s $format", $name, $value, $relation, $bound };
+    return;
+}
+
+# In Markdown, a row for each point and candidate.
+sub table {
+    my ($self) = @_;
+    my @rows = ([ 'point', '', map { $_->[1] } $self->figures ]);
+    for my $point ($self->points) {
+        push @rows, $self->_row($point, $_) for $self->candidates($point);
+    }
+    my @widths = map { my $column = $_; max map { length $_->[$column] } @rows } 0 .. $#{ $rows[0] };
+    my ($heading, @lines) = map { _line($_, \@widths) } @rows;
+    my $rule = '|' . join('|', map { '-' x ($widths[$_] + 1) . ($_ < 2 ? '-' : ':') } 0 .. $#widths) . '|';
+    return join '', map { "$_\n" } $heading, $rule, @lines;
+}
+
+sub _row {
+    my ($self, $point, $candidate) = @_;
+    my @cells = map { $self->_cell($point, $candidate, $_) } $self->figures;
+    my $spread = $self->spread($point, $candidate, ($self->figures)[0][0]);
+    $cells[0] .= sprintf ' +-%2.0f%%', $spread if defined $spread;
+    return [ $point, $candidate, @cells ];
+}
+
+sub _cell {
+    my ($self, $point, $candidate, $figure) = @_;
+    my ($name, undef, $format) = @$figure;
+    my $median = $self->median($point, $candidate, $name);
+    return '' if !defined $median;
+    my $text = sprintf $format, $median;
+    1 while $text =~ s/^(\d+)(\d{3})/$1,$2/;
+    return $text;
+}
+
+sub _line {
+    my ($cells, $widths) = @_;
+    return '| ' . join(' | ', map { sprintf $_ < 2 ? '%-*s' : '%*s', $widths->[$_], $cells->[$_] } 0 .. $#$cells) . ' |';
+}
+
+# For the report and the README, with `about`: versions, machine, command.
+sub json {
+    my ($self, %about) = @_;
+    my %points;
+    for my $point ($self->points) {
+        for my $candidate ($self->candidates($point)) {
+            my $values = $self->{values}{$point}{$candidate};
+            $points{$point}{$candidate} = { map { $_ => { median => $self->median($point, $candidate, $_), values => $values->{$_} } } keys %$values };
+        }
+    }
+    return JSON::PP->new->canonical->pretty->encode({ %about, case => $self->{case}, order => $self->{points}, points => \%points,
+        candidates => $self->{candidates}, verdicts => $self->{verdicts}, notes => $self->{notes}, table => $self->table });
+}
+
+1;

@@ -1,0 +1,124 @@
+# The PostgreSQL and the Kafka that are measured: real ones in temporary folders, with the settings of a small production server
+# rather than of a test. Both stay for the whole case; slots and topics are made for every single measurement.
+package Bench::Server;
+
+use strict;
+use warnings;
+
+use Bench::Session;
+use Outbox::Kafka;
+use Outbox::Node qw(outbox_node);
+
+my $settings = <<'END';
+listen_addresses = '127.0.0.1'
+max_connections = 100
+max_replication_slots = 40
+max_wal_senders = 40
+shared_buffers = 256MB
+max_wal_size = 16GB
+checkpoint_timeout = 30min
+wal_log_hints = off
+fsync = on
+log_replication_commands = off
+END
+
+# As Kafka's own start script has them.
+my @java = qw(java -Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35);
+
+my $partitions = 6;
+
+# start(kafka => 0): without a broker.
+sub start {
+    my ($class, %options) = @_;
+    my $node = outbox_node('bench', conf => $settings);
+    if (Outbox::Node::has_plugin_list()) {
+        $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox'});
+        $node->reload;
+    }
+    my $self = bless { node => $node, copies => 0 }, $class;
+    $self->{session} = Bench::Session->new($node->connstr('postgres'));
+    $self->sql('CREATE PUBLICATION nothing');    # pgoutput wants one; messages belong to none
+    $self->{kafka} = Outbox::Kafka->new(java => \@java)->start if $options{kafka} // 1;
+    return $self;
+}
+
+sub node { return $_[0]{node} }
+sub brokers { return $_[0]{kafka}->brokers }
+sub broker_pid { return $_[0]{kafka} ? $_[0]{kafka}{process}->pid : undef }
+sub sql { my ($self, $query) = @_; return $self->{session}->query($query) }
+
+# Over TCP, as relays connect in earnest.
+sub dsn {
+    my ($self, $user) = @_;
+    return 'host=127.0.0.1 port=' . $self->{node}->port . ' dbname=postgres user=' . ($user // 'relay');
+}
+
+# Commits events of this payload size behind a slot `base`: so many in all, so many a transaction. Returns the shape with the target: the
+# end of the last of them.
+sub backlog {
+    my ($self, %shape) = @_;
+    $self->drop_slots;
+    $self->sql('CHECKPOINT');
+    $self->sql(q{SELECT pg_create_logical_replication_slot('base', 'outbox')});
+    $self->sql('SET synchronous_commit = off');
+    $self->sql(_emit_all(@shape{qw(events per_transaction bytes topic)}));
+    my $target = $self->sql('SELECT pg_current_wal_insert_lsn()');
+    $self->sql('SET synchronous_commit = on');
+    $self->sql('SELECT txid_current()');    # a commit behind the target puts all before it on the disk
+    return { %shape, target => $target };
+}
+
+sub _emit_all {
+    my ($events, $per_transaction, $bytes, $topic) = @_;
+    my $digits = length $events;
+    my $pad = $bytes - length('{"n":,"pad":""}') - $digits;
+    my $emit = qq[outbox.emit('$topic', n % 1000, format('{"n":%s,"pad":"%s"}', lpad(n::text, $digits, '1'), pad))];
+    my $transaction = $per_transaction == 1
+        ? "n := t; PERFORM $emit;"
+        : "PERFORM count($emit) FROM generate_series(t * $per_transaction, (t + 1) * $per_transaction - 1) AS n;";
+    my $last = int($events / $per_transaction) - 1;
+    my $declared = $per_transaction == 1 ? 'n bigint;' : '';
+    return "DO \$\$ DECLARE pad text := repeat('x', $pad); $declared BEGIN FOR t IN 0 .. $last LOOP $transaction COMMIT; END LOOP; END \$\$";
+}
+
+# A copy of the slot `base`, for another plugin perhaps. Returns its name.
+sub copy_slot {
+    my ($self, $plugin) = @_;
+    my $name = 'copy_' . ++$self->{copies};
+    $plugin //= 'outbox';
+    $self->sql("SELECT pg_copy_logical_replication_slot('base', '$name', false, '$plugin')");
+    return $name;
+}
+
+# The process that serves a slot, empty while there is none.
+sub walsender {
+    my ($self, $slot) = @_;
+    return $self->sql("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$slot'");
+}
+
+sub drop_slot {
+    my ($self, $slot) = @_;
+    my $deadline = time + 60;
+    while ($self->walsender($slot)) {
+        die "slot $slot stays in use\n" if time > $deadline;
+        select undef, undef, undef, 0.02;
+    }
+    $self->sql("SELECT pg_drop_replication_slot('$slot')");
+    return;
+}
+
+sub drop_slots {
+    my ($self) = @_;
+    $self->sql('SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots');
+    return;
+}
+
+# An empty topic of this name, whatever there was.
+sub fresh_topic {
+    my ($self, $name, $count) = @_;
+    $self->{kafka}->delete_topic($name) if $self->{topics}{$name}++;
+    $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000');
+    return;
+}
+
+1;

@@ -1,0 +1,29 @@
+# One psql that stays: a question every few milliseconds must not cost a login each.
+package Bench::Session;
+
+use strict;
+use warnings;
+
+use IPC::Open2 qw(open2);
+
+sub new {
+    my ($class, $connstr) = @_;
+    my $pid = open2(my $answers, my $questions, qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $connstr);
+    return bless { pid => $pid, answers => $answers, questions => $questions }, $class;
+}
+
+# Returns the lines of the answer; dies where the server does not like the question (psql has said why on standard error).
+sub query {
+    my ($self, $sql) = @_;
+    print { $self->{questions} } "$sql;\n\\echo :end:\n";
+    $self->{questions}->flush;
+    my @lines;
+    while (defined(my $line = readline $self->{answers})) {
+        chomp $line;
+        return join "\n", @lines if $line eq ':end:';
+        push @lines, $line;
+    }
+    die "psql ended at: $sql\n";
+}
+
+1;

@@ -1,0 +1,70 @@
+# Measures: bench.pl CASE..., the files of test/bench/case. Started by test/run, which has prepared the server.
+#
+# BENCH_RUNS (5): repetitions, of which the median counts. BENCH_SCALE (1): a factor for the sizes, to try things out.
+# BENCH_POINTS, BENCH_CANDIDATES: a pattern for the names of those to measure. BENCH_RESULTS: where table, JSON and picture go.
+package main;
+
+my $screen;
+BEGIN { open $screen, '>&', \*STDOUT or die $!; $screen->autoflush }    # PostgreSQL's test modules take the handle away
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin, "$FindBin::RealBin/case";
+use Bench::About qw(about);
+use Bench::Picture qw(draw);
+use PostgreSQL::Test::Cluster;    # here, not with a case: they prepare themselves before the program runs
+use PostgreSQL::Test::Utils;
+
+my $bench = bless { runs => $ENV{BENCH_RUNS} || 5, scale => $ENV{BENCH_SCALE} || 1, failed => 0 }, 'main';
+
+sub runs { return $_[0]{runs} }
+sub say { my ($self, $text) = @_; print $screen "# $text\n"; return }
+
+# A size, a multiple of `step`.
+sub scaled {
+    my ($self, $size, $step) = @_;
+    $step //= 1;
+    my $steps = int($size * $self->{scale} / $step);
+    return $step * ($steps || 1);
+}
+
+# Those points whose name matches, and candidates alike.
+sub chosen { my ($self, $points) = @_; return grep { $_->{name} =~ /$ENV{BENCH_POINTS}/ } @$points if $ENV{BENCH_POINTS}; return @$points }
+sub candidates { my ($self, @all) = @_; return grep { $_->[0] =~ /$ENV{BENCH_CANDIDATES}/ } @all if $ENV{BENCH_CANDIDATES}; return @all }
+
+sub measure {
+    my ($self, $case) = @_;
+    require "$case.pm";
+    my $result = eval { $case->can('run')->($self) };
+    if (!$result) {
+        print $screen "not ok - $case: $@";
+        return $self->{failed}++;
+    }
+    print $screen "\n", $result->table, "\n";
+    print $screen "# $_\n" for $result->notes;
+    for my $verdict ($result->verdicts) {
+        print $screen $verdict->{holds} ? 'ok' : 'not ok', " - $case: $verdict->{text}\n";
+        $self->{failed}++ if !$verdict->{holds};
+    }
+    $self->keep($case, $result);
+    return;
+}
+
+sub keep {
+    my ($self, $case, $result) = @_;
+    my $folder = $ENV{BENCH_RESULTS} // return;
+    mkdir $folder;
+    my $about = about($case, $self->{runs}, $self->{scale});
+    open my $json, '>', "$folder/$case.json" or die "$folder/$case.json: $!\n";
+    print $json $result->json(%$about);
+    open my $text, '>', "$folder/$case.md" or die "$folder/$case.md: $!\n";
+    print $text $result->table;
+    close $_ for $json, $text;
+    draw($result, "$folder/$case.svg");
+    return;
+}
+
+$bench->measure($_) for @ARGV;
+exit($bench->{failed} ? 1 : 0);

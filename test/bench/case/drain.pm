@@ -1,0 +1,140 @@
+# Drain: how fast a backlog goes to Kafka, and how near that is to what the machine allows: the source alone, the sink alone, and the CPU
+# of both together.
+package drain;
+
+use strict;
+use warnings;
+
+use Bench::Drain qw(drain relay reader recvlogical sink per_event system_calls);
+use Bench::Meter qw(cores);
+use Bench::Result;
+use Bench::Server;
+use List::Util qw(max min);
+
+# Larger events, fewer of them: about as many bytes.
+my @shapes = (
+    { name => '1/txn 200 B', per_transaction => 1, bytes => 200, events => 300_000 },
+    { name => '100/txn 200 B', per_transaction => 100, bytes => 200, events => 1_000_000 },
+    { name => '1/txn 1 kB', per_transaction => 1, bytes => 1000, events => 300_000, part => 1 },
+    { name => '100/txn 1 kB', per_transaction => 100, bytes => 1000, events => 500_000, part => 1 },
+    { name => '1/txn 8 kB', per_transaction => 1, bytes => 8000, events => 60_000, part => 1 },
+    { name => '100/txn 8 kB', per_transaction => 100, bytes => 8000, events => 60_000, part => 1 },
+);
+
+my @figures = (
+    [ rate => 'events/s', '%.0f' ], [ program_us => 'CPU us', '%.2f' ], [ walsender_us => 'walsender us', '%.2f' ], [ broker_us => 'broker us', '%.2f' ],
+    [ cpu_us => 'sum us', '%.2f' ], [ peak_mb => 'peak MB', '%.1f' ], [ program_switches => 'switches', '%.4f' ],
+    [ walsender_switches => 'walsender switches', '%.4f' ], [ calls => 'system calls', '%.3f' ], [ others => 'others %', '%.0f' ],
+);
+
+my @ours = qw(version=1 batch_bytes=65536);
+my @pgoutput = qw(proto_version=1 publication_names=nothing messages=true);
+my $pause_us = 200;
+
+my $to_kafka = 'relay to Kafka';
+my $once = 'relay to Kafka, exactly once';
+my $source = 'source: reader that pauses';
+my $source_tool = 'source: pg_recvlogical';
+my $sink = 'sink: librdkafka from memory';
+
+# name, program, plugin, what it needs
+my @candidates = (
+    [ $to_kafka, relay(kafka => 1, delivery => 'at-least-once'), 'outbox', 'topic' ],
+    [ $once, relay(kafka => 1, delivery => 'exactly-once'), 'outbox', 'topic' ],
+    [ 'relay to /dev/null', relay(), 'outbox' ],
+    [ $source, reader($pause_us, @ours), 'outbox' ],
+    [ $source_tool, recvlogical(@ours), 'outbox' ],
+    [ $sink, undef, undef, 'topic' ],
+    [ 'pgoutput: reader that pauses', reader($pause_us, @pgoutput), 'pgoutput' ],
+    [ 'pgoutput: pg_recvlogical', recvlogical(@pgoutput), 'pgoutput' ],
+    [ 'test_decoding: pg_recvlogical', recvlogical(), 'test_decoding' ],
+    [ 'wal2json: pg_recvlogical', recvlogical('format-version=2'), 'wal2json', 'wal2json' ],
+);
+
+# The first two shapes are the ones with promises; BENCH_POINTS=part of a name chooses others.
+sub run {
+    my ($bench) = @_;
+    my $result = Bench::Result->new('drain', @figures);
+    my $server = Bench::Server->start;
+    for my $shape ($bench->chosen(\@shapes)) {
+        my $backlog = $server->backlog(%$shape, events => $bench->scaled($shape->{events}, $shape->{per_transaction}), topic => 'drain');
+        $bench->say("$shape->{name}: $backlog->{events} events");
+        _measure($server, $backlog, $_) for grep { $_->[0] eq $sink } @candidates;    # the broker compiles its hot code
+        for my $round (1 .. $bench->runs) {
+            _add($result, $server, $backlog, $_) for grep { _possible($_) } $bench->candidates(@candidates);
+            $bench->say("$shape->{name}: round $round, $to_kafka "
+                . join ' ', map { sprintf '%.0f', $_ } @{ $result->{values}{ $shape->{name} }{$to_kafka}{rate} // [] });
+        }
+        _count_calls($result, $server, $backlog);
+        _judge($result, $shape->{name}, $shape->{part});
+    }
+    return $result;
+}
+
+sub _possible {
+    my ($candidate) = @_;
+    return ($candidate->[3] // '') ne 'wal2json' || -e "$ENV{OUTBOX_PG_LIB}/wal2json.so";
+}
+
+sub _measure {
+    my ($server, $backlog, $candidate) = @_;
+    my ($name, $program, $plugin, $needs) = @$candidate;
+    $server->fresh_topic('drain') if ($needs // '') eq 'topic';
+    return $program ? drain($server, $backlog, $program, $plugin) : sink($server, $backlog);
+}
+
+sub _add {
+    my ($result, $server, $backlog, $candidate) = @_;
+    my %figures = per_event(_measure($server, $backlog, $candidate), $backlog->{events});
+    if (($candidate->[3] // '') ne 'topic') {    # the broker sat idle
+        $figures{cpu_us} -= delete $figures{broker_us};
+        delete $figures{broker_switches};
+    }
+    $result->add($backlog->{name}, $candidate->[0], %figures);
+    return;
+}
+
+sub _count_calls {
+    my ($result, $server, $backlog) = @_;
+    for my $candidate (grep { $result->median($backlog->{name}, $to_kafka, 'rate') && $_->[0] eq $to_kafka } @candidates) {
+        $server->fresh_topic('drain');
+        my $calls = system_calls($server, $backlog, $candidate->[1]) // return;
+        $result->add($backlog->{name}, $candidate->[0], calls => $calls / $backlog->{events});
+    }
+    return;
+}
+
+# The machine's limit: the slower of source and sink, or the cores that both of them share.
+sub _limit {
+    my ($result, $point) = @_;
+    my $best = (sort { ($result->median($point, $b, 'rate') // 0) <=> ($result->median($point, $a, 'rate') // 0) } $source, $source_tool)[0];
+    my ($from, $to) = map { $result->median($point, $_, 'rate') } $best, $sink;
+    return if !$from || !$to;
+    my $together = cores() / ($result->median($point, $best, 'cpu_us') + $result->median($point, $sink, 'cpu_us')) * 1e6;
+    my $limit = min($from, $to, $together);
+    $result->note(sprintf '%s: limit %.0f events/s (source %.0f by "%s", sink %.0f, %d cores for both %.0f)',
+        $point, $limit, $from, $best, $to, cores(), $together);
+    return $limit;
+}
+
+sub _judge {
+    my ($result, $point, $is_part) = @_;
+    my $figure = sub { my ($candidate, $name) = @_; $result->median($point, $candidate, $name) };
+    my $ratio = sub { my ($a, $b) = map { $figure->($_, 'rate') } @_; $a && $b ? $a / $b : undef };
+    my $limit = _limit($result, $point);
+    my $rate = $figure->($to_kafka, 'rate');
+    my $share = $limit && $rate ? $rate / $limit : undef;
+    my $own = $ratio->($source, 'pgoutput: reader that pauses');
+    my $apart = $ratio->($to_kafka, $once);
+    $result->verdict("$point: peak resident MB of the relay", $figure->($to_kafka, 'peak_mb'), '<=', 32, '%.1f');
+    return if $is_part;
+    my $is_single = $point =~ /^1\//;
+    $result->verdict("$point: $to_kafka against the machine's limit", $share, '>=', 0.8, '%.2f');
+    $result->verdict("$point: CPU us per event of the relay", $figure->($to_kafka, 'program_us'), '<=', $is_single ? 2.5 : 1.8, '%.2f');
+    $result->verdict("$point: system calls per event of the relay", $figure->($to_kafka, 'calls'), '<=', 0.1, '%.3f');
+    $result->verdict("$point: own plugin against pgoutput", $own, '>=', $is_single ? 1.3 : 2.5, '%.2f');
+    $result->verdict("$point: at least once against exactly once", $apart, '<=', 2, '%.2f') if $is_single;
+    return;
+}
+
+1;
