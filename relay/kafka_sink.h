@@ -19,7 +19,7 @@ public:
     void serve() override;
     pollfd wanted() const override { return producer_->wanted(); }
     Clock::time_point retry_at() const override { return producer_->retry_at(); }
-    uint64_t set_aside() const override { return target_.set_aside_count; }
+    uint64_t events_set_aside() const override { return target_.set_aside_count; }
     bool empty() const override { return producer_->in_flight() == 0; }
 
 private:

@@ -447,7 +447,7 @@ void Relay::update_status() {
     status_.state = state;
     status_.events_delivered = events_delivered_;
     status_.messages_rejected = rejected_;
-    status_.events_set_aside = sink_->set_aside();
+    status_.events_set_aside = sink_->events_set_aside();
     status_.in_flight_bytes = budget_.used();
     status_.in_flight_transactions = session_.transactions_in_flight();
     if (sent_ > Lsn{}) // what an earlier session confirmed still counts

@@ -35,7 +35,7 @@ public:
     pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
     Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
     Clock::time_point serve_at() const override;
-    uint64_t set_aside() const override { return target_.set_aside_count; }
+    uint64_t events_set_aside() const override { return target_.set_aside_count; }
     bool empty() const override { return batch_.empty(); }
 
 private:
