@@ -23,10 +23,12 @@ constexpr auto settled_after = milliseconds(5000);
 constexpr auto stalled_after = milliseconds(1000);
 constexpr auto probe_interval = milliseconds(5000); // a login each, for as long as Kafka is away
 
-// A reader that polls the moment it has drained makes every CopyData a wake-up and a system call of the walsender's. After a busy pump the
-// loop lets the socket fill for a moment; after a quiet one it does not, so a lone event is not delayed.
+// A reader that polls the moment it has drained makes every CopyData a wake-up and a system call of the walsender's, and a producer that is
+// flushed then sends batches of few records. While the stream is busy the loop lets the socket fill for a moment, and linger.ms the
+// batches; otherwise it does neither, so a lone event is not delayed. A busy stream pauses now and then, when the walsender is not run.
 constexpr auto breath = std::chrono::microseconds(200);
 constexpr size_t busy_messages = 4;
+constexpr auto busy_for = milliseconds(5);
 
 constexpr auto sleep_max = std::chrono::seconds(10); // so that the status shows a loop that turns
 
@@ -95,7 +97,8 @@ void Relay::wait() {
     std::vector<pollfd> &wanted = wanted_;
     wanted.assign(1, {signals_, POLLIN, 0});
     size_t stream = 0, probe = 0; // where they are in `wanted`; 0: nowhere
-    if (received_ >= busy_messages && !sink_is_busy_) {
+    bool takes_breath = is_busy_ && !sink_is_busy_ && may_read();
+    if (takes_breath) {
         until = std::min<Clock::time_point>(until, now + breath);
     } else {
         if (state_ != State::leaving)
@@ -113,9 +116,8 @@ void Relay::wait() {
     }
 
     // What libpq holds shows in no descriptor.
-    if (stream_.is_streaming() && !is_drained_ && received_ < busy_messages && may_read())
+    if (stream_.is_streaming() && !is_drained_ && !takes_breath && may_read())
         until = now;
-    received_ = 0;
 
     auto left = std::chrono::nanoseconds(std::min<Clock::duration>(std::max<Clock::time_point>(until, now) - now, sleep_max));
     timespec timeout = {static_cast<time_t>(left.count() / 1000000000), static_cast<long>(left.count() % 1000000000)};
@@ -227,7 +229,8 @@ void Relay::end_session() {
     session_number_++;
     session_ = make_session();
     sent_ = Lsn{};
-    received_ = 0;
+    is_busy_ = false;
+    busy_until_ = {};
     sink_is_busy_ = reply_requested_ = false;
     server_stops_at_ = Clock::time_point::max();
 }
@@ -259,8 +262,11 @@ void Relay::pump() {
         if (sink_is_busy_)
             break;
     }
-    received_ = received;
-    if (received < busy_messages)
+    auto now = Clock::now();
+    if (received >= busy_messages)
+        busy_until_ = now + busy_for;
+    is_busy_ = now < busy_until_;
+    if (!is_busy_)
         sink_->flush();
 }
 

@@ -109,7 +109,8 @@ private:
     // the rhythm of reading
     std::vector<pollfd> wanted_;
     bool stream_is_ready_ = false, probe_is_ready_ = false;
-    size_t received_ = 0; // messages in the last pump
+    bool is_busy_ = false;
+    Clock::time_point busy_until_; // unless more comes
     bool sink_is_busy_ = false;
     bool is_drained_ = true; // the last pump left nothing in libpq
 

@@ -187,9 +187,9 @@ void TransactionalSink::commit(const Commit &commit) {
         close_batch();
 }
 
-// A transaction of the stream that does not fit is split; otherwise the batch ends where one ends.
+// Nobody else is coming: the batch need not wait for its time.
 void TransactionalSink::flush() {
-    if (phase_ == Phase::open && !batch_.empty() && (!in_transaction_ || budget_.exhausted()))
+    if (phase_ == Phase::open && !batch_.empty() && !in_transaction_)
         close_batch();
 }
 
@@ -409,7 +409,9 @@ void TransactionalSink::serve() {
     case Phase::open: break;
     }
     auto now = Clock::now();
-    if (!batch_.empty() && now >= opened_at_ + commit_interval_) {
+    if (!batch_.empty() && budget_.exhausted()) { // a transaction of the stream that does not fit is split
+        close_batch();
+    } else if (!batch_.empty() && now >= opened_at_ + commit_interval_) {
         wants_close_ = true;
         if (!in_transaction_)
             close_batch();
@@ -426,6 +428,8 @@ Clock::time_point TransactionalSink::serve_at() const {
     case Phase::open: break;
     default: return Clock::now(); // the calls themselves wait
     }
+    if (!batch_.empty() && budget_.exhausted())
+        return Clock::now();
     if (!batch_.empty())
         return in_transaction_ ? Clock::time_point::max() : opened_at_ + commit_interval_;
     return position_is_due() ? stored_at_ + position_interval : Clock::time_point::max();
