@@ -416,7 +416,10 @@ Clock::time_point TransactionalSink::serve_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::repeating: return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
-    case Phase::finishing: return has_position_ ? Clock::now() + std::chrono::milliseconds(1) : producer_->retry_at();
+    case Phase::finishing: // without a position where its topic is waited for, or nothing has been tried yet
+        if (!has_position_ && producer_->retry_at() != Clock::time_point::max())
+            return producer_->retry_at();
+        return Clock::now() + std::chrono::milliseconds(1);
     case Phase::open: break;
     default: return Clock::now(); // the calls themselves wait
     }
