@@ -41,7 +41,7 @@ TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseco
 void TransactionalSink::start(const Source &source) {
     stop();
     source_ = source;
-    wanted_ = {};
+    wanted_ = ended_ = {};
     open_producer();
 }
 
@@ -82,7 +82,7 @@ void TransactionalSink::read_position() {
     reader_.reset();
     waiting_.clear();
     complete_ = stored_.complete ? stored_.end : source_.confirmed;
-    split_ = stored_.complete ? std::nullopt : std::optional<Lsn>(stored_.end);
+    split_ = stored_.complete || stored_.end <= ended_ ? std::nullopt : std::optional<Lsn>(stored_.end);
     stored_at_ = Clock::now();
     spdlog::info("exactly once from {} on", format_lsn(stored_.end));
     begin();
@@ -178,6 +178,7 @@ Offer TransactionalSink::refuse(const Begin &transaction, const Event &event) {
 void TransactionalSink::commit(const Commit &commit) {
     if (split_ == commit.end)
         split_.reset();
+    ended_ = commit.end;
     in_transaction_ = false;
     if (phase_ == Phase::open && wants_close_ && !batch_.empty())
         close_batch();

@@ -100,6 +100,7 @@ private:
     Lsn complete_{};                // up to here it has everything: what may be confirmed
     Lsn wanted_{};                  // where the position could be, though there were no events
     Clock::time_point stored_at_;   // when it was written last
+    Lsn ended_{};                   // the last transaction that the stream has ended
     std::optional<Lsn> split_;      // a transaction of which a part is stored; its rest must come first
 
     // the batch: one Kafka transaction
