@@ -275,14 +275,15 @@ void TransactionalSink::committed() {
     if (abort_condition_.clear())
         spdlog::info("Kafka transactions are committed again");
     producer_->all_is_well();
+    bool was_set_aside = false;
     for (const Entry &entry : batch_) {
         if (!target_.set_aside.empty())
-            note_set_aside(target_, parse_event(entry.line).id);
+            was_set_aside |= note_set_aside(target_, parse_event(entry.line).id);
         listener_.delivered(*entry.chunk);
     }
     batch_.clear();
     throw_poison();
-    if (target_.set_aside.empty() && target_.batch_bytes != 0 && std::exchange(is_hunting_, false)) {
+    if (was_set_aside && target_.set_aside.empty() && target_.batch_bytes != 0) { // they were small to find it
         target_.batch_bytes = 0;
         is_doubtful = true; // also a way to larger batches
     }
@@ -302,7 +303,7 @@ void TransactionalSink::react() {
     if (refusals_.any()) {
         std::string text, id = refusals_.id();
         switch (refusals_.judge(target_, producer_->batch_bytes(), text)) {
-        case Refusals::Verdict::smaller_batches: is_hunting_ = true; throw SinkFailure(text, true);
+        case Refusals::Verdict::smaller_batches: throw SinkFailure(text, true);
         case Refusals::Verdict::stop:
             poison_ = text;
             leave_out_from(static_cast<size_t>(std::find_if(batch_.begin(), batch_.end(),

@@ -122,7 +122,6 @@ private:
     std::string death_;   // of the producer
     Refusals refusals_;
     std::string poison_; // thrown once the events before it are committed
-    bool is_hunting_ = false; // batches are small for the sake of finding a poisoned event
     Condition waiting_, abort_condition_;
 };
 
