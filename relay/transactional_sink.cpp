@@ -112,6 +112,8 @@ void TransactionalSink::stop() {
     split_.reset();
     failure_.clear();
     death_.clear();
+    poison_.clear();
+    left_out_from_.reset();
     refusals_ = {};
     aborts_ = 0;
 }
@@ -306,9 +308,9 @@ void TransactionalSink::react() {
         case Refusals::Verdict::smaller_batches: throw SinkFailure(text, true);
         case Refusals::Verdict::stop:
             poison_ = text;
-            leave_out_from(static_cast<size_t>(std::find_if(batch_.begin(), batch_.end(),
-                                                            [&](const Entry &entry) { return parse_event(entry.line).id == id; }) -
-                                               batch_.begin()));
+            left_out_from_ = static_cast<size_t>(std::find_if(batch_.begin(), batch_.end(),
+                                                              [&](const Entry &entry) { return parse_event(entry.line).id == id; }) -
+                                                 batch_.begin());
             break;
         case Refusals::Verdict::set_aside: spdlog::warn("{}; setting it aside", text);
         }
@@ -321,7 +323,7 @@ void TransactionalSink::react() {
     }
 }
 
-// The events before a poisoned one are still delivered.
+// The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
 void TransactionalSink::leave_out_from(size_t index) {
     if (index >= batch_.size())
         return;
@@ -358,6 +360,8 @@ void TransactionalSink::aborted() {
     refusals_ = {};
     produced_ = 0;
     has_position_ = false;
+    if (left_out_from_)
+        leave_out_from(*std::exchange(left_out_from_, std::nullopt));
     if (batch_.empty())
         throw_poison();
     KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
@@ -379,7 +383,7 @@ void TransactionalSink::repeat() {
         case KafkaProducer::Outcome::failed: return react();
         case KafkaProducer::Outcome::refused: // it was taken before, so what is refused now is its dead letter
             poison_ = poison_text(event.id, event.topic, event.payload.size(), format_lsn(entry.end()), rd_kafka_err2str(producer_->error()));
-            leave_out_from(produced_);
+            left_out_from_ = produced_;
             phase_ = Phase::aborting;
             return;
         }

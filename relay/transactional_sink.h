@@ -121,6 +121,7 @@ private:
     std::string failure_; // of a record: the transaction must be aborted
     std::string death_;   // of the producer
     Refusals refusals_;
+    std::optional<size_t> left_out_from_; // of the batch, once it is aborted
     std::string poison_; // thrown once the events before it are committed
     Condition waiting_, abort_condition_;
 };
