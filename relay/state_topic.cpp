@@ -134,6 +134,7 @@ bool StateReader::find_end() {
     waiting_for_.clear();
     end_ = high;
     topic_ = rd_kafka_topic_new(reader_.get(), target_.state_topic.c_str(), nullptr);
+    partitions_of(reader_.get(), target_.state_topic, error); // or it would learn of the leader half a second later
     if (topic_ == nullptr || rd_kafka_consume_start(topic_, 0, RD_KAFKA_OFFSET_BEGINNING) != 0)
         throw std::runtime_error("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
     is_at_end_ = low == high;

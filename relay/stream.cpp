@@ -125,9 +125,11 @@ void Stream::identify(const PGresult *result) {
 }
 
 // Whoever has the slot is sent away in the same statement that looks at it: a role may end its own sessions, others need pg_signal_backend.
+// Nobody is sent away from a slot that is not a relay's, which a mistyped --slot may name.
 std::string Stream::check_command() const {
-    std::string takeover = options_.takeover ? ", CASE WHEN s.active_pid IS NOT NULL THEN pg_catalog.pg_terminate_backend(s.active_pid) END" : "";
-    return check_sql + takeover + from_sql + quote_literal(options_.slot);
+    constexpr const char *end_holder = ", CASE WHEN s.active_pid IS NOT NULL AND s.plugin = 'outbox' AND s.database = "
+                                       "pg_catalog.current_database() THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
+    return std::string(check_sql) + (options_.takeover ? end_holder : "") + from_sql + quote_literal(options_.slot);
 }
 
 std::string Stream::start_command() const {

@@ -41,7 +41,7 @@ TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseco
 void TransactionalSink::start(const Source &source) {
     stop();
     source_ = source;
-    wanted_ = {};
+    wanted_ = ended_ = {};
     open_producer();
 }
 
@@ -82,7 +82,7 @@ void TransactionalSink::read_position() {
     reader_.reset();
     waiting_.clear();
     complete_ = stored_.complete ? stored_.end : source_.confirmed;
-    split_ = stored_.complete ? std::nullopt : std::optional<Lsn>(stored_.end);
+    split_ = stored_.complete || stored_.end <= ended_ ? std::nullopt : std::optional<Lsn>(stored_.end);
     stored_at_ = Clock::now();
     spdlog::info("exactly once from {} on", format_lsn(stored_.end));
     begin();
@@ -112,6 +112,8 @@ void TransactionalSink::stop() {
     split_.reset();
     failure_.clear();
     death_.clear();
+    poison_.reset();
+    left_out_from_.reset();
     refusals_ = {};
     aborts_ = 0;
 }
@@ -182,6 +184,7 @@ Offer TransactionalSink::refuse(const Begin &transaction, const Event &event) {
 void TransactionalSink::commit(const Commit &commit) {
     if (split_ == commit.end)
         split_.reset();
+    ended_ = commit.end;
     in_transaction_ = false;
     if (phase_ == Phase::open && wants_close_ && !batch_.empty())
         close_batch();
@@ -278,14 +281,15 @@ void TransactionalSink::committed() {
     if (abort_condition_.clear())
         spdlog::info("Kafka transactions are committed again");
     producer_->all_is_well();
+    bool was_set_aside = false;
     for (const Entry &entry : batch_) {
         if (!target_.set_aside.empty())
-            note_set_aside(target_, parse_event(entry.line).id, entry.end());
+            was_set_aside |= note_set_aside(target_, parse_event(entry.line).id, entry.end());
         listener_.delivered(*entry.chunk);
     }
     batch_.clear();
     throw_poison();
-    if (target_.set_aside.empty() && target_.batch_bytes != 0 && std::exchange(is_hunting_, false)) {
+    if (was_set_aside && target_.set_aside.empty() && target_.batch_bytes != 0) { // they were small to find it
         target_.batch_bytes = 0;
         is_doubtful = true; // also a way to larger batches
     }
@@ -312,7 +316,7 @@ void TransactionalSink::judge_refusals() {
     std::string text, id = refusals_.id();
     switch (refusals_.judge(target_, producer_->batch_bytes(), text)) {
     case Refusals::Verdict::set_aside: spdlog::warn("{}; setting it aside", text); return;
-    case Refusals::Verdict::smaller_batches: is_hunting_ = true; throw SinkFailure(text, true);
+    case Refusals::Verdict::smaller_batches: throw SinkFailure(text, true);
     case Refusals::Verdict::stop: break;
     }
     poison_ = PoisonedEvent(text, id);
@@ -320,7 +324,7 @@ void TransactionalSink::judge_refusals() {
     leave_out_from(static_cast<size_t>(found - batch_.begin()));
 }
 
-// The events before a poisoned one are still delivered.
+// The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
 void TransactionalSink::leave_out_from(size_t index) {
     if (index >= batch_.size())
         return;
@@ -362,6 +366,8 @@ void TransactionalSink::aborted() {
     failure_.clear();
     produced_ = 0;
     has_position_ = false;
+    if (left_out_from_)
+        leave_out_from(*std::exchange(left_out_from_, std::nullopt));
     if (batch_.empty())
         throw_poison();
     KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
@@ -383,7 +389,7 @@ void TransactionalSink::repeat() {
         case KafkaProducer::Outcome::failed: return react();
         case KafkaProducer::Outcome::refused: // it was taken before, so what is refused now is its dead letter
             poison_ = poisoned(event, entry.end());
-            leave_out_from(produced_);
+            left_out_from_ = produced_;
             phase_ = Phase::aborting;
             return;
         }
@@ -424,7 +430,10 @@ Clock::time_point TransactionalSink::serve_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::repeating: return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
-    case Phase::finishing: return has_position_ ? Clock::now() + std::chrono::milliseconds(1) : producer_->retry_at();
+    case Phase::finishing: // without a position where its topic is waited for, or nothing has been tried yet
+        if (!has_position_ && producer_->retry_at() != Clock::time_point::max())
+            return producer_->retry_at();
+        return Clock::now() + std::chrono::milliseconds(1);
     case Phase::open: break;
     default: return Clock::now(); // the calls themselves wait
     }

@@ -103,6 +103,7 @@ private:
     Lsn complete_{};                // up to here it has everything: what may be confirmed
     Lsn wanted_{};                  // where the position could be, though there were no events
     Clock::time_point stored_at_;   // when it was written last
+    Lsn ended_{};                   // the last transaction that the stream has ended
     std::optional<Lsn> split_;      // a transaction of which a part is stored; its rest must come first
 
     // the batch: one Kafka transaction
@@ -123,8 +124,8 @@ private:
     std::string failure_; // of a record: the transaction must be aborted
     std::string death_;   // of the producer
     Refusals refusals_;
+    std::optional<size_t> left_out_from_;  // of the batch, once it is aborted
     std::optional<PoisonedEvent> poison_; // thrown once the events before it are committed
-    bool is_hunting_ = false; // batches are small for the sake of finding a poisoned event
     Condition waiting_, abort_condition_;
 };
 

@@ -51,7 +51,7 @@ sub new {
     my ($class, $node) = @_;
     $node->safe_psql('postgres', $fixture);
     $node->safe_psql('postgres', "INSERT INTO counter SELECT '$_', 'k' || to_char(n, 'FM00') FROM generate_series(1, $keys) n") for @topics;
-    my $stem = "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_writer';
+    my $stem = "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_' . $node->name . '_writer';
     return bless { node => $node, stem => $stem, sessions => 0, running => [] }, $class;
 }
 
