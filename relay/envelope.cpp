@@ -73,9 +73,12 @@ private:
 int64_t parse_time_ms(std::string_view text) {
     auto field = [&](size_t at, size_t size) {
         int value = 0;
-        auto [end, error] = std::from_chars(text.data() + at, text.data() + at + size, value);
-        if (error != std::errc() || end != text.data() + at + size)
-            throw FormatError("time expected in a line of the stream");
+        for (size_t i = at; i < at + size; i++) {
+            unsigned digit = static_cast<unsigned char>(text[i]) - '0';
+            if (digit > 9)
+                throw FormatError("time expected in a line of the stream");
+            value = value * 10 + static_cast<int>(digit);
+        }
         return value;
     };
     if (text.size() != 27 || text[10] != 'T' || text[26] != 'Z')
