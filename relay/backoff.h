@@ -11,9 +11,8 @@ class Backoff {
 public:
     explicit Backoff(std::chrono::milliseconds cap) : cap_(cap) {}
 
-    std::chrono::milliseconds next() { return next(cap_); }
-    std::chrono::milliseconds next(std::chrono::milliseconds cap) { // half to the whole of the step
-        auto step = std::min(step_, cap);
+    std::chrono::milliseconds next() { // half to the whole of the step
+        auto step = step_;
         step_ = std::min(step_ * 2, cap_);
         std::uniform_int_distribution<long> jitter(step.count() / 2, step.count());
         return std::chrono::milliseconds(jitter(random_));

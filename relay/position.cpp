@@ -106,7 +106,7 @@ Position resume(const std::optional<State> &state, const Source &source, std::st
         refuse(source, "the state was written on timeline " + std::to_string(state->timeline) + ", and the server is on timeline " +
                            std::to_string(source.timeline) + ": this is an old primary, or a copy from before a failover");
     Position position = state->timeline == source.timeline ? state->position : carry_over(*state, source, warning);
-    if (position.end > source.wal_end)
+    if (position.end > source.wal_end && !source.was_held)
         refuse(source, "the state is at " + format_lsn(position.end) + ", and the server's WAL ends at " + format_lsn(source.wal_end) +
                            ": this server was restored from a backup, or is another one");
     if (source.confirmed > position.end || (source.confirmed == position.end && !position.complete))

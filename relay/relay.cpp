@@ -48,6 +48,7 @@ Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &s
       session_(make_session()),
       connect_at_(Clock::now()),
       connect_backoff_(connect_backoff_cap),
+      slot_backoff_(slot_in_use_cap),
       sink_backoff_(sink_backoff_cap),
       progress_at_(Clock::now()) {}
 
@@ -58,7 +59,7 @@ void Relay::run() {
             step();
         } catch (const StreamLost &lost) {
             without_stream_ = lost.slot_in_use() ? RelayState::standby : RelayState::connecting;
-            lose_session(lost.what(), lost.slot_in_use() ? connect_backoff_.next(slot_in_use_cap) : connect_backoff_.next());
+            lose_session(lost.what(), lost.slot_in_use() ? slot_backoff_.next() : connect_backoff_.next());
         } catch (const SinkFailure &failure) {
             without_stream_ = RelayState::waiting_for_kafka;
             lose_sink(failure);
@@ -178,6 +179,7 @@ void Relay::connect_if_due() {
         return;
     streaming_since_ = status_sent_at_ = progress_at_ = Clock::now();
     postgres_.clear();
+    slot_backoff_.reset();
     sink_->start(stream_.source());
     spdlog::info("streaming from slot \"{}\"", options_.stream.slot);
 }

@@ -101,7 +101,7 @@ private:
     // attempts
     Clock::time_point connect_at_;
     Clock::time_point sink_lost_at_;
-    Backoff connect_backoff_, sink_backoff_;
+    Backoff connect_backoff_, slot_backoff_, sink_backoff_;
     Condition postgres_, kafka_;
     Clock::time_point drain_until_ = Clock::time_point::max();
     std::optional<Failure> failure_; // what run() ends with

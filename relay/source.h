@@ -24,6 +24,7 @@ struct Source {
     std::vector<TimelineEnd> history; // of the timelines before this one, oldest first; empty also where the server has lost it
     Lsn wal_end{};                    // of the server, when it was asked
     Lsn confirmed{};                  // the slot's, when it was asked
+    bool was_held = false;            // another had the slot then, and may have delivered more before it ended
 };
 
 // A timeline history file of PostgreSQL: lines of "id, LSN, reason" with tabs between. Others, such as comments, are passed over.

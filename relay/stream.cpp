@@ -20,10 +20,11 @@ int64_t postgres_clock_us() {
 // Where it can be told from the catalog what is wrong, it is told here, in words that START_REPLICATION does not have.
 constexpr const char *check_sql = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
                                   " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
-                                  " s.confirmed_flush_lsn";
+                                  " s.confirmed_flush_lsn, s.active_pid,"
+                                  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END";
 constexpr const char *from_sql = " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = ";
-enum CheckColumn { IN_RECOVERY, THIS_DATABASE, SLOT_NAME, PLUGIN, SLOT_DATABASE, WAL_STATUS, SENDER_TIMEOUT, CONFIRMED };
-enum IdentifyColumn { SYSTEM_IDENTIFIER, TIMELINE, WAL_END };
+enum CheckColumn { IN_RECOVERY, THIS_DATABASE, SLOT_NAME, PLUGIN, SLOT_DATABASE, WAL_STATUS, SENDER_TIMEOUT, CONFIRMED, HOLDER, WAL_END };
+enum IdentifyColumn { SYSTEM_IDENTIFIER, TIMELINE };
 
 } // namespace
 
@@ -117,18 +118,17 @@ void Stream::next_phase() {
 }
 
 void Stream::identify(const PGresult *result) {
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQnfields(result) < 3)
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQnfields(result) < 2)
         throw StreamLost(error_of(result));
     source_.system_identifier = PQgetvalue(result, 0, SYSTEM_IDENTIFIER);
     source_.timeline = static_cast<uint32_t>(strtoul(PQgetvalue(result, 0, TIMELINE), nullptr, 10));
-    source_.wal_end = parse_lsn(PQgetvalue(result, 0, WAL_END)).value_or(Lsn{});
 }
 
 // Whoever has the slot is sent away in the same statement that looks at it: a role may end its own sessions, others need pg_signal_backend.
 // Nobody is sent away from a slot that is not a relay's, which a mistyped --slot may name.
 std::string Stream::check_command() const {
     constexpr const char *end_holder = ", CASE WHEN s.active_pid IS NOT NULL AND s.plugin = 'outbox' AND s.database = "
-                                       "pg_catalog.current_database() THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
+                                       "pg_catalog.current_database() THEN pg_catalog.pg_terminate_backend(s.active_pid, 5000) END"; // waits until it has gone
     return std::string(check_sql) + (options_.takeover ? end_holder : "") + from_sql + quote_literal(options_.slot);
 }
 
@@ -167,6 +167,8 @@ void Stream::check_slot(const PGresult *result) {
     sender_timeout_ = std::chrono::milliseconds(std::max(0, atoi(column(SENDER_TIMEOUT).c_str())));
     source_.database = column(THIS_DATABASE);
     source_.confirmed = parse_lsn(column(CONFIRMED)).value_or(Lsn{});
+    source_.wal_end = parse_lsn(column(WAL_END)).value_or(Lsn{});
+    source_.was_held = !column(HOLDER).empty();
     options_.takeover = false; // two that take the slot from each other would never deliver
 }
 

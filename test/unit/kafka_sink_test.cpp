@@ -1,36 +1,13 @@
 // The Kafka sink against librdkafka's mock cluster, for the faults that a real broker cannot be asked to show. All else: test/t/.
+#include "mock_kafka.h"
 #include "relay/kafka_sink.h"
 
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include <cstring>
 
 namespace outbox {
 namespace {
-
-constexpr int16_t produce_request = 0;
-
-// A broker that does what it is told.
-class MockKafka {
-public:
-    MockKafka() {
-        rd_kafka_conf_t *conf = rd_kafka_conf_new();
-        owner_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
-        cluster_ = rd_kafka_mock_cluster_new(owner_, 1);
-        rd_kafka_mock_topic_create(cluster_, "orders", 1, 1);
-    }
-    ~MockKafka() {
-        rd_kafka_mock_cluster_destroy(cluster_);
-        rd_kafka_destroy(owner_);
-    }
-    std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
-    void answer_produce_with(rd_kafka_resp_err_t error) { rd_kafka_mock_push_request_errors(cluster_, produce_request, 1, error); }
-
-private:
-    rd_kafka_t *owner_;
-    rd_kafka_mock_cluster_t *cluster_;
-};
 
 class KafkaSinkTest : public testing::Test, public DeliveryListener {
 protected:
@@ -63,7 +40,21 @@ protected:
         return serve_until([this] { return offer(); });
     }
 
-    MockKafka kafka_;
+    // What the relay does after a failure that goes on at once: a new sink, the same event again.
+    void start_again_after_refusal() {
+        try {
+            serve_until([] { return false; });
+            ADD_FAILURE() << "nothing was refused";
+        } catch (const SinkFailure &failure) {
+            EXPECT_TRUE(failure.at_once());
+        }
+        sink_.reset();
+        EXPECT_EQ(budget_.used(), 0u);
+        start();
+        ASSERT_TRUE(offer_when_ready());
+    }
+
+    MockKafka kafka_{"orders", "outbox.dead-letter"};
     KafkaTarget target_{.brokers = kafka_.brokers(), .properties = {}};
     Budget budget_{1 << 20};
     int delivered_ = 0;
@@ -87,7 +78,7 @@ TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
     ASSERT_TRUE(offer_when_ready());
     sink_->flush();
     ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
-    kafka_.answer_produce_with(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     for (int i = 0; i < 10; i++)
         ASSERT_TRUE(offer());
     sink_->flush();
@@ -107,7 +98,7 @@ TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {
     ASSERT_TRUE(offer_when_ready());
     sink_->flush();
     ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
-    kafka_.answer_produce_with(RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
     ASSERT_TRUE(offer());
     sink_->flush();
     EXPECT_THROW(serve_until([this] { return delivered_ == 2; }), SinkFailure);
@@ -123,7 +114,7 @@ TEST_F(KafkaSinkTest, sends_smaller_batches_when_a_batch_is_refused) {
     ASSERT_TRUE(offer_when_ready());
     sink_->flush();
     ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
-    kafka_.answer_produce_with(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
     for (int i = 0; i < 10; i++)
         ASSERT_TRUE(offer());
     sink_->flush();
@@ -137,10 +128,80 @@ TEST_F(KafkaSinkTest, retries_what_is_operational) {
     ASSERT_TRUE(offer_when_ready());
     sink_->flush();
     ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
-    kafka_.answer_produce_with(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
     ASSERT_TRUE(offer());
     sink_->flush();
     EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
+}
+
+// ---- dead letters ---------------------------------------------------------------------------------------------------
+
+class KafkaSinkDeadLetter : public KafkaSinkTest, public testing::WithParamInterface<rd_kafka_resp_err_t> {
+protected:
+    void SetUp() override {
+        target_.on_poison = OnPoison::dead_letter;
+        start();
+        ASSERT_TRUE(offer_when_ready());
+        sink_->flush();
+        ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    }
+
+    int64_t orders() { return kafka_.size_of("orders"); }
+    int64_t dead_letters() { return kafka_.size_of("outbox.dead-letter"); }
+};
+
+TEST_P(KafkaSinkDeadLetter, takes_the_place_of_a_refused_event) {
+    kafka_.answer(MockKafka::produce, GetParam());
+    ASSERT_TRUE(offer());
+    start_again_after_refusal();
+    EXPECT_EQ(delivered_, 1) << "before its dead letter is safe";
+    EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
+    EXPECT_EQ(dead_letters(), 1);
+    EXPECT_EQ(orders(), 1);
+    EXPECT_EQ(target_.set_aside_count, 1u);
+    EXPECT_EQ(budget_.used(), 0u);
+    ASSERT_TRUE(offer_when_ready()) << "it is for once";
+    EXPECT_TRUE(serve_until([this] { return delivered_ == 3; }));
+    EXPECT_EQ(orders(), 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(, KafkaSinkDeadLetter,
+                         testing::Values(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD,
+                                         RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP),
+                         [](const auto &info) { return std::string(rd_kafka_err2name(info.param)); });
+
+// Such as one that is too large for the dead letters' topic, too.
+TEST_F(KafkaSinkDeadLetter, goes_without_payload_where_it_is_refused_with_it_and_then_stops) {
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 2);
+    ASSERT_TRUE(offer());
+    start_again_after_refusal();
+    start_again_after_refusal();
+    EXPECT_TRUE(target_.set_aside.begin()->second.without_payload);
+    EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
+    EXPECT_EQ(dead_letters(), 1);
+
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 3);
+    ASSERT_TRUE(offer());
+    start_again_after_refusal();
+    start_again_after_refusal();
+    EXPECT_THROW(serve_until([this] { return delivered_ == 3; }), PoisonedEvent);
+    EXPECT_EQ(delivered_, 2);
+    EXPECT_EQ(orders(), 1);
+    EXPECT_EQ(dead_letters(), 1);
+}
+
+// One error of operation is no reason to give up an event.
+TEST_F(KafkaSinkDeadLetter, is_for_errors_of_content_only) {
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_POLICY_VIOLATION);
+    ASSERT_TRUE(offer());
+    EXPECT_THROW(serve_until([this] { return delivered_ == 2; }), SinkFailure);
+    EXPECT_TRUE(target_.set_aside.empty());
+    sink_.reset();
+    start();
+    ASSERT_TRUE(offer_when_ready());
+    EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
+    EXPECT_EQ(dead_letters(), 0);
+    EXPECT_EQ(orders(), 2);
 }
 
 } // namespace

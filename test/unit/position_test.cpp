@@ -73,6 +73,14 @@ TEST_F(Resume, refuses_a_state_behind_the_slot) {
 
 TEST_F(Resume, refuses_a_server_whose_wal_does_not_reach_the_state) { EXPECT_NE(refusal(state_at(0x10001), source_at(0x100)), ""); }
 
+// It delivered, from this server, what was written since; only then did it end.
+TEST_F(Resume, goes_on_after_a_relay_that_had_the_slot_when_the_server_was_asked) {
+    Source source = source_at(0x100);
+    source.was_held = true;
+    EXPECT_EQ(resume_at(state_at(0x10001), source).end, Lsn{0x10001});
+    EXPECT_NE(refusal(state_at(0xFF), source), "") << "a gap is one all the same";
+}
+
 TEST_F(Resume, refuses_other_topics) {
     Source source = source_at(0x100);
     source.topics = "orders";

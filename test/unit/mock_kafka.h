@@ -1,0 +1,76 @@
+// librdkafka's mock cluster: a broker that does what it is told. It knows no transaction markers: what was produced is seen at once, also
+// what is aborted later; and it fences nobody.
+#pragma once
+
+// clang-format off: the second needs the first
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+// clang-format on
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace outbox {
+
+class MockKafka {
+public:
+    enum Request : int16_t { produce = 0, init_producer_id = 22, add_partitions_to_txn = 24, end_txn = 26 };
+
+    explicit MockKafka(std::initializer_list<const char *> topics) {
+        owner_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0);
+        cluster_ = rd_kafka_mock_cluster_new(owner_, 1);
+        for (const char *topic : topics)
+            rd_kafka_mock_topic_create(cluster_, topic, 1, 1);
+    }
+    ~MockKafka() {
+        rd_kafka_mock_cluster_destroy(cluster_);
+        rd_kafka_destroy(owner_);
+    }
+    MockKafka(const MockKafka &) = delete;
+    MockKafka &operator=(const MockKafka &) = delete;
+
+    std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
+
+    // The next requests of this kind, whoever sends them, are not carried out but answered so.
+    void answer(Request request, rd_kafka_resp_err_t error, size_t times = 1) {
+        std::vector<rd_kafka_resp_err_t> errors(times, error);
+        rd_kafka_mock_push_request_errors_array(cluster_, request, errors.size(), errors.data());
+    }
+    void answer_as_usual(Request request) { rd_kafka_mock_clear_request_errors(cluster_, request); }
+    void set_round_trip_ms(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, -1, ms); }
+
+    // A record, outside of any transaction.
+    void put(const char *name, const std::string &key, const std::string &value) {
+        rd_kafka_t *client = make_client();
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, nullptr);
+        const rd_kafka_metadata_t *metadata; // asked for, so that nothing waits for the next look-up
+        if (rd_kafka_metadata(client, 0, topic, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            rd_kafka_metadata_destroy(metadata);
+        rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY, const_cast<char *>(value.data()), value.size(), key.data(), key.size(), nullptr);
+        rd_kafka_flush(client, 5000);
+        rd_kafka_topic_destroy(topic);
+        rd_kafka_destroy(client);
+    }
+
+    // How many records the topic has got.
+    int64_t size_of(const char *topic) {
+        rd_kafka_t *client = make_client();
+        int64_t low = 0, high = -1;
+        rd_kafka_query_watermark_offsets(client, topic, 0, &low, &high, 5000);
+        rd_kafka_destroy(client);
+        return high;
+    }
+
+private:
+    rd_kafka_t *make_client() {
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        rd_kafka_conf_set(conf, "bootstrap.servers", brokers().c_str(), nullptr, 0);
+        return rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
+    }
+
+    rd_kafka_t *owner_;
+    rd_kafka_mock_cluster_t *cluster_;
+};
+
+} // namespace outbox

@@ -1,0 +1,242 @@
+// The transactional sink against librdkafka's mock cluster, driven as the relay drives it: batches, splits, positions, poisoned events.
+// What Kafka may answer: transactional_sink_errors_test.cpp. What consumers see: test/t/.
+#include "small_relay.h"
+
+#include "relay/exit_code.h"
+
+namespace outbox {
+namespace {
+
+using std::chrono::milliseconds;
+using Error = rd_kafka_resp_err_t;
+
+class TransactionalSinkTest : public SmallRelay {
+protected:
+    Position position() { return stored().value_or(State{}).position; }
+
+    std::string refusal() {
+        try {
+            run_for(patience);
+        } catch (const Failure &failure) {
+            EXPECT_EQ(failure.code(), ExitCode::position_refused);
+            return failure.what();
+        }
+        return "";
+    }
+
+    // Records are refused one by one: they reach the broker before the position does.
+    void refuse_content(Error error) {
+        kafka_.answer(MockKafka::produce, error);
+        is_quiet_ = false;
+    }
+};
+
+// ---- batches --------------------------------------------------------------------------------------------------------
+
+TEST_F(TransactionalSinkTest, says_nothing_before_the_commit) {
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    kafka_.answer(MockKafka::end_txn, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, 100000);
+    Lsn end = add_transaction(3);
+    run_for(milliseconds(300));
+    EXPECT_EQ(heard_[end], 0u);
+    EXPECT_LT(confirmed_, end);
+    EXPECT_GT(budget_.used(), 0u) << "what may have to be produced again is still there";
+    kafka_.answer_as_usual(MockKafka::end_txn);
+    ASSERT_TRUE(run_until_confirmed(end));
+    expect_each_delivered_once();
+}
+
+TEST_F(TransactionalSinkTest, keeps_the_position_of_what_it_delivered) {
+    start_session();
+    Lsn end = add_transaction(3);
+    ASSERT_TRUE(run_until_confirmed(end));
+    EXPECT_EQ(position().end, end);
+    EXPECT_TRUE(position().complete);
+}
+
+TEST_F(TransactionalSinkTest, closes_a_batch_after_its_time_though_the_stream_is_busy) {
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    is_quiet_ = false;
+    auto began_at = Clock::now();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(3)));
+    EXPECT_LT(Clock::now() - began_at, milliseconds(1000));
+    EXPECT_GE(Clock::now() - began_at, commit_interval_);
+}
+
+// Otherwise the slot would pin the WAL of an idle or foreign database. Not more often than once a second.
+TEST_F(TransactionalSinkTest, writes_a_position_where_there_was_nothing_to_deliver) {
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    auto began_at = Clock::now();
+    session_->keepalive(Lsn{0x5000});
+    confirm();
+    ASSERT_TRUE(run_until_confirmed(Lsn{0x5000}));
+    EXPECT_LT(Clock::now() - began_at, milliseconds(2500));
+    session_->keepalive(Lsn{0x5100});
+    confirm();
+    run_for(milliseconds(300));
+    EXPECT_EQ(confirmed_, Lsn{0x5000});
+    EXPECT_EQ(position().end, Lsn{0x5000});
+    EXPECT_TRUE(position().complete);
+}
+
+// ---- splits ---------------------------------------------------------------------------------------------------------
+
+TEST_F(TransactionalSinkTest, splits_a_transaction_that_is_larger_than_its_memory) {
+    start_session();
+    Lsn before = add_transaction(1), large = add_transaction(60, 100 << 10, true), after = add_transaction(2);
+    bool was_split = false;
+    ASSERT_TRUE(run_until([&] {
+        was_split |= heard_[large] > 0 && heard_[large] < 60;
+        EXPECT_LE(confirmed_, heard_[large] < 60 ? before : after) << "the rest of a split transaction was not delivered";
+        return confirmed_ >= after;
+    }));
+    EXPECT_TRUE(was_split);
+    expect_each_delivered_once();
+}
+
+TEST_F(TransactionalSinkTest, goes_on_in_the_middle_of_a_transaction) {
+    Lsn end = add_transaction(5, 10, true), after = add_transaction(2);
+    set_position({end, 3, false});
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(after));
+    EXPECT_EQ(heard_[end], 2u) << "three of five were there";
+    EXPECT_EQ(heard_[after], 2u);
+    EXPECT_TRUE(position().complete);
+}
+
+// All its events are there, but nobody could know that they are all.
+TEST_F(TransactionalSinkTest, goes_on_at_the_commit_of_a_transaction) {
+    Lsn end = add_transaction(5, 10, true);
+    set_position({end, 5, false});
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(end));
+    EXPECT_EQ(heard_[end], 0u);
+    EXPECT_TRUE(position().complete);
+}
+
+TEST_F(TransactionalSinkTest, refuses_to_go_on_where_the_rest_of_a_split_is_missing) {
+    Lsn end = add_transaction(5);
+    set_position({Lsn{static_cast<uint64_t>(end) - 1}, 3, false});
+    start_session();
+    EXPECT_NE(refusal().find("3 events are in Kafka"), std::string::npos);
+    EXPECT_EQ(heard_[end], 0u);
+    EXPECT_EQ(confirmed_, slot_start);
+}
+
+// A commit that took long, or lost its broker on the way, is followed by a new producer, which reads the position again.
+TEST_F(TransactionalSinkTest, goes_on_after_a_doubtful_commit) {
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    for (size_t cut : {1, 3, 5}) { // of the six CopyData of a transaction: after which the batch is closed, and its commit is in doubt
+        SCOPED_TRACE(cut);
+        Lsn end = add_transaction(5, 10, true);
+        read_up_to_ = next_ + cut;
+        run_until([&] { return next_ == read_up_to_ && !session_->is_offering(); });
+        budget_.take(1 << 20);
+        kafka_.answer(MockKafka::end_txn, RD_KAFKA_RESP_ERR__TRANSPORT, 3);
+        ASSERT_TRUE(run_until([&] { return heard_[end] == cut; }));
+        budget_.give_back(1 << 20);
+        read_up_to_ = SIZE_MAX;
+        ASSERT_TRUE(run_until_confirmed(add_transaction(2)));
+        expect_each_delivered_once();
+    }
+    EXPECT_EQ(failures_, std::vector<std::string>());
+}
+
+// ---- positions that cannot be right ---------------------------------------------------------------------------------
+
+TEST_F(TransactionalSinkTest, refuses_a_slot_that_is_ahead_of_its_position) {
+    confirmed_ = Lsn{0x101};
+    start_session();
+    EXPECT_NE(refusal().find("may be missing"), std::string::npos);
+}
+
+TEST_F(TransactionalSinkTest, passes_what_is_there_already) {
+    Lsn there = add_transaction(4), next = add_transaction(2);
+    set_position({there, 0, true});
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(next));
+    EXPECT_EQ(heard_[there], 0u);
+    EXPECT_EQ(heard_[next], 2u);
+}
+
+// ---- poisoned events ------------------------------------------------------------------------------------------------
+
+TEST_F(TransactionalSinkTest, stops_at_a_refused_event_and_delivers_what_came_before) {
+    commit_interval_ = milliseconds(1500); // of one batch, and its records go one by one
+    start_session();
+    Lsn before = add_transaction(2);
+    is_quiet_ = false;
+    ASSERT_TRUE(run_until([&] { return kafka_.size_of("orders") == 2; }));
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    Lsn poisoned = add_transaction(1);
+    run_for(milliseconds(5));
+    Lsn after = add_transaction(1, 10, false, "payments");
+    EXPECT_THROW(run_until_confirmed(poisoned), PoisonedEvent);
+    confirm();
+    EXPECT_EQ(confirmed_, before);
+    EXPECT_EQ(heard_[before], 2u);
+    EXPECT_EQ(heard_[poisoned] + heard_[after], 0u);
+    EXPECT_EQ(position().end, before);
+    session_.reset();
+    sink_.reset();
+    EXPECT_EQ(budget_.used(), 0u);
+    is_quiet_ = true;
+    set_position({before, 0, true}); // the mock still shows that of the batch that was aborted
+    start_session();                 // the next attempt: nobody refuses it any more
+    ASSERT_TRUE(run_until_confirmed(after));
+    expect_each_delivered_once();
+}
+
+TEST_F(TransactionalSinkTest, sets_refused_events_aside) {
+    target_.on_poison = OnPoison::dead_letter;
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    for (Error error : {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP}) {
+        SCOPED_TRACE(rd_kafka_err2name(error));
+        auto before = target_.set_aside_count;
+        refuse_content(error);
+        ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+        EXPECT_EQ(target_.set_aside_count, before + 1);
+        EXPECT_TRUE(target_.set_aside.empty());
+        expect_each_delivered_once();
+    }
+    EXPECT_EQ(failures_, std::vector<std::string>()) << "it took a new session";
+}
+
+TEST_F(TransactionalSinkTest, stops_where_the_dead_letter_is_refused_as_well) {
+    target_.on_poison = OnPoison::dead_letter;
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD, 3); // the event, its dead letter, the one without payload
+    is_quiet_ = false;
+    commit_interval_ = milliseconds(500);
+    Lsn end = add_transaction(1);
+    EXPECT_THROW(run_until_confirmed(end), PoisonedEvent);
+    EXPECT_TRUE(target_.set_aside.begin()->second.without_payload);
+    EXPECT_EQ(target_.set_aside_count, 0u);
+    EXPECT_LT(confirmed_, end);
+}
+
+// Kafka refuses whole batches: the guilty one is found in smaller ones, and then they grow again.
+TEST_F(TransactionalSinkTest, finds_the_refused_event_of_a_batch_and_returns_to_large_batches) {
+    target_.on_poison = OnPoison::dead_letter;
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    refuse_content(RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    Lsn end = add_transaction(5, 1000);
+    ASSERT_TRUE(run_until([&] { return target_.batch_bytes > 0; }));
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    ASSERT_TRUE(run_until_confirmed(end));
+    EXPECT_EQ(target_.set_aside_count, 1u);
+    EXPECT_EQ(target_.batch_bytes, 0u) << "batches stay small";
+    is_quiet_ = true;
+    ASSERT_TRUE(run_until_confirmed(add_transaction(2)));
+    expect_each_delivered_once();
+}
+
+} // namespace
+} // namespace outbox
