@@ -107,7 +107,7 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
-bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink
+bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink $(BUILD)/bench-latency
 $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 

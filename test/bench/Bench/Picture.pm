@@ -1,4 +1,5 @@
-# A result as a picture: the first figure as bars, one group for each point. Drawn by gnuplot; without it there is no picture.
+# A result as a picture: as its case wants it, or the first figure as bars, one group for each point. Drawn by gnuplot; without it there
+# is no picture.
 package Bench::Picture;
 
 use strict;
@@ -10,6 +11,7 @@ our @EXPORT_OK = qw(draw gnuplot);
 
 sub draw {
     my ($result, $path) = @_;
+    return gnuplot($path, $result->plot->()) if $result->plot;
     my ($name, $heading) = @{ ($result->figures)[0] };
     my @points = $result->points;
     my (%seen, @candidates);

@@ -115,9 +115,9 @@ sub drop_slots {
 
 # An empty topic of this name, whatever there was.
 sub fresh_topic {
-    my ($self, $name, $count) = @_;
+    my ($self, $name, $count, @config) = @_;
     $self->{kafka}->delete_topic($name) if $self->{topics}{$name}++;
-    $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000');
+    $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000', @config);
     return;
 }
 
