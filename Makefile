@@ -107,13 +107,21 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
-bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink $(BUILD)/bench-latency
+bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
 $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
+# The extension's pure parts in a program of their own, compiled as for the server.
+count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o)
+$(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
+	@mkdir -p $(@D)
+	$(COMPILE.cc) -I. -MMD -MP -o $@ $<
+$(BUILD)/bench-count-extension: $(count_extension)
+	$(CXX) -o $@ $^
+
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
-bench-programs: all $(bench_programs) $(kafka)
-test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(kafka)
+bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
+test-programs: all $(BUILD)/unit_tests $(BUILD)/orders bench-programs
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:

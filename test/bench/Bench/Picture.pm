@@ -13,11 +13,14 @@ sub draw {
     my ($result, $path) = @_;
     return gnuplot($path, $result->plot->()) if $result->plot;
     my ($name, $heading) = @{ ($result->figures)[0] };
-    my @points = $result->points;
-    my (%seen, @candidates);
-    for my $point (@points) {
-        push @candidates, grep { !$seen{$_}++ } $result->candidates($point);
+    my (%seen, @points, @candidates);
+    for my $point ($result->points) {
+        my @drawn = grep { defined $result->median($point, $_, $name) } $result->candidates($point);
+        push @points, $point if @drawn;
+        push @candidates, grep { !$seen{$_}++ } @drawn;
     }
+    return 0 if !@points;
+    my $labels = @points > 8 ? 'rotate by -40' : 'norotate';
     my $data = join '', map {
         my $point = $_;
         join("\t", qq["$point"], map { $result->median($point, $_, $name) // 'NaN' } @candidates) . "\n"
@@ -31,9 +34,9 @@ set style data histogram
 set style histogram cluster gap 1
 set style fill solid
 set yrange [0:*]
-set format y "%'.0f"
-set decimal locale
-set key outside bottom center maxcols 3
+set format y "%.10g"
+set key outside top center maxcols 3
+set xtics $labels
 plot $plots
 END
 }
