@@ -4,7 +4,8 @@
 #   make install       install the extension next to the server, the relay below $(PREFIX)/bin
 #   make installcheck  pg_regress against a running server that has the extension and wal_level=logical
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
-#   make bench         measure; CASE=drain … one of test/bench/case, RUNS=5, SCALE=1; results in build/bench-results
+#   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
+#                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
 #   make format        clang-format over the sources
 #   make clean         delete build/
@@ -129,7 +130,7 @@ test:
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
 
-CASE ?= drain
+CASE ?= drain latency emit $(if $(PEERS),peers) smoke
 bench:
 	test/support/packages bench
 	$(MAKE) -j$(shell nproc) bench-programs
