@@ -13,6 +13,7 @@ use PostgreSQL::Test::Utils;
 our @EXPORT_OK = qw(probe curves);
 
 my $partitions = 6;
+my $maximum = 100_000;    # its place in the picture, one nine behind the last
 
 # probe(server, program, rate, per_transaction, seconds, bytes, isolation, is_sample): with a program that serves a new slot. Returns what
 # bench-latency found, and {program => {cpu_s}, others}: what the program used, and what the machine did in the second before, in per cent.
@@ -56,8 +57,8 @@ sub curves {
     for my $point ($result->points) {
         for my $candidate ($result->candidates($point)) {
             my $index = @blocks;
-            my @shares = sort { $a <=> $b } map { /^${what}_at_(.*)/ && $1 < 1 ? $1 : () } keys %{ $result->{values}{$point}{$candidate} };
-            push @blocks, join '', map { sprintf "%g %g\n", 1 / (1 - $_), $result->median($point, $candidate, "${what}_at_$_") } @shares;
+            my @shares = sort { $a <=> $b } map { /^${what}_at_(.*)/ ? $1 : () } keys %{ $result->{values}{$point}{$candidate} };
+            push @blocks, join '', map { sprintf "%g %g\n", $_ < 1 ? 1 / (1 - $_) : $maximum, $result->median($point, $candidate, "${what}_at_$_") } @shares;
             push @plots, sprintf q[$c%d using 1:2 with linespoints title "%s, %s"], $index, $point, $candidate;
         }
     }
@@ -65,7 +66,7 @@ sub curves {
     my $lines = join ', ', @plots;
     return <<"END";
 ${data}set logscale xy
-set xtics ("p50" 2, "p90" 10, "p99" 100, "p99.9" 1000, "p99.99" 10000)
+set xtics ("p50" 2, "p90" 10, "p99" 100, "p99.9" 1000, "p99.99" 10000, "max" $maximum)
 set xlabel "share of the events"
 set ylabel "ms from commit to consumer"
 set key outside bottom center maxcols 2

@@ -46,7 +46,7 @@ sub gnuplot {
     my ($path, $script) = @_;
     return 0 if system('command -v gnuplot >/dev/null') != 0;
     open my $gnuplot, '|-', 'gnuplot' or die "gnuplot: $!\n";
-    print $gnuplot qq[set terminal svg size 1000,600 dynamic background "white"\nset output "$path"\nset grid y\n$script];
+    print $gnuplot qq[set terminal svg noenhanced size 1000,600 dynamic background "white"\nset output "$path"\nset grid y\n$script];
     close $gnuplot or die "gnuplot refuses its script\n";
     return 1;
 }
