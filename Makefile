@@ -4,7 +4,8 @@
 #   make install       install the extension next to the server, the relay below $(PREFIX)/bin
 #   make installcheck  pg_regress against a running server that has the extension and wal_level=logical
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
-#   make bench         measure; CASE=drain … one of test/bench/case, RUNS=5, SCALE=1; results in build/bench-results
+#   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
+#                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
 #   make format        clang-format over the sources
 #   make clean         delete build/
@@ -108,13 +109,21 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
-bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink
+bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
 $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
+# The extension's pure parts in a program of their own, compiled as for the server.
+count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o)
+$(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
+	@mkdir -p $(@D)
+	$(COMPILE.cc) -I. -MMD -MP -o $@ $<
+$(BUILD)/bench-count-extension: $(count_extension)
+	$(CXX) -o $@ $^
+
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
-bench-programs: all $(bench_programs) $(kafka)
-test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(kafka)
+bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
+test-programs: all $(BUILD)/unit_tests $(BUILD)/orders bench-programs
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:
@@ -122,7 +131,7 @@ test:
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
 
-CASE ?= drain
+CASE ?= drain latency emit $(if $(PEERS),peers) smoke
 bench:
 	test/support/packages bench
 	$(MAKE) -j$(shell nproc) bench-programs

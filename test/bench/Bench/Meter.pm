@@ -9,7 +9,7 @@ use Outbox::Process qw(slurp);
 use POSIX ();
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-our @EXPORT_OK = qw(now sample used cores);
+our @EXPORT_OK = qw(now sample used cores children_cpu_s);
 
 my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
@@ -19,6 +19,13 @@ sub now { return clock_gettime(CLOCK_MONOTONIC) }
 sub _cpu_s {
     my ($pid) = @_;
     return clock_gettime(-8 * ($pid + 1) + 2);
+}
+
+# Of a process's children that have ended: a server's backends, after their clients have gone.
+sub children_cpu_s {
+    my ($pid) = @_;
+    my @fields = split ' ', slurp("/proc/$pid/stat") =~ s/.*\)//sr;    # the name may hold anything; the next field is the third
+    return ($fields[13] + $fields[14]) / $ticks;
 }
 
 sub _switches {

@@ -1,4 +1,5 @@
-# A result as a picture: the first figure as bars, one group for each point. Drawn by gnuplot; without it there is no picture.
+# A result as a picture: as its case wants it, or the first figure as bars, one group for each point. Drawn by gnuplot; without it there
+# is no picture.
 package Bench::Picture;
 
 use strict;
@@ -10,12 +11,16 @@ our @EXPORT_OK = qw(draw gnuplot);
 
 sub draw {
     my ($result, $path) = @_;
+    return gnuplot($path, $result->plot->()) if $result->plot;
     my ($name, $heading) = @{ ($result->figures)[0] };
-    my @points = $result->points;
-    my (%seen, @candidates);
-    for my $point (@points) {
-        push @candidates, grep { !$seen{$_}++ } $result->candidates($point);
+    my (%seen, @points, @candidates);
+    for my $point ($result->points) {
+        my @drawn = grep { defined $result->median($point, $_, $name) } $result->candidates($point);
+        push @points, $point if @drawn;
+        push @candidates, grep { !$seen{$_}++ } @drawn;
     }
+    return 0 if !@points;
+    my $labels = @points > 8 ? 'rotate by -40' : 'norotate';
     my $data = join '', map {
         my $point = $_;
         join("\t", qq["$point"], map { $result->median($point, $_, $name) // 'NaN' } @candidates) . "\n"
@@ -29,9 +34,9 @@ set style data histogram
 set style histogram cluster gap 1
 set style fill solid
 set yrange [0:*]
-set format y "%'.0f"
-set decimal locale
-set key outside bottom center maxcols 3
+set format y "%.10g"
+set key outside top center maxcols 3
+set xtics $labels
 plot $plots
 END
 }
@@ -41,7 +46,7 @@ sub gnuplot {
     my ($path, $script) = @_;
     return 0 if system('command -v gnuplot >/dev/null') != 0;
     open my $gnuplot, '|-', 'gnuplot' or die "gnuplot: $!\n";
-    print $gnuplot qq[set terminal svg size 1000,600 dynamic background "white"\nset output "$path"\nset grid y\n$script];
+    print $gnuplot qq[set terminal svg noenhanced size 1000,600 dynamic background "white"\nset output "$path"\nset grid y\n$script];
     close $gnuplot or die "gnuplot refuses its script\n";
     return 1;
 }

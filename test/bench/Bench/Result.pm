@@ -30,6 +30,9 @@ sub note { my ($self, $text) = @_; push @{ $self->{notes} }, $text; return }
 sub notes { return @{ $_[0]{notes} } }
 sub verdicts { return @{ $_[0]{verdicts} } }
 
+# Code that returns a script of gnuplot's, for a picture other than bars.
+sub plot { my ($self, $code) = @_; $self->{plot} = $code if $code; return $self->{plot} }
+
 sub _sorted { my ($self, $point, $candidate, $figure) = @_; return sort { $a <=> $b } @{ $self->{values}{$point}{$candidate}{$figure} // [] } }
 
 sub median {

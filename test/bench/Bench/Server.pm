@@ -8,6 +8,7 @@ use warnings;
 use Bench::Session;
 use Outbox::Kafka;
 use Outbox::Node qw(outbox_node);
+use Outbox::Process qw(slurp);
 
 my $settings = <<'END';
 listen_addresses = '127.0.0.1'
@@ -43,6 +44,7 @@ sub start {
 }
 
 sub node { return $_[0]{node} }
+sub postmaster { return (split /\n/, slurp($_[0]{node}->data_dir . '/postmaster.pid'))[0] }
 sub brokers { return $_[0]{kafka}->brokers }
 sub broker_pid { return $_[0]{kafka} ? $_[0]{kafka}{process}->pid : undef }
 sub sql { my ($self, $query) = @_; return $self->{session}->query($query) }
@@ -115,9 +117,9 @@ sub drop_slots {
 
 # An empty topic of this name, whatever there was.
 sub fresh_topic {
-    my ($self, $name, $count) = @_;
+    my ($self, $name, $count, @config) = @_;
     $self->{kafka}->delete_topic($name) if $self->{topics}{$name}++;
-    $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000');
+    $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000', @config);
     return;
 }
 

@@ -1,0 +1,107 @@
+# Latency: from the return of COMMIT until Kafka has the event and until a consumer has it, at a rate of every day and at shares of what
+# the relay drains at most. On one schedule that does not wait (see latency.cpp), synchronous_commit=on, relay with its defaults.
+package latency;
+
+use strict;
+use warnings;
+
+use Bench::Drain qw(drain relay);
+use Bench::Latency qw(probe curves);
+use Bench::Meter qw(cores);
+use Bench::Result;
+use Bench::Server;
+
+my $bytes = 200;
+my $commit_interval_ms = 50;    # the relay's default in exactly-once
+my $steady = '500/s';
+my $half = '50% of drain';
+
+# A commit for each event where that is what applications do; where the rate is the point, a hundred in one, or the writers would need
+# more of the machine than all the rest.
+my @points = (
+    { name => $steady, rate => 500, per_transaction => 1, seconds => 30 },
+    { name => '10% of drain', share => 0.1, per_transaction => 100, seconds => 20 },
+    { name => $half, share => 0.5, per_transaction => 100, seconds => 20 },
+    { name => '90% of drain', share => 0.9, per_transaction => 100, seconds => 20 },
+);
+
+my ($at_least, $exactly) = qw(at-least-once exactly-once);
+my %isolation = ($at_least => 'read_uncommitted', $exactly => 'read_committed');
+my @candidates = map { [ $_, $isolation{$_} ] } $at_least, $exactly;
+
+my @figures = (
+    [ visible_50 => 'visible p50 ms', '%.2f' ], [ visible_99 => 'p99', '%.2f' ], [ visible_999 => 'p99.9', '%.2f' ], [ visible_max => 'max', '%.2f' ],
+    [ appended_50 => 'in Kafka p50 ms', '%.1f' ], [ appended_99 => 'p99', '%.1f' ], [ appended_999 => 'p99.9', '%.1f' ], [ appended_max => 'max', '%.1f' ],
+    [ rate => 'events/s', '%.0f' ], [ late_99 => 'writers late p99 ms', '%.2f' ], [ relay_us => 'relay CPU us', '%.1f' ], [ others => 'others %', '%.0f' ],
+);
+
+sub run {
+    my ($bench) = @_;
+    my $result = Bench::Result->new('latency', @figures);
+    my $server = Bench::Server->start;
+    my %drained = map { $_->[0] => _drain_rate($bench, $server, $_->[0]) } $bench->candidates(@candidates);
+    $result->note(sprintf '%s drains %.0f events/s, 100 a transaction', $_, $drained{$_}) for sort keys %drained;
+    $result->note('Kafka tells milliseconds: "in Kafka" is right to half a one');
+    $result->plot(sub { curves($result, 'visible') });
+    for my $point ($bench->chosen(\@points)) {
+        for my $round (1 .. $bench->runs) {
+            for my $candidate ($bench->candidates(@candidates)) {
+                my $rate = $point->{rate} // $point->{share} * $drained{ $candidate->[0] };
+                my %found = _measure($bench, $server, $point, $rate, $candidate->[0]);
+                $result->add($point->{name}, $candidate->[0], %found);
+                $bench->say(sprintf '%s, %s, round %d: %.2f / %.2f ms', $point->{name}, $candidate->[0], $round, @found{qw(visible_50 visible_99)});
+            }
+        }
+        _note_overload($result, $point, $_->[0]) for $bench->candidates(@candidates);
+    }
+    _judge($result);
+    return $result;
+}
+
+# The median of three, after one that warms up the broker.
+sub _drain_rate {
+    my ($bench, $server, $delivery) = @_;
+    my $backlog = $server->backlog(events => $bench->scaled(500_000, 100), per_transaction => 100, bytes => $bytes, topic => 'latency');
+    my @rates;
+    for (0 .. 3) {
+        $server->fresh_topic('latency');
+        push @rates, $backlog->{events} / drain($server, $backlog, relay(kafka => 1, delivery => $delivery))->{seconds};
+    }
+    shift @rates;
+    return (sort { $a <=> $b } @rates)[1];
+}
+
+sub _measure {
+    my ($bench, $server, $point, $rate, $delivery) = @_;
+    my %plan = (rate => $rate, per_transaction => $point->{per_transaction}, seconds => $point->{seconds} * ($bench->{scale} < 1 ? $bench->{scale} : 1),
+        bytes => $bytes, isolation => $isolation{$delivery}, is_sample => $point->{share});
+    my ($found, $used) = probe($server, relay(kafka => 1, delivery => $delivery), %plan);
+    my %quantiles = (50 => '0.5', 99 => '0.99', 999 => '0.999', max => '1');
+    my %figures = (rate => $found->{rate}, late_99 => $found->{late}{0.99}, relay_us => $used->{program}{cpu_s} / $found->{events} * 1e6);
+    for my $what (qw(visible appended)) {
+        $figures{"${what}_$_"} = $found->{$what}{ $quantiles{$_} } for keys %quantiles;
+        $figures{"${what}_at_$_"} = $found->{$what}{$_} for keys %{ $found->{$what} };
+    }
+    return %figures, wanted => $rate, others => $used->{others};
+}
+
+# Where the writers fall behind, the machine is too small for writers, relay, broker and consumer at this rate: then the delay is not the relay's.
+sub _note_overload {
+    my ($result, $point, $delivery) = @_;
+    my ($rate, $wanted) = map { $result->median($point->{name}, $delivery, $_) } qw(rate wanted);
+    return if !$wanted || $rate >= 0.97 * $wanted;
+    $result->note(sprintf '%s, %s: writers, relay and Kafka on %d cores together came to %.0f of %.0f events/s', $point->{name}, $delivery, cores(),
+        $rate, $wanted);
+    return;
+}
+
+sub _judge {
+    my ($result) = @_;
+    $result->verdict("$steady, $at_least: p50 ms to the consumer", $result->median($steady, $at_least, 'visible_50'), '<=', 1, '%.2f');
+    $result->verdict("$steady, $at_least: p99 ms to the consumer", $result->median($steady, $at_least, 'visible_99'), '<=', 4, '%.2f');
+    $result->verdict("$steady, $exactly: p99 ms to the consumer", $result->median($steady, $exactly, 'visible_99'), '<=', $commit_interval_ms + 30, '%.1f');
+    $result->verdict("$half, $at_least: p99 ms to the consumer", $result->median($half, $at_least, 'visible_99'), '<=', 20, '%.1f');
+    return;
+}
+
+1;

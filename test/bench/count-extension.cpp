@@ -1,0 +1,60 @@
+// bench-count-extension: what the extension does with each event beside the server, so many times, for callgrind to count its instructions:
+// emit's envelope with its payload minified, and the plugin's look at it. Linked without a server, see no-server.cpp; so what of the
+// server's is called, most of all the check of the encoding, is not counted. Started by case/smoke.pm.
+//
+//   bench-count-extension PART EVENTS      PART: write, check
+#include "outbox_ext/envelope.h"
+
+#include "test/bench/no-server.h"
+
+namespace {
+
+const char payload[] = R"({"order": 4711, "item": "Macbook", "sku": "59b7c36a5d1c1b4e", "quantity": 3, "price": "1299.00", )"
+                       R"("note": "leave it with the neighbours, they are at home", "urgent": true, "city": "Berlin", )"
+                       R"("weight": 2.75, "tags": ["fragile", "gift"]})";
+
+constexpr Text text(const char *data) { return Text{data, __builtin_strlen(data)}; }
+
+void require(bool condition) {
+    if (!condition)
+        abort();
+}
+
+void write(StringInfo envelope) {
+    JsonError error;
+    initStringInfo(envelope);
+    envelope_open(envelope, text("orders"));
+    envelope_add_string(envelope, "key", text("42"));
+    envelope_add_string(envelope, "id", text("01930000-0000-7000-8000-000000000000"));
+    envelope_add_string(envelope, "type", text("order.created"));
+    envelope_add_raw(envelope, "payload");
+    require(json_minify(json_parser_create(nullptr), payload, sizeof(payload) - 1, envelope, &error)); // one for each, as emit does
+    envelope_close(envelope);
+}
+
+void write_many(long events) {
+    StringInfoData envelope;
+    const size_t mark = no_server_mark();
+    for (long n = 0; n < events; n++) {
+        write(&envelope);
+        no_server_release(mark);
+    }
+}
+
+void check_many(long events) {
+    StringInfoData envelope;
+    Text topic;
+    JsonParser *parser = json_parser_create(nullptr);
+    write(&envelope);
+    for (long n = 0; n < events; n++)
+        require(envelope_reject(parser, envelope.data, static_cast<size_t>(envelope.len), &topic) == nullptr);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    if (argc != 3 || (strcmp(argv[1], "write") != 0 && strcmp(argv[1], "check") != 0))
+        return 2;
+    (strcmp(argv[1], "write") == 0 ? write_many : check_many)(atol(argv[2]));
+    return 0;
+}
