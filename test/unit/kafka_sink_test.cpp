@@ -184,7 +184,10 @@ TEST_F(KafkaSinkDeadLetter, goes_without_payload_where_it_is_refused_with_it_and
     ASSERT_TRUE(offer());
     start_again_after_refusal();
     start_again_after_refusal();
-    EXPECT_THROW(serve_until([this] { return delivered_ == 3; }), PoisonedEvent);
+    EXPECT_THROW(serve_until([this] { return delivered_ == 3; }), SinkFailure);
+    sink_.reset();
+    start();
+    EXPECT_THROW(offer_when_ready(), PoisonedEvent);
     EXPECT_EQ(delivered_, 2);
     EXPECT_EQ(orders(), 1);
     EXPECT_EQ(dead_letters(), 1);
