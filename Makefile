@@ -4,6 +4,7 @@
 #   make install       install the extension next to the server, the relay below $(PREFIX)/bin
 #   make installcheck  pg_regress against a running server that has the extension and wal_level=logical
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
+#   make chaos         two minutes of faults of every kind, part of make test; DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all
 #   make bench         measure; CASE=drain … one of test/bench/case, RUNS=5, SCALE=1; results in build/bench-results
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
 #   make format        clang-format over the sources
@@ -97,6 +98,9 @@ $(BUILD)/unit_tests: $(unit_objects) $(filter-out $(BUILD)/relay/main.o,$(relay_
 $(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
+$(BUILD)/proxy: $(BUILD)/test/chaos/proxy.o
+	$(CXX) $(relay_ldflags) -o $@ $^
+
 $(BUILD)/orders: $(orders_objects)
 	$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
 
@@ -113,13 +117,18 @@ $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUIL
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 bench-programs: all $(bench_programs) $(kafka)
-test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(kafka)
+test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(BUILD)/proxy $(kafka)
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:
 	test/support/packages test demo
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
+
+chaos:
+	test/support/packages test
+	$(MAKE) -j$(shell nproc) test-programs
+	test/support/unprivileged test/run chaos
 
 CASE ?= drain
 bench:
@@ -138,4 +147,4 @@ format:
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: install-relay uninstall-relay test-programs bench-programs demo-programs test bench demo format print-module
+.PHONY: install-relay uninstall-relay test-programs bench-programs demo-programs test chaos bench demo format print-module
