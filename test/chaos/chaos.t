@@ -9,7 +9,7 @@ use Test::More;
 
 my $seed = $ENV{SEED} || (time ^ $$ << 8) % 2**31;
 my $mutant = $ENV{OUTBOX_CHAOS_MUTANT};
-my ($number, $unit) = ($ENV{DURATION} || '40s') =~ /^(\d+)([smh]?)$/ or die "DURATION is a number of s, m or h\n";
+my ($number, $unit) = ($ENV{DURATION} || '30s') =~ /^(\d+)([smh]?)$/ or die "DURATION is a number of s, m or h\n";
 my %options = (
     delivery => $ENV{OUTBOX_CHAOS_DELIVERY} || 'at-least-once', seed => $seed, folder => 'build/chaos',
     seconds => $number * { '' => 1, s => 1, m => 60, h => 3600 }->{$unit},

@@ -71,9 +71,6 @@ sub peak_memory_kb {
     return $kb // croak "$self->{name} is not running";
 }
 
-# The environment of its next start.
-sub set_environment { my ($self, $env) = @_; $self->{env} = $env; return }
-
 # Until it is attached to the slot.
 sub wait_until_streaming {
     my ($self, $node, $slot) = @_;

@@ -98,22 +98,23 @@ sub _clock_jump {
     my %env = (LD_PRELOAD => $faketime, FAKETIME_TIMESTAMP_FILE => $file, FAKETIME_CACHE_DURATION => 1, DONT_FAKE_MONOTONIC => 1,
         FAKETIME_DONT_FAKE_MONOTONIC => 1);
     my ($first) = $jump->('+0');
-    my %none = map { $_ => undef } keys %env;
     return ($self->_kill, $first, $self->_start(\%env), after(1), (map { $jump->($_) } split / /, $fault->{jumps}), $self->_kill,
-        $self->_start(\%none));
+        $self->_start);
 }
 
 # An event larger than its topic takes, and others of its key behind it: the relay must deliver none of those, and end with 8. Then the
-# operator raises the limit, and it goes on as if nothing had been.
+# operator raises the limit, for good, and it goes on as if nothing had been.
 sub _poison {
-    my ($self, $fault) = @_;
+    my ($self) = @_;
     my ($stage, $writers) = @$self{qw(stage writers)};
+    my ($topic, $settings) = $writers->next_poisoned_topic;
     my $relay = sub { $self->active_relay };
-    my $topic = 'small';
-    my $limit = $writers->topic($topic)->{max_bytes};
     return (
-        at_once(sub { $writers->start_poison($stage->node, $topic, $limit + 10_000) }),
-        at_once(sub { $stage->release_relay($self->{active}) }),
+        at_once(sub {
+            $stage->create_topic($topic, $settings);
+            $writers->start_poison($stage->node, $topic);
+            $stage->release_relay($self->{active});
+        }),
         $self->within(90, 'I7', 'a relay stops at a poisoned event', sub { !$relay->()->alive }),
         at_once(sub {
             my $code = $relay->()->alive ? $relay->()->kill_nine : $relay->()->wait_for_exit(1);
@@ -122,8 +123,7 @@ sub _poison {
         }),
         $self->_start,
         sub { return $writers->poison_is_written },
-        $self->within(90, 'I7', 'what was poison is delivered', $self->_all_delivered),
-        at_once(sub { $stage->configure_topic($topic, $limit) }));
+        $self->within(90, 'I7', 'what was poison is delivered', $self->_all_delivered));
 }
 
 # What is in the WAL when it is first asked.
@@ -137,14 +137,16 @@ sub _all_delivered {
     };
 }
 
-# A second relay waits for the slot, the first one freezes, the second takes over, the first one thaws: a zombie, which has to wait now.
+# A second relay takes the slot from one that is frozen: it waits until the server has lost patience, or ends its session (--takeover).
+# The first one thaws: a zombie, which has to wait now.
 sub _takeover {
     my ($self, $fault) = @_;
     my ($stage, $old) = ($self->{stage}, $self->{active});
     my $new = $old eq 'a' ? 'b' : 'a';
+    my $start = at_once(sub { $stage->start_relay($new, undef, $fault->{how} eq 'force' ? '--takeover' : ()) });
     return (
-        at_once(sub { $stage->start_relay($new) }), after(0.5), $self->_signal('STOP'),
-        $self->within(60, 'I7', 'the waiting relay takes over', sub { $stage->relay($new)->log =~ /streaming from slot/ }),
+        ($fault->{how} eq 'force' ? ($self->_signal('STOP'), $start) : ($start, after(0.5), $self->_signal('STOP'))),
+        $self->within(60, 'I7', 'the other relay takes over', sub { $stage->relay($new)->log =~ /streaming from slot/ }),
         after($fault->{pause}), $self->_signal('CONT'), after(1),
         $self->_end($old), at_once(sub { $self->{active} = $new }));
 }
@@ -316,7 +318,7 @@ sub _topic_recreate {
             $self->{capture}->($topic);
             $stage->kafka->delete_topic($topic);
         }),
-        $self->_signal('CONT'), after(0.5), at_once(sub { $stage->create_topic($topic) }));
+        $self->_signal('CONT'), after(0.5), at_once(sub { $stage->create_topic($topic, $self->{writers}->topic($topic)) }));
 }
 
 # ---- the network ----------------------------------------------------------------------------------------------------

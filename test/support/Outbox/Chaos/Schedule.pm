@@ -14,7 +14,7 @@ my %kinds = (
     relay_term => [ 5, ['relay'], sub { down => $_[0]->between(0, 0.5) } ],
     clock_jump => [ 2, ['relay'], sub { jumps => join ' ', map { $_[0]->pick(qw(+3600 -3600 +86400 -86400 +5 -5)) } 1 .. 3 } ],
     poison => [ 1, [qw(relay pg broker)], sub { () } ],
-    takeover => [ 2, ['relay'], sub { pause => $_[0]->between(1, 3) } ],
+    takeover => [ 2, ['relay'], sub { how => $_[0]->pick(qw(wait force)), pause => $_[0]->between(1, 3) } ],
     pg_crash => [ 5, [qw(pg)], sub { down => $_[0]->between(0, 1) } ],
     pg_immediate => [ 2, [qw(pg)], sub { down => $_[0]->between(0, 1) } ],
     pg_fast => [ 2, [qw(pg)], sub { down => $_[0]->between(0, 1) } ],

@@ -38,7 +38,7 @@ sub new {
         inner_port => $inner_port, proxy_port => $self->{proxy}->port('kafka'), data => $self->{data}, inside => $self->{inside},
         properties => "log.segment.bytes=16777216\nlog.initial.task.delay.ms=1000\n");
     $self->{kafka}->start;
-    $self->create_topic($_) for sort keys %{ $options{topics} };
+    $self->create_topic($_, $options{topics}{$_}) for sort keys %{ $options{topics} };
     $self->_set_up;
     return $self;
 }
@@ -57,8 +57,7 @@ sub replace_node {
 }
 
 sub create_topic {
-    my ($self, $name) = @_;
-    my $topic = $self->{options}{topics}{$name};
+    my ($self, $name, $topic) = @_;
     $self->{kafka}->create_topic($name, $topic->{partitions}, _topic_settings($topic->{max_bytes}));
     return;
 }
@@ -109,14 +108,13 @@ sub _set_up {
 
 # ---- relays ---------------------------------------------------------------------------------------------------------
 
-# The relay of this name, which a supervisor would run: started if it is not there yet. env: for its next start.
+# The relay of this name, from now on restarted by a supervisor. env and arguments: of this start (and the supervisor's).
 sub start_relay {
-    my ($self, $name, $env) = @_;
-    my $relay = $self->{relays}{$name} //= Outbox::Relay->new(
-        $self->{node}, name => $name, program => $self->{options}{program},
+    my ($self, $name, $env, @arguments) = @_;
+    my $relay = $self->{relays}{$name} = Outbox::Relay->new(
+        $self->{node}, name => $name, program => $self->{options}{program}, env => $env,
         dsn => 'host=127.0.0.1 port=' . $self->{proxy}->port('pg') . ' dbname=postgres', kafka => '127.0.0.1:' . $self->{proxy}->port('kafka'),
-        args => [ '--delivery', $self->{delivery}, '--shutdown-grace-ms', 3000, @{ $self->{options}{args} // [] } ]);
-    $relay->set_environment($env);
+        args => [ '--delivery', $self->{delivery}, '--shutdown-grace-ms', 3000, @arguments ]);
     $relay->start;
     $self->{wanted}{$name} = 1;
     return $relay;

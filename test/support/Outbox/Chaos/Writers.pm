@@ -59,8 +59,9 @@ sub new {
     return bless { seed => $seed, folder => PostgreSQL::Test::Utils::tempdir('writers'), round => 0, running => [] }, $class;
 }
 
-sub topics { return sort keys %topics }
-sub topic { return $topics{ $_[1] } }
+# The topics of this round and, where poisoned events had theirs, of the two before.
+sub topics { my ($self) = @_; return (sort(keys %topics), sort keys %{ $self->{poisoned} }) }
+sub topic { my ($self, $name) = @_; return $topics{$name} // $self->{poisoned}{$name} }
 
 sub prepare {
     my ($self, $node) = @_;
@@ -76,6 +77,9 @@ sub begin_round {
     $node->safe_psql('postgres', 'TRUNCATE ledger, audit');
     unlink glob "$self->{folder}/*";
     @$self{qw(round sessions)} = ($round, 0);
+    for my $topic (keys %{ $self->{poisoned} }) {
+        delete $self->{poisoned}{$topic} if $self->{poisoned}{$topic}{round} < $round - 2;
+    }
     return;
 }
 
@@ -112,19 +116,27 @@ sub _start {
     return $self->_run($node, map { _transaction($random, "$name-$_") } 1 .. $transactions);
 }
 
+# A name and settings for a topic that will not take what start_poison emits.
+sub next_poisoned_topic {
+    my ($self) = @_;
+    my $name = "poisoned-$self->{round}-" . ++$self->{poisons};
+    return ($name, $self->{poisoned}{$name} = { partitions => 2, max_bytes => 20_000, round => $self->{round} });
+}
+
 # An event too large for its topic, with others of its key and of another around it, and after it.
 sub start_poison {
-    my ($self, $node, $topic, $size) = @_;
+    my ($self, $node, $topic) = @_;
     my $name = $self->_next_name;
+    $node->safe_psql('postgres', "INSERT INTO counter(topic, key) VALUES ('$topic', 'k01'), ('$topic', 'k02')");
     my $transaction = sub {
         my ($name, @events) = @_;
         my $acts = join '', map { "SELECT act('$name', '$topic', '$_->[0]', 'json', $_->[1]);\n" } @events;
         return "\\echo begin $name\nBEGIN;\nINSERT INTO audit VALUES ('$name');\n${acts}COMMIT;\n\\echo ok $name\n";
     };
-    $self->_run($node, $transaction->("$name-1", [ k01 => 300 ], [ k01 => $size ], [ k01 => 301 ], [ k02 => 302 ]),
+    $self->_run($node, $transaction->("$name-1", [ k01 => 300 ], [ k01 => 30_000 ], [ k01 => 301 ], [ k02 => 302 ]),
         map { $transaction->("$name-$_", [ k01 => 200 + $_ ], [ k02 => 200 + $_ ]) } 2 .. 40);
     $self->{poison} = $self->{running}[-1];
-    return 1;
+    return;
 }
 
 sub poison_is_written { return !$_[0]{poison}->alive }
