@@ -4,6 +4,7 @@
 #   make install       install the extension next to the server, the relay below $(PREFIX)/bin
 #   make installcheck  pg_regress against a running server that has the extension and wal_level=logical
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
+#   make chaos         two minutes of faults of every kind, part of make test; DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all
 #   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
@@ -99,6 +100,9 @@ $(BUILD)/unit_tests: $(unit_objects) $(filter-out $(BUILD)/relay/main.o,$(relay_
 $(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
+$(BUILD)/proxy: $(BUILD)/test/chaos/proxy.o
+	$(CXX) $(relay_ldflags) -o $@ $^
+
 $(BUILD)/orders: $(orders_objects)
 	$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
 
@@ -123,13 +127,18 @@ $(BUILD)/bench-count-extension: $(count_extension)
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
-test-programs: all $(BUILD)/unit_tests $(BUILD)/orders bench-programs
+test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(BUILD)/proxy bench-programs
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:
 	test/support/packages test demo
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
+
+chaos:
+	test/support/packages test
+	$(MAKE) -j$(shell nproc) test-programs
+	test/support/unprivileged test/run chaos
 
 CASE ?= drain latency emit $(if $(PEERS),peers) smoke
 bench:
@@ -148,4 +157,4 @@ format:
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: install-relay uninstall-relay test-programs bench-programs demo-programs test bench demo format print-module
+.PHONY: install-relay uninstall-relay test-programs bench-programs demo-programs test chaos bench demo format print-module

@@ -24,8 +24,11 @@ constexpr int end_timeout_ms = 60'000;
 
 constexpr const char *usage_text = "usage: kafka-client BROKERS ready [SECONDS]\n"
                                    "       kafka-client BROKERS create-topic NAME PARTITIONS [CONFIG=VALUE]...\n"
+                                   "       kafka-client BROKERS configure-topic NAME CONFIG=VALUE...\n"
                                    "       kafka-client BROKERS delete-topic NAME\n"
-                                   "       kafka-client BROKERS consume TOPIC...\n";
+                                   "       kafka-client BROKERS consume TOPIC...\n"
+                                   "       kafka-client BROKERS trim TOPIC...\n"
+                                   "       kafka-client BROKERS ends TOPIC...\n";
 
 template <auto Destroy>
 struct Deleter {
@@ -137,6 +140,17 @@ void ready(const char *brokers, Arguments arguments) {
     wait_until(client.get(), arguments.empty() ? 30 : std::atoi(arguments[0]), "broker not ready", serves);
 }
 
+// Calls back with each name and value of CONFIG=VALUE.
+template <typename Visit>
+void for_each_setting(Arguments settings, Visit visit) {
+    for (const std::string setting : settings) {
+        const size_t equals = setting.find('=');
+        if (equals == std::string::npos)
+            fail("expected CONFIG=VALUE, got " + setting);
+        visit(setting.substr(0, equals).c_str(), setting.c_str() + equals + 1);
+    }
+}
+
 void create_topic(const char *brokers, Arguments arguments) {
     const std::string name = arguments[0], what = "cannot create topic " + name;
     const Client client = connect(RD_KAFKA_PRODUCER, brokers);
@@ -145,12 +159,8 @@ void create_topic(const char *brokers, Arguments arguments) {
     const NewTopic topic(rd_kafka_NewTopic_new(name.c_str(), std::atoi(arguments[1]), 1, reason, sizeof reason));
     if (!topic)
         fail(reason);
-    for (const std::string setting : arguments.subspan(2)) {
-        const size_t equals = setting.find('=');
-        if (equals == std::string::npos)
-            fail("expected CONFIG=VALUE, got " + setting);
-        check(rd_kafka_NewTopic_set_config(topic.get(), setting.substr(0, equals).c_str(), setting.c_str() + equals + 1), what);
-    }
+    for_each_setting(arguments.subspan(2),
+                     [&](const char *name, const char *value) { check(rd_kafka_NewTopic_set_config(topic.get(), name, value), what); });
     rd_kafka_NewTopic_t *topics[] = {topic.get()};
     rd_kafka_CreateTopics(client.get(), topics, 1, nullptr, queue.get());
     const Event event = await_result(queue.get(), what);
@@ -158,6 +168,25 @@ void create_topic(const char *brokers, Arguments arguments) {
     const auto results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
     check_topics(results, count, what);
     wait_until(client.get(), 30, what, [&](const auto &metadata) { return has_topic(metadata, name) && serves(metadata); });
+}
+
+// What is not named gets its default again.
+void configure_topic(const char *brokers, Arguments arguments) {
+    const std::string name = arguments[0], what = "cannot configure topic " + name;
+    const Client client = connect(RD_KAFKA_PRODUCER, brokers);
+    const Queue queue(rd_kafka_queue_new(client.get()));
+    const Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy> resource(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
+    for_each_setting(arguments.subspan(1), [&](const char *setting, const char *value) {
+        check(rd_kafka_ConfigResource_set_config(resource.get(), setting, value), what);
+    });
+    rd_kafka_ConfigResource_t *resources[] = {resource.get()};
+    rd_kafka_AlterConfigs(client.get(), resources, 1, nullptr, queue.get());
+    const Event event = await_result(queue.get(), what);
+    size_t count;
+    const auto results = rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(event.get()), &count);
+    for (const auto *result : std::span(results, count))
+        check(rd_kafka_ConfigResource_error(result), what);
 }
 
 void delete_topic(const char *brokers, Arguments arguments) {
@@ -357,13 +386,51 @@ void consume(const char *brokers, Arguments topics) {
     std::_Exit(0); // an orderly shutdown of fetchers in flight takes longer than the reading
 }
 
+// Calls back with topic, partition and where it ends, for every partition of the topics.
+template <typename Visit>
+void for_each_end(rd_kafka_t *client, Arguments topics, Visit visit) {
+    const Metadata metadata = metadata_of(client, request_timeout_ms);
+    if (!metadata)
+        fail("no metadata");
+    for (const std::string_view name : topics)
+        for (const auto &topic : std::span(metadata->topics, metadata->topic_cnt))
+            for (int partition = 0; topic.topic == name && partition < topic.partition_cnt; partition++)
+                visit(topic.topic, partition, ends_of(client, topic.topic, partition).second);
+}
+
+void ends(const char *brokers, Arguments topics) {
+    const Client client = connect(RD_KAFKA_CONSUMER, brokers);
+    for_each_end(client.get(), topics, [](const char *topic, int partition, int64_t end) {
+        std::printf("%s/%d %lld\n", topic, partition, static_cast<long long>(end));
+    });
+}
+
+// Deletes every record there is: partitions then begin where they end.
+void trim(const char *brokers, Arguments topics) {
+    const Client client = connect(RD_KAFKA_CONSUMER, brokers);
+    const Queue queue(rd_kafka_queue_new(client.get()));
+    const Owned<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy> list(rd_kafka_topic_partition_list_new(16));
+    for_each_end(client.get(), topics, [&](const char *topic, int partition, int64_t end) {
+        rd_kafka_topic_partition_list_add(list.get(), topic, partition)->offset = end;
+    });
+    const Owned<rd_kafka_DeleteRecords_t, rd_kafka_DeleteRecords_destroy> request(rd_kafka_DeleteRecords_new(list.get()));
+    rd_kafka_DeleteRecords_t *requests[] = {request.get()};
+    rd_kafka_DeleteRecords(client.get(), requests, 1, nullptr, queue.get());
+    await_result(queue.get(), "cannot trim");
+}
+
 struct Command {
     std::string_view name;
     size_t min_arguments;
     void (*run)(const char *brokers, Arguments arguments);
 };
-constexpr Command commands[] = {
-    {"ready", 0, ready}, {"create-topic", 2, create_topic}, {"delete-topic", 1, delete_topic}, {"consume", 1, consume}};
+constexpr Command commands[] = {{"ready", 0, ready},
+                                {"create-topic", 2, create_topic},
+                                {"configure-topic", 2, configure_topic},
+                                {"delete-topic", 1, delete_topic},
+                                {"consume", 1, consume},
+                                {"trim", 1, trim},
+                                {"ends", 1, ends}};
 
 } // namespace
 

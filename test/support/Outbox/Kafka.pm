@@ -21,17 +21,25 @@ my $cluster_id = 'MkU3OEVBNTcwNTJENDM2Qg';
 
 # The two broker.* lines let it serve again within seconds after a crash; the default session time-out would fence it for ten.
 sub _properties {
-    my ($folder, $broker, $controller) = @_;
-    my $listeners = "PLAINTEXT://127.0.0.1:$broker,CONTROLLER://127.0.0.1:$controller";
+    my ($self, $controller) = @_;
+    my @listeners = ("PLAINTEXT://127.0.0.1:$self->{port}", "CONTROLLER://127.0.0.1:$controller");
+    my @advertised = @listeners;
+    if ($self->{inner_port}) {
+        push @listeners, "PROXIED://127.0.0.1:$self->{inner_port}";
+        push @advertised, "PROXIED://127.0.0.1:$self->{proxy_port}";
+    }
+    local $" = ',';
     return <<"END";
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:$controller
-listeners=$listeners
-advertised.listeners=$listeners
+listeners=@listeners
+advertised.listeners=@advertised
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-log.dirs=$folder/data
+log.dirs=$self->{data}
+metadata.log.dir=$self->{folder}/metadata
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -51,6 +59,8 @@ END
 
 # new(acls => 1): with an authorizer, which lets everybody do what no rule is about. java => [...]: another way to start Java than the
 # small and quick one. The ports are free and reserved, the broker does not run yet.
+# inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port. data: another folder for the records; inside: a
+# command that runs the broker where that folder is.
 sub new {
     my ($class, %options) = @_;
     for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
@@ -63,9 +73,13 @@ sub new {
         folder => $folder,
         java => $options{java} // \@small_java,
         config => "$folder/server.properties",
+        data => $options{data} // "$folder/data",
+        inside => $options{inside} // [],
+        inner_port => $options{inner_port},
+        proxy_port => $options{proxy_port},
     }, $class;
     PostgreSQL::Test::Utils::append_to_file($self->{config},
-        _properties($folder, $self->{port}, PostgreSQL::Test::Cluster::get_free_port()) . ($options{acls} ? $authorizer : ''));
+        $self->_properties(PostgreSQL::Test::Cluster::get_free_port()) . ($options{acls} ? $authorizer : '') . ($options{properties} // ''));
     return $self;
 }
 
@@ -74,11 +88,31 @@ sub brokers { return "127.0.0.1:$_[0]{port}" }
 # Returns when it serves. The first start formats the storage.
 sub start {
     my ($self) = @_;
-    $self->_format if !-d "$self->{folder}/data";
-    $self->{process} = $self->_java('kafka.Kafka', $self->{config});
-    $self->_client('ready', 60);
+    $self->launch;
+    $self->wait_until_ready;
     return $self;
 }
+
+# Only begins to.
+sub launch {
+    my ($self) = @_;
+    $self->_format if !-d "$self->{folder}/metadata";
+    $self->{process} = $self->_java('kafka.Kafka', $self->{config});
+    return;
+}
+
+sub wait_until_ready { return $_[0]->_client('ready', 60) }
+
+# A process that ends when it serves.
+sub begin_waiting {
+    my ($self) = @_;
+    return Outbox::Process->spawn(
+        name => 'kafka-client', command => [ $ENV{OUTBOX_KAFKA_CLIENT}, $self->brokers, 'ready', 60 ], stdout => $self->{log}, stderr => $self->{log});
+}
+
+sub alive { return $_[0]{process}->alive }
+sub pid { return $_[0]{process}->pid }
+sub log { return slurp($_[0]{log}) }
 
 sub _format {
     my ($self) = @_;
@@ -89,7 +123,7 @@ sub _format {
 
 sub _java {
     my ($self, @arguments) = @_;
-    my @command = (@{ $self->{java} }, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
+    my @command = (@{ $self->{inside} }, @{ $self->{java} }, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
     return Outbox::Process->spawn(
         command => \@command, name => 'kafka', stdout => $self->{log}, stderr => $self->{log});
 }
@@ -101,6 +135,7 @@ sub stop {
 }
 
 sub kill_nine { return $_[0]{process}->kill_nine }
+sub signal { my ($self, $signal) = @_; return $self->{process}->signal($signal) }
 sub pause { return $_[0]{process}->signal('STOP') }
 sub resume { return $_[0]{process}->signal('CONT') }
 
@@ -108,6 +143,9 @@ sub create_topic {
     my ($self, $name, $partitions, @config) = @_;
     return $self->_client('create-topic', $name, $partitions // 1, @config);
 }
+
+# Gives it these settings, and no others.
+sub configure_topic { my ($self, $name, @config) = @_; return $self->_client('configure-topic', $name, @config) }
 
 # Takes a topic away from everybody but one, or gives it back.
 sub reserve_topic { my ($self, $name, $user) = @_; return $self->_acl('--add', $name, $user) }
@@ -126,6 +164,11 @@ sub delete_topic {
     my ($self, $name) = @_;
     return $self->_client('delete-topic', $name);
 }
+
+# Where the partitions of the topics end, as text.
+# And: forgets the records of the topics, as their consumers have read them.
+sub ends { my ($self, @topics) = @_; return $self->_client('ends', @topics) }
+sub trim { my ($self, @topics) = @_; return $self->_client('trim', @topics) }
 
 sub _client {
     my ($self, @arguments) = @_;
@@ -170,7 +213,9 @@ sub _record {
         push @{ $record{headers} }, [ $1, $2 ] while $headers =~ /\["([^"]*)",(?:null|"([^"]*)")\]/g;
     }
     else {
+        my $value = $line =~ s/,"value":"([^"]*)"/,"value":null/ ? $1 : undef;    # long, and without an escape: not for JSON::PP
         %record = %{ JSON::PP->new->decode($line) };
+        $record{value} = $value;
         $record{key} = decode_base64(delete $record{key_base64}) if exists $record{key_base64};
         $record{headers} = [ map { [ $_->[0], @$_ > 2 ? decode_base64($_->[2]) : $_->[1] ] } @{ $record{headers} } ];
     }

@@ -10,8 +10,8 @@ use File::Basename qw(basename);
 use Outbox::Process qw(wait_until slurp);
 use PostgreSQL::Test::Utils;
 
-# new(node, name => 'relay', kafka => Outbox::Kafka or "host:port", args => [...], env => {...}, user => 'relay', output => path): not
-# started yet.
+# new(node, name => 'relay', kafka => Outbox::Kafka or "host:port", args => [...], env => {...}, user => 'relay', output => path,
+# dsn => instead of the node's own, program => instead of OUTBOX_RELAY): not started yet.
 sub new {
     my ($class, $node, %options) = @_;
     croak 'OUTBOX_RELAY is not set' if !$ENV{OUTBOX_RELAY};
@@ -20,8 +20,8 @@ sub new {
     my $self = bless { name => $name, log => "$stem.log", output => $options{output} // "$stem.out", env => $options{env} }, $class;
     my $kafka = $options{kafka};
     $self->{command} = [
-        $ENV{OUTBOX_RELAY}, 'run',
-        '--dsn', $node->connstr('postgres') . ' user=' . ($options{user} // 'relay'),
+        $options{program} // $ENV{OUTBOX_RELAY}, 'run',
+        '--dsn', ($options{dsn} // $node->connstr('postgres')) . ' user=' . ($options{user} // 'relay'),
         ($kafka ? ('--brokers', ref $kafka ? $kafka->brokers : $kafka) : ()),
         @{ $options{args} // [] },
     ];

@@ -1,0 +1,39 @@
+# One delivery under chaos: OUTBOX_CHAOS_DELIVERY, with SEED and DURATION. With a mutant (OUTBOX_CHAOS_MUTANT, built as OUTBOX_CHAOS_RELAY)
+# it is the other way round: the bug must be caught, by the faults that its patch names, within two minutes.
+use strict;
+use warnings;
+
+use Outbox::Chaos;
+use Outbox::Process qw(slurp);
+use Test::More;
+
+my $seed = $ENV{SEED} || (time ^ $$ << 8) % 2**31;
+my $mutant = $ENV{OUTBOX_CHAOS_MUTANT};
+my ($number, $unit) = ($ENV{DURATION} || '30s') =~ /^(\d+)([smh]?)$/ or die "DURATION is a number of s, m or h\n";
+my %options = (
+    delivery => $ENV{OUTBOX_CHAOS_DELIVERY} || 'at-least-once', seed => $seed, folder => 'build/chaos',
+    seconds => $number * { '' => 1, s => 1, m => 60, h => 3600 }->{$unit},
+);
+
+sub deck_of {
+    my ($name) = @_;
+    my ($cards) = slurp("test/chaos/mutants/$name.patch") =~ /^Deck: (.*)$/m or die "$name names no deck\n";
+    return { map { split /=/ } split / /, $cards };
+}
+
+if ($mutant) {
+    diag "SEED=$seed MUTANT=$mutant";
+    my $start = time;
+    my $chaos = Outbox::Chaos->new(%options, name => $mutant, program => $ENV{OUTBOX_CHAOS_RELAY}, deck => deck_of($mutant),
+        rounds => 4, round_s => 20);
+    my @violations = grep { $_->[0] =~ /^I[1-6]$/ } $chaos->run;
+    ok(scalar @violations, "$mutant: caught") and diag "$mutant broke $violations[0][0]: $violations[0][1]";
+    cmp_ok(time - $start, '<', 120, "$mutant: within two minutes");
+}
+else {
+    diag "SEED=$seed DELIVERY=$options{delivery}, $options{seconds} s of faults";
+    my $chaos = Outbox::Chaos->new(%options);
+    $chaos->run;
+    $chaos->report;
+}
+done_testing();

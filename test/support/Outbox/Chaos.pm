@@ -1,0 +1,276 @@
+# A chaos run: real processes under load, a seeded schedule of faults, and a judge. Rounds of faults are followed by peace, in which
+# everything has to be delivered and is then compared; so memory and disk stay bounded however long the run is.
+#
+# SEED=, DURATION= (seconds, or 30m, 2h) and the like are read by test/chaos/*.t. Nothing here decides what is right: that is
+# Outbox::Chaos::Checker, and the few limits below.
+package Outbox::Chaos;
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use List::Util qw(min);
+use Outbox::Chaos::Checker qw(lsn_number);
+use Outbox::Chaos::Faults;
+use Outbox::Chaos::History;
+use Outbox::Chaos::Observer;
+use Outbox::Chaos::Schedule;
+use Outbox::Chaos::Stage;
+use Outbox::Chaos::Writers;
+use Outbox::Node;
+use Outbox::Process qw(slurp);
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $writers = 3;
+my $peace_s = 90;                       # for everything to be delivered after the last fault
+my $kept_wal_bytes_max = 160 << 20;     # afterwards
+my $relay_memory_kb_max = 160 << 10;
+
+my %invariants = (
+    I1 => 'no loss', I2 => 'no phantom', I3 => 'order', I4 => 'duplicates only as replays', I5 => 'nothing confirmed that is not delivered',
+    I6 => 'bytes of key, headers and payload', I7 => 'liveness', I8 => 'no harm',
+);
+
+# new(delivery => ..., seed => n, seconds => n, folder => for the history; deck => {kind => how many}, program => another relay,
+# rounds => n and round_s => seconds instead of what follows from `seconds`)
+sub new {
+    my ($class, %options) = @_;
+    my $rounds = int($options{seconds} / 75) || 1;
+    my $self = bless {
+        rounds => $rounds, round_s => $options{seconds} / $rounds - ($rounds > 1 ? 15 : 0),
+        %options, violations => [], previous => [], memory_kb => 0,
+    }, $class;
+    $self->{schedule} = Outbox::Chaos::Schedule->new(
+        seed => $options{seed}, deck => $options{deck}, max_pause => $self->{round_s} > 45 ? 30 : 6);
+    return $self;
+}
+
+# Until the time is over or something is wrong. Returns the violations: [invariant, what about].
+sub run {
+    my ($self) = @_;
+    my $name = join '-', 'history', $self->{name} // $self->{delivery}, $self->{seed};
+    $self->{history} = Outbox::Chaos::History->new($self->{folder}, $name);
+    $self->{writers} = Outbox::Chaos::Writers->new($self->{seed});
+    my %topics = map { $_ => $self->{writers}->topic($_) } $self->{writers}->topics;
+    $self->{stage} = Outbox::Chaos::Stage->new($self->{delivery}, program => $self->{program}, topics => \%topics);
+    $self->{writers}->prepare($self->{stage}->node);
+    $self->{observer} = Outbox::Chaos::Observer->new;
+    $self->{faults} = Outbox::Chaos::Faults->new(
+        $self->{stage}, $self->{writers}, on_violation => sub { $self->violation(@_) }, busy => sub { $self->{busy}{ $_[0] } },
+        capture => sub { push @{ $self->{captured} }, $self->_records(@_) });
+    $self->{stage}->start_relay($self->{faults}{active});
+    for my $round (1 .. $self->{rounds}) {
+        $self->_round($round);
+        last if @{ $self->{violations} };
+    }
+    $self->_end;
+    return @{ $self->{violations} };
+}
+
+sub violation {
+    my ($self, $invariant, $about) = @_;
+    push @{ $self->{violations} }, [ $invariant, $about ];
+    $self->{history}->write('violation', invariant => $invariant, about => $about);
+    return;
+}
+
+# The summary as a table, and an assertion for each invariant.
+sub report {
+    my ($self) = @_;
+    my @violations = @{ $self->{violations} };
+    diag $_ for '', $self->{history}->table("$self->{delivery}, SEED=$self->{seed}", scalar @violations), "  history: $self->{history}{path}", '';
+    for my $invariant (sort keys %invariants) {
+        my @broken = grep { $_->[0] eq $invariant } @violations;
+        ok(!@broken, "$self->{delivery}: $invariant, $invariants{$invariant}");
+        diag scalar(@broken) . ' violations' if @broken;
+        diag "$invariant: $_->[1]" for @broken[ 0 .. ($#broken < 9 ? $#broken : 9) ];
+    }
+    return;
+}
+
+# ---- a round --------------------------------------------------------------------------------------------------------
+
+sub _round {
+    my ($self, $number) = @_;
+    my ($stage, $history) = @$self{qw(stage history)};
+    $history->write('round', number => $number);
+    $self->{writers}->begin_round($stage->node, $number);
+    $self->{checker} = Outbox::Chaos::Checker->new(delivery => $self->{delivery}, previous => $self->{previous});
+    my $sessions = $stage->sessions;
+    $self->_storm($self->{schedule}->round($number, $self->{round_s}));
+    $self->_calm;
+    $sessions = $stage->sessions - $sessions;
+    $self->{checker}->add_sessions($sessions);
+    $self->_judge;
+    my $counts = $self->{checker}->counts;
+    $history->count({ %$counts, sessions => $sessions });
+    diag sprintf 'round %d of %d: %d faults, %d events, %d duplicates, %d violations', $number, $self->{rounds}, $self->{injected},
+        $counts->{emitted}, $counts->{duplicates}, scalar @{ $self->{violations} };
+    $self->{previous} = [ $self->{checker}->shrink, @{ $self->{previous} }[ 0 .. ($#{ $self->{previous} } > 0 ? 0 : -1) ] ];
+    $stage->kafka->trim($self->{writers}->topics);
+    return;
+}
+
+sub _storm {
+    my ($self, @faults) = @_;
+    my ($clock, $before) = (0, time);
+    my @active;
+    $self->{injected} = 0;
+    $self->{busy} = {};
+    while (@faults || @active) {
+        $self->_tick(1);
+        push @active, $self->_launch($clock, \@faults);
+        @active = grep { $self->_advance($_) } @active;
+        sleep 0.02;
+        my $now = time;
+        $clock += min($now - $before, 0.5);    # what has to wait, waits for all
+        $before = $now;
+    }
+    return;
+}
+
+# Takes from the list what is due and finds its resources free; a later one never overtakes an earlier one of the same resource.
+sub _launch {
+    my ($self, $now, $faults) = @_;
+    my (@launched, @left, %taken);
+    for my $fault (@$faults) {
+        my $is_free = $fault->{at} <= $now && !grep { $self->{busy}{$_} || $taken{$_} } @{ $fault->{resources} };
+        my @steps = $is_free ? $self->{faults}->steps($fault) : ();
+        if ($is_free && !@steps) {
+            $self->{history}->write('skipped', kind => $fault->{kind});
+        }
+        elsif ($is_free) {
+            $self->{busy}{$_}++ for @{ $fault->{resources} };
+            $self->{history}->fault($fault);
+            $self->{injected}++;
+            push @launched, { %$fault, steps => \@steps };
+        }
+        else {
+            push @left, $fault;
+            $taken{$_} = 1 for @{ $fault->{resources} };
+        }
+    }
+    @$faults = @left;
+    return @launched;
+}
+
+# False when it is over.
+sub _advance {
+    my ($self, $fault) = @_;
+    shift @{ $fault->{steps} } while @{ $fault->{steps} } && $fault->{steps}[0]->();
+    return 1 if @{ $fault->{steps} };
+    $self->{busy}{$_}-- for @{ $fault->{resources} };
+    $self->{history}->write('healed', kind => $fault->{kind});
+    return 0;
+}
+
+# What goes on all the time.
+sub _tick {
+    my ($self, $with_writers) = @_;
+    $self->violation('I7', $_) for $self->{stage}->supervise;
+    my $memory = $self->{stage}->peak_memory_kb;
+    $self->{memory_kb} = $memory if $memory > $self->{memory_kb};
+    return if !$self->{faults}->server_is_up;
+    $self->{writers}->keep_running($self->{stage}->node, $writers) if $with_writers;
+    $self->{observer}->keep_running($self->{stage}->node);
+    return;
+}
+
+# No more faults: everything must be delivered, and the slot must let go of the WAL.
+sub _calm {
+    my ($self) = @_;
+    my $node = $self->{stage}->node;
+    $self->{writers}->finish($node);
+    $self->{history}->write('calm');
+    $node->safe_psql('postgres', 'CHECKPOINT');
+    my $wanted = current_lsn($node);
+    $self->_await('I7', 'everything is delivered and confirmed', "confirmed_flush_lsn >= '$wanted'");
+    $self->_await('I8', 'the slot lets go of the WAL', "pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) < $kept_wal_bytes_max");
+    return;
+}
+
+sub _await {
+    my ($self, $invariant, $what, $condition) = @_;
+    my $start = time;
+    while (slot($self->{stage}->node, $condition) ne 't') {
+        $self->_tick(0);
+        return $self->violation($invariant, "$what: not within $peace_s s") if time > $start + $peace_s;
+        sleep 0.1;
+    }
+    $self->{history}->write('reached', what => $what, seconds => time - $start);
+    return;
+}
+
+# ---- the judgement --------------------------------------------------------------------------------------------------
+
+sub _judge {
+    my ($self) = @_;
+    my ($checker, $history, $node) = ($self->{checker}, $self->{history}, $self->{stage}->node);
+    my ($transactions, $events, $unheard) = $self->{writers}->books($node);
+    $checker->add_books($transactions, $events, $unheard);
+    $history->write('transaction', name => $_, %{ $transactions->{$_} }) for sort keys %$transactions;
+    $history->count({ transactions => scalar keys %$transactions, unknown => scalar grep { $_->{outcome} eq 'unknown' } values %$transactions });
+    $self->{observer}->take_stream($node, sub {
+        my ($end, @ids) = @_;
+        $checker->add_transaction($end, @ids);
+        $history->write('stream', end => $end, ids => \@ids);
+    });
+    $self->{observer}->take_samples(sub {
+        my ($time, $lsn, $kept) = @_;
+        $checker->add_sample($time, $lsn);
+        $history->write('sample', at => $time, confirmed => $lsn, kept => $kept);
+        $history->count({ samples => 1 });
+    });
+    $checker->add_record($_) for splice(@{ $self->{captured} //= [] }), $self->_records($self->{writers}->topics);
+    $self->violation(@$_) for $checker->verdict;
+    $self->violation('I8', "a writer met: $_") for $self->{writers}->complaints;
+    $self->violation('I8', "the relay took $self->{memory_kb} kB") if $self->{memory_kb} > $relay_memory_kb_max;
+    $self->violation('I8', "the server logged: $_") for $self->_server_complaints;
+    return;
+}
+
+# What the topics hold, as the checker wants it.
+sub _records {
+    my ($self, @topics) = @_;
+    my @records;
+    for my $topic (@topics) {
+        my $fixed = $self->{writers}->topic($topic)->{partitions} == 1;
+        $self->{stage}->kafka->for_each_record(sub {
+            my ($record) = @_;
+            my $value = delete $record->{value};
+            $record->{payload} = defined $value ? sha256_hex($value) : undef;
+            @$record{qw(time fixed)} = (delete $record->{timestamp}, $fixed);
+            push @records, $record;
+            $self->{history}->write('record', map { $_ => $record->{$_} } qw(topic partition offset time headers));
+        }, $topic);
+    }
+    return @records;
+}
+
+# What the servers logged that faults do not explain.
+sub _server_complaints {
+    my ($self) = @_;
+    my $expected = qr/replication\ slot\ "outbox"\ is\ active|terminating|canceling|could\ not\ receive\ data\ from\ WAL\ stream|
+        could\ not\ connect\ to\ the\ primary/x;
+    my $log = $self->{stage}->node->logfile;
+    my $start = $self->{read}{$log} // 0;
+    my $text = slurp($log, $start);
+    $self->{read}{$log} = $start + length $text;
+    return grep { /PANIC:|TRAP:|terminated by signal (?!9)|ERROR:|WARNING:.*outbox/ && !/$expected/ } split /\n/, $text;
+}
+
+sub _end {
+    my ($self) = @_;
+    my $node = $self->{stage}->node;
+    my $start = time;
+    $node->stop('fast') if $self->{faults}->server_is_up;
+    my $seconds = time - $start;
+    $self->violation('I8', sprintf 'PostgreSQL stopped fast only after %.1f s', $seconds) if $seconds > 10;
+    $self->{stage}->stop_relays;
+    $self->{history}->close;
+    return;
+}
+
+1;

@@ -1,0 +1,67 @@
+# What a chaos run sees of the slot: its position ten times a second, and the whole stream, through a second slot that nothing is done to.
+package Outbox::Chaos::Observer;
+
+use strict;
+use warnings;
+
+use Outbox::Chaos::Checker qw(lsn_number);
+use Outbox::Node qw(current_lsn);
+use Outbox::Process qw(wait_until);
+use PostgreSQL::Test::Utils;
+
+# The clock is read after the position: what is confirmed then was confirmed at that time.
+my $query = <<'END';
+SELECT 'at', extract(epoch FROM clock_timestamp()) * 1000, confirmed_flush_lsn, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)
+FROM pg_replication_slots WHERE slot_name = 'outbox'
+\watch 0.1
+END
+
+sub new {
+    my ($class) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir('observer');
+    PostgreSQL::Test::Utils::append_to_file("$folder/query", $query);
+    return bless { folder => $folder }, $class;
+}
+
+# Keeps a sampler attached to the server.
+sub keep_running {
+    my ($self, $node) = @_;
+    return if $self->{sampler} && $self->{sampler}->alive;
+    $self->{sampler} = Outbox::Process->spawn(
+        name => 'sampler', command => [ qw(psql -XAtq -v ON_ERROR_STOP=1 -F), ' ', '-d', $node->connstr('postgres'), '-f', "$self->{folder}/query" ],
+        stdout => "$self->{folder}/samples", stderr => '/dev/null');
+    return;
+}
+
+# Hands over every sample since the last call to visit(time in ms, position as a number, bytes of WAL kept).
+sub take_samples {
+    my ($self, $visit) = @_;
+    $self->{sampler}->kill_nine if $self->{sampler};
+    open my $file, '<', "$self->{folder}/samples" or return;
+    while (my $line = <$file>) {
+        $visit->($1, lsn_number($2), $3) if $line =~ m{^at ([\d.]+) ([0-9A-F]+/[0-9A-F]+) (-?\d+)$};
+    }
+    unlink "$self->{folder}/samples";
+    return;
+}
+
+# Hands over every transaction since the last call to visit(end LSN as a number, ids of its events).
+sub take_stream {
+    my ($self, $node, $visit) = @_;
+    my $end = current_lsn($node);
+    my $file = "$self->{folder}/stream";
+    PostgreSQL::Test::Utils::system_log('pg_recvlogical', '-d', $node->connstr('postgres'), '-S', 'witness', '--start', '--no-loop',
+        '-o', 'batch_bytes=65536', '--endpos', $end, '-f', $file);
+    open my $lines, '<', $file or return;    # then every event is missing in the stream
+    my ($position, @ids);
+    while (my $line = <$lines>) {
+        if ($line =~ m{^\{"begin":"([^"]+)"}) { ($position, @ids) = lsn_number($1) }
+        elsif ($line =~ /^\{"commit"/) { $visit->($position, @ids) }
+        elsif ($line =~ /^\{"topic":.*?"id":"([0-9a-f-]{36})"/) { push @ids, $1 }
+    }
+    unlink $file;
+    $node->safe_psql('postgres', "SELECT pg_replication_slot_advance('witness', '$end')");
+    return;
+}
+
+1;

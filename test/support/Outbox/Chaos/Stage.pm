@@ -1,0 +1,159 @@
+# Everything that runs in a chaos run, as separate processes: PostgreSQL (and at times its standby), Kafka, the relays, and the proxy
+# between them. Knows how each is started; what is done to them is Outbox::Chaos::Faults' business.
+package Outbox::Chaos::Stage;
+
+use strict;
+use warnings;
+
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Process qw(wait_until slurp);
+use Outbox::Proxy;
+use Outbox::Relay;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+my $disk_mb = 768;
+
+# The server gives a silent relay up after three seconds; a standby finds what WAL it needs after its slots were copied.
+my $settings = <<'END';
+listen_addresses = '127.0.0.1'
+wal_sender_timeout = 3s
+wal_keep_size = 512MB
+max_replication_slots = 10
+autovacuum_naptime = 5s
+checkpoint_timeout = 30s
+log_min_messages = warning
+END
+
+# new(delivery, program => the relay, topics => {name => {...}}): all is up, the slot is made, no relay runs yet.
+sub new {
+    my ($class, $delivery, %options) = @_;
+    my $self = bless { delivery => $delivery, options => \%options, relays => {}, exits => [], nodes => 0 }, $class;
+    $self->{node} = outbox_node($self->next_node_name, conf => $settings);
+    $self->_make_disk;
+    my $inner_port = PostgreSQL::Test::Cluster::get_free_port();
+    $self->{proxy} = Outbox::Proxy->new(pg => $self->{node}->port, kafka => $inner_port);
+    $self->{kafka} = Outbox::Kafka->new(
+        inner_port => $inner_port, proxy_port => $self->{proxy}->port('kafka'), data => $self->{data}, inside => $self->{inside},
+        properties => "log.segment.bytes=16777216\nlog.initial.task.delay.ms=1000\n");
+    $self->{kafka}->start;
+    $self->create_topic($_, $options{topics}{$_}) for sort keys %{ $options{topics} };
+    $self->_set_up;
+    return $self;
+}
+
+sub node { return $_[0]{node} }
+sub kafka { return $_[0]{kafka} }
+sub proxy { return $_[0]{proxy} }
+sub next_node_name { my ($self) = @_; return 'node' . ++$self->{nodes} }
+
+# A promoted standby takes the place of the primary, for writers and relays alike.
+sub replace_node {
+    my ($self, $node) = @_;
+    $self->{node} = $node;
+    $self->{proxy}->command('pg', 'target', $node->port);
+    return;
+}
+
+sub create_topic {
+    my ($self, $name, $topic) = @_;
+    $self->{kafka}->create_topic($name, $topic->{partitions}, _topic_settings($topic->{max_bytes}));
+    return;
+}
+
+# Changes how large its batches may be.
+sub configure_topic {
+    my ($self, $name, $max_bytes) = @_;
+    return $self->{kafka}->configure_topic($name, _topic_settings($max_bytes));
+}
+
+# Kafka's own clock stamps the records, for the samples of the slot are compared with it.
+sub _topic_settings {
+    my ($max_bytes) = @_;
+    return ('message.timestamp.type=LogAppendTime', $max_bytes ? "max.message.bytes=$max_bytes" : ());
+}
+
+# A small file system of its own for the broker's records, in a namespace where we are root. Undef where the kernel forbids that.
+sub _make_disk {
+    my ($self) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir('disk');
+    my $holder = Outbox::Process->spawn(
+        name => 'disk', stdout => "$folder.log", stderr => "$folder.log", command => [ qw(unshare --user --map-root-user --mount sh -c),
+            'mount -t tmpfs -o "size=$0m" outbox "$1" && echo mounted && exec sleep infinity', $disk_mb, $folder ]);
+    wait_until { slurp("$folder.log") =~ /mounted/ || !$holder->alive } 'the small disk is mounted', 20;
+    return if !$holder->alive;
+    $self->{data} = "$folder/data";
+    $self->{inside} = [ qw(nsenter --preserve-credentials --user --mount --target), $holder->pid ];
+    $self->{disk} = { holder => $holder, folder => $folder };
+    return;
+}
+
+# Runs a shell command where the broker's disk is.
+sub on_disk {
+    my ($self, $command) = @_;
+    return system(@{ $self->{inside} }, 'sh', '-c', "cd '$self->{disk}{folder}' && $command") == 0;
+}
+
+sub has_disk { return defined $_[0]{disk} }
+
+sub _set_up {
+    my ($self) = @_;
+    my @kafka = $self->{delivery} eq 'exactly-once' ? ('--delivery', 'exactly-once', '--brokers', $self->{kafka}->brokers) : ();
+    my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $self->{node}->connstr('postgres'), @kafka);
+    die "setup ends with $code: $err" if $code ne '0';
+    create_slot($self->{node}, 'witness');
+    return;
+}
+
+# ---- relays ---------------------------------------------------------------------------------------------------------
+
+# The relay of this name, from now on restarted by a supervisor. env and arguments: of this start (and the supervisor's).
+sub start_relay {
+    my ($self, $name, $env, @arguments) = @_;
+    my $relay = $self->{relays}{$name} = Outbox::Relay->new(
+        $self->{node}, name => $name, program => $self->{options}{program}, env => $env,
+        dsn => 'host=127.0.0.1 port=' . $self->{proxy}->port('pg') . ' dbname=postgres', kafka => '127.0.0.1:' . $self->{proxy}->port('kafka'),
+        args => [ '--delivery', $self->{delivery}, '--shutdown-grace-ms', 3000, @arguments ]);
+    $relay->start;
+    $self->{wanted}{$name} = 1;
+    return $relay;
+}
+
+sub relay { my ($self, $name) = @_; return $self->{relays}{$name} }
+
+# From now on it may end.
+sub release_relay { my ($self, $name) = @_; delete $self->{wanted}{$name}; return }
+
+sub stop_relays {
+    my ($self) = @_;
+    $self->release_relay($_) for keys %{ $self->{wanted} };
+    return map { $_->alive ? $_->terminate(30) : () } values %{ $self->{relays} };
+}
+
+# What a supervisor does: starts what ended by itself, and says so.
+sub supervise {
+    my ($self) = @_;
+    my @ended;
+    for my $name (sort keys %{ $self->{wanted} }) {
+        my $relay = $self->{relays}{$name};
+        next if $relay->alive;
+        push @ended, "$name ended by itself with " . $relay->wait_for_exit(1) . ': ' . ((split /\n/, $relay->log)[-1] // '');
+        $relay->start;
+    }
+    return @ended;
+}
+
+# How often relays began to stream, ever.
+sub sessions {
+    my ($self) = @_;
+    return scalar map { $_->whole_log =~ /streaming from slot/g } values %{ $self->{relays} };
+}
+
+sub peak_memory_kb {
+    my ($self) = @_;
+    my ($most) = sort { $b <=> $a } 0, map { eval { $_->alive ? $_->peak_memory_kb : 0 } // 0 } values %{ $self->{relays} };
+    return $most;
+}
+
+1;
