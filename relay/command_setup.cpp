@@ -180,6 +180,11 @@ private:
         source.wal_end = parse_lsn(column(3)).value_or(Lsn{});
         source.confirmed = parse_lsn(column(4)).value_or(Lsn{});
         holder_ = column(5);
+        if (source.timeline > 1) { // as TIMELINE_HISTORY would, which needs a replication connection
+            std::string file = "pg_catalog.lpad(pg_catalog.to_hex(" + std::to_string(source.timeline) + "), 8, '0')";
+            source.history = parse_timeline_history(
+                value("SELECT pg_catalog.pg_read_file('pg_wal/' || pg_catalog.upper(" + file + ") || '.history', 0, 1048576, true)"));
+        }
         return source;
     }
 
@@ -198,28 +203,21 @@ private:
         say(ensure_state_topic(command_.kafka) ? "created " + topic : topic + " is there");
         Source here = source();
         std::optional<State> state = read_state(command_.kafka, here);
-        Position at_slot = {here.confirmed, 0, true};
-        if (command_.reset_state || (!state && slot_is_new))
-            return write(here, at_slot, "exactly-once delivery goes on from where the slot stands: " + format_lsn(here.confirmed));
+        if (command_.reset_state || (!state && slot_is_new)) {
+            Position position = reset(state, here);
+            return write(here, position, "exactly-once delivery goes on from " + format_lsn(position.end));
+        }
         if (state && state->topics != here.topics && state->timeline == here.timeline) {
             if (!state->position.complete)
                 throw Failure(ExitCode::position_refused, "a transaction is only partly delivered; let the relay finish it with --topics '" +
                                                               state->topics + "' first");
             here.topics = state->topics;
-            require_position(state, here);
+            resume(state, here);
             here.topics = command_.topics;
             return write(here, state->position, "it delivers --topics '" + command_.topics + "' from now on");
         }
-        require_position(state, here);
+        resume(state, here);
         say("its position is there: " + format_lsn(state->position.end));
-    }
-
-    // As the relay would at its start; after a failover the relay knows more, because it can read the timelines' history.
-    void require_position(const std::optional<State> &state, const Source &here) {
-        if (state && state->timeline != here.timeline)
-            return;
-        std::string warning;
-        resume(state, here, warning);
     }
 
     std::string holder_; // the process that has the slot; empty: none

@@ -22,19 +22,18 @@ const TimelineEnd *find(const std::vector<TimelineEnd> &history, uint32_t id) {
     throw PositionRefused("exactly-once delivery cannot go on with slot \"" + source.slot + "\": " + why + ". " + advice);
 }
 
-// A state that ended on an earlier timeline: what lies beyond the point where the server left it never happened for this server, and its
-// LSNs are used again by other transactions.
-Position carry_over(const State &state, const Source &source, std::string &warning) {
+// What lies beyond the point where the server left a timeline never happened for this server, and its LSNs are used again by other
+// transactions. After a failover consumers have seen it; in a copy restored from a backup it is what production went on to do.
+void require_common_history(const State &state, const Source &source) {
     const TimelineEnd *left = find(source.history, state.timeline);
     if (left == nullptr)
-        refuse(source, "the state was written on timeline " + std::to_string(state.timeline) + ", which is not in the history of the server's timeline " +
-                           std::to_string(source.timeline));
-    if (state.position.end <= left->end)
-        return state.position;
-    warning = "the server left timeline " + std::to_string(state.timeline) + " at " + format_lsn(left->end) + ", but events up to " +
-              format_lsn(state.position.end) + " of it are in Kafka: consumers have seen what this server does not know. Going on from " +
-              format_lsn(left->end);
-    return {left->end, 0, true};
+        refuse(source, "the state was written on timeline " + std::to_string(state.timeline) +
+                           ", which is not in the history of the server's timeline " + std::to_string(source.timeline));
+    if (state.position.end > left->end)
+        refuse(source, "the server left timeline " + std::to_string(state.timeline) + " at " + format_lsn(left->end) + ", but events up to " +
+                           format_lsn(state.position.end) +
+                           " of it are in Kafka: consumers have seen what this server does not know, or it is a copy and not the one that "
+                           "they follow");
 }
 
 } // namespace
@@ -96,7 +95,7 @@ std::optional<State> parse_state(std::string_view json) {
     return State{{*end, ordinal->GetUint64(), complete->GetBool()}, timeline->GetUint(), {topics->GetString(), topics->GetStringLength()}};
 }
 
-Position resume(const std::optional<State> &state, const Source &source, std::string &warning) {
+Position resume(const std::optional<State> &state, const Source &source) {
     if (!state)
         refuse(source, "the state topic has no position of it. Either exactly-once delivery was never set up for this slot and this server, or "
                        "the position is lost; then what was delivered since the slot's last confirmation would come twice");
@@ -105,7 +104,9 @@ Position resume(const std::optional<State> &state, const Source &source, std::st
     if (state->timeline > source.timeline)
         refuse(source, "the state was written on timeline " + std::to_string(state->timeline) + ", and the server is on timeline " +
                            std::to_string(source.timeline) + ": this is an old primary, or a copy from before a failover");
-    Position position = state->timeline == source.timeline ? state->position : carry_over(*state, source, warning);
+    if (state->timeline < source.timeline)
+        require_common_history(*state, source);
+    const Position &position = state->position;
     if (position.end > source.wal_end && !source.was_held)
         refuse(source, "the state is at " + format_lsn(position.end) + ", and the server's WAL ends at " + format_lsn(source.wal_end) +
                            ": this server was restored from a backup, or is another one");
@@ -113,6 +114,13 @@ Position resume(const std::optional<State> &state, const Source &source, std::st
         refuse(source, "the slot has been confirmed up to " + format_lsn(source.confirmed) + ", and the state is at " + format_lsn(position.end) +
                            ": events between the two may be missing in Kafka");
     return position;
+}
+
+Position reset(const std::optional<State> &state, const Source &source) {
+    const TimelineEnd *left = state && state->timeline < source.timeline ? find(source.history, state->timeline) : nullptr;
+    if (left != nullptr && left->end < state->position.end && left->end >= source.confirmed)
+        return {left->end, 0, true};
+    return {source.confirmed, 0, true};
 }
 
 } // namespace outbox

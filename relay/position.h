@@ -42,7 +42,11 @@ class PositionRefused : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Where to go on. Throws PositionRefused. `warning` is set where consumers have seen events that the server has lost.
-Position resume(const std::optional<State> &state, const Source &source, std::string &warning);
+// Where to go on. Throws PositionRefused.
+Position resume(const std::optional<State> &state, const Source &source);
+
+// Where to go on when an operator says so: where the slot stands; after a failover that lost events, where the server left the state's
+// timeline, because what the two have in common was delivered.
+Position reset(const std::optional<State> &state, const Source &source);
 
 } // namespace outbox

@@ -72,10 +72,7 @@ void TransactionalSink::read_position() {
             spdlog::warn("waiting for {}", reader_->waiting_for());
         if (!done)
             return;
-        std::string warning;
-        stored_ = resume(reader_->state(), source_, warning);
-        if (!warning.empty())
-            spdlog::error("{}", warning);
+        stored_ = resume(reader_->state(), source_);
     } catch (const PositionRefused &refused) {
         throw Failure(ExitCode::position_refused, refused.what());
     }

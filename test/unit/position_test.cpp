@@ -44,7 +44,7 @@ TEST(Position, takes_nothing_else_for_a_record) {
 
 class Resume : public testing::Test {
 protected:
-    Position resume_at(const std::optional<State> &state, const Source &source) { return resume(state, source, warning_); }
+    Position resume_at(const std::optional<State> &state, const Source &source) { return resume(state, source); }
     std::string refusal(const std::optional<State> &state, const Source &source) {
         try {
             resume_at(state, source);
@@ -53,13 +53,11 @@ protected:
         }
         return "";
     }
-    std::string warning_;
 };
 
 TEST_F(Resume, goes_on_at_the_state_when_the_slot_is_there_or_behind) {
     EXPECT_EQ(resume_at(state_at(0x200), source_at(0x200)).end, Lsn{0x200});
     EXPECT_EQ(resume_at(state_at(0x200), source_at(0x100)).end, Lsn{0x200});
-    EXPECT_EQ(warning_, "");
 }
 
 TEST_F(Resume, refuses_a_missing_state) { EXPECT_NE(refusal(std::nullopt, source_at(0x100)).find("--reset-state"), std::string::npos); }
@@ -90,16 +88,23 @@ TEST_F(Resume, refuses_other_topics) {
 TEST_F(Resume, goes_on_after_a_failover_that_lost_nothing) {
     EXPECT_EQ(resume_at(state_at(0x200, 1), source_at(0x100, 2, {{1, Lsn{0x200}}})).end, Lsn{0x200});
     EXPECT_EQ(resume_at(state_at(0x200, 1), source_at(0x100, 3, {{1, Lsn{0x300}}, {2, Lsn{0x400}}})).end, Lsn{0x200});
-    EXPECT_EQ(warning_, "");
 }
 
 // The new primary uses the same LSNs for other transactions: none of them may be taken for delivered.
-TEST_F(Resume, goes_back_to_where_the_server_left_the_timeline) {
+TEST_F(Resume, refuses_a_failover_that_lost_what_consumers_have_seen_until_an_operator_accepts_it) {
     State partial{{Lsn{0x300}, 7, false}, 1, ""};
-    Position position = resume_at(partial, source_at(0x100, 2, {{1, Lsn{0x200}}}));
-    EXPECT_EQ(position.end, Lsn{0x200});
+    Source source = source_at(0x100, 2, {{1, Lsn{0x200}}});
+    EXPECT_NE(refusal(partial, source).find("0/200"), std::string::npos);
+    Position position = reset(partial, source);
+    EXPECT_EQ(position.end, Lsn{0x200}) << "what both have in common was delivered";
     EXPECT_TRUE(position.complete);
-    EXPECT_NE(warning_, "");
+}
+
+TEST(Reset, goes_on_where_the_slot_stands) {
+    EXPECT_EQ(reset(std::nullopt, source_at(0x100)).end, Lsn{0x100});
+    EXPECT_EQ(reset(state_at(0x200), source_at(0x100)).end, Lsn{0x100});
+    EXPECT_EQ(reset(state_at(0x50), source_at(0x100)).end, Lsn{0x100});
+    EXPECT_EQ(reset(state_at(0x200), source_at(0x180, 2, {{1, Lsn{0x150}}})).end, Lsn{0x180}) << "never behind the slot";
 }
 
 TEST_F(Resume, refuses_an_old_primary_and_a_foreign_history) {
