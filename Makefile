@@ -69,9 +69,8 @@ uninstall: uninstall-relay
 uninstall-relay:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 
-# Hundreds of thousands of records are allocated by one thread and freed by another: jemalloc takes an eighth off the relay's CPU.
 $(BUILD)/outbox-relay: $(relay_objects)
-	$(CXX) $(relay_ldflags) -o $@ $^ -ljemalloc $(relay_libs)
+	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
 # With the library's own macros, or its classes have other sizes.
 $(BUILD)/relay/http_server.o $(BUILD)/docker/%.o: relay_cxxflags += $(shell pkg-config --cflags cpp-httplib 2>/dev/null)
