@@ -102,20 +102,19 @@ sub _clock_jump {
         $self->_start);
 }
 
-# An event larger than its topic takes, and others of its key right behind it, which the relay gets all at once: it must deliver none of
+# An event larger than its topic takes, and others of its key right behind it, which a relay gets all at once: it must deliver none of
 # those, and end with 8. Then the operator raises the limit, for good, and it goes on as if nothing had been.
 sub _poison {
     my ($self) = @_;
     my ($stage, $writers) = @$self{qw(stage writers)};
-    my ($topic, $settings) = $writers->next_poisoned_topic;
+    my %topics = $writers->next_poisoned_topics;
+    my ($topic, @others) = sort keys %topics;
     my $relay = sub { $self->active_relay };
     return (
-        at_once(sub {
-            $stage->create_topic($topic, $settings);
-            $stage->release_relay($self->{active});
-        }),
-        $self->_signal('STOP'), at_once(sub { $writers->start_poison($stage->node, $topic) }), sub { return $writers->poison_is_written },
-        $self->_signal('CONT'),
+        $self->_kill,
+        (map { my $name = $_; at_once(sub { $stage->create_topic($name, $topics{$name}) }) } sort keys %topics),
+        at_once(sub { $writers->start_poison($stage->node, $topic, @others) }), sub { return $writers->poison_is_written },
+        $self->_start, at_once(sub { $stage->release_relay($self->{active}) }),
         $self->within(90, 'I7', 'a relay stops at a poisoned event', sub { !$relay->()->alive }),
         at_once(sub {
             my $code = $relay->()->alive ? $relay->()->kill_nine : $relay->()->wait_for_exit(1);
