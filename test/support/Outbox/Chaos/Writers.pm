@@ -194,9 +194,9 @@ sub books {
 # What sessions complained of, other than that the server went away.
 sub complaints {
     my ($self) = @_;
-    my $gone = qr{terminating\ connection|server\ closed|no\ connection\ to|connection\ to\ server|shutting\ down|starting\ up|not\ yet\ accepting|
-        recovery\ mode|^\s|probably\ means|before\ or\ while|another\ server\ process|DETAIL|HINT|CONTEXT|PL/pgSQL|is\ the\ server\ running}xi;
-    return grep { !/$gone/ } map { split /\n/, slurp("$self->{folder}/$_.err") } 1 .. $self->{sessions};
+    my $gone = qr{terminating\ connection|server\ closed|no\ connection\ to|connection\ to\ server|shutting\ down|starting\ up|
+        not\ yet\ accepting|recovery\ mode}x;
+    return grep { /\b(?:ERROR|FATAL|PANIC|error):/ && !/$gone/ } map { split /\n/, slurp("$self->{folder}/$_.err") } 1 .. $self->{sessions};
 }
 
 sub _event_of {
