@@ -1,4 +1,4 @@
-# One delivery under chaos: OUTBOX_CHAOS_DELIVERY, with SEED and DURATION. With a mutant (OUTBOX_CHAOS_MUTANT, built as OUTBOX_CHAOS_RELAY)
+# One delivery under chaos: OUTBOX_CHAOS_DELIVERY, with SEED, DURATION and DECK (faults other than all kinds). With a mutant (OUTBOX_CHAOS_MUTANT, built as OUTBOX_CHAOS_RELAY)
 # it is the other way round: the bug must be caught, by the faults that its patch names, within two minutes.
 use strict;
 use warnings;
@@ -15,10 +15,19 @@ my %options = (
     seconds => $number * { '' => 1, s => 1, m => 60, h => 3600 }->{$unit},
 );
 
+# How many faults of each kind: "relay_kill=5 pg_crash=1".
+sub deck {
+    my ($cards) = @_;
+    my %deck = map { split /=/ } split / /, $cards;
+    my %known = map { $_ => 1 } Outbox::Chaos::Schedule->kinds;
+    $known{$_} or die "no such fault: $_\n" for keys %deck;
+    return \%deck;
+}
+
 sub deck_of {
     my ($name) = @_;
     my ($cards) = slurp("test/chaos/mutants/$name.patch") =~ /^Deck: (.*)$/m or die "$name names no deck\n";
-    return { map { split /=/ } split / /, $cards };
+    return deck($cards);
 }
 
 if ($mutant) {
@@ -32,7 +41,7 @@ if ($mutant) {
 }
 else {
     diag "SEED=$seed DELIVERY=$options{delivery}, $options{seconds} s of faults";
-    my $chaos = Outbox::Chaos->new(%options);
+    my $chaos = Outbox::Chaos->new(%options, $ENV{DECK} ? (deck => deck($ENV{DECK})) : ());
     $chaos->run;
     $chaos->report;
 }

@@ -102,19 +102,19 @@ sub _clock_jump {
         $self->_start);
 }
 
-# An event larger than its topic takes, and others of its key behind it: the relay must deliver none of those, and end with 8. Then the
-# operator raises the limit, for good, and it goes on as if nothing had been.
+# An event larger than its topic takes, and others of its key right behind it, which a relay gets all at once: it must deliver none of
+# those, and end with 8. Then the operator raises the limit, for good, and it goes on as if nothing had been.
 sub _poison {
     my ($self) = @_;
     my ($stage, $writers) = @$self{qw(stage writers)};
-    my ($topic, $settings) = $writers->next_poisoned_topic;
+    my %topics = $writers->next_poisoned_topics;
+    my ($topic, @others) = sort keys %topics;
     my $relay = sub { $self->active_relay };
     return (
-        at_once(sub {
-            $stage->create_topic($topic, $settings);
-            $writers->start_poison($stage->node, $topic);
-            $stage->release_relay($self->{active});
-        }),
+        $self->_kill,
+        (map { my $name = $_; at_once(sub { $stage->create_topic($name, $topics{$name}) }) } sort keys %topics),
+        at_once(sub { $writers->start_poison($stage->node, $topic, @others) }), sub { return $writers->poison_is_written },
+        $self->_start, at_once(sub { $stage->release_relay($self->{active}) }),
         $self->within(90, 'I7', 'a relay stops at a poisoned event', sub { !$relay->()->alive }),
         at_once(sub {
             my $code = $relay->()->alive ? $relay->()->kill_nine : $relay->()->wait_for_exit(1);
@@ -122,7 +122,6 @@ sub _poison {
             $stage->configure_topic($topic, 1_000_000);
         }),
         $self->_start,
-        sub { return $writers->poison_is_written },
         $self->within(90, 'I7', 'what was poison is delivered', $self->_all_delivered));
 }
 

@@ -60,7 +60,8 @@ sub take_stream {
         elsif ($line =~ /^\{"topic":.*?"id":"([0-9a-f-]{36})"/) { push @ids, $1 }
     }
     unlink $file;
-    $node->safe_psql('postgres', "SELECT pg_replication_slot_advance('witness', '$end')");
+    $node->safe_psql('postgres',
+        "SELECT pg_replication_slot_advance(slot_name, '$end') FROM pg_replication_slots WHERE slot_name = 'witness' AND confirmed_flush_lsn < '$end'");
     return;
 }
 
