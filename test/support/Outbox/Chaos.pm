@@ -59,7 +59,10 @@ sub run {
     $self->{observer} = Outbox::Chaos::Observer->new;
     $self->{faults} = Outbox::Chaos::Faults->new(
         $self->{stage}, $self->{writers}, on_violation => sub { $self->violation(@_) }, busy => sub { $self->{busy}{ $_[0] } },
-        capture => sub { push @{ $self->{captured} }, $self->_records(@_) });
+        capture => sub {    # of topics that are about to be deleted: their offsets begin anew
+            push @{ $self->{captured} }, $self->_records(@_);
+            delete @{ $self->{judged} }{@_};
+        });
     $self->{stage}->start_relay($self->{faults}{active});
     for my $round (1 .. $self->{rounds}) {
         $self->_round($round);
@@ -223,7 +226,9 @@ sub _judge {
         $history->write('sample', at => $time, confirmed => $lsn, kept => $kept);
         $history->count({ samples => 1 });
     });
-    $checker->add_record($_) for splice(@{ $self->{captured} //= [] }), $self->_records($self->{writers}->topics);
+    my @records = $self->_records($self->{writers}->topics);
+    $checker->add_record($_) for splice(@{ $self->{captured} //= [] }), @records;
+    $self->{judged}{ $_->{topic} }{ $_->{partition} } = $_->{offset} for @records;
     $self->violation(@$_) for $checker->verdict;
     $self->violation('I8', "a writer met: $_") for $self->{writers}->complaints;
     $self->violation('I8', "the relay took $self->{memory_kb} kB") if $self->{memory_kb} > $relay_memory_kb_max;
@@ -231,7 +236,7 @@ sub _judge {
     return;
 }
 
-# What the topics hold, as the checker wants it.
+# What the topics hold beyond what was judged before, as the checker wants it. A broker that is killed may not remember what was trimmed.
 sub _records {
     my ($self, @topics) = @_;
     my @records;
@@ -239,6 +244,7 @@ sub _records {
         my $fixed = $self->{writers}->topic($topic)->{partitions} == 1;
         $self->{stage}->kafka->for_each_record(sub {
             my ($record) = @_;
+            return if $record->{offset} <= ($self->{judged}{$topic}{ $record->{partition} } // -1);
             my $value = delete $record->{value};
             $record->{payload} = defined $value ? sha256_hex($value) : undef;
             @$record{qw(time fixed)} = (delete $record->{timestamp}, $fixed);
