@@ -9,6 +9,7 @@ namespace outbox {
 namespace {
 
 constexpr auto connect_timeout = std::chrono::seconds(15); // for all hosts of the connection string, until the stream runs
+constexpr auto takeover_patience = std::chrono::seconds(2); // for the process that was told to end
 constexpr const char *batch_bytes = "65536";               // see the plugin's option; also what one chunk holds at most, but for long lines
 
 int64_t postgres_clock_us() {
@@ -113,6 +114,7 @@ void Stream::next_phase() {
         [[fallthrough]];
     case Phase::learning: return ask(Phase::checking, check_command());
     case Phase::checking: return ask(Phase::starting, start_command());
+    case Phase::starting: return ask(Phase::checking, check_command()); // taking over
     default: fail();
     }
 }
@@ -128,8 +130,9 @@ void Stream::identify(const PGresult *result) {
 // Nobody is sent away from a slot that is not a relay's, which a mistyped --slot may name.
 std::string Stream::check_command() const {
     constexpr const char *end_holder = ", CASE WHEN s.active_pid IS NOT NULL AND s.plugin = 'outbox' AND s.database = "
-                                       "pg_catalog.current_database() THEN pg_catalog.pg_terminate_backend(s.active_pid, 5000) END"; // waits until it has gone
-    return std::string(check_sql) + (options_.takeover ? end_holder : "") + from_sql + quote_literal(options_.slot);
+                                       "pg_catalog.current_database() THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
+    constexpr const char *let_it_go = ", pg_catalog.pg_sleep(0.005)";
+    return std::string(check_sql) + (options_.takeover ? end_holder : is_taking_over() ? let_it_go : "") + from_sql + quote_literal(options_.slot);
 }
 
 std::string Stream::start_command() const {
@@ -169,15 +172,20 @@ void Stream::check_slot(const PGresult *result) {
     source_.confirmed = parse_lsn(column(CONFIRMED)).value_or(Lsn{});
     source_.wal_end = parse_lsn(column(WAL_END)).value_or(Lsn{});
     source_.was_held = !column(HOLDER).empty();
+    if (options_.takeover && source_.was_held)
+        taking_over_until_ = Clock::now() + takeover_patience;
     options_.takeover = false; // two that take the slot from each other would never deliver
 }
 
 void Stream::started(const PGresult *result) {
     if (PQresultStatus(result) == PGRES_COPY_BOTH) {
         phase_ = Phase::streaming;
+        taking_over_until_ = {};
         return;
     }
     std::string state = sqlstate_of(result), reason = error_of(result);
+    if (state == "55006" && is_taking_over())
+        return; // at once again: those who wait as well ask more seldom
     if (state == "55006") // in use; the server's message has the process
         throw StreamLost(reason, true);
     if (state == "42704")

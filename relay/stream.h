@@ -79,6 +79,7 @@ private:
     void require_sent(int sent);
     void flush();
     bool input_is_waiting() const;
+    bool is_taking_over() const { return Clock::now() < taking_over_until_; }
     [[noreturn]] void fail();
 
     StreamOptions options_;
@@ -86,6 +87,7 @@ private:
     Phase phase_ = Phase::connecting;
     PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
     Clock::time_point deadline_;
+    Clock::time_point taking_over_until_; // who had the slot was told to end
     std::chrono::milliseconds sender_timeout_{60000};
     Source source_;
     bool unsent_ = false; // libpq holds bytes that the socket did not take

@@ -24,12 +24,14 @@ protected:
 
     // Some transactions with that answer to the first request of the kind; returns the last one's end.
     Lsn deliver_with(MockKafka::Request request, Error error) {
+        int64_t before = kafka_.size_of("orders");
         kafka_.answer(request, error);
         Lsn last{};
         for (int i = 0; i < 3; i++)
             last = add_transaction(5);
         is_quiet_ = request != produce; // with time for the records to go before the position, which is a batch's last
         EXPECT_TRUE(run_until_confirmed(last)) << "it never gets there";
+        EXPECT_GE(kafka_.size_of("orders") - before, 15) << "what was aborted is there as well, but not less";
         return last;
     }
 };
