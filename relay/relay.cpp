@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 namespace outbox {
 namespace {
@@ -23,15 +24,7 @@ constexpr auto settled_after = milliseconds(5000);
 constexpr auto stalled_after = milliseconds(1000);
 constexpr auto probe_interval = milliseconds(5000); // a login each, for as long as Kafka is away
 
-// A reader that polls the moment it has drained makes every CopyData a wake-up and a system call of the walsender's, and a producer that is
-// flushed then sends batches of few records. While the stream is busy the loop lets the socket fill for a moment, and linger.ms the
-// batches; otherwise it does neither, so a lone event is not delayed. A busy stream pauses now and then, when the walsender is not run.
-constexpr auto breath = std::chrono::microseconds(200);
-constexpr size_t busy_messages = 4;
-constexpr auto busy_for = milliseconds(5);
-
 constexpr auto sleep_max = std::chrono::seconds(10); // so that the status shows a loop that turns
-
 constexpr size_t pump_messages_max = 4096;            // then deliveries and signals have their turn
 constexpr size_t transactions_in_flight_max = 262144; // 16 bytes each, also where they carry no bytes
 
@@ -98,9 +91,9 @@ void Relay::wait() {
     std::vector<pollfd> &wanted = wanted_;
     wanted.assign(1, {signals_, POLLIN, 0});
     size_t stream = 0, probe = 0; // where they are in `wanted`; 0: nowhere
-    bool takes_breath = is_busy_ && !sink_is_busy_ && may_read();
+    bool takes_breath = rhythm_.is_busy() && !sink_is_busy_ && may_read();
     if (takes_breath) {
-        until = std::min<Clock::time_point>(until, now + breath);
+        until = std::min<Clock::time_point>(until, now + Rhythm::breath);
     } else {
         if (state_ != State::leaving)
             wanted.push_back(sink_->wanted());
@@ -231,8 +224,7 @@ void Relay::end_session() {
     session_number_++;
     session_ = make_session();
     sent_ = Lsn{};
-    is_busy_ = false;
-    busy_until_ = {};
+    rhythm_ = {};
     sink_is_busy_ = reply_requested_ = false;
     server_stops_at_ = Clock::time_point::max();
 }
@@ -264,11 +256,8 @@ void Relay::pump() {
         if (sink_is_busy_)
             break;
     }
-    auto now = Clock::now();
-    if (received >= busy_messages)
-        busy_until_ = now + busy_for;
-    is_busy_ = now < busy_until_;
-    if (!is_busy_)
+    rhythm_.note(received, std::exchange(received_bytes_, 0), Clock::now());
+    if (!rhythm_.is_busy())
         sink_->flush();
 }
 
@@ -292,6 +281,7 @@ bool Relay::next_message() {
             throw StreamLost("PostgreSQL ended the stream");
         return false;
     }
+    received_bytes_ += data->lines.size();
     session_.take(std::move(*data));
     return true;
 }

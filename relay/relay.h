@@ -6,6 +6,7 @@
 
 #include "backoff.h"
 #include "log.h"
+#include "rhythm.h"
 #include "service_notify.h"
 #include "session.h"
 #include "shutdown_probe.h"
@@ -109,8 +110,8 @@ private:
     // the rhythm of reading
     std::vector<pollfd> wanted_;
     bool stream_is_ready_ = false, probe_is_ready_ = false;
-    bool is_busy_ = false;
-    Clock::time_point busy_until_; // unless more comes
+    Rhythm rhythm_;
+    size_t received_bytes_ = 0; // in this pump
     bool sink_is_busy_ = false;
     bool is_drained_ = true; // the last pump left nothing in libpq
 

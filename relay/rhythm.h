@@ -1,0 +1,43 @@
+// Is the stream busy, or does it bring single events? Pure: the clock is the caller's. Tested by test/unit/rhythm_test.cpp.
+//
+// A reader that polls the moment it has drained makes every CopyData a wake-up and a system call of the walsender's, and a producer that is
+// flushed then sends batches of few records. While the stream is busy the loop lets the socket fill for a moment, and linger.ms the
+// batches; otherwise it does neither, so that a lone event is not delayed, nor a handful that were committed together.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace outbox {
+
+class Rhythm {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    // What the last look at the stream brought; also where it was nothing.
+    void note(size_t messages, size_t bytes, Time now) {
+        messages_ += messages;
+        bytes_ += bytes;
+        bool much = messages_ >= busy_messages || bytes_ >= busy_bytes;
+        if (much)
+            is_busy_ = true; // at once; to be quiet takes a whole window
+        if (now < window_end_)
+            return;
+        is_busy_ = much;
+        messages_ = bytes_ = 0;
+        window_end_ = now + window;
+    }
+    bool is_busy() const { return is_busy_; }
+
+    static constexpr std::chrono::microseconds breath{200}; // how long the socket fills
+
+private:
+    static constexpr std::chrono::milliseconds window{5}; // a walsender that shares its processor pauses for longer than a breath
+    static constexpr size_t busy_messages = 32, busy_bytes = 64 * 1024; // in a window: 6,400 a second, 13 MB a second
+
+    bool is_busy_ = false;
+    size_t messages_ = 0, bytes_ = 0; // in this window
+    Time window_end_{};
+};
+
+} // namespace outbox
