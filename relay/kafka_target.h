@@ -33,6 +33,7 @@ struct KafkaTarget {
     std::string suspect = {};                       // a topic that refused a record for reasons of its own; empty: none
     size_t batch_bytes = 0;                    // smaller batches than the properties say, because larger ones were refused; 0: as they say
     std::map<std::string, SetAside> set_aside = {}; // by event id, until it is done; at most set_aside_max
+    bool was_refused = false;                  // the position, when it was last read; a second time in a row is final
     uint64_t set_aside_count = 0;              // done
     std::set<std::string> skipped = {};         // of skip_ids: done
     Lsn skipped_end{};                          // of their transactions

@@ -74,8 +74,12 @@ void TransactionalSink::read_position() {
             return;
         stored_ = resume(reader_->state(), source_);
     } catch (const PositionRefused &refused) {
-        throw Failure(ExitCode::position_refused, refused.what());
+        // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
+        if (std::exchange(target_.was_refused, true))
+            throw Failure(ExitCode::position_refused, refused.what());
+        throw SinkFailure(refused.what(), true);
     }
+    target_.was_refused = false;
     reader_.reset();
     waiting_.clear();
     complete_ = stored_.complete ? stored_.end : source_.confirmed;
