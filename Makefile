@@ -109,7 +109,7 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
-bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
+bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-arrived $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
 $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
@@ -120,6 +120,23 @@ $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 	$(COMPILE.cc) -I. -MMD -MP -o $@ $<
 $(BUILD)/bench-count-extension: $(count_extension)
 	$(CXX) -o $@ $^
+
+# Other relays to compare with, each where it can be fetched.
+go_relay := test/bench/peers/go-relay
+$(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.sum
+	cd $(go_relay) && GOTOOLCHAIN=auto go build -buildvcs=false -o '$(abspath $@)'
+
+debezium := io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin
+$(BUILD)/peers/debezium/complete: test/bench/peers/debezium/pom.xml
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
+	mvn -q -B -f $< dependency:copy -Dartifact=$(debezium) -DoutputDirectory='$(abspath $(@D))'
+	mkdir -p $(@D)/plugins
+	tar -xzf $(@D)/debezium-connector-postgres-*.tar.gz -C $(@D)/plugins
+	@touch $@
+
+bench-peers:
+	@for peer in go-relay debezium/complete; do \
+		$(MAKE) --no-print-directory "$(BUILD)/peers/$$peer" || echo "bench: no $${peer%/*}, it is left out" >&2; done
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
@@ -133,8 +150,9 @@ test:
 
 CASE ?= drain latency emit $(if $(PEERS),peers) smoke
 bench:
-	test/support/packages bench
+	test/support/packages bench $(if $(PEERS),peers)
 	$(MAKE) -j$(shell nproc) bench-programs
+	$(if $(PEERS),$(MAKE) bench-peers)
 	BENCH_CASES='$(CASE)' BENCH_RUNS='$(RUNS)' BENCH_SCALE='$(SCALE)' BENCH_LIMIT=36000 test/support/unprivileged test/run bench
 
 demo:
@@ -148,4 +166,4 @@ format:
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: install-relay uninstall-relay test-programs bench-programs demo-programs test bench demo format print-module
+.PHONY: install-relay uninstall-relay test-programs bench-programs bench-peers demo-programs test bench demo format print-module

@@ -55,15 +55,15 @@ sub dsn {
     return 'host=127.0.0.1 port=' . $self->{node}->port . ' dbname=postgres user=' . ($user // 'relay');
 }
 
-# Commits events of this payload size behind a slot `base`: so many in all, so many a transaction. Returns the shape with the target: the
-# end of the last of them.
+# Commits events of this payload size behind a slot `base`: so many in all, so many a transaction, by outbox.emit or a function (`emit`) that
+# takes the same, to `topic` or to what an expression of `n` says (`topic_of`). Returns the shape with the target: the end of the last of them.
 sub backlog {
     my ($self, %shape) = @_;
     $self->drop_slots;
     $self->sql('CHECKPOINT');
     $self->sql(q{SELECT pg_create_logical_replication_slot('base', 'outbox')});
     $self->sql('SET synchronous_commit = off');
-    $self->sql(_emit_all(@shape{qw(events per_transaction bytes topic)}));
+    $self->sql(_emit_all(%shape));
     my $target = $self->sql('SELECT pg_current_wal_insert_lsn()');
     $self->sql('SET synchronous_commit = on');
     $self->sql('SELECT txid_current()');    # a commit behind the target puts all before it on the disk
@@ -71,10 +71,12 @@ sub backlog {
 }
 
 sub _emit_all {
-    my ($events, $per_transaction, $bytes, $topic) = @_;
+    my (%shape) = @_;
+    my ($events, $per_transaction, $bytes) = @shape{qw(events per_transaction bytes)};
+    my ($function, $topic) = ($shape{emit} // 'outbox.emit', $shape{topic_of} // "'$shape{topic}'");
     my $digits = length $events;
     my $pad = $bytes - length('{"n":,"pad":""}') - $digits;
-    my $emit = qq[outbox.emit('$topic', n % 1000, format('{"n":%s,"pad":"%s"}', lpad(n::text, $digits, '1'), pad))];
+    my $emit = qq[$function($topic, n % 1000, format('{"n":%s,"pad":"%s"}', lpad(n::text, $digits, '1'), pad))];
     my $transaction = $per_transaction == 1
         ? "n := t; PERFORM $emit;"
         : "PERFORM count($emit) FROM generate_series(t * $per_transaction, (t + 1) * $per_transaction - 1) AS n;";
