@@ -148,7 +148,7 @@ test:
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
 
-CASE ?= drain latency emit $(if $(PEERS),peers) smoke
+CASE ?= drain latency emit scale $(if $(PEERS),peers) smoke
 bench:
 	test/support/packages bench $(if $(PEERS),peers)
 	$(MAKE) -j$(shell nproc) bench-programs

@@ -120,7 +120,14 @@ sub drop_slots {
 # An empty topic of this name, whatever there was.
 sub fresh_topic {
     my ($self, $name, $count, @config) = @_;
-    $self->{kafka}->delete_topic($name) if $self->{topics}{$name}++;
+    $self->{kafka}->delete_topic($name) if delete $self->{topics}{$name};
+    return $self->topic($name, $count, @config);
+}
+
+# A topic of this name, with what has come to it.
+sub topic {
+    my ($self, $name, $count, @config) = @_;
+    return if $self->{topics}{$name}++;
     $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000', @config);
     return;
 }
