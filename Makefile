@@ -121,6 +121,14 @@ $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 $(BUILD)/bench-count-extension: $(count_extension)
 	$(CXX) -o $@ $^
 
+# The extension with a plugin that lets the server queue row changes, for a measurement of what that costs.
+no_filter := $(BUILD)/test/bench/plugin_no_filter.o
+$(no_filter): outbox_ext/plugin.cpp
+	@mkdir -p $(@D)
+	$(COMPILE.cc) -DOUTBOX_BENCH_NO_FILTER -MMD -MP -o $@ $<
+$(BUILD)/outbox_no_filter.so: $(no_filter) $(filter-out %/plugin.o,$(ext_objects)) outbox_ext/exports.map
+	$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
+
 # Other relays to compare with, each where it can be fetched.
 go_relay := test/bench/peers/go-relay
 $(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.sum
@@ -139,7 +147,7 @@ bench-peers:
 		$(MAKE) --no-print-directory "$(BUILD)/peers/$$peer" || echo "bench: no $${peer%/*}, it is left out" >&2; done
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
-bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
+bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
 test-programs: all $(BUILD)/unit_tests $(BUILD)/orders bench-programs
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
@@ -148,7 +156,7 @@ test:
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
 
-CASE ?= drain latency emit scale $(if $(PEERS),peers) smoke
+CASE ?= drain latency emit interference scale $(if $(PEERS),peers) smoke
 bench:
 	test/support/packages bench $(if $(PEERS),peers)
 	$(MAKE) -j$(shell nproc) bench-programs

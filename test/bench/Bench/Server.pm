@@ -33,7 +33,7 @@ sub start {
     my ($class, %options) = @_;
     my $node = outbox_node('bench', conf => $settings);
     if (Outbox::Node::has_plugin_list()) {
-        $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox'});
+        $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox, outbox_no_filter'});
         $node->reload;
     }
     my $self = bless { node => $node, copies => 0 }, $class;
@@ -85,12 +85,13 @@ sub _emit_all {
     return "DO \$\$ DECLARE pad text := repeat('x', $pad); $declared BEGIN FOR t IN 0 .. $last LOOP $transaction COMMIT; END LOOP; END \$\$";
 }
 
-# A copy of the slot `base`, for another plugin perhaps. Returns its name.
+# A copy of the slot `base`, for another plugin perhaps, which a session of its own loads: two builds of one do not bear each other. Returns
+# its name.
 sub copy_slot {
     my ($self, $plugin) = @_;
     my $name = 'copy_' . ++$self->{copies};
     $plugin //= 'outbox';
-    $self->sql("SELECT pg_copy_logical_replication_slot('base', '$name', false, '$plugin')");
+    $self->{node}->safe_psql('postgres', "SELECT pg_copy_logical_replication_slot('base', '$name', false, '$plugin')");
     return $name;
 }
 
