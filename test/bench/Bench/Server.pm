@@ -1,11 +1,12 @@
 # The PostgreSQL and the Kafka that are measured: real ones in temporary folders, with the settings of a small production server
-# rather than of a test. Both stay for the whole case; slots and topics are made for every single measurement.
+# rather than of a test. Both stay for the whole case, and not longer; slots and topics are made for every single measurement.
 package Bench::Server;
 
 use strict;
 use warnings;
 
 use Bench::Session;
+use File::Path qw(remove_tree);
 use Outbox::Kafka;
 use Outbox::Node qw(outbox_node);
 use Outbox::Process qw(slurp);
@@ -27,20 +28,33 @@ END
 my @java = qw(java -Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35);
 
 my $partitions = 6;
+my (@running, $count);
 
 # start(kafka => 0): without a broker.
 sub start {
     my ($class, %options) = @_;
-    my $node = outbox_node('bench', conf => $settings);
+    my $node = outbox_node('bench' . ++$count, conf => $settings);
     if (Outbox::Node::has_plugin_list()) {
         $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox, outbox_no_filter'});
         $node->reload;
     }
     my $self = bless { node => $node, copies => 0 }, $class;
+    push @running, $self;
     $self->{session} = Bench::Session->new($node->connstr('postgres'));
     $self->sql('CREATE PUBLICATION nothing');    # pgoutput wants one; messages belong to none
     $self->{kafka} = Outbox::Kafka->new(java => \@java)->start if $options{kafka} // 1;
     return $self;
+}
+
+# What a case has started and written: the next one wants the machine, and its disk, for itself.
+sub stop_all {
+    for my $server (splice @running) {
+        $server->{session}->close if $server->{session};
+        $server->{node}->stop('immediate');
+        $server->{kafka}->kill_nine if $server->{kafka};
+        remove_tree($server->{node}->basedir, $server->{kafka} ? $server->{kafka}{folder} : ());
+    }
+    return;
 }
 
 sub node { return $_[0]{node} }
