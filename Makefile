@@ -112,7 +112,7 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
-bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
+bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-arrived $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
 $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
@@ -124,9 +124,34 @@ $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 $(BUILD)/bench-count-extension: $(count_extension)
 	$(CXX) -o $@ $^
 
+# The extension with a plugin that lets the server queue row changes, for a measurement of what that costs.
+no_filter := $(BUILD)/test/bench/plugin_no_filter.o
+$(no_filter): outbox_ext/plugin.cpp
+	@mkdir -p $(@D)
+	$(COMPILE.cc) -DOUTBOX_BENCH_NO_FILTER -MMD -MP -o $@ $<
+$(BUILD)/outbox_no_filter.so: $(no_filter) $(filter-out %/plugin.o,$(ext_objects)) outbox_ext/exports.map
+	$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
+
+# Other relays to compare with, each where it can be fetched.
+go_relay := test/bench/peers/go-relay
+$(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.sum
+	cd $(go_relay) && GOTOOLCHAIN=auto go build -buildvcs=false -o '$(abspath $@)'
+
+debezium := io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin
+$(BUILD)/peers/debezium/complete: test/bench/peers/debezium/pom.xml
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
+	mvn -q -B -f $< dependency:copy -Dartifact=$(debezium) -DoutputDirectory='$(abspath $(@D))'
+	mkdir -p $(@D)/plugins
+	tar -xzf $(@D)/debezium-connector-postgres-*.tar.gz -C $(@D)/plugins
+	@touch $@
+
+bench-peers:
+	@for peer in go-relay debezium/complete; do \
+		$(MAKE) --no-print-directory "$(BUILD)/peers/$$peer" || echo "bench: no $${peer%/*}, it is left out" >&2; done
+
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
-bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
-test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(BUILD)/proxy bench-programs
+bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
+test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:
@@ -139,10 +164,11 @@ chaos:
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run chaos
 
-CASE ?= drain latency emit $(if $(PEERS),peers) smoke
+CASE ?= drain latency emit interference scale $(if $(PEERS),peers) smoke
 bench:
-	test/support/packages bench
+	test/support/packages bench $(if $(PEERS),peers)
 	$(MAKE) -j$(shell nproc) bench-programs
+	$(if $(PEERS),$(MAKE) bench-peers)
 	BENCH_CASES='$(CASE)' BENCH_RUNS='$(RUNS)' BENCH_SCALE='$(SCALE)' BENCH_LIMIT=36000 test/support/unprivileged test/run bench
 
 demo:
@@ -156,4 +182,4 @@ format:
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: install-relay uninstall-relay test-programs bench-programs demo-programs test chaos bench demo format print-module
+.PHONY: install-relay uninstall-relay test-programs bench-programs bench-peers demo-programs test chaos bench demo format print-module

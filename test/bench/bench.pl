@@ -14,6 +14,7 @@ use FindBin;
 use lib $FindBin::RealBin, "$FindBin::RealBin/case";
 use Bench::About qw(about);
 use Bench::Picture qw(draw);
+use Bench::Server;
 use PostgreSQL::Test::Cluster;    # here, not with a case: they prepare themselves before the program runs
 use PostgreSQL::Test::Utils;
 
@@ -38,8 +39,10 @@ sub measure {
     my ($self, $case) = @_;
     require "$case.pm";
     my $result = eval { $case->can('run')->($self) };
+    my $error = $@;
+    Bench::Server::stop_all();
     if (!$result) {
-        print $screen "not ok - $case: $@";
+        print $screen "not ok - $case: $error";
         return $self->{failed}++;
     }
     print $screen "\n", $result->table, "\n";

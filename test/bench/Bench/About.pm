@@ -17,7 +17,7 @@ sub about {
     my ($kafka) = map { m{/kafka_[\d.]+-([\d.]+)\.jar$} } glob "$ENV{OUTBOX_KAFKA_LIBS}/kafka_*.jar";
     my ($processor) = slurp('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)$/m;
     my ($memory_kb) = slurp('/proc/meminfo') =~ /^MemTotal:\s+(\d+)/m;
-    my @settings = (($runs != 5 ? "RUNS=$runs" : ()), ($scale != 1 ? "SCALE=$scale" : ()));
+    my @settings = (($case eq 'peers' ? 'PEERS=1' : ()), ($runs != 5 ? "RUNS=$runs" : ()), ($scale != 1 ? "SCALE=$scale" : ()));
     return {
         date => strftime('%Y-%m-%d', gmtime),
         command => join(' ', "make bench CASE=$case", @settings),

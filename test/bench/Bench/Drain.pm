@@ -7,17 +7,18 @@ use warnings;
 use Bench::Meter qw(cores now sample used);
 use Exporter qw(import);
 use JSON::PP ();
+use List::Util qw(sum);
 use Outbox::Process qw(slurp wait_until);
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
 
-our @EXPORT_OK = qw(drain relay reader recvlogical sink per_event system_calls);
+our @EXPORT_OK = qw(drain drain_all relay reader recvlogical sink per_event system_calls);
 
 my $poll_s = 0.02;    # 1 % of a drain
 my $patience_s = 600;
 
-# Programs that drain a slot. Each gets server, backlog, slot and returns the command and how to see that it has all: confirmed, or
-# for those that confirm once in ten seconds, sent.
+# Programs that drain a slot. Each gets server, backlog, slot and returns the command and how to see that it has all: confirmed; for those
+# that confirm once in ten seconds, sent; arrived, in Kafka, where programs that confirm now and then are compared.
 
 sub relay {
     my (%options) = @_;
@@ -30,7 +31,7 @@ sub relay {
             my $superuser = getpwuid $<;
             _call($ENV{OUTBOX_RELAY}, 'setup', '--dsn', $server->dsn($superuser), @target, '--reset-state');
         }
-        return { command => [ $ENV{OUTBOX_RELAY}, 'run', '--dsn', $server->dsn, @target, @{ $options{args} // [] } ], seen => 'confirmed' };
+        return { command => [ $ENV{OUTBOX_RELAY}, 'run', '--dsn', $server->dsn, @target, @{ $options{args} // [] } ], seen => $options{seen} // 'confirmed' };
     };
 }
 
@@ -65,29 +66,78 @@ my %reached = (
 );
 
 # drain(server, backlog, program, plugin): on a copy of the slot, from the moment the program has it until the target is reached. Returns
-# {seconds, program, walsender, broker}, see Bench::Meter.
-sub drain {
+# {seconds, program, walsender, broker}, see Bench::Meter; where Kafka was asked also half_seconds, for the second half of the events.
+sub drain { my ($server, $backlog, $program, $plugin) = @_; return drain_all($server, $backlog, $plugin, $program) }
+
+# The same with several at once, each on a slot of its own: from the first start to the last end, and what they used together.
+sub drain_all {
+    my ($server, $backlog, $plugin, @programs) = @_;
+    my @runs = map { _start($server, $backlog, $_, $plugin) } @programs;
+    my $deadline = now() + $patience_s;
+    while (my @open = grep { !$_->{after} } @runs) {
+        for my $run (@open) {
+            die "gave up after $patience_s s: @{ $run->{plan}{command} }\n" . slurp($run->{log}) if now() > $deadline;
+            _look($run);
+        }
+        sleep $poll_s;
+    }
+    for my $run (@runs) {
+        $run->{process}->signal('TERM');
+        $run->{process}->wait_for_exit(60);
+        $server->drop_slot($run->{slot});
+    }
+    return _together(@runs);
+}
+
+sub _start {
     my ($server, $backlog, $program, $plugin) = @_;
     my $slot = $server->copy_slot($plugin);
     my $plan = $program->($server, $backlog, $slot);
     my $log = "$PostgreSQL::Test::Utils::log_path/drain.log";
-    my $process = Outbox::Process->spawn(command => $plan->{command}, stdout => '/dev/null', stderr => $log);
-    my $lives = sub { $process->alive or die "@{ $plan->{command} }:\n" . slurp($log) };
-    my $walsender = wait_until { $lives->(); $server->walsender($slot) } 'no stream', 60;
-    my %pids = (program => $process->pid, walsender => $walsender, broker => $server->broker_pid);
-    my $before = sample(%pids);
-    my $reached = sprintf $reached{ $plan->{seen} }, $backlog->{target}, $slot;
-    my $deadline = now() + $patience_s;
-    while ($server->sql($reached) ne 't') {
-        die "gave up after $patience_s s: @{ $plan->{command} }\n" if now() > $deadline;
-        $lives->();
-        sleep $poll_s;
+    my $has_all = $plan->{seen} eq 'arrived' ? _arrival($server, $backlog) : _position($server, sprintf $reached{ $plan->{seen} }, $backlog->{target}, $slot);
+    my $process = Outbox::Process->spawn(command => $plan->{command}, stdout => $plan->{logs_to_stdout} ? $log : '/dev/null', stderr => $log);
+    my $run = { slot => $slot, plan => $plan, log => $log, has_all => $has_all, process => $process };
+    my $walsender = wait_until { _lives($run); $server->walsender($slot) } 'no stream', 60;
+    $run->{pids} = { program => $process->pid, walsender => $walsender, broker => $server->broker_pid };
+    $run->{before} = sample(%{ $run->{pids} });
+    return $run;
+}
+
+sub _lives { my ($run) = @_; return $run->{process}->alive || die "@{ $run->{plan}{command} }:\n" . slurp($run->{log}) }
+
+sub _look {
+    my ($run) = @_;
+    _lives($run);
+    $run->{arrived} = $run->{has_all}->() or return;
+    $run->{after} = sample(%{ $run->{pids} });
+    return;
+}
+
+sub _together {
+    my (@runs) = @_;
+    my ($last) = sort { $b->{after}{at} <=> $a->{after}{at} } @runs;
+    my $used = used($runs[0]{before}, $last->{after});
+    my @each = map { used($_->{before}, $_->{after}) } @runs;
+    for my $part (qw(program walsender)) {
+        $used->{$part} = { map { my $name = $_; $name => sum map { $_->{$part}{$name} } @each } qw(cpu_s switches peak_mb) };
     }
-    my $used = used($before, sample(%pids));
-    $process->signal('TERM');
-    $process->wait_for_exit(60);
-    $server->drop_slot($slot);
-    return $used;
+    my $arrived = $last->{arrived};
+    return $used if !ref $arrived;
+    return { %$used, elapsed => $used->{seconds}, seconds => $arrived->{all_s} - $runs[0]{before}{at}, half_seconds => $arrived->{all_s} - $arrived->{half_s} };
+}
+
+sub _position { my ($server, $query) = @_; return sub { return $server->sql($query) eq 't' } }
+
+sub _arrival {
+    my ($server, $backlog) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir('arrived');
+    my @command = ("$ENV{OUTBOX_BUILD}/bench-arrived", $server->brokers, @$backlog{qw(topic events)});
+    my $process = Outbox::Process->spawn(command => \@command, stdout => "$folder/out", stderr => "$folder/err");
+    return sub {
+        return if $process->alive;
+        die "@command:\n" . slurp("$folder/err") if $process->status != 0;
+        return JSON::PP::decode_json(slurp("$folder/out"));
+    };
 }
 
 # The same from memory, without PostgreSQL. It measures itself; the broker is measured from its start to its end.

@@ -1,11 +1,12 @@
 # The PostgreSQL and the Kafka that are measured: real ones in temporary folders, with the settings of a small production server
-# rather than of a test. Both stay for the whole case; slots and topics are made for every single measurement.
+# rather than of a test. Both stay for the whole case, and not longer; slots and topics are made for every single measurement.
 package Bench::Server;
 
 use strict;
 use warnings;
 
 use Bench::Session;
+use File::Path qw(remove_tree);
 use Outbox::Kafka;
 use Outbox::Node qw(outbox_node);
 use Outbox::Process qw(slurp);
@@ -27,20 +28,33 @@ END
 my @java = qw(java -Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35);
 
 my $partitions = 6;
+my (@running, $count);
 
 # start(kafka => 0): without a broker.
 sub start {
     my ($class, %options) = @_;
-    my $node = outbox_node('bench', conf => $settings);
+    my $node = outbox_node('bench' . ++$count, conf => $settings);
     if (Outbox::Node::has_plugin_list()) {
-        $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox'});
+        $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox, outbox_no_filter'});
         $node->reload;
     }
     my $self = bless { node => $node, copies => 0 }, $class;
+    push @running, $self;
     $self->{session} = Bench::Session->new($node->connstr('postgres'));
     $self->sql('CREATE PUBLICATION nothing');    # pgoutput wants one; messages belong to none
     $self->{kafka} = Outbox::Kafka->new(java => \@java)->start if $options{kafka} // 1;
     return $self;
+}
+
+# What a case has started and written: the next one wants the machine, and its disk, for itself.
+sub stop_all {
+    for my $server (splice @running) {
+        $server->{session}->close if $server->{session};
+        $server->{node}->stop('immediate');
+        $server->{kafka}->kill_nine if $server->{kafka};
+        remove_tree($server->{node}->basedir, $server->{kafka} ? $server->{kafka}{folder} : ());
+    }
+    return;
 }
 
 sub node { return $_[0]{node} }
@@ -55,15 +69,15 @@ sub dsn {
     return 'host=127.0.0.1 port=' . $self->{node}->port . ' dbname=postgres user=' . ($user // 'relay');
 }
 
-# Commits events of this payload size behind a slot `base`: so many in all, so many a transaction. Returns the shape with the target: the
-# end of the last of them.
+# Commits events of this payload size behind a slot `base`: so many in all, so many a transaction, by outbox.emit or a function (`emit`) that
+# takes the same, to `topic` or to what an expression of `n` says (`topic_of`). Returns the shape with the target: the end of the last of them.
 sub backlog {
     my ($self, %shape) = @_;
     $self->drop_slots;
     $self->sql('CHECKPOINT');
     $self->sql(q{SELECT pg_create_logical_replication_slot('base', 'outbox')});
     $self->sql('SET synchronous_commit = off');
-    $self->sql(_emit_all(@shape{qw(events per_transaction bytes topic)}));
+    $self->sql(_emit_all(%shape));
     my $target = $self->sql('SELECT pg_current_wal_insert_lsn()');
     $self->sql('SET synchronous_commit = on');
     $self->sql('SELECT txid_current()');    # a commit behind the target puts all before it on the disk
@@ -71,10 +85,12 @@ sub backlog {
 }
 
 sub _emit_all {
-    my ($events, $per_transaction, $bytes, $topic) = @_;
+    my (%shape) = @_;
+    my ($events, $per_transaction, $bytes) = @shape{qw(events per_transaction bytes)};
+    my ($function, $topic) = ($shape{emit} // 'outbox.emit', $shape{topic_of} // "'$shape{topic}'");
     my $digits = length $events;
     my $pad = $bytes - length('{"n":,"pad":""}') - $digits;
-    my $emit = qq[outbox.emit('$topic', n % 1000, format('{"n":%s,"pad":"%s"}', lpad(n::text, $digits, '1'), pad))];
+    my $emit = qq[$function($topic, n % 1000, format('{"n":%s,"pad":"%s"}', lpad(n::text, $digits, '1'), pad))];
     my $transaction = $per_transaction == 1
         ? "n := t; PERFORM $emit;"
         : "PERFORM count($emit) FROM generate_series(t * $per_transaction, (t + 1) * $per_transaction - 1) AS n;";
@@ -83,12 +99,13 @@ sub _emit_all {
     return "DO \$\$ DECLARE pad text := repeat('x', $pad); $declared BEGIN FOR t IN 0 .. $last LOOP $transaction COMMIT; END LOOP; END \$\$";
 }
 
-# A copy of the slot `base`, for another plugin perhaps. Returns its name.
+# A copy of the slot `base`, for another plugin perhaps, which a session of its own loads: two builds of one do not bear each other. Returns
+# its name.
 sub copy_slot {
     my ($self, $plugin) = @_;
     my $name = 'copy_' . ++$self->{copies};
     $plugin //= 'outbox';
-    $self->sql("SELECT pg_copy_logical_replication_slot('base', '$name', false, '$plugin')");
+    $self->{node}->safe_psql('postgres', "SELECT pg_copy_logical_replication_slot('base', '$name', false, '$plugin')");
     return $name;
 }
 
@@ -118,7 +135,14 @@ sub drop_slots {
 # An empty topic of this name, whatever there was.
 sub fresh_topic {
     my ($self, $name, $count, @config) = @_;
-    $self->{kafka}->delete_topic($name) if $self->{topics}{$name}++;
+    $self->{kafka}->delete_topic($name) if delete $self->{topics}{$name};
+    return $self->topic($name, $count, @config);
+}
+
+# A topic of this name, with what has come to it.
+sub topic {
+    my ($self, $name, $count, @config) = @_;
+    return if $self->{topics}{$name}++;
     $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000', @config);
     return;
 }

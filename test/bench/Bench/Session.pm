@@ -12,6 +12,13 @@ sub new {
     return bless { pid => $pid, answers => $answers, questions => $questions }, $class;
 }
 
+sub close {
+    my ($self) = @_;
+    CORE::close($self->{questions});
+    waitpid $self->{pid}, 0;
+    return;
+}
+
 # Returns the lines of the answer; dies where the server does not like the question (psql has said why on standard error).
 sub query {
     my ($self, $sql) = @_;

@@ -100,6 +100,17 @@ sub _note_delete {
     return;
 }
 
+# A row of more than 2 kB goes through TOAST, which compresses it; nothing compresses a logical message. Which of the two is smaller is then a
+# question of the payload, and no promise.
+sub _judge_wal {
+    my ($result, $bytes, $point, $ratio) = @_;
+    return if !defined $ratio;
+    return $result->verdict("$point: WAL of emit against the table's INSERT", $ratio, '<=', 0.75, '%.2f') if $bytes <= 1000;
+    $result->note(sprintf q{%s: WAL of emit against the table's INSERT: %.2f. TOAST compresses rows of this size, nothing compresses a logical message},
+        $point, $ratio);
+    return;
+}
+
 # At one client and ten events a transaction, where an event is most of what is measured.
 sub _judge {
     my ($result, $bytes) = @_;
@@ -111,7 +122,7 @@ sub _judge {
     };
     $result->verdict("$point: added CPU of emit against the table's INSERT", $ratio->('cpu_us', $emit, $insert), '<=', 1 / 3, '%.2f');
     _note_delete($result, $point, $ratio);
-    $result->verdict("$point: WAL of emit against the table's INSERT", $ratio->('wal_bytes', $emit, $insert), '<=', 0.75, '%.2f');
+    _judge_wal($result, $bytes, $point, $ratio->('wal_bytes', $emit, $insert));
     return if $bytes != $sizes[0];
     $result->verdict("$point: added CPU of emit against the bare function", $ratio->('cpu_us', $emit, $bare), '<=', 3, '%.2f');
     return;

@@ -1,0 +1,134 @@
+# Interference: what outbox does to transactions that have nothing to do with it. pgbench's TPC-B without a slot and with a slot that a relay
+# serves: the walsender must decode all that they write. And what a transaction of very many rows beside one event costs the decoding, with the
+# plugin's filter, which refuses row changes before they are queued, and with a build of the plugin that lacks it.
+package interference;
+
+use strict;
+use warnings;
+
+use Bench::Drain qw(drain reader relay);
+use Bench::Meter qw(cores);
+use Bench::Result;
+use Bench::Server;
+use File::Copy qw(copy);
+use Outbox::Process qw(slurp wait_until);
+use PostgreSQL::Test::Utils;
+
+my $seconds = 10;
+my $pairs = 4;    # a run; three per cent are less than what two runs differ by
+my $rows = 1_000_000;
+my $pause_us = 200;
+
+my @figures = ([ tps => 'transactions/s', '%.0f' ], [ seconds => 'decoding s', '%.2f' ], [ walsender_s => 'walsender CPU s', '%.2f' ],
+    [ walsender_mb => 'walsender peak MB', '%.0f' ]);
+
+my $oltp = 'pgbench, ' . 4 * cores() . ' clients';
+my ($without, $with) = ('no slot', 'slot and relay');
+my ($filter, $no_filter) = ('plugin', 'plugin without its filter');
+
+sub run {
+    my ($bench) = @_;
+    my $result = Bench::Result->new('interference', @figures);
+    my $server = Bench::Server->start;
+    _compare_transactions($bench, $result, $server) if $bench->chosen([ { name => $oltp } ]);
+    my $changes = $bench->scaled($rows);
+    my $point = "$changes rows and an event";
+    _compare_decoding($bench, $result, $server, $point, $changes) if $bench->chosen([ { name => $point } ]);
+    _judge($result, $point);
+    return $result;
+}
+
+# ---- transactions ---------------------------------------------------------------------------------------------------
+
+# Each first in every other pair, so that what drifts does so for both.
+sub _compare_transactions {
+    my ($bench, $result, $server) = @_;
+    _pgbench($server, qw(-i -q -s 20));
+    _transactions($bench, $server);    # warms up the caches
+    for my $pair (1 .. $bench->runs * $pairs) {
+        my %measure = ($without => sub { _transactions($bench, $server) }, $with => sub { _beside_relay($bench, $server) });
+        $result->add($oltp, $_, tps => $measure{$_}->()) for $pair % 2 ? ($without, $with) : ($with, $without);
+        $bench->say(sprintf '%s: pair %d: %s', $oltp, $pair, join ' against ', map { sprintf '%.0f', $result->{values}{$oltp}{$_}{tps}[-1] } $without, $with);
+    }
+    return;
+}
+
+sub _transactions {
+    my ($bench, $server) = @_;
+    my $scaled = int($seconds * ($bench->{scale} < 1 ? $bench->{scale} : 1)) || 1;
+    my $said = _pgbench($server, qw(-n -M prepared -c), 4 * cores(), '-j', cores(), '-T', $scaled);
+    my ($tps) = $said =~ /^tps = ([\d.]+)/m;
+    return $tps;
+}
+
+sub _beside_relay {
+    my ($bench, $server) = @_;
+    my $slot = 'beside';
+    $server->sql("SELECT pg_create_logical_replication_slot('$slot', 'outbox')");
+    my $log = "$PostgreSQL::Test::Utils::log_path/interference.log";
+    my $process = Outbox::Process->spawn(command => relay(kafka => 1)->($server, undef, $slot)->{command}, stdout => '/dev/null', stderr => $log);
+    wait_until { $process->alive or die slurp($log); $server->walsender($slot) } 'no stream';
+    my $tps = _transactions($bench, $server);
+    $process->signal('TERM');
+    $process->wait_for_exit(60);
+    $server->drop_slot($slot);
+    return $tps;
+}
+
+sub _pgbench {
+    my ($server, @arguments) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir('pgbench');
+    my @command = ('pgbench', @arguments, '-h', $server->node->host, '-p', $server->node->port, 'postgres');
+    my $process = Outbox::Process->spawn(command => \@command, stdout => "$folder/out", stderr => "$folder/err");
+    die "@command:\n" . slurp("$folder/err") if $process->wait_for_exit(600) ne '0';
+    return slurp("$folder/out");
+}
+
+# ---- decoding -------------------------------------------------------------------------------------------------------
+
+sub _compare_decoding {
+    my ($bench, $result, $server, $point, $changes) = @_;
+    _install_without_filter();
+    $server->sql('CREATE TABLE wide(id bigint PRIMARY KEY, item text)');
+    my %plugins = ($filter => 'outbox', $no_filter => 'outbox_no_filter');
+    my $backlog = _write($server, $changes);
+    for my $round (1 .. $bench->runs) {
+        for my $candidate ($filter, $no_filter) {
+            my $used = drain($server, $backlog, reader($pause_us, qw(version=1 batch_bytes=65536)), $plugins{$candidate});
+            $result->add($point, $candidate, seconds => $used->{seconds}, walsender_s => $used->{walsender}{cpu_s}, walsender_mb => $used->{walsender}{peak_mb});
+        }
+        $bench->say(sprintf '%s: round %d: %s s', $point, $round, join ' against ', map { sprintf '%.2f', $result->median($point, $_, 'seconds') } $filter, $no_filter);
+    }
+    return;
+}
+
+# Beside the other, under its own name, in the server that test/run has made for this run.
+sub _install_without_filter {
+    chomp(my $folder = `pg_config --pkglibdir`);
+    copy("$ENV{OUTBOX_BUILD}/outbox_no_filter.so", $folder) or die "$folder: $!\n";
+    return;
+}
+
+sub _write {
+    my ($server, $changes) = @_;
+    $server->drop_slots;
+    $server->sql(q{SELECT pg_create_logical_replication_slot('base', 'outbox')});
+    $server->sql("BEGIN; INSERT INTO wide SELECT n, 'Macbook ' || n FROM generate_series(1, $changes) AS n;"
+        . q{ SELECT FROM outbox.emit('interference', 1, '{"item":"Macbook"}'); COMMIT});
+    my $target = $server->sql('SELECT pg_current_wal_insert_lsn()');
+    $server->sql('SELECT txid_current()');
+    return { target => $target, events => 1, topic => 'interference' };
+}
+
+sub _judge {
+    my ($result, $point) = @_;
+    my ($base, $beside) = map { $result->median($oltp, $_, 'tps') } $without, $with;
+    $result->verdict("$oltp: per cent of the transactions lost to slot and relay", 100 * (1 - $beside / $base), '<=', 3, '%.1f') if $base && $beside;
+    for my $figure ([ seconds => 'time' ], [ walsender_s => 'CPU' ]) {
+        my ($own, $bare) = map { $result->median($point, $_, $figure->[0]) } $filter, $no_filter;
+        $result->note(sprintf '%s: with the filter %.2f of the %s without', $point, $own / $bare, $figure->[1]) if $own && $bare;
+    }
+    return;
+}
+
+1;
