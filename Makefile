@@ -93,7 +93,8 @@ $(BUILD)/docker/%.o: docker/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit_tests: $(unit_objects) $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
+# With the one file of the extension's that needs no server.
+$(BUILD)/unit_tests: $(unit_objects) $(BUILD)/outbox_ext/json_scan.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
 $(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
