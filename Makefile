@@ -118,7 +118,7 @@ $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUIL
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
 # The extension's pure parts in a program of their own, compiled as for the server.
-count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o)
+count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o outbox_ext/json_scan.o)
 $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 	@mkdir -p $(@D)
 	$(COMPILE.cc) -I. -MMD -MP -o $@ $<
