@@ -93,7 +93,8 @@ $(BUILD)/docker/%.o: docker/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit_tests: $(unit_objects) $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
+# With the one file of the extension's that needs no server.
+$(BUILD)/unit_tests: $(unit_objects) $(BUILD)/outbox_ext/json_scan.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
 $(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
@@ -117,7 +118,7 @@ $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUIL
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
 # The extension's pure parts in a program of their own, compiled as for the server.
-count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o)
+count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o outbox_ext/json_scan.o)
 $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 	@mkdir -p $(@D)
 	$(COMPILE.cc) -I. -MMD -MP -o $@ $<

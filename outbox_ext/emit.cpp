@@ -188,8 +188,7 @@ void add_json(StringInfo envelope, Text json) {
         refuse_size(json.size);
     json = to_utf8(json, "payload");
     envelope_add_raw(envelope, "payload");
-    JsonParser *parser = json_parser_create(CurrentMemoryContext);
-    if (json_minify(parser, json.data, json.size, envelope, &error))
+    if (json_minify(json.data, json.size, envelope, &error))
         return;
     if (error.too_deep)
         ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX), errmsg("payload is nested more than %d levels deep", json_max_depth),

@@ -88,16 +88,13 @@ public:
             return false;
         const char *start = p;
         for (;;) {
-            if (p == end_ || static_cast<unsigned char>(*p) < 0x20)
+            p = json_plain_end(p, end_);
+            if (p == end_)
                 return false;
             if (*p == '"')
                 break;
-            if (*p == '\\') {
-                if (!escape(&p))
-                    return false;
-            } else {
-                p++;
-            }
+            if (*p != '\\' || !escape(&p))
+                return false;
         }
         *content = Text{start, static_cast<size_t>(p - start)};
         at_ = p + 1;
@@ -163,12 +160,11 @@ const char *reject_headers(Cursor *cursor) {
     return cursor->literal("}") ? nullptr : "headers are not an object of strings";
 }
 
-const char *reject_payload(JsonParser *parser, Cursor *cursor) {
+const char *reject_payload(Cursor *cursor) {
     if (cursor->literal(",\"payload\":")) {
-        JsonError error;
         if (cursor->left() == 0 || cursor->position()[cursor->left() - 1] != '}')
             return "the envelope is not closed";
-        return json_check(parser, cursor->position(), cursor->left() - 1, &error) ? nullptr : "the payload is not valid JSON";
+        return json_scan(cursor->position(), cursor->left() - 1) ? nullptr : "the payload is not valid JSON";
     }
     if (cursor->literal(",\"payload_base64\":")) {
         Text content;
@@ -180,7 +176,7 @@ const char *reject_payload(JsonParser *parser, Cursor *cursor) {
 
 } // namespace
 
-const char *envelope_reject(JsonParser *parser, const char *message, size_t size, Text *topic) {
+const char *envelope_reject(const char *message, size_t size, Text *topic) {
     Text text;
 
     if (size > envelope_size_max)
@@ -207,5 +203,5 @@ const char *envelope_reject(JsonParser *parser, const char *message, size_t size
             return reason;
     if (!has_key && cursor.left() == 1)
         return "neither a key nor a payload";
-    return reject_payload(parser, &cursor);
+    return reject_payload(&cursor);
 }

@@ -31,4 +31,4 @@ void envelope_add_base64(StringInfo envelope, const char *name, const unsigned c
 void envelope_close(StringInfo envelope);
 
 // Null where the message is an envelope as emit writes it; otherwise why not, in static words that hold nothing of the message.
-const char *envelope_reject(JsonParser *parser, const char *message, size_t size, Text *topic);
+const char *envelope_reject(const char *message, size_t size, Text *topic);

@@ -11,21 +11,21 @@
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
-#include <rapidjson/writer.h>
 #pragma GCC diagnostic pop
 #pragma GCC visibility pop
 
 #include <new>
 
+// ---- why not --------------------------------------------------------------------------------------------------------
+
 namespace {
 
-// Allocates in one context, whatever the current one is. A failure is an ereport; the context then frees everything.
-class ContextAllocator {
+// Allocates in the current context. A failure is an ereport; the context then frees everything.
+class PallocAllocator {
 public:
     static const bool kNeedFree = true;
 
-    explicit ContextAllocator(MemoryContext context = nullptr) : context_(context) {}
-    void *Malloc(size_t size) { return size == 0 ? nullptr : MemoryContextAlloc(context_, size); }
+    void *Malloc(size_t size) { return size == 0 ? nullptr : palloc(size); }
     void *Realloc(void *old, size_t, size_t size) {
         if (size == 0) {
             Free(old);
@@ -37,108 +37,26 @@ public:
         if (memory != nullptr)
             pfree(memory);
     }
-
-private:
-    MemoryContext context_;
 };
 
-// Where the writer puts its characters. Room for all of them was made before: what is written is never longer than what was read.
-class Output {
-public:
-    typedef char Ch;
-
-    explicit Output(StringInfo buffer = nullptr) : buffer_(buffer) {}
-    void Put(char c) {
-        Assert(buffer_->len + 1 < buffer_->maxlen);
-        buffer_->data[buffer_->len++] = c;
-    }
-    void Flush() { buffer_->data[buffer_->len] = '\0'; }
-
-private:
-    StringInfo buffer_;
-};
-
-using Writer = rapidjson::Writer<Output, rapidjson::UTF8<>, rapidjson::UTF8<>, ContextAllocator>;
-using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, ContextAllocator>;
+using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, PallocAllocator>;
 constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
 
-// Listens to the parser and bounds the depth. With a writer it repeats what it hears.
-class Handler {
+// Bounds the depth.
+class Handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Handler> {
 public:
-    Handler(Writer *writer, const char *text, const rapidjson::MemoryStream *input) : writer_(writer), text_(text), input_(input) {}
-
     bool too_deep() const { return depth_ > json_max_depth; }
 
-    bool Null() { return writer_ == nullptr || writer_->Null(); }
-    bool Bool(bool value) { return writer_ == nullptr || writer_->Bool(value); }
-    bool Int(int) { return false; } // numbers come as text, so these five are never called
-    bool Uint(unsigned) { return false; }
-    bool Int64(int64_t) { return false; }
-    bool Uint64(uint64_t) { return false; }
-    bool Double(double) { return false; }
-    bool RawNumber(const char *, rapidjson::SizeType size, bool);
-    bool String(const char *text, rapidjson::SizeType size, bool) { return writer_ == nullptr || writer_->String(text, size); }
-    bool Key(const char *text, rapidjson::SizeType size, bool) { return writer_ == nullptr || writer_->Key(text, size); }
-    bool StartObject() { return ++depth_ <= json_max_depth && (writer_ == nullptr || writer_->StartObject()); }
-    bool StartArray() { return ++depth_ <= json_max_depth && (writer_ == nullptr || writer_->StartArray()); }
-    bool EndObject(rapidjson::SizeType) {
-        --depth_;
-        return writer_ == nullptr || writer_->EndObject();
-    }
-    bool EndArray(rapidjson::SizeType) {
-        --depth_;
-        return writer_ == nullptr || writer_->EndArray();
-    }
+    bool StartObject() { return ++depth_ <= json_max_depth; }
+    bool StartArray() { return ++depth_ <= json_max_depth; }
+    bool EndObject(rapidjson::SizeType) { return --depth_, true; }
+    bool EndArray(rapidjson::SizeType) { return --depth_, true; }
 
 private:
-    Writer *writer_;
-    const char *text_; // the original, which `input` reads, or a masked copy of it
-    const rapidjson::MemoryStream *input_;
     int depth_ = 0;
 };
 
 bool is_number_char(char c) { return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'; }
-
-// The digits as they stand in the original, at the place where the parser found a number.
-bool Handler::RawNumber(const char *, rapidjson::SizeType size, bool) {
-    if (writer_ == nullptr)
-        return true;
-    const char *digits = text_ + input_->Tell() - size;
-    size_t length = size;
-    while (digits + length < text_ + input_->size_ && is_number_char(digits[length]))
-        length++;
-    return writer_->RawValue(digits, length, rapidjson::kNumberType);
-}
-
-// RFC 8259's number. RapidJSON has the same rule but refuses what no double can hold.
-bool is_number(const char *text, size_t size) {
-    const char *p = text, *end = text + size;
-    auto digits = [&] {
-        const char *start = p;
-        while (p < end && *p >= '0' && *p <= '9')
-            p++;
-        return p > start;
-    };
-    if (p < end && *p == '-')
-        p++;
-    if (p < end && *p == '0')
-        p++;
-    else if (!digits())
-        return false;
-    if (p < end && *p == '.') {
-        p++;
-        if (!digits())
-            return false;
-    }
-    if (p < end && (*p == 'e' || *p == 'E')) {
-        p++;
-        if (p < end && (*p == '+' || *p == '-'))
-            p++;
-        if (!digits())
-            return false;
-    }
-    return p == end;
-}
 
 // A copy in which every number is a single digit and white space: for texts with numbers that RapidJSON takes for too big.
 char *mask_numbers(const char *text, size_t size) {
@@ -154,7 +72,7 @@ char *mask_numbers(const char *text, size_t size) {
             size_t end = i;
             while (end < size && is_number_char(copy[end]))
                 end++;
-            if (is_number(copy + i, end - i)) {
+            if (json_scan(copy + i, end - i)) {
                 copy[i] = '1';
                 memset(copy + i + 1, ' ', end - i - 1);
             }
@@ -166,7 +84,7 @@ char *mask_numbers(const char *text, size_t size) {
     return copy;
 }
 
-// RapidJSON 1.1 refuses a high surrogate without its low one but not the reverse, and would write what is not UTF-8. Null: none.
+// RapidJSON 1.1 refuses a high surrogate without its low one but not the reverse. Null: none.
 const char *find_lone_surrogate(const char *json, size_t size) {
     const char *end = json + size;
     for (const char *p = json; (p = static_cast<const char *>(memchr(p, '\\', end - p))) != nullptr;) {
@@ -178,90 +96,61 @@ const char *find_lone_surrogate(const char *json, size_t size) {
     return nullptr;
 }
 
+rapidjson::ParseErrorCode read(Reader *reader, const char *text, size_t size, JsonError *error) {
+    rapidjson::MemoryStream input(text, size);
+    Handler handler;
+    rapidjson::ParseResult result = reader->Parse<parse_flags>(input, handler);
+    error->reason = handler.too_deep() ? "Nested too deeply." : rapidjson::GetParseError_En(result.Code());
+    error->offset = result.Offset();
+    error->too_deep = handler.too_deep();
+    return result.Code();
+}
+
+// Everything stays in the current context: nothing here has a destructor that must run, and an error ends the statement anyway.
+void explain(const char *text, size_t size, JsonError *error) {
+    PallocAllocator *allocator = new (palloc(sizeof(PallocAllocator))) PallocAllocator;
+    Reader *reader = new (palloc(sizeof(Reader))) Reader(allocator, 1024);
+    rapidjson::ParseErrorCode code = read(reader, text, size, error);
+    if (code == rapidjson::kParseErrorNumberTooBig) { // which is none
+        text = mask_numbers(text, size);
+        code = read(reader, text, size, error);
+    }
+    if (code != rapidjson::kParseErrorNone)
+        return;
+    const char *surrogate = find_lone_surrogate(text, size);
+    Assert(surrogate != nullptr); // or the scanner had not said no
+    error->reason = rapidjson::GetParseError_En(rapidjson::kParseErrorStringUnicodeSurrogateInvalid);
+    error->offset = surrogate == nullptr ? 0 : static_cast<size_t>(surrogate - text);
+}
+
 } // namespace
 
-class JsonParser {
-public:
-    explicit JsonParser(MemoryContext context) : allocator_(context), reader_(&allocator_, 1024), writer_(&allocator_) {}
+// ---- what is written ------------------------------------------------------------------------------------------------
 
-    bool parse(const char *text, size_t size, StringInfo out, JsonError *error) {
-        int start = out == nullptr ? 0 : out->len;
-        if (out != nullptr)
-            enlargeStringInfo(out, size + 1);
-        if (attempt(text, text, size, out, error))
-            return true;
-        if (reader_.GetParseErrorCode() != rapidjson::kParseErrorNumberTooBig)
-            return false;
-        if (out != nullptr)
-            out->len = start;
-        char *masked = mask_numbers(text, size);
-        bool parsed = attempt(text, masked, size, out, error);
-        pfree(masked);
-        return parsed;
-    }
+bool json_minify(const char *text, size_t size, StringInfo out, JsonError *error) {
+    size_t written;
 
-private:
-    bool attempt(const char *original, const char *text, size_t size, StringInfo out, JsonError *error) {
-        Output output(out);
-        writer_.Reset(output);
-        rapidjson::MemoryStream input(text, size);
-        Handler handler(out == nullptr ? nullptr : &writer_, original, &input);
-        rapidjson::ParseResult result = reader_.Parse<parse_flags>(input, handler);
-        if (!result.IsError())
-            return accept(text, size, error);
-        error->reason = handler.too_deep() ? "Nested too deeply." : rapidjson::GetParseError_En(result.Code());
-        error->offset = result.Offset();
-        error->too_deep = handler.too_deep();
-        return false;
-    }
-
-    static bool accept(const char *json, size_t size, JsonError *error) {
-        const char *surrogate = find_lone_surrogate(json, size);
-        if (surrogate == nullptr)
-            return true;
-        error->reason = rapidjson::GetParseError_En(rapidjson::kParseErrorStringUnicodeSurrogateInvalid);
-        error->offset = surrogate - json;
-        error->too_deep = false;
-        return false;
-    }
-
-    ContextAllocator allocator_;
-    Reader reader_;
-    Writer writer_;
-};
-
-JsonParser *json_parser_create(MemoryContext context) { return new (MemoryContextAlloc(context, sizeof(JsonParser))) JsonParser(context); }
-
-bool json_check(JsonParser *parser, const char *text, size_t size, JsonError *error) { return parser->parse(text, size, nullptr, error); }
-
-bool json_minify(JsonParser *parser, const char *text, size_t size, StringInfo out, JsonError *error) {
-    return parser->parse(text, size, out, error);
+    enlargeStringInfo(out, static_cast<int>(size));
+    bool valid = json_scan(text, size, out->data + out->len, &written);
+    if (valid)
+        out->len += static_cast<int>(written);
+    else
+        explain(text, size, error);
+    out->data[out->len] = '\0';
+    return valid;
 }
 
 void json_append_string(StringInfo out, const char *text, size_t size) {
-    static const char hex[] = "0123456789ABCDEF";
+    const char *end = text + size;
     appendStringInfoChar(out, '"');
-    size_t plain = 0; // start of what needs no escape
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = static_cast<unsigned char>(text[i]);
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        appendBinaryStringInfo(out, text + plain, static_cast<int>(i - plain));
-        plain = i + 1;
-        switch (c) {
-        case '"': appendStringInfoString(out, "\\\""); break;
-        case '\\': appendStringInfoString(out, "\\\\"); break;
-        case '\b': appendStringInfoString(out, "\\b"); break;
-        case '\f': appendStringInfoString(out, "\\f"); break;
-        case '\n': appendStringInfoString(out, "\\n"); break;
-        case '\r': appendStringInfoString(out, "\\r"); break;
-        case '\t': appendStringInfoString(out, "\\t"); break;
-        default:
-            appendStringInfoString(out, "\\u00");
-            appendStringInfoChar(out, hex[c >> 4]);
-            appendStringInfoChar(out, hex[c & 15]);
-        }
+    for (;;) {
+        const char *special = json_plain_end(text, end);
+        appendBinaryStringInfo(out, text, static_cast<int>(special - text));
+        if (special == end)
+            break;
+        char escape[json_escape_max];
+        appendBinaryStringInfo(out, escape, static_cast<int>(json_escape(escape, static_cast<unsigned char>(*special))));
+        text = special + 1;
     }
-    appendBinaryStringInfo(out, text + plain, static_cast<int>(size - plain));
     appendStringInfoChar(out, '"');
 }

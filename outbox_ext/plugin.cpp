@@ -18,7 +18,6 @@ namespace {
 
 struct Plugin {
     PluginOptions options;
-    JsonParser *parser;
     bool begun;   // this transaction's begin line is written
     bool pending; // ctx->out holds lines that are not yet sent
     uint64 events;
@@ -72,7 +71,6 @@ void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output, bool) 
     Plugin *plugin = static_cast<Plugin *>(MemoryContextAllocZero(ctx->context, sizeof(Plugin)));
     ctx->output_plugin_private = plugin;
     plugin->options = plugin_options_parse(ctx->context, ctx->output_plugin_options);
-    plugin->parser = json_parser_create(ctx->context);
     // The lines are UTF-8. Where the database's text is something else, SQL sees them as bytea only.
     bool is_text = GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
     output->output_type = is_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
@@ -108,7 +106,7 @@ void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr l
         return on_skip(ctx, plugin);
 
     Text topic;
-    const char *reason = envelope_reject(plugin->parser, message, size, &topic);
+    const char *reason = envelope_reject(message, size, &topic);
     if (reason == nullptr && !plugin_options_want(&plugin->options, topic))
         return on_skip(ctx, plugin);
     if (!plugin->begun)

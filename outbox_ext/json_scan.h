@@ -1,0 +1,39 @@
+// The grammar of JSON (RFC 8259) in one pass over the bytes: yes or no, and on the way a copy without white space between the tokens.
+// Pure: no server, no memory of its own, no reasons for a no (json.cpp asks RapidJSON for those) and no word on the encoding.
+// Tested by test/unit/json_scan_test.cpp against RapidJSON.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+constexpr int json_max_depth = 512; // containers within containers; the scanner keeps them in an array, not on the C stack
+constexpr size_t json_escape_max = 6;
+
+// Is this one JSON value? With `out` it is written there without white space, its escapes in their shortest form: at most `size` bytes,
+// `*written` says how many. After a no `out` holds something unspecified.
+bool json_scan(const char *text, size_t size);
+bool json_scan(const char *text, size_t size, char *out, size_t *written);
+
+// A control character, quote or backslash as it must stand in a string: how many bytes it has become.
+size_t json_escape(char *out, unsigned char c);
+
+// The first byte that cannot stand for itself in a JSON string: a control character, a quote or a backslash. Eight at a time: the lowest
+// bit found is exact, those above it need not be.
+inline const char *json_plain_end(const char *p, const char *end) {
+    constexpr uint64_t each = 0x0101010101010101, high = 0x8080808080808080;
+    for (; end - p >= 8; p += 8) {
+        uint64_t bytes;
+        memcpy(&bytes, p, sizeof(bytes));
+        if constexpr (std::endian::native == std::endian::big)
+            bytes = __builtin_bswap64(bytes);
+        uint64_t quote = bytes ^ each * '"', backslash = bytes ^ each * '\\';
+        uint64_t found = (((bytes - each * 0x20) & ~bytes) | ((quote - each) & ~quote) | ((backslash - each) & ~backslash)) & high;
+        if (found != 0)
+            return p + __builtin_ctzll(found) / 8;
+    }
+    while (p < end && static_cast<unsigned char>(*p) >= 0x20 && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
