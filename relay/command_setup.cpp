@@ -192,7 +192,7 @@ private:
     void write(const Source &source, const Position &position, const std::string &done) {
         if (!holder_.empty())
             throw Failure(ExitCode::not_prepared, "slot \"" + command_.slot + "\" is active for PID " + holder_ + ": stop its relay first");
-        write_state(command_.kafka, source, {position, source.timeline, source.topics});
+        write_state(command_.kafka, source, {position, position.end, source.timeline, source.topics});
         say(done);
     }
 

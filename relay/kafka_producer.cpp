@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <system_error>
 
 namespace outbox {
@@ -16,12 +17,14 @@ constexpr size_t topics_max = 1024;  // handles kept; with more topics in use th
 constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a topic's first record
 constexpr int flush_ms = 1;
 constexpr int take_back_ms = 1000; // when a producer is given up
+constexpr int creations_max = 20;  // librdkafka waits for its threads by the clock of the wall, which may jump
+constexpr int16_t end_txn_request = 26;
 
 void log_line(rd_kafka_event_t *event) {
     const char *facility, *text;
     int level; // syslog's
-    if (rd_kafka_event_log(event, &facility, &text, &level) == 0)
-        spdlog::debug("librdkafka {}: {}", facility, text);
+    if (rd_kafka_event_log(event, &facility, &text, &level) == 0) // why a transaction failed shows nowhere else
+        spdlog::log(strcmp(facility, "TXNERR") == 0 ? spdlog::level::warn : spdlog::level::debug, "librdkafka {}: {}", facility, text);
 }
 
 } // namespace
@@ -40,8 +43,11 @@ KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(lis
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
     rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
 
+    rd_kafka_conf_interceptor_add_on_new(conf.get(), "outbox", watch_requests, this);
+
     char error[512];
-    handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
+    for (int i = 0; handle_ == nullptr && i < creations_max; i++)
+        handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
     if (handle_ == nullptr)
         throw std::runtime_error(std::string("cannot create a Kafka producer: ") + error);
     conf.release(); // the producer's now
@@ -64,9 +70,20 @@ KafkaProducer::~KafkaProducer() {
     close(wakeup_);
 }
 
+rd_kafka_resp_err_t KafkaProducer::watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *self, char *, size_t) {
+    return rd_kafka_interceptor_add_on_request_sent(handle, "outbox", request_sent, self);
+}
+
+rd_kafka_resp_err_t KafkaProducer::request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t,
+                                                void *self) {
+    if (api_key == end_txn_request)
+        static_cast<KafkaProducer *>(self)->ends_sent_++;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 // Ends what is in flight, one way or the other: what is still queued refers to chunks.
 void KafkaProducer::take_back() {
-    rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     auto deadline = Clock::now() + std::chrono::milliseconds(take_back_ms);
     while (in_flight_ > 0 && Clock::now() < deadline)
         serve(10);
@@ -188,8 +205,6 @@ void KafkaProducer::serve_error(rd_kafka_event_t *event) {
         listener_.producer_died(rd_kafka_event_error_string(event));
         return;
     }
-    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT)
-        lost_broker_ = true;
     if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         say(brokers_, "Kafka cannot be reached; waiting for it");
     else if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL)

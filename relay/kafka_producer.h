@@ -8,6 +8,7 @@
 #include "log.h"
 #include "sink.h"
 
+#include <atomic>
 #include <string>
 #include <unordered_map>
 
@@ -55,8 +56,11 @@ public:
     Clock::time_point retry_at() const { return retry_at_; }
     size_t in_flight() const { return in_flight_; }
     size_t batch_bytes() const { return batch_bytes_; } // batch.size
-    bool lost_broker() const { return lost_broker_; }   // since it was last asked to forget it
-    void forget_lost_broker() { lost_broker_ = false; }
+
+    // How often a transaction's end has been sent since it was last asked to forget it. librdkafka repeats it by itself when a connection
+    // is lost, and then the first copy may still arrive, in the middle of the next transaction (KIP-890).
+    int ends_sent() const { return ends_sent_; }
+    void forget_ends_sent() { ends_sent_ = 0; }
     rd_kafka_t *handle() { return handle_; }
 
 private:
@@ -70,6 +74,8 @@ private:
     void serve_reports(rd_kafka_event_t *event);
     void serve_error(rd_kafka_event_t *event);
     static void say(Condition &condition, const std::string &text);
+    static rd_kafka_resp_err_t watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *self, char *, size_t);
+    static rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t, void *self);
 
     Listener &listener_;
     rd_kafka_t *handle_ = nullptr;
@@ -81,7 +87,7 @@ private:
     size_t in_flight_ = 0;
     size_t batch_bytes_ = 0;
     bool has_unflushed_ = false; // records that may still linger
-    bool lost_broker_ = false;
+    std::atomic<int> ends_sent_{0}; // by librdkafka's threads
     rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
     Clock::time_point retry_at_ = Clock::time_point::max(); // when a topic is looked at again
     Backoff topic_backoff_{std::chrono::milliseconds(1600)};

@@ -46,7 +46,7 @@ void Refusals::note(const rd_kafka_message_t &message) {
 
 Refusals::Verdict Refusals::judge(KafkaTarget &target, size_t batch_bytes, std::string &text) {
     text = poison_text(id_, topic_, largest_, lsn_, error_);
-    bool alone = count_ == 1;
+    bool alone = count_ == 1 || batch_bytes == 1; // or each in a batch of its own: then several are guilty
     size_t bytes = bytes_;
     std::string id = std::move(id_), error = std::move(error_);
     *this = {};

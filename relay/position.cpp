@@ -24,16 +24,19 @@ const TimelineEnd *find(const std::vector<TimelineEnd> &history, uint32_t id) {
 
 // What lies beyond the point where the server left a timeline never happened for this server, and its LSNs are used again by other
 // transactions. After a failover consumers have seen it; in a copy restored from a backup it is what production went on to do.
-void require_common_history(const State &state, const Source &source) {
+Position on_common_history(const State &state, const Source &source) {
     const TimelineEnd *left = find(source.history, state.timeline);
     if (left == nullptr)
         refuse(source, "the state was written on timeline " + std::to_string(state.timeline) +
                            ", which is not in the history of the server's timeline " + std::to_string(source.timeline));
-    if (state.position.end > left->end)
+    if (state.position.end <= left->end)
+        return state.position;
+    if (state.events > left->end)
         refuse(source, "the server left timeline " + std::to_string(state.timeline) + " at " + format_lsn(left->end) + ", but events up to " +
-                           format_lsn(state.position.end) +
+                           format_lsn(state.events) +
                            " of it are in Kafka: consumers have seen what this server does not know, or it is a copy and not the one that "
                            "they follow");
+    return {left->end, 0, true};
 }
 
 } // namespace
@@ -68,6 +71,8 @@ std::string format_state(const State &state) {
     writer.Uint64(state.position.ordinal);
     writer.Key("complete");
     writer.Bool(state.position.complete);
+    writer.Key("events");
+    writer.String(format_lsn(state.events).c_str());
     writer.Key("timeline");
     writer.Uint(state.timeline);
     writer.Key("topics");
@@ -86,13 +91,14 @@ std::optional<State> parse_state(std::string_view json) {
         return found == document.MemberEnd() ? nullptr : &found->value;
     };
     auto *version = member("v"), *lsn = member("lsn"), *ordinal = member("ordinal"), *complete = member("complete"),
-         *timeline = member("timeline"), *topics = member("topics");
+         *events = member("events"), *timeline = member("timeline"), *topics = member("topics");
     bool is_state = version && version->IsInt() && version->GetInt() == state_version && lsn && lsn->IsString() && ordinal &&
-                    ordinal->IsUint64() && complete && complete->IsBool() && timeline && timeline->IsUint() && topics && topics->IsString();
+                    ordinal->IsUint64() && complete && complete->IsBool() && events && events->IsString() && timeline && timeline->IsUint() && topics && topics->IsString();
     std::optional<Lsn> end = is_state ? parse_lsn({lsn->GetString(), lsn->GetStringLength()}) : std::nullopt;
-    if (!end)
+    std::optional<Lsn> events_end = end ? parse_lsn({events->GetString(), events->GetStringLength()}) : std::nullopt;
+    if (!events_end)
         return std::nullopt;
-    return State{{*end, ordinal->GetUint64(), complete->GetBool()}, timeline->GetUint(), {topics->GetString(), topics->GetStringLength()}};
+    return State{{*end, ordinal->GetUint64(), complete->GetBool()}, *events_end, timeline->GetUint(), {topics->GetString(), topics->GetStringLength()}};
 }
 
 Position resume(const std::optional<State> &state, const Source &source) {
@@ -104,9 +110,7 @@ Position resume(const std::optional<State> &state, const Source &source) {
     if (state->timeline > source.timeline)
         refuse(source, "the state was written on timeline " + std::to_string(state->timeline) + ", and the server is on timeline " +
                            std::to_string(source.timeline) + ": this is an old primary, or a copy from before a failover");
-    if (state->timeline < source.timeline)
-        require_common_history(*state, source);
-    const Position &position = state->position;
+    Position position = state->timeline < source.timeline ? on_common_history(*state, source) : state->position;
     if (position.end > source.wal_end && !source.was_held)
         refuse(source, "the state is at " + format_lsn(position.end) + ", and the server's WAL ends at " + format_lsn(source.wal_end) +
                            ": this server was restored from a backup, or is another one");

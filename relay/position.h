@@ -27,8 +27,9 @@ struct Position {
 // What a state record holds: a position, and on which history it lies.
 struct State {
     Position position;
+    Lsn events{}; // the end of the last transaction that had any: the position goes on without them
     uint32_t timeline = 0;
-    std::string topics;
+    std::string topics = {};
 };
 
 // The record's key: "slot@system identifier/database".

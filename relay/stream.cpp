@@ -22,9 +22,23 @@ int64_t postgres_clock_us() {
 constexpr const char *check_sql = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
                                   " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
                                   " s.confirmed_flush_lsn, s.active_pid,"
-                                  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END";
+                                  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END,"
+                                  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.left("
+                                  "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 8) END";
 constexpr const char *from_sql = " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = ";
-enum CheckColumn { IN_RECOVERY, THIS_DATABASE, SLOT_NAME, PLUGIN, SLOT_DATABASE, WAL_STATUS, SENDER_TIMEOUT, CONFIRMED, HOLDER, WAL_END };
+enum CheckColumn {
+    IN_RECOVERY,
+    THIS_DATABASE,
+    SLOT_NAME,
+    PLUGIN,
+    SLOT_DATABASE,
+    WAL_STATUS,
+    SENDER_TIMEOUT,
+    CONFIRMED,
+    HOLDER,
+    WAL_END,
+    WRITE_TIMELINE
+};
 enum IdentifyColumn { SYSTEM_IDENTIFIER, TIMELINE };
 
 } // namespace
@@ -148,6 +162,8 @@ void Stream::check_slot(const PGresult *result) {
         throw StreamLost(error_of(result));
     }
     auto column = [&](CheckColumn number) { return std::string(PQgetvalue(result, 0, number)); };
+    if (column(IN_RECOVERY) == "f" && strtoul(column(WRITE_TIMELINE).c_str(), nullptr, 16) != source_.timeline)
+        throw StreamLost("the server is being promoted");
     if (column(IN_RECOVERY) == "t")
         throw StreamLost("the server is a standby; waiting for a primary");
     if (column(SLOT_NAME).empty())

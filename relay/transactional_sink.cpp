@@ -13,6 +13,9 @@ constexpr size_t batch_events_max = 20000;                        // closed at t
 constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
 constexpr auto commit_is_slow = std::chrono::seconds(10);         // socket.timeout.ms: a request may have been repeated
 constexpr auto goodbye = std::chrono::milliseconds(500);          // for the abort at the end of a session
+constexpr auto phase_max = std::chrono::seconds(60);
+constexpr auto said_after = std::chrono::seconds(2);
+constexpr auto split_after = std::chrono::milliseconds(10000);    // a third of transaction.timeout.ms
 constexpr int aborts_max = 8;                                     // then a new producer
 
 struct ErrorDestroy {
@@ -41,7 +44,7 @@ TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseco
 void TransactionalSink::start(const Source &source) {
     stop();
     source_ = source;
-    wanted_ = ended_ = {};
+    wanted_ = ended_ = complete_ = events_ = {}; // nothing is confirmed before the position is read
     open_producer();
 }
 
@@ -57,8 +60,11 @@ void TransactionalSink::open_producer() {
 // When it returns without an error, every transaction of whoever came before is finished, and nothing of it can be committed any more.
 void TransactionalSink::fence() {
     KafkaError error(rd_kafka_init_transactions(producer_->handle(), slice_ms));
-    if (error && comes_again(error))
+    if (error && comes_again(error)) {
+        if (Clock::now() > phase_since_ + said_after && waiting_.changed(rd_kafka_error_string(error.get())))
+            spdlog::warn("waiting for Kafka to begin transactions: {}", rd_kafka_error_string(error.get()));
         return;
+    }
     if (error)
         fail("cannot begin Kafka transactions", error);
     reader_ = std::make_unique<StateReader>(target_, state_key(source_));
@@ -73,6 +79,7 @@ void TransactionalSink::read_position() {
         if (!done)
             return;
         stored_ = resume(reader_->state(), source_);
+        events_ = std::min(reader_->state()->events, stored_.end);
     } catch (const PositionRefused &refused) {
         // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
         if (std::exchange(target_.was_refused, true))
@@ -94,6 +101,7 @@ void TransactionalSink::begin() {
     if (error)
         fail("cannot begin a Kafka transaction", error);
     batch_.clear();
+    producer_->forget_ends_sent();
     in_transaction_ = wants_close_ = is_closed_ = has_position_ = false;
     phase_ = Phase::open;
 }
@@ -224,7 +232,7 @@ void TransactionalSink::keep_position() {
 bool TransactionalSink::produce_position() {
     if (has_position_)
         return true;
-    std::string key = state_key(source_), value = format_state({next_, source_.timeline, source_.topics});
+    std::string key = state_key(source_), value = format_state({next_, batch_.empty() ? events_ : next_.end, source_.timeline, source_.topics});
     KafkaRecord record;
     record.topic = target_.state_topic;
     record.key = key.data();
@@ -251,7 +259,6 @@ void TransactionalSink::finish() {
         return;
     phase_ = Phase::committing;
     commit_began_at_ = Clock::now();
-    producer_->forget_lost_broker();
     commit_batch();
 }
 
@@ -268,9 +275,11 @@ void TransactionalSink::commit_batch() {
 }
 
 void TransactionalSink::committed() {
-    // Where a request may have been sent twice, a late copy of it must find no transaction that it could end: a new epoch (KIP-890).
-    bool is_doubtful = producer_->lost_broker() || Clock::now() - commit_began_at_ > commit_is_slow;
+    // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
+    bool is_doubtful = producer_->ends_sent() > 1 || Clock::now() - commit_began_at_ > commit_is_slow;
     stored_ = next_;
+    if (!batch_.empty())
+        events_ = stored_.end;
     stored_at_ = Clock::now();
     if (stored_.complete)
         complete_ = std::max(complete_, stored_.end);
@@ -359,6 +368,8 @@ void TransactionalSink::aborted() {
     repeat_at_ = Clock::now();
     if (refusals_.any()) {
         judge_refusals();
+    } else if (producer_->ends_sent() > 1) { // a late copy would end the next transaction, and take its events away
+        throw SinkFailure("aborting a Kafka transaction took a second request", true);
     } else {
         if (++aborts_ > aborts_max)
             throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
@@ -374,6 +385,7 @@ void TransactionalSink::aborted() {
     KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
     if (error)
         fail("cannot begin a Kafka transaction", error);
+    producer_->forget_ends_sent();
     phase_ = Phase::repeating;
 }
 
@@ -405,6 +417,7 @@ void TransactionalSink::serve() {
         return;
     producer_->serve();
     react();
+    require_progress();
     switch (phase_) {
     case Phase::fencing: return fence();
     case Phase::reading: return read_position();
@@ -420,7 +433,7 @@ void TransactionalSink::serve() {
         close_batch();
     } else if (!batch_.empty() && now >= opened_at_ + commit_interval_) {
         wants_close_ = true;
-        if (!in_transaction_)
+        if (!in_transaction_ || now >= opened_at_ + split_after) // an open transaction holds up the consumers of other topics
             close_batch();
     } else if (position_is_due() && now >= stored_at_ + position_interval) {
         keep_position();
@@ -430,7 +443,10 @@ void TransactionalSink::serve() {
 Clock::time_point TransactionalSink::serve_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
-    case Phase::repeating: return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
+    case Phase::repeating:
+        if (producer_->retry_at() != Clock::time_point::max())
+            return std::max(repeat_at_, producer_->retry_at());
+        return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
     case Phase::finishing: // without a position where its topic is waited for, or nothing has been tried yet
         if (!has_position_ && producer_->retry_at() != Clock::time_point::max())
             return producer_->retry_at();
@@ -441,13 +457,29 @@ Clock::time_point TransactionalSink::serve_at() const {
     if (!batch_.empty() && budget_.exhausted())
         return Clock::now();
     if (!batch_.empty())
-        return in_transaction_ ? Clock::time_point::max() : opened_at_ + commit_interval_;
+        return opened_at_ + (in_transaction_ ? split_after : commit_interval_);
     return position_is_due() ? stored_at_ + position_interval : Clock::time_point::max();
 }
 
+// librdkafka goes on by itself in these phases, and sometimes never again. A new producer is always safe.
+void TransactionalSink::require_progress() {
+    auto now = Clock::now();
+    if (std::exchange(watched_phase_, phase_) != phase_)
+        phase_since_ = now;
+    bool is_bounded =
+        phase_ == Phase::fencing || phase_ == Phase::reading || phase_ == Phase::committing || phase_ == Phase::aborting;
+    if (is_bounded && now > phase_since_ + phase_max)
+        throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
+}
+
 void TransactionalSink::reported(const rd_kafka_message_t &message) {
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || phase_ == Phase::closed || is_purged(message.err))
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || phase_ == Phase::closed)
         return;
+    if (is_purged(message.err)) { // librdkafka does that by itself where the transaction has failed, and logs why
+        if (phase_ != Phase::aborting && failure_.empty())
+            failure_ = "the Kafka transaction has failed";
+        return;
+    }
     if (is_about_content(message.err) && message._private != nullptr) {
         refusals_.note(message);
         return;

@@ -84,6 +84,7 @@ private:
     void aborted();
     void repeat();
     bool position_is_due() const;
+    void require_progress();
 
     void reported(const rd_kafka_message_t &message) override;
     void producer_died(const std::string &reason) override { death_ = "the Kafka producer failed: " + reason; }
@@ -98,11 +99,13 @@ private:
     Source source_;
     std::unique_ptr<KafkaProducer> producer_;
     std::unique_ptr<StateReader> reader_;
-    Phase phase_ = Phase::closed;
+    Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
+    Clock::time_point phase_since_;
     Position stored_;               // what the state topic has
     Lsn complete_{};                // up to here it has everything: what may be confirmed
     Lsn wanted_{};                  // where the position could be, though there were no events
     Clock::time_point stored_at_;   // when it was written last
+    Lsn events_{};                  // the end of the last transaction with events that it has
     Lsn ended_{};                   // the last transaction that the stream has ended
     std::optional<Lsn> split_;      // a transaction of which a part is stored; its rest must come first
 

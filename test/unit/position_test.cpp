@@ -9,7 +9,7 @@ Source source_at(uint64_t confirmed, uint32_t timeline = 1, std::vector<Timeline
     return {"7300000000000000001", "app", "outbox", "", timeline, std::move(history), Lsn{0x10000}, Lsn{confirmed}};
 }
 
-State state_at(uint64_t end, uint32_t timeline = 1) { return {{Lsn{end}, 0, true}, timeline, ""}; }
+State state_at(uint64_t end, uint32_t timeline = 1) { return {{Lsn{end}, 0, true}, Lsn{end}, timeline, ""}; }
 
 TEST(Position, covers_what_is_before_it_and_of_an_incomplete_transaction_what_it_counts) {
     Position complete{Lsn{0x100}, 0, true}, partial{Lsn{0x100}, 2, false};
@@ -23,22 +23,23 @@ TEST(Position, covers_what_is_before_it_and_of_an_incomplete_transaction_what_it
 }
 
 TEST(Position, survives_its_record) {
-    State state{{Lsn{0xFFFFFFFF00000001}, 18446744073709551615u, false}, 4294967295u, "orders,a.*"};
+    State state{{Lsn{0xFFFFFFFF00000001}, 18446744073709551615u, false}, Lsn{0xFF}, 4294967295u, "orders,a.*"};
     std::optional<State> read = parse_state(format_state(state));
     ASSERT_TRUE(read);
     EXPECT_EQ(read->position.end, state.position.end);
     EXPECT_EQ(read->position.ordinal, state.position.ordinal);
     EXPECT_FALSE(read->position.complete);
+    EXPECT_EQ(read->events, state.events);
     EXPECT_EQ(read->timeline, state.timeline);
     EXPECT_EQ(read->topics, state.topics);
 }
 
 TEST(Position, takes_nothing_else_for_a_record) {
-    for (const char *text : {"", "{}", "[]", "null", R"({"v":1})", R"({"v":2,"lsn":"0/1","ordinal":0,"complete":true,"timeline":1,"topics":""})",
-                             R"({"v":1,"lsn":"1","ordinal":0,"complete":true,"timeline":1,"topics":""})",
-                             R"({"v":1,"lsn":"0/1","ordinal":-1,"complete":true,"timeline":1,"topics":""})",
-                             R"({"v":1,"lsn":"0/1","ordinal":0,"complete":1,"timeline":1,"topics":""})",
-                             R"({"v":1,"lsn":"0/1","ordinal":0,"complete":true,"timeline":1,"topics":""} x)"})
+    for (const char *text : {"", "{}", "[]", "null", R"({"v":1})", R"({"v":2,"lsn":"0/1","ordinal":0,"complete":true,"events":"0/1","timeline":1,"topics":""})",
+                             R"({"v":1,"lsn":"1","ordinal":0,"complete":true,"events":"0/1","timeline":1,"topics":""})",
+                             R"({"v":1,"lsn":"0/1","ordinal":-1,"complete":true,"events":"0/1","timeline":1,"topics":""})",
+                             R"({"v":1,"lsn":"0/1","ordinal":0,"complete":1,"events":"0/1","timeline":1,"topics":""})",
+                             R"({"v":1,"lsn":"0/1","ordinal":0,"complete":true,"events":"0/1","timeline":1,"topics":""} x)"})
         EXPECT_FALSE(parse_state(text)) << text;
 }
 
@@ -64,7 +65,7 @@ TEST_F(Resume, refuses_a_missing_state) { EXPECT_NE(refusal(std::nullopt, source
 
 TEST_F(Resume, refuses_a_state_behind_the_slot) {
     EXPECT_NE(refusal(state_at(0x1FF), source_at(0x200)).find("may be missing"), std::string::npos);
-    State partial{{Lsn{0x200}, 1, false}, 1, ""};
+    State partial{{Lsn{0x200}, 1, false}, Lsn{0x200}, 1, ""};
     EXPECT_NE(refusal(partial, source_at(0x200)), "") << "the rest of the transaction is confirmed";
     EXPECT_EQ(refusal(partial, source_at(0x1FF)), "");
 }
@@ -92,12 +93,18 @@ TEST_F(Resume, goes_on_after_a_failover_that_lost_nothing) {
 
 // The new primary uses the same LSNs for other transactions: none of them may be taken for delivered.
 TEST_F(Resume, refuses_a_failover_that_lost_what_consumers_have_seen_until_an_operator_accepts_it) {
-    State partial{{Lsn{0x300}, 7, false}, 1, ""};
+    State partial{{Lsn{0x300}, 7, false}, Lsn{0x300}, 1, ""};
     Source source = source_at(0x100, 2, {{1, Lsn{0x200}}});
     EXPECT_NE(refusal(partial, source).find("0/200"), std::string::npos);
     Position position = reset(partial, source);
     EXPECT_EQ(position.end, Lsn{0x200}) << "what both have in common was delivered";
     EXPECT_TRUE(position.complete);
+}
+
+TEST_F(Resume, goes_on_where_the_server_left_the_timeline_when_no_event_lies_beyond) {
+    State idle{{Lsn{0x300}, 0, true}, Lsn{0x200}, 1, ""};
+    EXPECT_EQ(resume_at(idle, source_at(0x100, 2, {{1, Lsn{0x200}}})).end, Lsn{0x200});
+    EXPECT_NE(refusal(idle, source_at(0x100, 2, {{1, Lsn{0x1FF}}})), "");
 }
 
 TEST(Reset, goes_on_where_the_slot_stands) {
