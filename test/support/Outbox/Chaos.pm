@@ -174,6 +174,7 @@ sub _tick {
     my ($self, $with_writers) = @_;
     $self->violation('I7', $_) for $self->{stage}->supervise;
     my $memory = $self->{stage}->peak_memory_kb;
+    $self->{history}->write('relay memory', kb => $memory) if $memory > $self->{memory_kb} + 4096;
     $self->{memory_kb} = $memory if $memory > $self->{memory_kb};
     return if !$self->{faults}->server_is_up;
     $self->{writers}->keep_running($self->{stage}->node, $writers) if $with_writers;
