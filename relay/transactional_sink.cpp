@@ -268,7 +268,7 @@ void TransactionalSink::commit_batch() {
         return committed();
     if (comes_again(error))
         return;
-    if (rd_kafka_error_txn_requires_abort(error.get()) == 0)
+    if (rd_kafka_error_txn_requires_abort(error.get()) == 0 || producer_->ends_sent() > 0) // then it may have taken place
         fail("cannot commit a Kafka transaction", error);
     failure_ = rd_kafka_error_string(error.get());
     phase_ = Phase::aborting;

@@ -64,8 +64,7 @@ TEST_F(TransactionalSinkErrors, that_pass_or_abort_are_got_over_within_the_sessi
                                   std::pair{end, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS},
                                   std::pair{end, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE},
                                   std::pair{end, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS},
-                                  std::pair{end, RD_KAFKA_RESP_ERR_NOT_COORDINATOR},
-                                  std::pair{end, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING}}) {
+                                  std::pair{end, RD_KAFKA_RESP_ERR_NOT_COORDINATOR}}) {
         SCOPED_TRACE(fmt::format("{} is answered with {}", name_of(request), rd_kafka_err2name(error)));
         deliver_with(request, error);
         expect_each_delivered_once();
@@ -83,7 +82,8 @@ TEST_F(TransactionalSinkErrors, that_are_fatal_take_a_new_session) {
           std::pair{add, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH}, std::pair{add, RD_KAFKA_RESP_ERR_PRODUCER_FENCED},
           std::pair{add, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE}, std::pair{end, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH},
           std::pair{end, RD_KAFKA_RESP_ERR_PRODUCER_FENCED}, std::pair{end, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE},
-          std::pair{end, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED}}) {
+          std::pair{end, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED},
+          std::pair{end, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING}}) { // librdkafka would abort, but it may be committed
         SCOPED_TRACE(fmt::format("{} is answered with {}", name_of(request), rd_kafka_err2name(error)));
         failures_.clear();
         Lsn last = deliver_with(request, error);

@@ -304,8 +304,10 @@ sub _topic_recreate {
     my ($self, $fault) = @_;
     my ($stage, $topic) = ($self->{stage}, $fault->{topic});
     my ($next, $ends) = (0, '');
+    # A frozen relay may have a Kafka transaction under way, which would be committed to what is deleted, unseen by the capture.
+    my $exactly_once = $stage->{delivery} eq 'exactly-once';
     return (
-        $self->_signal('STOP'),
+        $exactly_once ? $self->_end : $self->_signal('STOP'),
         sub {
             return 0 if time < $next;
             $next = time + 0.4;
@@ -317,7 +319,8 @@ sub _topic_recreate {
             $self->{capture}->($topic);
             $stage->kafka->delete_topic($topic);
         }),
-        $self->_signal('CONT'), after(0.5), at_once(sub { $stage->create_topic($topic, $self->{writers}->topic($topic)) }));
+        $exactly_once ? $self->_start : $self->_signal('CONT'), after(0.5),
+        at_once(sub { $stage->create_topic($topic, $self->{writers}->topic($topic)) }));
 }
 
 # ---- the network ----------------------------------------------------------------------------------------------------
