@@ -230,8 +230,10 @@ sub _promotion {
         $self->within(30, 'I7', 'the standby has all', sub { $new->safe_psql('postgres', "SELECT pg_last_wal_replay_lsn() > '$end'") eq 't' }),
         at_once(sub {
             $new->stop('fast');
-            for my $slot (qw(outbox witness)) {
-                PostgreSQL::Test::RecursiveCopy::copypath(map { $_->data_dir . "/pg_replslot/$slot" } $old, $new);
+            # With the snapshots: without them decoding finds its start only when no transaction runs, and passes over what comes before.
+            rmtree($new->data_dir . '/pg_logical/snapshots');
+            for my $part (qw(pg_replslot/outbox pg_replslot/witness pg_logical/snapshots)) {
+                PostgreSQL::Test::RecursiveCopy::copypath(map { $_->data_dir . "/$part" } $old, $new);
             }
             _copy_wal($old, $new);
             $new->start;
