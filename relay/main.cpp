@@ -5,7 +5,6 @@
 #include "relay.h"
 #include "transactional_sink.h"
 
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
@@ -71,16 +70,7 @@ void prepare_skip(RunCommand &command) {
     command.relay.not_done = "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery";
 }
 
-// glibc gives each new thread a heap of its own, up to eight a processor, and keeps what was freed there: with every new producer the process
-// would grow, although it holds no more. Large buffers go back to the system.
-void bound_memory() {
-    mallopt(M_ARENA_MAX, 2);
-    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
-}
-
 int execute(int argc, char **argv) {
-    bound_memory();
     Options options = parse_options(argc, argv);
     start_logging(options.log_format, options.log_level);
     prctl(PR_SET_DUMPABLE, 0); // no events in core files
