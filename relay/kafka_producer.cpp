@@ -17,7 +17,6 @@ constexpr size_t topics_max = 1024;  // handles kept; with more topics in use th
 constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a topic's first record
 constexpr int flush_ms = 1;
 constexpr int take_back_ms = 1000; // when a producer is given up
-constexpr int creations_max = 20;  // librdkafka waits for its threads by the clock of the wall, which may jump
 constexpr int16_t end_txn_request = 26;
 
 void log_line(rd_kafka_event_t *event) {
@@ -46,10 +45,9 @@ KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(lis
     rd_kafka_conf_interceptor_add_on_new(conf.get(), "outbox", watch_requests, this);
 
     char error[512];
-    for (int i = 0; handle_ == nullptr && i < creations_max; i++)
-        handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
-    if (handle_ == nullptr)
-        throw std::runtime_error(std::string("cannot create a Kafka producer: ") + error);
+    handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
+    if (handle_ == nullptr) // also where the clock of the wall jumps, by which librdkafka waits for its threads
+        throw SinkFailure(std::string("cannot create a Kafka producer: ") + error);
     conf.release(); // the producer's now
     queue_ = rd_kafka_queue_get_main(handle_);
     rd_kafka_set_log_queue(handle_, queue_);

@@ -7,7 +7,7 @@
 namespace outbox {
 
 KafkaSink::KafkaSink(KafkaTarget &target, DeliveryListener &listener)
-    : target_(target), listener_(listener), producer_(make_producer()) {}
+    : target_(target), listener_(listener) {}
 
 KafkaSink::~KafkaSink() {
     is_closing_ = true;
@@ -21,11 +21,18 @@ std::unique_ptr<KafkaProducer> KafkaSink::make_producer() {
     return std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
 }
 
-void KafkaSink::start(const Source &source) { state_key_ = state_key(source); }
+void KafkaSink::start(const Source &source) {
+    state_key_ = state_key(source);
+    if (!producer_)
+        producer_ = make_producer();
+}
 
 // ---- offering -------------------------------------------------------------------------------------------------------
 
 Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+    if (!producer_)
+        return Offer::busy;
+
     // A topic that may be looked at but not written to shows only by a record: one alone, so that nothing is repeated for it.
     bool is_suspect = event.topic == target_.suspect;
     if ((is_trying_suspect_ || is_suspect || wants_larger_batches_) && producer_->in_flight() > 0)
@@ -74,6 +81,8 @@ void KafkaSink::fail(std::string_view topic) {
 // ---- serving --------------------------------------------------------------------------------------------------------
 
 void KafkaSink::serve() {
+    if (!producer_)
+        return;
     producer_->serve();
     if (is_dead_)
         producer_->take_back(); // among it the reason, if it is an event that Kafka refuses

@@ -15,12 +15,15 @@ public:
 
     void start(const Source &source) override;
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
-    void flush() override { producer_->flush(); }
+    void flush() override {
+        if (producer_)
+            producer_->flush();
+    }
     void serve() override;
-    pollfd wanted() const override { return producer_->wanted(); }
-    Clock::time_point retry_at() const override { return producer_->retry_at(); }
+    pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
+    Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
     uint64_t events_set_aside() const override { return target_.set_aside_count; }
-    bool empty() const override { return producer_->in_flight() == 0; }
+    bool empty() const override { return !producer_ || producer_->in_flight() == 0; }
 
 private:
     std::unique_ptr<KafkaProducer> make_producer();
@@ -36,7 +39,7 @@ private:
     DeliveryListener &listener_;
     std::string state_key_;
     RecordMaker maker_;
-    std::unique_ptr<KafkaProducer> producer_;
+    std::unique_ptr<KafkaProducer> producer_; // from the first session on
     bool is_trying_suspect_ = false;    // its record is in flight
     bool wants_larger_batches_ = false; // the event for which they were made small is out of the way
     bool is_dead_ = false;              // a fatal error: this producer delivers nothing more

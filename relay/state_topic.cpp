@@ -38,7 +38,7 @@ KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf) {
     char error[512];
     KafkaHandle handle(rd_kafka_new(type, conf.get(), error, sizeof(error)));
     if (!handle)
-        throw std::runtime_error(std::string("cannot create a Kafka client: ") + error);
+        throw SinkFailure(std::string("cannot create a Kafka client: ") + error);
     (void)conf.release();
     return handle;
 }
@@ -136,7 +136,7 @@ bool StateReader::find_end() {
     topic_ = rd_kafka_topic_new(reader_.get(), target_.state_topic.c_str(), nullptr);
     partitions_of(reader_.get(), target_.state_topic, error); // or it would learn of the leader half a second later
     if (topic_ == nullptr || rd_kafka_consume_start(topic_, 0, RD_KAFKA_OFFSET_BEGINNING) != 0)
-        throw std::runtime_error("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
+        throw SinkFailure("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
     is_at_end_ = low == high;
     return true;
 }

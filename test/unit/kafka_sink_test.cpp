@@ -13,7 +13,10 @@ class KafkaSinkTest : public testing::Test, public DeliveryListener {
 protected:
     void delivered(const Chunk &) override { delivered_++; }
 
-    void start() { sink_ = std::make_unique<KafkaSink>(target_, *this); }
+    void start() {
+        sink_ = std::make_unique<KafkaSink>(target_, *this);
+        sink_->start({});
+    }
 
     // One event in a chunk of its own; the sink holds the chunk from then on.
     bool offer() {
