@@ -209,8 +209,9 @@ private:
         }
         if (state && state->topics != here.topics && state->timeline == here.timeline) {
             if (!state->position.complete)
-                throw Failure(ExitCode::position_refused, "a transaction is only partly delivered; let the relay finish it with --topics '" +
-                                                              state->topics + "' first");
+                throw Failure(ExitCode::position_refused,
+                              "a transaction is only partly delivered; let the relay finish it with --topics '" + state->topics +
+                                  "' first");
             here.topics = state->topics;
             resume(state, here);
             here.topics = command_.topics;

@@ -21,7 +21,7 @@ constexpr int16_t end_txn_request = 26;
 
 void log_line(rd_kafka_event_t *event) {
     const char *facility, *text;
-    int level; // syslog's
+    int level;                                                    // syslog's
     if (rd_kafka_event_log(event, &facility, &text, &level) == 0) // why a transaction failed shows nowhere else
         spdlog::log(strcmp(facility, "TXNERR") == 0 ? spdlog::level::warn : spdlog::level::debug, "librdkafka {}: {}", facility, text);
 }

@@ -75,7 +75,8 @@ private:
     void serve_error(rd_kafka_event_t *event);
     static void say(Condition &condition, const std::string &text);
     static rd_kafka_resp_err_t watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *self, char *, size_t);
-    static rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t, void *self);
+    static rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t,
+                                            void *self);
 
     Listener &listener_;
     rd_kafka_t *handle_ = nullptr;
@@ -86,7 +87,7 @@ private:
     std::string name_;                              // scratch
     size_t in_flight_ = 0;
     size_t batch_bytes_ = 0;
-    bool has_unflushed_ = false; // records that may still linger
+    bool has_unflushed_ = false;    // records that may still linger
     std::atomic<int> ends_sent_{0}; // by librdkafka's threads
     rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
     Clock::time_point retry_at_ = Clock::time_point::max(); // when a topic is looked at again

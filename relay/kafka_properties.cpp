@@ -142,7 +142,8 @@ KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaPro
     return conf;
 }
 
-KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const std::string &transactional_id) {
+KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties,
+                                  const std::string &transactional_id) {
     KafkaConf conf = make_conf(brokers, {});
     for (const auto &[property, value] : transactional_defaults)
         set(conf.get(), property, value);
@@ -158,7 +159,7 @@ KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<Kafka
     set(conf.get(), "isolation.level", isolation_level);
     set(conf.get(), "enable.partition.eof", "true");
     set(conf.get(), "auto.offset.reset", "error"); // a log that is cut off while it is read must not be taken for read
-    set(conf.get(), "fetch.wait.max.ms", "50"); // a consumer ends only when its last fetch is answered
+    set(conf.get(), "fetch.wait.max.ms", "50");    // a consumer ends only when its last fetch is answered
     return conf;
 }
 

@@ -32,7 +32,8 @@ bool is_secret(std::string_view property);
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties);
 
 // The same for a producer of transactions, and for a consumer that reads a partition to its end.
-KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const std::string &transactional_id);
+KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties,
+                                  const std::string &transactional_id);
 KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const char *isolation_level);
 
 } // namespace outbox

@@ -42,7 +42,8 @@ KafkaRecord RecordMaker::delivery(const Event &event, int64_t timestamp_ms, Chun
     return record;
 }
 
-KafkaRecord RecordMaker::dead_letter(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside &why, const std::string &topic) {
+KafkaRecord RecordMaker::dead_letter(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside &why,
+                                     const std::string &topic) {
     KafkaRecord record;
     record.topic = topic_ = topic;
     record.timestamp_ms = timestamp_ms;

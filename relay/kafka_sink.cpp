@@ -6,8 +6,7 @@
 
 namespace outbox {
 
-KafkaSink::KafkaSink(KafkaTarget &target, DeliveryListener &listener)
-    : target_(target), listener_(listener) {}
+KafkaSink::KafkaSink(KafkaTarget &target, DeliveryListener &listener) : target_(target), listener_(listener) {}
 
 KafkaSink::~KafkaSink() {
     is_closing_ = true;

@@ -40,11 +40,11 @@ private:
     std::string state_key_;
     RecordMaker maker_;
     std::unique_ptr<KafkaProducer> producer_; // from the first session on
-    bool is_trying_suspect_ = false;    // its record is in flight
-    bool wants_larger_batches_ = false; // the event for which they were made small is out of the way
-    bool is_dead_ = false;              // a fatal error: this producer delivers nothing more
-    bool is_closing_ = false;           // in the destructor
-    std::string failure_;               // found while serving the producer, thrown after it
+    bool is_trying_suspect_ = false;          // its record is in flight
+    bool wants_larger_batches_ = false;       // the event for which they were made small is out of the way
+    bool is_dead_ = false;                    // a fatal error: this producer delivers nothing more
+    bool is_closing_ = false;                 // in the destructor
+    std::string failure_;                     // found while serving the producer, thrown after it
     Refusals refusals_;
 };
 

@@ -30,13 +30,13 @@ struct KafkaTarget {
     std::set<std::string> skip_ids = {}; // the events that an operator wants to do without
 
     // Learned.
-    std::string suspect = {};                       // a topic that refused a record for reasons of its own; empty: none
-    size_t batch_bytes = 0;                    // smaller batches than the properties say, because larger ones were refused; 0: as they say
+    std::string suspect = {}; // a topic that refused a record for reasons of its own; empty: none
+    size_t batch_bytes = 0;   // smaller batches than the properties say, because larger ones were refused; 0: as they say
     std::map<std::string, SetAside> set_aside = {}; // by event id, until it is done; at most set_aside_max
-    bool was_refused = false;                  // the position, when it was last read; a second time in a row is final
-    uint64_t set_aside_count = 0;              // done
-    std::set<std::string> skipped = {};         // of skip_ids: done
-    Lsn skipped_end{};                          // of their transactions
+    bool was_refused = false;                       // the position, when it was last read; a second time in a row is final
+    uint64_t set_aside_count = 0;                   // done
+    std::set<std::string> skipped = {};             // of skip_ids: done
+    Lsn skipped_end{};                              // of their transactions
 
     // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all have been met yet.
     std::optional<Lsn> skips_end() const { return skipped.size() == skip_ids.size() ? std::optional<Lsn>(skipped_end) : std::nullopt; }

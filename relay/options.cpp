@@ -57,8 +57,7 @@ std::string check_topics(const std::string &topics) {
 
 std::string check_topic(const std::string &topic) {
     bool valid = !topic.empty() && topic.size() <= topic_bytes_max && topic != "." && topic != ".." &&
-                 std::all_of(topic.begin(), topic.end(),
-                             [](unsigned char c) { return isalnum(c) || c == '.' || c == '_' || c == '-'; });
+                 std::all_of(topic.begin(), topic.end(), [](unsigned char c) { return isalnum(c) || c == '.' || c == '_' || c == '-'; });
     return valid ? "" : "expected a topic's name: 1 to 249 of a-z, A-Z, 0-9, \".\", \"_\" and \"-\"";
 }
 
@@ -117,7 +116,8 @@ void add_common_options(CLI::App &command, Input &input, Options &options) {
         ->envname("OUTBOX_DSN")
         ->check(check_dsn);
     command.add_option("--slot", input.slot, "replication slot [outbox]")->envname("OUTBOX_SLOT")->check(check_slot);
-    command.add_option("--topics", input.topics, "only these topics: names separated by commas, * at the end of a name for all that follow")
+    command
+        .add_option("--topics", input.topics, "only these topics: names separated by commas, * at the end of a name for all that follow")
         ->envname("OUTBOX_TOPICS")
         ->check(check_topics);
     command.add_option("--log-format", input.log_format, "text or json [text]")

@@ -32,8 +32,8 @@ Position on_common_history(const State &state, const Source &source) {
     if (state.position.end <= left->end)
         return state.position;
     if (state.events > left->end)
-        refuse(source, "the server left timeline " + std::to_string(state.timeline) + " at " + format_lsn(left->end) + ", but events up to " +
-                           format_lsn(state.events) +
+        refuse(source, "the server left timeline " + std::to_string(state.timeline) + " at " + format_lsn(left->end) +
+                           ", but events up to " + format_lsn(state.events) +
                            " of it are in Kafka: consumers have seen what this server does not know, or it is a copy and not the one that "
                            "they follow");
     return {left->end, 0, true};
@@ -93,18 +93,23 @@ std::optional<State> parse_state(std::string_view json) {
     auto *version = member("v"), *lsn = member("lsn"), *ordinal = member("ordinal"), *complete = member("complete"),
          *events = member("events"), *timeline = member("timeline"), *topics = member("topics");
     bool is_state = version && version->IsInt() && version->GetInt() == state_version && lsn && lsn->IsString() && ordinal &&
-                    ordinal->IsUint64() && complete && complete->IsBool() && events && events->IsString() && timeline && timeline->IsUint() && topics && topics->IsString();
+                    ordinal->IsUint64() && complete && complete->IsBool() && events && events->IsString() && timeline &&
+                    timeline->IsUint() && topics && topics->IsString();
     std::optional<Lsn> end = is_state ? parse_lsn({lsn->GetString(), lsn->GetStringLength()}) : std::nullopt;
     std::optional<Lsn> events_end = end ? parse_lsn({events->GetString(), events->GetStringLength()}) : std::nullopt;
     if (!events_end)
         return std::nullopt;
-    return State{{*end, ordinal->GetUint64(), complete->GetBool()}, *events_end, timeline->GetUint(), {topics->GetString(), topics->GetStringLength()}};
+    return State{{*end, ordinal->GetUint64(), complete->GetBool()},
+                 *events_end,
+                 timeline->GetUint(),
+                 {topics->GetString(), topics->GetStringLength()}};
 }
 
 Position resume(const std::optional<State> &state, const Source &source) {
     if (!state)
-        refuse(source, "the state topic has no position of it. Either exactly-once delivery was never set up for this slot and this server, or "
-                       "the position is lost; then what was delivered since the slot's last confirmation would come twice");
+        refuse(source,
+               "the state topic has no position of it. Either exactly-once delivery was never set up for this slot and this server, or "
+               "the position is lost; then what was delivered since the slot's last confirmation would come twice");
     if (state->topics != source.topics)
         refuse(source, "it has delivered --topics \"" + state->topics + "\" so far, and was started with \"" + source.topics + "\"");
     if (state->timeline > source.timeline)
@@ -115,8 +120,8 @@ Position resume(const std::optional<State> &state, const Source &source) {
         refuse(source, "the state is at " + format_lsn(position.end) + ", and the server's WAL ends at " + format_lsn(source.wal_end) +
                            ": this server was restored from a backup, or is another one");
     if (source.confirmed > position.end || (source.confirmed == position.end && !position.complete))
-        refuse(source, "the slot has been confirmed up to " + format_lsn(source.confirmed) + ", and the state is at " + format_lsn(position.end) +
-                           ": events between the two may be missing in Kafka");
+        refuse(source, "the slot has been confirmed up to " + format_lsn(source.confirmed) + ", and the state is at " +
+                           format_lsn(position.end) + ": events between the two may be missing in Kafka");
     return position;
 }
 

@@ -35,8 +35,8 @@ struct State {
 // The record's key: "slot@system identifier/database".
 std::string state_key(const Source &source);
 
-std::string format_state(const State &state);                   // one line of JSON
-std::optional<State> parse_state(std::string_view json);        // nullopt: not such a record
+std::string format_state(const State &state);            // one line of JSON
+std::optional<State> parse_state(std::string_view json); // nullopt: not such a record
 
 // Going on would skip or repeat events, or nobody can tell; says what was found and what to do.
 class PositionRefused : public std::runtime_error {

@@ -24,7 +24,7 @@ constexpr auto settled_after = milliseconds(5000);
 constexpr auto stalled_after = milliseconds(1000);
 constexpr auto probe_interval = milliseconds(5000); // a login each, for as long as Kafka is away
 
-constexpr auto sleep_max = std::chrono::seconds(10); // so that the status shows a loop that turns
+constexpr auto sleep_max = std::chrono::seconds(10);  // so that the status shows a loop that turns
 constexpr size_t pump_messages_max = 4096;            // then deliveries and signals have their turn
 constexpr size_t transactions_in_flight_max = 262144; // 16 bytes each, also where they carry no bytes
 

@@ -83,7 +83,7 @@ public:
     virtual Clock::time_point serve_at() const { return Clock::time_point::max(); }
 
     virtual uint64_t events_set_aside() const { return 0; } // events that it went on without, since the start of the process
-    virtual bool empty() const = 0; // everything taken is delivered, or will not be
+    virtual bool empty() const = 0;                         // everything taken is delivered, or will not be
 };
 
 } // namespace outbox

@@ -46,7 +46,7 @@ KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf) {
 // How many partitions the topic has; 0: it is not there. nullopt: nobody answers.
 std::optional<int> partitions_of(rd_kafka_t *handle, const std::string &name, rd_kafka_resp_err_t &error) {
     std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(rd_kafka_topic_new(handle, name.c_str(), nullptr),
-                                                                              rd_kafka_topic_destroy);
+                                                                               rd_kafka_topic_destroy);
     const rd_kafka_metadata_t *metadata = nullptr;
     error = rd_kafka_metadata(handle, 0, topic.get(), &metadata, lookup_ms);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -62,9 +62,10 @@ std::optional<int> partitions_of(rd_kafka_t *handle, const std::string &name, rd
 
 void require_shape(const std::string &topic, int partitions) {
     if (partitions != 1)
-        throw PositionRefused(fmt::format("the state topic \"{}\" has {} partitions and must have exactly one; name another with --state-topic, "
-                                          "or delete it and run: outbox-relay setup --delivery exactly-once",
-                                          topic, partitions));
+        throw PositionRefused(
+            fmt::format("the state topic \"{}\" has {} partitions and must have exactly one; name another with --state-topic, "
+                        "or delete it and run: outbox-relay setup --delivery exactly-once",
+                        topic, partitions));
 }
 
 template <class Try>
@@ -103,7 +104,7 @@ bool StateReader::advance() {
         return false;
     for (int wait = poll_ms; !is_at_end_; wait = 0) {
         std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume(topic_, 0, wait),
-                                                                                        rd_kafka_message_destroy);
+                                                                                         rd_kafka_message_destroy);
         if (!message)
             return false;
         take(*message);
@@ -125,8 +126,8 @@ bool StateReader::find_end() {
         error = rd_kafka_query_watermark_offsets(asker_.get(), target_.state_topic.c_str(), 0, &low, &high, lookup_ms);
     }
     if (missing_since_ != Clock::time_point::max() && Clock::now() - missing_since_ > certainly_missing_after)
-        throw PositionRefused(fmt::format("the state topic \"{}\" does not exist; create it with: outbox-relay setup --delivery exactly-once",
-                                          target_.state_topic));
+        throw PositionRefused(fmt::format(
+            "the state topic \"{}\" does not exist; create it with: outbox-relay setup --delivery exactly-once", target_.state_topic));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(error));
         return false;
@@ -158,8 +159,8 @@ void StateReader::take(const rd_kafka_message_t &message) {
         return;
     state_ = parse_state({static_cast<const char *>(message.payload), message.len});
     if (!state_ && message.payload != nullptr)
-        throw PositionRefused(fmt::format("the record at offset {} of the state topic \"{}\" is none of this version", message.offset,
-                                          target_.state_topic));
+        throw PositionRefused(
+            fmt::format("the record at offset {} of the state topic \"{}\" is none of this version", message.offset, target_.state_topic));
 }
 
 std::optional<State> read_state(const KafkaTarget &target, const Source &source) {
@@ -200,8 +201,7 @@ void create(rd_kafka_t *handle, const std::string &name) {
     rd_kafka_CreateTopics(handle, topics, 1, nullptr, queue.get());
     Event_ event = await(queue.get(), what);
     size_t count = 0;
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+    const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
     rd_kafka_resp_err_t result = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
     if (result != RD_KAFKA_RESP_ERR_NO_ERROR && result != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         throw std::runtime_error(what + ": " + rd_kafka_err2str(result));
@@ -223,9 +223,10 @@ void require_compaction(rd_kafka_t *handle, const std::string &name) {
     for (size_t i = 0; i < entries; i++)
         if (strcmp(rd_kafka_ConfigEntry_name(configs[i]), "cleanup.policy") == 0 && rd_kafka_ConfigEntry_value(configs[i]) != nullptr &&
             strcmp(rd_kafka_ConfigEntry_value(configs[i]), "compact") != 0)
-            throw PositionRefused(fmt::format("the state topic \"{}\" has cleanup.policy \"{}\" and must have \"compact\": positions must not "
-                                              "expire",
-                                              name, rd_kafka_ConfigEntry_value(configs[i])));
+            throw PositionRefused(
+                fmt::format("the state topic \"{}\" has cleanup.policy \"{}\" and must have \"compact\": positions must not "
+                            "expire",
+                            name, rd_kafka_ConfigEntry_value(configs[i])));
 }
 
 void check(rd_kafka_error_t *raw, const char *what) {

@@ -8,9 +8,9 @@
 namespace outbox {
 namespace {
 
-constexpr auto connect_timeout = std::chrono::seconds(15); // for all hosts of the connection string, until the stream runs
+constexpr auto connect_timeout = std::chrono::seconds(15);  // for all hosts of the connection string, until the stream runs
 constexpr auto takeover_patience = std::chrono::seconds(2); // for the process that was told to end
-constexpr const char *batch_bytes = "65536";               // see the plugin's option; also what one chunk holds at most, but for long lines
+constexpr const char *batch_bytes = "65536"; // see the plugin's option; also what one chunk holds at most, but for long lines
 
 int64_t postgres_clock_us() {
     using namespace std::chrono;
@@ -146,11 +146,16 @@ std::string Stream::check_command() const {
     constexpr const char *end_holder = ", CASE WHEN s.active_pid IS NOT NULL AND s.plugin = 'outbox' AND s.database = "
                                        "pg_catalog.current_database() THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
     constexpr const char *let_it_go = ", pg_catalog.pg_sleep(0.005)";
-    return std::string(check_sql) + (options_.takeover ? end_holder : is_taking_over() ? let_it_go : "") + from_sql + quote_literal(options_.slot);
+    return std::string(check_sql) +
+           (options_.takeover  ? end_holder
+            : is_taking_over() ? let_it_go
+                               : "") +
+           from_sql + quote_literal(options_.slot);
 }
 
 std::string Stream::start_command() const {
-    std::string command = "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote_literal(batch_bytes);
+    std::string command =
+        "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote_literal(batch_bytes);
     if (!options_.topics.empty())
         command += ", topics " + quote_literal(options_.topics);
     return command + ")";
@@ -201,7 +206,7 @@ void Stream::started(const PGresult *result) {
     }
     std::string state = sqlstate_of(result), reason = error_of(result);
     if (state == "55006" && is_taking_over())
-        return; // at once again: those who wait as well ask more seldom
+        return;           // at once again: those who wait as well ask more seldom
     if (state == "55006") // in use; the server's message has the process
         throw StreamLost(reason, true);
     if (state == "42704")

@@ -25,8 +25,8 @@ private:
 
 struct StreamOptions {
     std::string dsn;
-    std::string slot;   // validated: [a-z0-9_]{1,63}
-    std::string topics; // the plugin's option, validated; empty: all
+    std::string slot;      // validated: [a-z0-9_]{1,63}
+    std::string topics;    // the plugin's option, validated; empty: all
     bool takeover = false; // end the process that has the slot, once, at the start
 };
 

@@ -8,15 +8,15 @@
 namespace outbox {
 namespace {
 
-constexpr int slice_ms = 10;                                      // what a call into librdkafka may wait
-constexpr size_t batch_events_max = 20000;                        // closed at the next end of a transaction
+constexpr int slice_ms = 10;                                        // what a call into librdkafka may wait
+constexpr size_t batch_events_max = 20000;                          // closed at the next end of a transaction
 constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
-constexpr auto commit_is_slow = std::chrono::seconds(10);         // socket.timeout.ms: a request may have been repeated
-constexpr auto goodbye = std::chrono::milliseconds(500);          // for the abort at the end of a session
+constexpr auto commit_is_slow = std::chrono::seconds(10);           // socket.timeout.ms: a request may have been repeated
+constexpr auto goodbye = std::chrono::milliseconds(500);            // for the abort at the end of a session
 constexpr auto phase_max = std::chrono::seconds(60);
 constexpr auto said_after = std::chrono::seconds(2);
-constexpr auto split_after = std::chrono::milliseconds(10000);    // a third of transaction.timeout.ms
-constexpr int aborts_max = 8;                                     // then a new producer
+constexpr auto split_after = std::chrono::milliseconds(10000); // a third of transaction.timeout.ms
+constexpr int aborts_max = 8;                                  // then a new producer
 
 struct ErrorDestroy {
     void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
@@ -29,9 +29,7 @@ bool comes_again(const KafkaError &error) { return rd_kafka_error_is_retriable(e
     throw SinkFailure(fmt::format("{}: {}", what, rd_kafka_error_string(error.get())));
 }
 
-bool is_purged(rd_kafka_resp_err_t error) {
-    return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-}
+bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT; }
 
 } // namespace
 
@@ -157,7 +155,8 @@ void TransactionalSink::require_rest_of_split(Lsn end) {
     if (end > *split_)
         throw Failure(ExitCode::position_refused,
                       "exactly-once delivery cannot go on: of the transaction at " + format_lsn(*split_) + " " +
-                          std::to_string(stored_.ordinal) + " events are in Kafka, and the slot does not have the rest any more. To go on without: "
+                          std::to_string(stored_.ordinal) +
+                          " events are in Kafka, and the slot does not have the rest any more. To go on without: "
                           "outbox-relay setup --delivery exactly-once --reset-state");
     split_.reset();
 }
@@ -232,7 +231,8 @@ void TransactionalSink::keep_position() {
 bool TransactionalSink::produce_position() {
     if (has_position_)
         return true;
-    std::string key = state_key(source_), value = format_state({next_, batch_.empty() ? events_ : next_.end, source_.timeline, source_.topics});
+    std::string key = state_key(source_),
+                value = format_state({next_, batch_.empty() ? events_ : next_.end, source_.timeline, source_.topics});
     KafkaRecord record;
     record.topic = target_.state_topic;
     record.key = key.data();
@@ -466,8 +466,7 @@ void TransactionalSink::require_progress() {
     auto now = Clock::now();
     if (std::exchange(watched_phase_, phase_) != phase_)
         phase_since_ = now;
-    bool is_bounded =
-        phase_ == Phase::fencing || phase_ == Phase::reading || phase_ == Phase::committing || phase_ == Phase::aborting;
+    bool is_bounded = phase_ == Phase::fencing || phase_ == Phase::reading || phase_ == Phase::committing || phase_ == Phase::aborting;
     if (is_bounded && now > phase_since_ + phase_max)
         throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
 }

@@ -101,24 +101,24 @@ private:
     std::unique_ptr<StateReader> reader_;
     Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
     Clock::time_point phase_since_;
-    Position stored_;               // what the state topic has
-    Lsn complete_{};                // up to here it has everything: what may be confirmed
-    Lsn wanted_{};                  // where the position could be, though there were no events
-    Clock::time_point stored_at_;   // when it was written last
-    Lsn events_{};                  // the end of the last transaction with events that it has
-    Lsn ended_{};                   // the last transaction that the stream has ended
-    std::optional<Lsn> split_;      // a transaction of which a part is stored; its rest must come first
+    Position stored_;             // what the state topic has
+    Lsn complete_{};              // up to here it has everything: what may be confirmed
+    Lsn wanted_{};                // where the position could be, though there were no events
+    Clock::time_point stored_at_; // when it was written last
+    Lsn events_{};                // the end of the last transaction with events that it has
+    Lsn ended_{};                 // the last transaction that the stream has ended
+    std::optional<Lsn> split_;    // a transaction of which a part is stored; its rest must come first
 
     // the batch: one Kafka transaction
     std::deque<Entry> batch_;
-    Clock::time_point opened_at_;    // when its first event came
-    bool in_transaction_ = false;    // more of the last entry's transaction is to come
-    bool wants_close_ = false;       // at the next end of a transaction
-    bool is_closed_ = false;         // nothing more gets in
-    Position next_;                  // of a closed batch
-    bool has_position_ = false;      // its record is on its way
-    size_t produced_ = 0;            // entries, while repeating
-    int aborts_ = 0;                 // in a row
+    Clock::time_point opened_at_; // when its first event came
+    bool in_transaction_ = false; // more of the last entry's transaction is to come
+    bool wants_close_ = false;    // at the next end of a transaction
+    bool is_closed_ = false;      // nothing more gets in
+    Position next_;               // of a closed batch
+    bool has_position_ = false;   // its record is on its way
+    size_t produced_ = 0;         // entries, while repeating
+    int aborts_ = 0;              // in a row
     Clock::time_point repeat_at_;
     Backoff abort_backoff_{std::chrono::milliseconds(5000)};
     Clock::time_point commit_began_at_;
@@ -127,7 +127,7 @@ private:
     std::string failure_; // of a record: the transaction must be aborted
     std::string death_;   // of the producer
     Refusals refusals_;
-    std::optional<size_t> left_out_from_;  // of the batch, once it is aborted
+    std::optional<size_t> left_out_from_; // of the batch, once it is aborted
     std::optional<PoisonedEvent> poison_; // thrown once the events before it are committed
     Condition waiting_, abort_condition_;
 };

@@ -35,7 +35,8 @@ TEST(Position, survives_its_record) {
 }
 
 TEST(Position, takes_nothing_else_for_a_record) {
-    for (const char *text : {"", "{}", "[]", "null", R"({"v":1})", R"({"v":2,"lsn":"0/1","ordinal":0,"complete":true,"events":"0/1","timeline":1,"topics":""})",
+    for (const char *text : {"", "{}", "[]", "null", R"({"v":1})",
+                             R"({"v":2,"lsn":"0/1","ordinal":0,"complete":true,"events":"0/1","timeline":1,"topics":""})",
                              R"({"v":1,"lsn":"1","ordinal":0,"complete":true,"events":"0/1","timeline":1,"topics":""})",
                              R"({"v":1,"lsn":"0/1","ordinal":-1,"complete":true,"events":"0/1","timeline":1,"topics":""})",
                              R"({"v":1,"lsn":"0/1","ordinal":0,"complete":1,"events":"0/1","timeline":1,"topics":""})",

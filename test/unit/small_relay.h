@@ -48,7 +48,9 @@ protected:
     // ---- the relay
 
     Source source() const { return {"7300000000000000001", "app", "outbox", "", 1, {}, Lsn{0x100000}, confirmed_}; }
-    void set_position(const Position &position) { kafka_.put("outbox.state", state_key(source()), format_state({position, position.end, 1, ""})); }
+    void set_position(const Position &position) {
+        kafka_.put("outbox.state", state_key(source()), format_state({position, position.end, 1, ""}));
+    }
     std::optional<State> stored() { return read_state(target_, source()); }
 
     // A connection: what was not confirmed comes again.
