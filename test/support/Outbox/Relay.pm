@@ -68,7 +68,7 @@ sub count_log { my ($self, $pattern) = @_; return scalar grep { /$pattern/ } spl
 sub peak_memory_kb {
     my ($self) = @_;
     # Not of the test itself, which the process is for a moment before it becomes the relay.
-    my ($kb) = slurp('/proc/' . $self->pid . '/status') =~ /\AName:\s+outbox-relay$.*^VmHWM:\s+(\d+) kB/ms;
+    my ($kb) = slurp('/proc/' . $self->pid . '/status') =~ /\AName:\s+outbox-relay\n.*?^VmHWM:\s+(\d+) kB/ms;
     return $kb // croak "$self->{name} is not running";
 }
 
