@@ -61,7 +61,7 @@ cmp_ok(time - $start, '<', 8, 'but no longer than the grace');
 $kafka->resume;
 
 $patient = start_with_events_in_flight(qw(--shutdown-grace-ms 60000));
-$node->poll_query_until('postgres', q{SELECT true});
+$patient->wait_for_log(qr/stopping/);    # two signals that a busy process has not seen yet are one
 ok($patient->alive, 'within a long grace the relay waits');
 $start = time;
 $patient->signal('TERM');
