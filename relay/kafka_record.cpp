@@ -1,5 +1,7 @@
 #include "kafka_record.h"
 
+#include "position.h"
+
 #include <openssl/evp.h>
 
 #include <rapidjson/stringbuffer.h>
@@ -30,6 +32,15 @@ std::string sha256(std::string_view bytes) {
 }
 
 } // namespace
+
+KafkaRecord RecordMaker::make(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside *aside, const KafkaTarget &target,
+                              const Source &source) {
+    if (aside == nullptr)
+        return delivery(event, timestamp_ms, chunk);
+    if (aside->is_skip)
+        return skip_note(event, chunk, state_key(source), target.state_topic);
+    return dead_letter(event, timestamp_ms, chunk, *aside, target.dead_letter_topic);
+}
 
 KafkaRecord RecordMaker::delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk) {
     KafkaRecord record;

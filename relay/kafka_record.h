@@ -4,6 +4,7 @@
 #include "chunk.h"
 #include "envelope.h"
 #include "kafka_target.h"
+#include "source.h"
 
 #include <memory>
 #include <string>
@@ -30,6 +31,10 @@ struct KafkaRecord {
 
 class RecordMaker {
 public:
+    // What is to be produced for the event: its delivery, or what stands for it where it is set aside.
+    KafkaRecord make(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside *aside, const KafkaTarget &target,
+                     const Source &source);
+
     KafkaRecord delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk);
 
     // The event as it is, plus the headers outbox-topic, outbox-reason and outbox-lsn; without its payload: outbox-payload-bytes and

@@ -1,7 +1,5 @@
 #include "kafka_sink.h"
 
-#include "position.h"
-
 #include <utility>
 
 namespace outbox {
@@ -21,7 +19,7 @@ std::unique_ptr<KafkaProducer> KafkaSink::make_producer() {
 }
 
 void KafkaSink::start(const Source &source) {
-    state_key_ = state_key(source);
+    source_ = source;
     if (!producer_)
         producer_ = make_producer();
 }
@@ -45,7 +43,7 @@ Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chun
             return Offer::busy;
         throw PoisonedEvent(aside->reason, event.id);
     }
-    KafkaRecord record = make_record(transaction, event, chunk, aside);
+    KafkaRecord record = maker_.make(event, transaction.commit_time_ms, chunk, aside, target_, source_);
     switch (producer_->produce(record, &chunk)) {
     case KafkaProducer::Outcome::taken: break;
     case KafkaProducer::Outcome::busy: return Offer::busy;
@@ -59,14 +57,6 @@ Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chun
     chunk.retain(record.cost_bytes);
     is_trying_suspect_ = is_suspect;
     return Offer::taken;
-}
-
-KafkaRecord KafkaSink::make_record(const Begin &transaction, const Event &event, Chunk &chunk, const SetAside *aside) {
-    if (aside == nullptr)
-        return maker_.delivery(event, transaction.commit_time_ms, chunk);
-    if (aside->is_skip)
-        return maker_.skip_note(event, chunk, state_key_, target_.state_topic);
-    return maker_.dead_letter(event, transaction.commit_time_ms, chunk, *aside, target_.dead_letter_topic);
 }
 
 void KafkaSink::fail(std::string_view topic) {

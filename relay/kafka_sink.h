@@ -27,7 +27,6 @@ public:
 
 private:
     std::unique_ptr<KafkaProducer> make_producer();
-    KafkaRecord make_record(const Begin &transaction, const Event &event, Chunk &chunk, const SetAside *aside);
     [[noreturn]] void fail(std::string_view topic);
     void reported(const rd_kafka_message_t &message) override;
     void producer_died(const std::string &reason) override;
@@ -37,7 +36,7 @@ private:
 
     KafkaTarget &target_;
     DeliveryListener &listener_;
-    std::string state_key_;
+    Source source_;
     RecordMaker maker_;
     std::unique_ptr<KafkaProducer> producer_; // from the first session on
     bool is_trying_suspect_ = false;          // its record is in flight

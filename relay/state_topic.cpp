@@ -28,11 +28,6 @@ struct EventDestroy {
 };
 using Event_ = std::unique_ptr<rd_kafka_event_t, EventDestroy>;
 
-struct ErrorDestroy {
-    void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
-};
-using KafkaError = std::unique_ptr<rd_kafka_error_t, ErrorDestroy>;
-
 KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf) {
     rd_kafka_conf_set_log_cb(conf.get(), nullptr); // what matters comes as an error
     char error[512];

@@ -18,11 +18,6 @@ constexpr auto said_after = std::chrono::seconds(2);
 constexpr auto split_after = std::chrono::milliseconds(10000); // a third of transaction.timeout.ms
 constexpr int aborts_max = 8;                                  // then a new producer
 
-struct ErrorDestroy {
-    void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
-};
-using KafkaError = std::unique_ptr<rd_kafka_error_t, ErrorDestroy>;
-
 bool comes_again(const KafkaError &error) { return rd_kafka_error_is_retriable(error.get()) != 0; }
 
 [[noreturn]] void fail(const char *what, const KafkaError &error) {
@@ -164,9 +159,7 @@ void TransactionalSink::require_rest_of_split(Lsn end) {
 KafkaProducer::Outcome TransactionalSink::produce(const Event &event, int64_t commit_time_ms, Chunk &chunk, size_t &cost) {
     for (;;) {
         const SetAside *aside = find_set_aside(target_, event.id);
-        KafkaRecord record = aside == nullptr ? maker_.delivery(event, commit_time_ms, chunk)
-                             : aside->is_skip ? maker_.skip_note(event, chunk, state_key(source_), target_.state_topic)
-                                              : maker_.dead_letter(event, commit_time_ms, chunk, *aside, target_.dead_letter_topic);
+        KafkaRecord record = maker_.make(event, commit_time_ms, chunk, aside, target_, source_);
         cost = record.cost_bytes;
         KafkaProducer::Outcome outcome = producer_->produce(record, &chunk);
         if (outcome == KafkaProducer::Outcome::failed && failure_.empty())
