@@ -11,6 +11,7 @@ extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlogreader.h"
+#include "access/xlogutils.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
@@ -54,6 +55,15 @@ using OutboxOriginId = RepOriginId;
 #else
 #define OUTBOX_WAL_LEVEL_HINT "Set \"wal_level\" to \"logical\" and restart the server."
 #endif
+
+// Can the WAL up to here be read at once? On a standby, where others decide that: never.
+static inline bool outbox_wal_is_at_hand(XLogRecPtr end) {
+#if PG_VERSION_NUM >= 150000
+    return !RecoveryInProgress() && GetFlushRecPtr(nullptr) >= end;
+#else
+    return !RecoveryInProgress() && GetFlushRecPtr() >= end;
+#endif
+}
 
 static inline XLogRecPtr outbox_log_message(const char *prefix, const char *message, size_t size) {
 #if PG_VERSION_NUM >= 170000

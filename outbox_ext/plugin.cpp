@@ -7,7 +7,11 @@
 // Begin and commit name the end of the commit record, the one position a reader may confirm. The LSN in a CopyData's header is its first
 // line's and means nothing. A transaction without events writes nothing. What is in the WAL is untrusted: a message that is no envelope
 // becomes {"rejected":"<lsn>","reason":"…"}; no data raises an error, for it would come again with every attempt.
-// Tested by sql/stream.sql, sql/forged.sql, sql/plugin_options.sql.
+//
+// With the option gather, transactions share a CopyData, for the system call and the wake-up that each of them costs are most of what a
+// walsender pays for a small one. A transaction waits until the next page of WAL is needed, never while the walsender waits. Before the
+// first one does, the reader is told {"ahead":true}: the position in a keepalive may be beyond what it was sent. {"ahead":false} ends that.
+// Tested by sql/stream.sql, sql/forged.sql, sql/plugin_options.sql, test/t/022_gather.t.
 #include "plugin_options.h"
 
 extern "C" {
@@ -22,7 +26,13 @@ struct Plugin {
     bool pending; // ctx->out holds lines that are not yet sent
     uint64 events;
     int skipped; // messages since the last sign of life
+
+    XLogPageReadCB read_page; // the server's, where transactions are gathered
+    bool is_ahead;            // the reader has been told
+    int commits;              // with events, since the last page of WAL
 };
+
+Plugin *plugin_of(LogicalDecodingContext *ctx) { return static_cast<Plugin *>(ctx->output_plugin_private); }
 
 // ---- lines ----------------------------------------------------------------------------------------------------------
 
@@ -31,7 +41,7 @@ void flush(LogicalDecodingContext *ctx, Plugin *plugin, bool last) {
     plugin->pending = false;
 }
 
-// Lines of one transaction share a CopyData up to batch_bytes; a longer line has one for itself.
+// Lines share a CopyData up to batch_bytes; a longer line has one for itself.
 void put_line(LogicalDecodingContext *ctx, Plugin *plugin, const char *line, size_t size, bool last) {
     if (plugin->pending && ctx->out->len + 1 + size > static_cast<size_t>(plugin->options.batch_bytes))
         flush(ctx, plugin, false);
@@ -65,12 +75,58 @@ void put_rejected(LogicalDecodingContext *ctx, Plugin *plugin, XLogRecPtr lsn, c
     put_line(ctx, plugin, line, static_cast<size_t>(size), false);
 }
 
+void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
+    constexpr const char *yes = "{\"ahead\":true}", *no = "{\"ahead\":false}";
+    const char *line = is_ahead ? yes : no;
+    plugin->is_ahead = is_ahead;
+    put_line(ctx, plugin, line, strlen(line), false);
+}
+
+// ---- gathering ------------------------------------------------------------------------------------------------------
+
+// The reader must know before it begins. Where one transaction comes now and then it never does.
+bool may_wait(LogicalDecodingContext *ctx, Plugin *plugin) {
+    if (plugin->read_page == nullptr)
+        return false;
+    if (plugin->is_ahead)
+        return true;
+    if (++plugin->commits > 1)
+        put_ahead(ctx, plugin, true);
+    return false;
+}
+
+// Between two transactions, and before every wait for WAL: the server comes to it by no other way.
+int read_page(XLogReaderState *reader, XLogRecPtr page, int size, XLogRecPtr record, char *buffer) {
+    LogicalDecodingContext *ctx = static_cast<LogicalDecodingContext *>(reader->private_data);
+    Plugin *plugin = plugin_of(ctx);
+    plugin->commits = 0;
+    if (plugin->is_ahead && (!plugin->pending || !outbox_wal_is_at_hand(page + size))) {
+        ctx->accept_writes = true; // as within the callbacks
+        put_ahead(ctx, plugin, false);
+    }
+    if (plugin->pending)
+        flush(ctx, plugin, true);
+    return plugin->read_page(reader, page, size, record, buffer);
+}
+
+void start_gathering(LogicalDecodingContext *ctx, Plugin *plugin) {
+    XLogPageReadCB *routine = &ctx->reader->routine.page_read;
+    if (*routine == read_local_xlog_page) // the SQL functions stop wherever they like
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("option \"gather\" of output plugin \"outbox\" needs a replication connection"),
+                        errhint("Leave it out, or read the slot with \"pg_recvlogical\".")));
+    plugin->read_page = *routine;
+    *routine = read_page;
+}
+
 // ---- callbacks, in the order in which the server calls them ---------------------------------------------------------
 
 void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output, bool) {
     Plugin *plugin = static_cast<Plugin *>(MemoryContextAllocZero(ctx->context, sizeof(Plugin)));
     ctx->output_plugin_private = plugin;
     plugin->options = plugin_options_parse(ctx->context, ctx->output_plugin_options);
+    if (plugin->options.gather)
+        start_gathering(ctx, plugin);
     // The lines are UTF-8. Where the database's text is something else, SQL sees them as bytea only.
     bool is_text = GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
     output->output_type = is_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
@@ -84,7 +140,7 @@ void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output, bool) 
 }
 
 void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *) {
-    Plugin *plugin = static_cast<Plugin *>(ctx->output_plugin_private);
+    Plugin *plugin = plugin_of(ctx);
     plugin->begun = false; // the line waits for the first event
     plugin->events = 0;
 }
@@ -95,13 +151,15 @@ void on_skip(LogicalDecodingContext *ctx, Plugin *plugin) {
     constexpr int skipped_max = 100;
     if (++plugin->skipped < skipped_max)
         return;
+    if (plugin->pending) // others need not wait for a long transaction
+        flush(ctx, plugin, false);
     outbox_update_progress(ctx);
     plugin->skipped = 0;
 }
 
 void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix, Size size,
                 const char *message) {
-    Plugin *plugin = static_cast<Plugin *>(ctx->output_plugin_private);
+    Plugin *plugin = plugin_of(ctx);
     if (!transactional || strcmp(prefix, ENVELOPE_PREFIX) != 0)
         return on_skip(ctx, plugin);
 
@@ -118,13 +176,15 @@ void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr l
 }
 
 void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr) {
-    Plugin *plugin = static_cast<Plugin *>(ctx->output_plugin_private);
+    Plugin *plugin = plugin_of(ctx);
     if (!plugin->begun)
         return;
     char line[80];
     int size =
         snprintf(line, sizeof(line), "{\"commit\":\"%X/%X\",\"events\":" UINT64_FORMAT "}", OUTBOX_LSN_ARGS(txn->end_lsn), plugin->events);
-    put_line(ctx, plugin, line, static_cast<size_t>(size), true);
+    put_line(ctx, plugin, line, static_cast<size_t>(size), plugin->read_page == nullptr);
+    if (plugin->pending && !may_wait(ctx, plugin))
+        flush(ctx, plugin, true);
 }
 
 } // namespace

@@ -28,6 +28,11 @@ void set_batch_bytes(PluginOptions *options, const char *value) {
     options->batch_bytes = bytes;
 }
 
+void set_gather(PluginOptions *options, const char *value) {
+    if (!parse_bool(value, &options->gather))
+        refuse_value("gather", "Expected a boolean.");
+}
+
 void set_topics(PluginOptions *options, const char *value) {
     constexpr const char *expected = "Expected topic names separated by commas, each with an optional \"*\" at its end.";
     int count = 1;
@@ -60,7 +65,8 @@ struct Option {
     void (*set)(PluginOptions *options, const char *value);
 };
 
-constexpr Option known_options[] = {{"version", set_version}, {"batch_bytes", set_batch_bytes}, {"topics", set_topics}};
+constexpr Option known_options[] = {
+    {"version", set_version}, {"batch_bytes", set_batch_bytes}, {"gather", set_gather}, {"topics", set_topics}};
 
 void set_option(PluginOptions *options, const DefElem *given) {
     for (const Option &option : known_options) {
@@ -72,7 +78,7 @@ void set_option(PluginOptions *options, const DefElem *given) {
     }
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized option \"%s\" of output plugin \"outbox\"", given->defname),
-             errhint("The options are \"version\", \"batch_bytes\" and \"topics\".")));
+             errhint("The options are \"version\", \"batch_bytes\", \"gather\" and \"topics\".")));
 }
 
 } // namespace

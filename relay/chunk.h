@@ -1,5 +1,6 @@
-// What one CopyData brought: the lines, and the records cut from it that the sink has not delivered yet. Keys and payloads are views into
-// it, so nothing is copied on the way to Kafka. One thread only.
+// What one CopyData brought of a transaction: the lines, and the records cut from it that the sink has not delivered yet. Keys and payloads
+// are views into it, so nothing is copied on the way to Kafka. Of several transactions in a CopyData each has a chunk, and the first
+// chunk has the memory. One thread only.
 #pragma once
 
 #include "tracker.h"
@@ -47,8 +48,18 @@ public:
         return Pointer(new Chunk(std::move(memory), lines, session, budget));
     }
 
-    std::string_view lines() const { return lines_; }
-    char *writable(std::string_view part) { return memory_.get() + (part.data() - memory_.get()); }
+    // For the next transaction in the same memory.
+    Pointer sibling() {
+        Chunk *owner = owner_ == nullptr ? this : owner_;
+        owner->references_++;
+        return Pointer(new Chunk(*owner));
+    }
+
+    std::string_view lines() const { return lines_; } // of the whole CopyData
+    char *writable(std::string_view part) {
+        char *memory = owner_ == nullptr ? memory_.get() : owner_->memory_.get();
+        return memory + (part.data() - memory);
+    }
 
     uint64_t session() const { return session_; }
     Tracker::Number transaction() const { return transaction_; }
@@ -74,7 +85,14 @@ private:
         : memory_(std::move(memory)), lines_(lines), session_(session), budget_(budget) {
         charge(lines.size() + sizeof(Chunk) + 64); // and the allocator's own
     }
-    ~Chunk() { budget_.give_back(charged_); }
+    explicit Chunk(Chunk &owner) : owner_(&owner), lines_(owner.lines_), session_(owner.session_), budget_(owner.budget_) {
+        charge(sizeof(Chunk) + 16);
+    }
+    ~Chunk() {
+        budget_.give_back(charged_);
+        if (owner_ != nullptr)
+            owner_->release();
+    }
     Chunk(const Chunk &) = delete;
     Chunk &operator=(const Chunk &) = delete;
 
@@ -83,7 +101,8 @@ private:
         charged_ += bytes;
     }
 
-    Memory memory_;
+    Memory memory_;          // or
+    Chunk *owner_ = nullptr; // who has it
     std::string_view lines_;
     uint64_t session_;
     Tracker::Number transaction_ = 0;

@@ -164,6 +164,8 @@ LineKind kind_of(std::string_view line) {
         return LineKind::commit;
     if (line.starts_with("{\"rejected\":\""))
         return LineKind::rejected;
+    if (line.starts_with("{\"ahead\":"))
+        return LineKind::ahead;
     throw FormatError("unknown line in the stream");
 }
 
@@ -204,6 +206,17 @@ Rejected parse_rejected(std::string_view line) {
     scanner.require("}");
     scanner.end();
     return rejected;
+}
+
+bool parse_ahead(std::string_view line) {
+    Scanner scanner(line);
+    scanner.require("{\"ahead\":");
+    bool is_ahead = scanner.skip("true");
+    if (!is_ahead)
+        scanner.require("false");
+    scanner.require("}");
+    scanner.end();
+    return is_ahead;
 }
 
 Event parse_event(std::string_view line) {

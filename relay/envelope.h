@@ -1,6 +1,6 @@
-// The lines of the stream, read: begin, envelope, rejected, commit. Only the head of an envelope is looked at; its payload is passed on.
-// Everything found is a view into the line. Knows neither libpq nor librdkafka. Tested by test/unit/envelope_test.cpp.
-// The writing side and the contract itself: outbox_ext/envelope.h, outbox_ext/plugin.cpp.
+// The lines of the stream, read: begin, envelope, rejected, commit, ahead. Only the head of an envelope is looked at; its payload is passed
+// on. Everything found is a view into the line. Knows neither libpq nor librdkafka. Tested by test/unit/envelope_test.cpp. The writing side
+// and the contract itself: outbox_ext/envelope.h, outbox_ext/plugin.cpp.
 #pragma once
 
 #include "wire.h"
@@ -47,13 +47,14 @@ struct Event {
     uint64_t ordinal; // in its transaction, from 1: the session's count
 };
 
-enum class LineKind { begin, envelope, rejected, commit };
+enum class LineKind { begin, envelope, rejected, commit, ahead };
 
 // Each throws FormatError.
 LineKind kind_of(std::string_view line);
 Begin parse_begin(std::string_view line);
 Commit parse_commit(std::string_view line);
 Rejected parse_rejected(std::string_view line);
+bool parse_ahead(std::string_view line);
 Event parse_event(std::string_view line);
 
 // Takes the first name and value off what Event::headers holds; nullopt at the end.

@@ -245,6 +245,7 @@ void Relay::pump() {
     if (failure_ || (state_ == State::draining && !session_.in_transaction()))
         give_up_offering();
     size_t received = 0;
+    uint64_t begun = session_.transactions();
     is_drained_ = false;
     while (received < pump_messages_max && (session_.is_offering() || may_read())) {
         if (!session_.is_offering() && !next_message()) {
@@ -256,7 +257,7 @@ void Relay::pump() {
         if (sink_is_busy_)
             break;
     }
-    rhythm_.note(received, std::exchange(received_bytes_, 0), Clock::now());
+    rhythm_.note(session_.transactions() - begun, std::exchange(received_bytes_, 0), Clock::now());
     if (!rhythm_.is_busy())
         sink_->flush();
 }

@@ -15,16 +15,16 @@ public:
     using Time = std::chrono::steady_clock::time_point;
 
     // What the last look at the stream brought; also where it was nothing.
-    void note(size_t messages, size_t bytes, Time now) {
-        messages_ += messages;
+    void note(size_t transactions, size_t bytes, Time now) {
+        transactions_ += transactions;
         bytes_ += bytes;
-        bool much = messages_ >= busy_messages || bytes_ >= busy_bytes;
+        bool much = transactions_ >= busy_transactions || bytes_ >= busy_bytes;
         if (much)
             is_busy_ = true; // at once; to be quiet takes a whole window
         if (now < window_end_)
             return;
         is_busy_ = much;
-        messages_ = bytes_ = 0;
+        transactions_ = bytes_ = 0;
         window_end_ = now + window;
     }
     bool is_busy() const { return is_busy_; }
@@ -33,10 +33,10 @@ public:
 
 private:
     static constexpr std::chrono::milliseconds window{5}; // a walsender that shares its processor pauses for longer than a breath
-    static constexpr size_t busy_messages = 32, busy_bytes = 64 * 1024; // in a window: 6,400 a second, 13 MB a second
+    static constexpr size_t busy_transactions = 32, busy_bytes = 64 * 1024; // in a window: 6,400 a second, 13 MB a second
 
     bool is_busy_ = false;
-    size_t messages_ = 0, bytes_ = 0; // in this window
+    size_t transactions_ = 0, bytes_ = 0; // in this window
     Time window_end_{};
 };
 

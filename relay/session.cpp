@@ -28,6 +28,7 @@ bool Session::take_line(Sink &sink, std::string_view line) {
             throw FormatError("a rejected message outside a transaction of the stream");
         on_rejected_(parse_rejected(line));
         break;
+    case LineKind::ahead: is_ahead_ = parse_ahead(line); break;
     case LineKind::envelope: return offer_event(sink, line);
     }
     return true;
@@ -47,13 +48,16 @@ bool Session::offer_event(Sink &sink, std::string_view line) {
     return true;
 }
 
-// Begins a chunk, so that a chunk belongs to one transaction.
+// A chunk belongs to one transaction.
 void Session::begin(std::string_view line) {
-    if (tracker_.in_transaction() || line.data() != chunk_->lines().data())
+    if (tracker_.in_transaction())
         throw FormatError("a transaction of the stream begins where it must not");
+    if (line.data() != chunk_->lines().data())
+        chunk_ = chunk_->sibling();
     begin_line_.assign(line); // the transaction may outlive the chunk
     begin_ = parse_begin(begin_line_);
     transaction_ = tracker_.begin(begin_.end);
+    transactions_++;
     chunk_->set_transaction(transaction_, begin_.end);
     events_ = 0;
 }

@@ -28,7 +28,11 @@ public:
     bool is_offering() const { return chunk_ != nullptr; }
     void give_up_offering() { chunk_.reset(); }
 
-    void keepalive(Lsn wal_end) { tracker_.keepalive(wal_end); }
+    // Counts for nothing while the server has events that it did not send yet: its position may be beyond them.
+    void keepalive(Lsn wal_end) {
+        if (!is_ahead_)
+            tracker_.keepalive(wal_end);
+    }
 
     // Also of chunks of earlier sessions, which count for nothing any more: the slot sends their events again.
     void delivered(const Chunk &chunk) {
@@ -39,6 +43,7 @@ public:
     Lsn confirmed() const { return tracker_.confirmed(); }
     bool in_transaction() const { return tracker_.in_transaction(); }
     size_t transactions_in_flight() const { return tracker_.size(); }
+    uint64_t transactions() const { return transactions_; }               // that have begun
     bool is_waiting() const { return !tracker_.idle() || is_offering(); } // for the sink, in one way or the other
 
 private:
@@ -55,6 +60,8 @@ private:
     std::string begin_line_;          // its first line, which begin_ looks into
     Begin begin_{};
     uint64_t events_ = 0; // of it
+    uint64_t transactions_ = 0;
+    bool is_ahead_ = false;
     Chunk::Pointer chunk_;
     std::string_view rest_; // of its lines
 };

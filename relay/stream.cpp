@@ -155,7 +155,7 @@ std::string Stream::check_command() const {
 
 std::string Stream::start_command() const {
     std::string command =
-        "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', batch_bytes " + quote_literal(batch_bytes);
+        "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', gather 'on', batch_bytes " + quote_literal(batch_bytes);
     if (!options_.topics.empty())
         command += ", topics " + quote_literal(options_.topics);
     return command + ")";

@@ -47,6 +47,9 @@ FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_b
 SELECT bool_and(length(data) <= 200), max(length(data)) > 150, count(*) FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_bytes', '200') WHERE data LIKE E'%\n%';
 SELECT bytes, pg_temp.refusal('batch_bytes', bytes) FROM (VALUES ('-1'), ('1.5'), ('1kB'), (''), (' 1'), ('16777217'), ('99999999999999999999')) AS given(bytes);
 
+-- gather: transactions together, which the SQL functions cannot
+SELECT value, pg_temp.refusal('gather', value) FROM (VALUES ('on'), ('off'), ('false'), ('0'), (''), ('yess'), ('2')) AS given(value);
+
 -- topics: names, and beginnings of names; a transaction with none of them says nothing
 SELECT topics, pg_temp.topics(topics) FROM (VALUES ('orders'), ('orders,payments'), (' orders , payments '), ('orders.*'), ('orders*'), ('*'), ('.*'), ('..*'), ('Orders'), ('ORDERS'), ('order'), ('orders.eu.*'), ('none')) AS given(topics);
 SELECT left(topics, 20), pg_temp.refusal('topics', topics) FROM (VALUES (''), (' '), (','), ('orders,'), (',orders'), ('a b'), ('*orders'), ('or*ders'), ('**'), ('.'), ('..'), ('.!*'), ('...!*'), ('a/b'), ('a"b'), (repeat('t', 250)), (repeat('t', 250) || '*'), (repeat('t,', 1000) || 't')) AS given(topics);

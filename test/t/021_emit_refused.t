@@ -49,7 +49,7 @@ is($primary->safe_psql('postgres', "SELECT count(*) FROM ($emit) AS s"), 1, 'the
 
 # ---- an option without a value ------------------------------------------------------------------------------------------
 
-for my $option (qw(version batch_bytes topics)) {
+for my $option (qw(version batch_bytes gather topics)) {
     command_fails_like(
         ['pg_recvlogical', '--dbname', $primary->connstr('postgres'), '--slot', 'outbox', '--start', '--no-loop', '--file', '-', '--option', $option],
         qr/invalid value for option "$option" of output plugin "outbox"/, "$option needs a value");

@@ -18,6 +18,7 @@ TEST(Line, is_told_apart_by_its_first_member) {
     EXPECT_EQ(kind_of(R"({"begin":"0/1","xid":7,"ts":"x"})"), LineKind::begin);
     EXPECT_EQ(kind_of(R"({"commit":"0/1","events":0})"), LineKind::commit);
     EXPECT_EQ(kind_of(R"({"rejected":"0/1","reason":"x"})"), LineKind::rejected);
+    EXPECT_EQ(kind_of(R"({"ahead":true})"), LineKind::ahead);
     for (const char *line : {"", "{}", "hello", R"({"topics":"x"})", R"( {"topic":"x"})"})
         EXPECT_THROW(kind_of(line), FormatError) << line;
 }
@@ -51,6 +52,13 @@ TEST(Rejected, has_position_and_reason) {
     Rejected rejected = parse_rejected(R"({"rejected":"0/16B3748","reason":"not an envelope"})");
     EXPECT_EQ(rejected.lsn, "0/16B3748");
     EXPECT_EQ(rejected.reason, "not an envelope");
+}
+
+TEST(EnvelopeTest, reads_whether_the_server_is_ahead) {
+    EXPECT_TRUE(parse_ahead(R"({"ahead":true})"));
+    EXPECT_FALSE(parse_ahead(R"({"ahead":false})"));
+    for (const char *line : {R"({"ahead":1})", R"({"ahead":true)", R"({"ahead":truefalse})", R"({"ahead":true}x)", R"({"ahead":})"})
+        EXPECT_THROW(parse_ahead(line), FormatError) << line;
 }
 
 TEST(Event, has_all_its_members) {
@@ -140,8 +148,11 @@ TEST(Parser, survives_any_line) {
     uint32_t seed = given != nullptr ? static_cast<uint32_t>(strtoul(given, nullptr, 10)) : std::random_device()();
     std::cout << "SEED=" << seed << std::endl;
     std::mt19937 random(seed);
-    const std::string lines[] = {full, R"({"begin":"0/16B3748","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})",
-                                 R"({"commit":"1/A","events":10})", R"({"rejected":"0/1","reason":"x"})",
+    const std::string lines[] = {full,
+                                 R"({"begin":"0/16B3748","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})",
+                                 R"({"commit":"1/A","events":10})",
+                                 R"({"rejected":"0/1","reason":"x"})",
+                                 R"({"ahead":true})",
                                  R"({"topic":"t","key":"\u0041\"","id":"x","payload_base64":"Zm9v"})"};
     std::string scratch;
     for (int i = 0; i < 200000; i++) {
@@ -154,6 +165,7 @@ TEST(Parser, survives_any_line) {
             case LineKind::begin: parse_begin(line); break;
             case LineKind::commit: parse_commit(line); break;
             case LineKind::rejected: parse_rejected(line); break;
+            case LineKind::ahead: parse_ahead(line); break;
             case LineKind::envelope:
                 Event event = parse_event(line);
                 unescape(event.key.value_or(""), scratch);

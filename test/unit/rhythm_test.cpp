@@ -9,7 +9,7 @@ using std::chrono::microseconds;
 
 class RhythmTest : public testing::Test {
 protected:
-    void look(size_t messages, size_t bytes = 0) { rhythm_.note(messages, bytes, now_ += microseconds(200)); }
+    void look(size_t transactions, size_t bytes = 0) { rhythm_.note(transactions, bytes, now_ += microseconds(200)); }
     Rhythm rhythm_;
     Rhythm::Time now_{std::chrono::seconds(1)};
 };
@@ -29,7 +29,7 @@ TEST_F(RhythmTest, is_busy_at_once_when_much_comes) {
     EXPECT_TRUE(rhythm_.is_busy());
 }
 
-TEST_F(RhythmTest, is_busy_with_a_steady_stream_of_messages_or_bytes) {
+TEST_F(RhythmTest, is_busy_with_a_steady_stream_of_transactions_or_bytes) {
     for (int i = 0; i < 60; i++)
         look(2);
     EXPECT_TRUE(rhythm_.is_busy());

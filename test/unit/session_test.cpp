@@ -134,7 +134,47 @@ TEST_F(SessionTest, refuses_a_stream_in_which_something_is_missing) {
     EXPECT_TRUE(give(commit + "1}"));
 }
 
-TEST_F(SessionTest, refuses_two_transactions_in_one_chunk) { EXPECT_THROW(give(begin + "\n" + commit + "0}\n" + begin), FormatError); }
+TEST_F(SessionTest, tells_transactions_apart_that_share_a_copy_data) {
+    std::string second = R"({"begin":"0/200","xid":8,"ts":"2026-11-23T09:42:01.123456Z"})" + ("\n" + event("c"));
+    EXPECT_TRUE(give(begin + "\n" + event("a") + "\n" + event("b") + "\n" + commit + "2}\n" + second));
+    EXPECT_TRUE(give(event("d") + "\n" + R"({"commit":"0/200","events":2})"));
+    EXPECT_EQ(sink_.ids, (std::vector<std::string>{"a", "b", "c", "d"}));
+    EXPECT_EQ(sink_.ordinals, (std::vector<uint64_t>{1, 2, 1, 2}));
+    EXPECT_EQ(sink_.in_flight[1]->transaction_end(), Lsn{0x100});
+    EXPECT_EQ(sink_.in_flight[2]->transaction_end(), Lsn{0x200});
+    EXPECT_EQ(sink_.in_flight[3]->transaction_end(), Lsn{0x200});
+    EXPECT_EQ(session_.transactions(), 2u);
+    deliver(3);
+    deliver(2);
+    EXPECT_EQ(session_.confirmed(), Lsn{0}); // the first transaction is still in flight
+    deliver(0);
+    EXPECT_EQ(session_.confirmed(), Lsn{0});
+    deliver(0);
+    EXPECT_EQ(session_.confirmed(), Lsn{0x200});
+    EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(SessionTest, keeps_the_bytes_for_the_last_of_the_transactions_that_share_them) {
+    EXPECT_TRUE(give(begin + "\n" + event("a") + "\n" + commit + "1}\n" +
+                     R"({"begin":"0/200","xid":8,"ts":"2026-11-23T09:42:01.123456Z"})" + "\n" + event("b") + "\n" +
+                     R"({"commit":"0/200","events":1})"));
+    deliver(0);
+    std::string_view lines = sink_.in_flight[0]->lines();
+    EXPECT_EQ(sink_.in_flight[0]->writable(lines), lines.data());
+    EXPECT_EQ(lines.substr(lines.size() - 2), "1}");
+    deliver(0);
+    EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(SessionTest, confirms_no_keepalive_while_the_server_is_ahead) {
+    EXPECT_TRUE(give(begin + "\n" + commit + "0}\n{\"ahead\":true}"));
+    session_.keepalive(Lsn{0x300}); // there may be a transaction before it that was not sent yet
+    EXPECT_EQ(session_.confirmed(), Lsn{0x100});
+    EXPECT_TRUE(give(R"({"ahead":false})"));
+    EXPECT_EQ(session_.confirmed(), Lsn{0x100}); // nor later
+    session_.keepalive(Lsn{0x200});
+    EXPECT_EQ(session_.confirmed(), Lsn{0x200});
+}
 
 } // namespace
 } // namespace outbox
