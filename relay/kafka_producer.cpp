@@ -52,7 +52,7 @@ KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(lis
     queue_ = rd_kafka_queue_get_main(handle_);
     rd_kafka_set_log_queue(handle_, queue_);
 
-    wakeup_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    wakeup_ = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC); // librdkafka has said something before it is told of the descriptor
     if (wakeup_ < 0)
         throw std::system_error(errno, std::generic_category(), "eventfd");
     static const uint64_t one = 1;
@@ -172,8 +172,7 @@ bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
 // The wake-up comes when the queue is no longer empty: leaves nothing in it.
 void KafkaProducer::serve(int timeout_ms) {
     uint64_t count;
-    while (read(wakeup_, &count, sizeof(count)) > 0) {
-    }
+    (void)!read(wakeup_, &count, sizeof(count)); // resets it
     while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, timeout_ms)) {
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_DR: serve_reports(event); break;

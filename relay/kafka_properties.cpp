@@ -45,7 +45,7 @@ constexpr auto locked = std::to_array<Locked>({
 
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
-    {"linger.ms", "10"},                         // only while the stream is busy: KafkaSink::flush ends it when it is not
+    {"linger.ms", "5"},                          // only while the stream is busy: KafkaSink::flush ends it when it is not
     {"queue.buffering.max.messages", "1000000"}, // --max-in-flight-bytes is the bound
     {"allow.auto.create.topics", "false"},       // a mistyped name must not become a topic
     {"socket.nagle.disable", "true"},

@@ -5,6 +5,7 @@
 //
 // Confirms the target when everything up to it has come, then prints {"messages", "bytes", "polls"} and keeps the connection until
 // SIGTERM, so that the walsender can still be looked at. PAUSE_US 0 polls again at once.
+#include "relay/rhythm.h"
 #include "relay/wire.h"
 
 #include <libpq-fe.h>
@@ -23,13 +24,13 @@ namespace {
 
 using namespace outbox;
 
-constexpr size_t busy_messages = 4; // fewer: the stream is quiet, wait for the socket
 constexpr int quiet_ms = 1000;
 
 struct Reader {
     PGconn *connection;
     Lsn target;
     std::chrono::microseconds pause;
+    Rhythm rhythm{}; // the relay's
     bool is_done = false;
     uint64_t messages = 0, bytes = 0, polls = 0;
 
@@ -89,8 +90,10 @@ struct Reader {
 
     void run() {
         while (true) {
-            const bool is_busy = drain() >= busy_messages;
-            if (is_busy && pause.count() > 0)
+            const uint64_t bytes_before = bytes;
+            const size_t taken = drain();
+            rhythm.note(taken, bytes - bytes_before, std::chrono::steady_clock::now());
+            if (rhythm.is_busy() && pause.count() > 0)
                 std::this_thread::sleep_for(pause);
             else
                 input_is_waiting(quiet_ms);

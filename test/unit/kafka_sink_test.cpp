@@ -64,6 +64,14 @@ protected:
     std::unique_ptr<KafkaSink> sink_;
 };
 
+// Otherwise what comes while nobody has looked yet wakes nobody: the relay would read until its budget is exhausted, and sleep.
+TEST_F(KafkaSinkTest, wakes_from_the_beginning) {
+    start();
+    pollfd wanted = sink_->wanted();
+    EXPECT_EQ(poll(&wanted, 1, 0), 1);
+    sink_->serve();
+}
+
 TEST_F(KafkaSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
     start();
     ASSERT_TRUE(offer_when_ready());

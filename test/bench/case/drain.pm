@@ -27,7 +27,7 @@ my @figures = (
     [ walsender_switches => 'walsender switches', '%.4f' ], [ calls => 'system calls', '%.3f' ], [ others => 'others %', '%.0f' ],
 );
 
-my @ours = qw(version=1 batch_bytes=65536);
+my @ours = qw(version=1 gather=on batch_bytes=65536);
 my @pgoutput = qw(proto_version=1 publication_names=nothing messages=true);
 my $pause_us = 200;
 
