@@ -3,8 +3,8 @@
 use strict;
 use warnings;
 
-use IO::Socket::UNIX;
 use Outbox::Node;
+use Outbox::Protocol;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -19,25 +19,15 @@ create_slot($primary);
 sub fast_path {
     my ($signature, $key) = @_;
     my $function = $primary->safe_psql('postgres', "SELECT 'outbox.emit($signature)'::regprocedure::oid");
-    my $socket = IO::Socket::UNIX->new(Peer => $primary->host . '/.s.PGSQL.' . $primary->port) or die "cannot connect: $!";
-    my $user = $primary->safe_psql('postgres', 'SELECT current_user');
-    my $startup = pack('N', 196608) . "user\0$user\0database\0postgres\0\0";
-    $socket->syswrite(pack('N', 4 + length $startup) . $startup);
-    _answers($socket);
-    my $call = pack('N n n n', $function, 1, 0, 5) . pack('N/a N/a', 't', $key) . pack('N', 0xffffffff) x 3 . pack('n', 0);
-    $socket->syswrite('F' . pack('N', 4 + length $call) . $call);
-    return _answers($socket);
-}
-
-# The messages up to ReadyForQuery; what there is of them where the server hangs up.
-sub _answers {
-    my ($socket) = @_;
+    my $connection = Outbox::Protocol->new($primary, user => $primary->safe_psql('postgres', 'SELECT current_user'), database => 'postgres');
+    my $arguments = pack('N/a N/a', 't', $key) . pack('N', 0xffffffff) x 3;
+    $connection->send('F', pack('N n n n', $function, 1, 0, 5) . $arguments . pack('n', 0));
     my $answers = '';
-    while ($answers !~ /Z\0\0\0\x05[ITE]\z/) {
-        $socket->sysread(my $bytes, 65536) or return "$answers (connection lost)";
-        $answers .= $bytes;
+    while (my ($type, $body) = $connection->message) {
+        return $answers if $type eq 'Z';
+        $answers .= $body;
     }
-    return $answers;
+    return "$answers (connection lost)";
 }
 
 for my $call (['text, text', 'k'], ['text, bigint', '42'], ['text, uuid', '01930000-0000-7000-8000-000000000000']) {

@@ -3,6 +3,8 @@
 use strict;
 use warnings;
 
+use List::Util qw(max);
+use Outbox::Chaos::Checker qw(lsn_number);
 use Outbox::Node;
 use Outbox::Walsender;
 use PostgreSQL::Test::Utils;
@@ -11,7 +13,6 @@ use Test::More;
 my $node = outbox_node('gather');
 my $session = $node->background_psql('postgres');
 
-sub number { my ($high, $low) = split m{/}, shift; return hex($high) << 32 | hex $low }
 sub sql { return $node->safe_psql('postgres', shift) }
 
 sub emit_many {
@@ -26,24 +27,27 @@ sub read_up_to {
     my ($target, $options, $asks) = @_;
     sql(q{SELECT pg_copy_logical_replication_slot('outbox', 'reader')});
     my $walsender = Outbox::Walsender->new($node, 'reader', $options);
-    my %seen = (copies => [], early => 0, trusted => 0, untrusted => 0, unsafe => 0, ahead => 0);
+    my %seen = (copies => [], early => 0, untrusted => 0, unsafe => 0, ahead => 0);
     my ($safe, $behind, $asked) = (0, 0, 0);    # the furthest position of a keepalive that counts, and of one that does not
     while (1) {
         $walsender->ask, $asked++ if $asks && $asked < 20000;
         my $message = $walsender->next;
         if (defined $message->{wal_end}) {
-            $seen{ $seen{ahead} ? 'untrusted' : 'trusted' }++;
-            $safe = $message->{wal_end} if !$seen{ahead} && $message->{wal_end} > $safe;
-            $behind = $message->{wal_end} if $seen{ahead} && $message->{wal_end} > $behind;
-            last if !$seen{ahead} && $message->{wal_end} >= number($target);
+            if ($seen{ahead}) {
+                $seen{untrusted}++;
+                $behind = max($behind, $message->{wal_end});
+                next;
+            }
+            $safe = max($safe, $message->{wal_end});
+            last if $safe >= lsn_number($target);
             next;
         }
         push @{ $seen{copies} }, $message->{lines};
         for my $line (@{ $message->{lines} }) {
             $seen{ahead} = $1 eq 'true' if $line =~ /^\{"ahead":(true|false)\}$/;
             next unless $line =~ /^\{"commit":"([^"]+)"/;
-            $seen{early}++ if number($1) <= $safe;
-            $seen{unsafe}++ if number($1) <= $behind;
+            $seen{early}++ if lsn_number($1) <= $safe;
+            $seen{unsafe}++ if lsn_number($1) <= $behind;
         }
     }
     $walsender->close;
@@ -108,7 +112,6 @@ is($mixed_gathered->{early}, 0, 'no keepalive that counts is too early');
 
 sql(q{SELECT pg_replication_slot_advance('outbox', pg_current_wal_lsn())});
 my $walsender = Outbox::Walsender->new($node, 'outbox', q{batch_bytes '65536', gather 'on'});
-my $held = 0;
 for my $n (1 .. 50) {
     $session->query_safe("BEGIN; SELECT outbox.emit('t', $n, '{}'); COMMIT; BEGIN; SELECT outbox.emit('t', $n, '{}'); COMMIT");
     for (my $commits = 0; $commits < 2;) {    # one that is held back would never come: nothing else is written
