@@ -77,42 +77,45 @@ void put_rejected(LogicalDecodingContext *ctx, Plugin *plugin, XLogRecPtr lsn, c
 }
 
 void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
-    constexpr const char *yes = "{\"ahead\":true}", *no = "{\"ahead\":false}";
-    const char *line = is_ahead ? yes : no;
+    const char *line = is_ahead ? "{\"ahead\":true}" : "{\"ahead\":false}";
     plugin->is_ahead = is_ahead;
     put_line(ctx, plugin, line, strlen(line), false);
 }
 
 // ---- gathering ------------------------------------------------------------------------------------------------------
 
-// The reader must know before it begins. Where one transaction comes now and then it never does.
-bool may_wait(LogicalDecodingContext *ctx, Plugin *plugin) {
-    if (plugin->read_page == nullptr)
-        return false;
+constexpr int pages_max = 4; // some hundred small records, decoded in half a millisecond
+
+// A transaction waits where the reader knows that some do. Where one comes now and then, the reader never needs to.
+void send_or_wait(LogicalDecodingContext *ctx, Plugin *plugin) {
     if (plugin->is_ahead)
-        return true;
+        return;
     if (++plugin->commits > 1)
         put_ahead(ctx, plugin, true);
-    return false;
+    flush(ctx, plugin, true);
 }
 
-constexpr int pages_max = 4; // some hundred small records, decoded in half a millisecond
+// Before WAL up to `end` is read: those who have waited long enough are sent, and all of them where the server would wait.
+void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, XLogRecPtr end) {
+    plugin->commits = 0;
+    if (!plugin->is_ahead)
+        return;
+    bool at_hand = outbox_wal_is_at_hand(end);
+    if (plugin->pending && at_hand && ++plugin->pages < pages_max)
+        return;
+    plugin->pages = 0;
+    if (!plugin->pending || !at_hand) {
+        ctx->accept_writes = true; // as within the callbacks
+        put_ahead(ctx, plugin, false);
+    }
+    flush(ctx, plugin, true);
+}
 
 // Between two transactions, and before every wait for WAL: the server comes to it by no other way.
 int read_page(XLogReaderState *reader, XLogRecPtr page, int size, XLogRecPtr record, char *buffer) {
     LogicalDecodingContext *ctx = static_cast<LogicalDecodingContext *>(reader->private_data);
     Plugin *plugin = plugin_of(ctx);
-    plugin->commits = 0;
-    bool at_hand = outbox_wal_is_at_hand(page + size);
-    if (plugin->pending && at_hand && ++plugin->pages < pages_max)
-        return plugin->read_page(reader, page, size, record, buffer);
-    plugin->pages = 0;
-    if (plugin->is_ahead && (!plugin->pending || !at_hand)) {
-        ctx->accept_writes = true; // as within the callbacks
-        put_ahead(ctx, plugin, false);
-    }
-    if (plugin->pending)
-        flush(ctx, plugin, true);
+    send_waiting(ctx, plugin, page + size);
     return plugin->read_page(reader, page, size, record, buffer);
 }
 
@@ -189,9 +192,9 @@ void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr) {
     char line[80];
     int size =
         snprintf(line, sizeof(line), "{\"commit\":\"%X/%X\",\"events\":" UINT64_FORMAT "}", OUTBOX_LSN_ARGS(txn->end_lsn), plugin->events);
-    put_line(ctx, plugin, line, static_cast<size_t>(size), plugin->read_page == nullptr);
-    if (plugin->pending && !may_wait(ctx, plugin))
-        flush(ctx, plugin, true);
+    put_line(ctx, plugin, line, static_cast<size_t>(size), !plugin->options.gather);
+    if (plugin->options.gather)
+        send_or_wait(ctx, plugin);
 }
 
 } // namespace

@@ -50,16 +50,12 @@ public:
 
     // For the next transaction in the same memory.
     Pointer sibling() {
-        Chunk *owner = owner_ == nullptr ? this : owner_;
-        owner->references_++;
-        return Pointer(new Chunk(*owner));
+        owner_->references_++;
+        return Pointer(new Chunk(*owner_));
     }
 
     std::string_view lines() const { return lines_; } // of the whole CopyData
-    char *writable(std::string_view part) {
-        char *memory = owner_ == nullptr ? memory_.get() : owner_->memory_.get();
-        return memory + (part.data() - memory);
-    }
+    char *writable(std::string_view part) { return owner_->memory_.get() + (part.data() - owner_->memory_.get()); }
 
     uint64_t session() const { return session_; }
     Tracker::Number transaction() const { return transaction_; }
@@ -90,7 +86,7 @@ private:
     }
     ~Chunk() {
         budget_.give_back(charged_);
-        if (owner_ != nullptr)
+        if (owner_ != this)
             owner_->release();
     }
     Chunk(const Chunk &) = delete;
@@ -101,8 +97,8 @@ private:
         charged_ += bytes;
     }
 
-    Memory memory_;          // or
-    Chunk *owner_ = nullptr; // who has it
+    Memory memory_;       // of the first chunk
+    Chunk *owner_ = this; // the first chunk
     std::string_view lines_;
     uint64_t session_;
     Tracker::Number transaction_ = 0;

@@ -1,6 +1,6 @@
 // The lines of the stream, read: begin, envelope, rejected, commit, ahead. Only the head of an envelope is looked at; its payload is passed
-// on. Everything found is a view into the line. Knows neither libpq nor librdkafka. Tested by test/unit/envelope_test.cpp. The writing side
-// and the contract itself: outbox_ext/envelope.h, outbox_ext/plugin.cpp.
+// on. Everything found is a view into the line. Knows neither libpq nor librdkafka. Tested by test/unit/envelope_test.cpp, with decode.h.
+// The writing side and the contract itself: outbox_ext/envelope.h, outbox_ext/plugin.cpp.
 #pragma once
 
 #include "wire.h"
@@ -63,11 +63,5 @@ struct Header {
     std::string_view value;
 };
 std::optional<Header> next_header(std::string_view &headers);
-
-// The text that a JSON string stands for: the argument itself where it has no escapes, otherwise a view of `scratch`.
-std::string_view unescape(std::string_view text, std::string &scratch);
-
-// Decodes in place and returns how many bytes there are at `text`.
-size_t decode_base64(char *text, size_t size);
 
 } // namespace outbox

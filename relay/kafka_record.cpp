@@ -1,5 +1,6 @@
 #include "kafka_record.h"
 
+#include "decode.h"
 #include "position.h"
 
 #include <openssl/evp.h>

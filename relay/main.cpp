@@ -97,8 +97,7 @@ int execute(int argc, char **argv) {
 } // namespace
 
 int main(int argc, char **argv) {
-    // Many small blocks are freed between a large one per CopyData, and each of those would have glibc sort its fast bins: an eighth of the
-    // CPU.
+    // Many small blocks are freed between a large one per CopyData, and each of those would have glibc sort its fast bins.
     mallopt(M_MXFAST, 0);
     start_logging(LogFormat::text, spdlog::level::info);
     try {

@@ -57,7 +57,6 @@ void Session::begin(std::string_view line) {
     begin_line_.assign(line); // the transaction may outlive the chunk
     begin_ = parse_begin(begin_line_);
     transaction_ = tracker_.begin(begin_.end);
-    transactions_++;
     chunk_->set_transaction(transaction_, begin_.end);
     events_ = 0;
 }

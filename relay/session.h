@@ -43,7 +43,7 @@ public:
     Lsn confirmed() const { return tracker_.confirmed(); }
     bool in_transaction() const { return tracker_.in_transaction(); }
     size_t transactions_in_flight() const { return tracker_.size(); }
-    uint64_t transactions() const { return transactions_; }               // that have begun
+    uint64_t transactions() const { return tracker_.begun(); }            // that have begun
     bool is_waiting() const { return !tracker_.idle() || is_offering(); } // for the sink, in one way or the other
 
 private:
@@ -60,7 +60,6 @@ private:
     std::string begin_line_;          // its first line, which begin_ looks into
     Begin begin_{};
     uint64_t events_ = 0; // of it
-    uint64_t transactions_ = 0;
     bool is_ahead_ = false;
     Chunk::Pointer chunk_;
     std::string_view rest_; // of its lines

@@ -1,5 +1,7 @@
 #include "stdout_sink.h"
 
+#include "decode.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -65,7 +65,8 @@ public:
 
     bool idle() const { return count_ == 0; }
     bool in_transaction() const { return open_; }
-    size_t size() const { return count_; } // transactions in flight
+    size_t size() const { return count_; }             // transactions in flight
+    uint64_t begun() const { return first_ + count_; } // transactions so far
 
 private:
     struct Transaction {

@@ -2,6 +2,7 @@
 // instructions: unlike times, they are the same on a busy machine. Started by case/smoke.pm.
 //
 //   bench-count-relay PART EVENTS      PART: wire, envelope, single, batch
+#include "relay/decode.h"
 #include "relay/session.h"
 
 #include <cstdio>

@@ -1,3 +1,4 @@
+#include "relay/decode.h"
 #include "relay/envelope.h"
 
 #include <gtest/gtest.h>
@@ -54,7 +55,7 @@ TEST(Rejected, has_position_and_reason) {
     EXPECT_EQ(rejected.reason, "not an envelope");
 }
 
-TEST(EnvelopeTest, reads_whether_the_server_is_ahead) {
+TEST(Ahead, is_true_or_false) {
     EXPECT_TRUE(parse_ahead(R"({"ahead":true})"));
     EXPECT_FALSE(parse_ahead(R"({"ahead":false})"));
     for (const char *line : {R"({"ahead":1})", R"({"ahead":true)", R"({"ahead":truefalse})", R"({"ahead":true}x)", R"({"ahead":})"})
