@@ -30,7 +30,7 @@ struct Reader {
     PGconn *connection;
     Lsn target;
     std::chrono::microseconds pause;
-    Rhythm rhythm{}; // the relay's
+    Rhythm rhythm{}; // the relay's, of CopyData instead of transactions
     bool is_done = false;
     uint64_t messages = 0, bytes = 0, polls = 0;
 

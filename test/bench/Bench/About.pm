@@ -17,10 +17,11 @@ sub about {
     my ($kafka) = map { m{/kafka_[\d.]+-([\d.]+)\.jar$} } glob "$ENV{OUTBOX_KAFKA_LIBS}/kafka_*.jar";
     my ($processor) = slurp('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)$/m;
     my ($memory_kb) = slurp('/proc/meminfo') =~ /^MemTotal:\s+(\d+)/m;
+    my @chosen = map { $ENV{$_} ? "$_='$ENV{$_}'" : () } qw(BENCH_POINTS BENCH_CANDIDATES);
     my @settings = (($case eq 'peers' ? 'PEERS=1' : ()), ($runs != 5 ? "RUNS=$runs" : ()), ($scale != 1 ? "SCALE=$scale" : ()));
     return {
         date => strftime('%Y-%m-%d', gmtime),
-        command => join(' ', "make bench CASE=$case", @settings),
+        command => join(' ', @chosen, "make bench CASE=$case", @settings),
         runs => $runs,
         versions => { postgresql => _first_line('postgres --version'), relay => $relay, kafka => $kafka, java => _first_line('java -version 2>&1') },
         machine => { cores => cores(), processor => $processor // 'unknown', memory_gb => sprintf('%.0f', $memory_kb / 2**20), kernel => _first_line('uname -sr') },

@@ -12,7 +12,9 @@ use Outbox::Process qw(slurp wait_until);
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
 
-our @EXPORT_OK = qw(drain drain_all relay reader recvlogical sink per_event system_calls);
+our @EXPORT_OK = qw(drain drain_all relay reader recvlogical sink per_event system_calls @own_options);
+
+our @own_options = qw(version=1 gather=on batch_bytes=65536);    # what the relay asks the plugin for
 
 my $poll_s = 0.02;    # 1 % of a drain
 my $patience_s = 600;

@@ -5,7 +5,7 @@ package drain;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain relay reader recvlogical sink per_event system_calls);
+use Bench::Drain qw(drain relay reader recvlogical sink per_event system_calls @own_options);
 use Bench::Meter qw(cores);
 use Bench::Result;
 use Bench::Server;
@@ -27,7 +27,6 @@ my @figures = (
     [ walsender_switches => 'walsender switches', '%.4f' ], [ calls => 'system calls', '%.3f' ], [ others => 'others %', '%.0f' ],
 );
 
-my @ours = qw(version=1 gather=on batch_bytes=65536);
 my @pgoutput = qw(proto_version=1 publication_names=nothing messages=true);
 my $pause_us = 200;
 
@@ -42,8 +41,8 @@ my @candidates = (
     [ $to_kafka, relay(kafka => 1, delivery => 'at-least-once'), 'outbox', 'topic' ],
     [ $once, relay(kafka => 1, delivery => 'exactly-once'), 'outbox', 'topic' ],
     [ 'relay to /dev/null', relay(), 'outbox' ],
-    [ $source, reader($pause_us, @ours), 'outbox' ],
-    [ $source_tool, recvlogical(@ours), 'outbox' ],
+    [ $source, reader($pause_us, @own_options), 'outbox' ],
+    [ $source_tool, recvlogical(@own_options), 'outbox' ],
     [ $sink, undef, undef, 'topic' ],
     [ 'pgoutput: reader that pauses', reader($pause_us, @pgoutput), 'pgoutput' ],
     [ 'pgoutput: pg_recvlogical', recvlogical(@pgoutput), 'pgoutput' ],

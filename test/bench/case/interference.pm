@@ -6,7 +6,7 @@ package interference;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain reader relay);
+use Bench::Drain qw(drain reader relay @own_options);
 use Bench::Meter qw(cores);
 use Bench::Result;
 use Bench::Server;
@@ -94,7 +94,7 @@ sub _compare_decoding {
     my $backlog = _write($server, $changes);
     for my $round (1 .. $bench->runs) {
         for my $candidate ($filter, $no_filter) {
-            my $used = drain($server, $backlog, reader($pause_us, qw(version=1 gather=on batch_bytes=65536)), $plugins{$candidate});
+            my $used = drain($server, $backlog, reader($pause_us, @own_options), $plugins{$candidate});
             $result->add($point, $candidate, seconds => $used->{seconds}, walsender_s => $used->{walsender}{cpu_s}, walsender_mb => $used->{walsender}{peak_mb});
         }
         $bench->say(sprintf '%s: round %d: %s s', $point, $round, join ' against ', map { sprintf '%.2f', $result->median($point, $_, 'seconds') } $filter, $no_filter);

@@ -5,7 +5,7 @@ package smoke;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain relay reader);
+use Bench::Drain qw(drain relay reader @own_options);
 use Bench::Latency qw(probe);
 use Bench::Result;
 use Bench::Server;
@@ -59,7 +59,7 @@ sub _try_all {
     my ($bench, $result) = @_;
     my $server = Bench::Server->start;
     my $backlog = $server->backlog(events => $bench->scaled($events, 1), per_transaction => 1, bytes => 200, topic => 'smoke');
-    my %programs = ('relay to Kafka' => relay(kafka => 1), 'source' => reader(200, 'version=1', 'gather=on', 'batch_bytes=65536'));
+    my %programs = ('relay to Kafka' => relay(kafka => 1), 'source' => reader(200, @own_options));
     my %rates;
     for my $name (sort keys %programs) {
         $server->fresh_topic('smoke');
