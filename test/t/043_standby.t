@@ -34,6 +34,13 @@ sub start_standby {
     return $relay;
 }
 
+# One that waits may ask for the slot in the very millisecond in which it is free: those stand still meanwhile.
+sub takeover_beside {
+    my (@waiting) = @_;
+    $_->signal('STOP') for @waiting;
+    return start_relay('--takeover');
+}
+
 # Exactly-once has fenced whoever came before, and read the position, when it says so.
 sub times_delivering { my ($relay) = @_; return $relay->count_log($delivery eq 'exactly-once' ? qr/exactly once from/ : qr/streaming from slot/) }
 
@@ -89,9 +96,11 @@ sub one_by_one {
     $second->signal('CONT');
     $second->wait_for_log(qr/active for PID/);
 
-    my $fourth = takes_over_within($patience_s, '--takeover', sub { start_relay('--takeover') });
+    my $fourth = takes_over_within($patience_s, '--takeover', sub { takeover_beside($second) });
+    $second->signal('CONT');
     $third->wait_for_log(qr/active for PID/);
-    my $fifth = takes_over_within($patience_s, '--takeover from one that was started with it', sub { start_relay('--takeover') });
+    my $fifth = takes_over_within($patience_s, '--takeover from one that was started with it', sub { takeover_beside($second, $third) });
+    $_->signal('CONT') for $second, $third;
     $fourth->wait_for_log(qr/active for PID/);
     my $reader = slot($node, 'active_pid');
     sleep 1.5;    # longer than the longest pause between two attempts
@@ -116,7 +125,7 @@ sub many {
         ($end) = @$end;
         $standby //= start_standby();
         my $times = times_delivering($standby);
-        $workload->start(2, 300) if !$workload->running;
+        $workload->start(2, 600) if !$workload->running;
         sleep 0.05 + rand 0.15;
         $loaded++ if $workload->running;
         my $start = time;
@@ -126,7 +135,7 @@ sub many {
         $longest{$end} = $seconds if $seconds > ($longest{$end} // 0);
         is($ends->wait_for_exit(20), 0, "$delivery: SIGTERM in the middle of the work is a good end") if $ends;
         if ($end eq 'freeze') {    # it wakes up while the other delivers
-            $workload->start(2, 300) if !$workload->running;
+            $workload->start(2, 600) if !$workload->running;
             sleep rand 0.2;
             $waits->signal('CONT');
         }
