@@ -141,16 +141,18 @@ void Stream::identify(const PGresult *result) {
 }
 
 // Whoever has the slot is sent away in the same statement that looks at it: a role may end its own sessions, others need pg_signal_backend.
-// Nobody is sent away from a slot that is not a relay's, which a mistyped --slot may name.
+// Nobody is sent away from a slot that is not a relay's, which a mistyped --slot may name. The same process is told until it has gone: the
+// first time it says goodbye to its client, and waits for ever where that one is frozen and its socket full; then it just goes.
 std::string Stream::check_command() const {
-    constexpr const char *end_holder = ", CASE WHEN s.active_pid IS NOT NULL AND s.plugin = 'outbox' AND s.database = "
-                                       "pg_catalog.current_database() THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
+    constexpr const char *end_holder = ", CASE WHEN s.plugin = 'outbox' AND s.database = pg_catalog.current_database()"
+                                       " AND s.active_pid {} THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
     constexpr const char *let_it_go = ", pg_catalog.pg_sleep(0.005)";
-    return std::string(check_sql) +
-           (options_.takeover  ? end_holder
-            : is_taking_over() ? let_it_go
-                               : "") +
-           from_sql + quote_literal(options_.slot);
+    std::string command = check_sql;
+    if (options_.takeover)
+        command += fmt::format(end_holder, "IS NOT NULL");
+    else if (is_taking_over())
+        command += fmt::format(end_holder, "= " + std::to_string(told_to_end_)) + let_it_go;
+    return command + from_sql + quote_literal(options_.slot);
 }
 
 std::string Stream::start_command() const {
@@ -193,8 +195,10 @@ void Stream::check_slot(const PGresult *result) {
     source_.confirmed = parse_lsn(column(CONFIRMED)).value_or(Lsn{});
     source_.wal_end = parse_lsn(column(WAL_END)).value_or(Lsn{});
     source_.was_held = !column(HOLDER).empty();
-    if (options_.takeover && source_.was_held)
+    if (options_.takeover && source_.was_held) {
         taking_over_until_ = Clock::now() + takeover_patience;
+        told_to_end_ = atoi(column(HOLDER).c_str());
+    }
     options_.takeover = false; // two that take the slot from each other would never deliver
 }
 

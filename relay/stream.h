@@ -27,7 +27,7 @@ struct StreamOptions {
     std::string dsn;
     std::string slot;      // validated: [a-z0-9_]{1,63}
     std::string topics;    // the plugin's option, validated; empty: all
-    bool takeover = false; // end the process that has the slot, once, at the start
+    bool takeover = false; // end the process that has the slot at the start, and no other later
 };
 
 class Stream {
@@ -87,7 +87,8 @@ private:
     Phase phase_ = Phase::connecting;
     PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
     Clock::time_point deadline_;
-    Clock::time_point taking_over_until_; // who had the slot was told to end
+    Clock::time_point taking_over_until_; // who had the slot is told to end
+    int told_to_end_ = 0;                 // its process
     std::chrono::milliseconds sender_timeout_{60000};
     Source source_;
     bool unsent_ = false; // libpq holds bytes that the socket did not take

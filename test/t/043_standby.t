@@ -41,6 +41,16 @@ sub takeover_beside {
     return start_relay('--takeover');
 }
 
+# The server has more for the frozen relay than its socket takes, and waits.
+sub fill_socket_of {
+    my ($frozen) = @_;
+    $frozen->signal('STOP');
+    $node->safe_psql('postgres', q{SELECT count(outbox.emit('aside', 'k', json_build_array(repeat('x', 100000))::text)) FROM generate_series(1, 60)});
+    $node->poll_query_until('postgres', q{SELECT wait_event = 'WalSenderWriteData' FROM pg_stat_activity WHERE backend_type = 'walsender'})
+        or die 'the socket takes everything';
+    return;
+}
+
 # Exactly-once has fenced whoever came before, and read the position, when it says so.
 sub times_delivering { my ($relay) = @_; return $relay->count_log($delivery eq 'exactly-once' ? qr/exactly once from/ : qr/streaming from slot/) }
 
@@ -96,8 +106,9 @@ sub one_by_one {
     $second->signal('CONT');
     $second->wait_for_log(qr/active for PID/);
 
-    my $fourth = takes_over_within($patience_s, '--takeover', sub { takeover_beside($second) });
-    $second->signal('CONT');
+    fill_socket_of($third);
+    my $fourth = takes_over_within($patience_s, '--takeover from a frozen one', sub { takeover_beside($second) });
+    $_->signal('CONT') for $second, $third;
     $third->wait_for_log(qr/active for PID/);
     my $fifth = takes_over_within($patience_s, '--takeover from one that was started with it', sub { takeover_beside($second, $third) });
     $_->signal('CONT') for $second, $third;
