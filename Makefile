@@ -108,6 +108,7 @@ $(BUILD)/orders: $(orders_objects)
 
 # A real Apache Kafka: its jars, from Maven's own cache where they are known.
 $(BUILD)/kafka/complete: test/support/kafka/pom.xml
+	rm -rf $(@D)/libs
 	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(BUILD))/kafka/libs'
 	@touch $@
 
