@@ -159,7 +159,8 @@ KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<Kafka
     set(conf.get(), "isolation.level", isolation_level);
     set(conf.get(), "enable.partition.eof", "true");
     set(conf.get(), "auto.offset.reset", "error"); // a log that is cut off while it is read must not be taken for read
-    set(conf.get(), "fetch.wait.max.ms", "50");    // a consumer ends only when its last fetch is answered
+    set(conf.get(), "fetch.wait.max.ms", "100");   // a consumer ends only when its last fetch is answered
+    set(conf.get(), "queued.max.messages.kbytes", "64");
     return conf;
 }
 

@@ -22,6 +22,7 @@ struct Position {
     bool covers(Lsn transaction_end, uint64_t event_ordinal) const {
         return transaction_end < end || (transaction_end == end && (complete || event_ordinal <= ordinal));
     }
+    bool covers(const Position &other) const { return covers(other.end, other.complete ? UINT64_MAX : other.ordinal); }
 };
 
 // What a state record holds: a position, and on which history it lies.

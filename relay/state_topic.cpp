@@ -97,14 +97,24 @@ StateReader::~StateReader() {
 bool StateReader::advance() {
     if (!end_ && !find_end())
         return false;
-    for (int wait = poll_ms; !is_at_end_; wait = 0) {
-        std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume(topic_, 0, wait),
-                                                                                         rd_kafka_message_destroy);
-        if (!message)
+    for (int wait = poll_ms; !is_at_end_; wait = 0)
+        if (!read_one(wait))
             return false;
-        take(*message);
-    }
+    asker_.reset();
     return true;
+}
+
+void StateReader::follow() {
+    while (read_one(0)) {
+    }
+}
+
+bool StateReader::read_one(int wait_ms) {
+    std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume(topic_, 0, wait_ms),
+                                                                                     rd_kafka_message_destroy);
+    if (message)
+        take(*message);
+    return message != nullptr;
 }
 
 // The one look-up of its shape and its end. The metadata names a leader a moment before the leader knows: asked again.
@@ -141,7 +151,10 @@ bool StateReader::find_end() {
 void StateReader::take(const rd_kafka_message_t &message) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         is_at_end_ = message.offset >= *end_;
-        waiting_for_ = is_at_end_ ? "" : fmt::format("an open transaction in the state topic \"{}\"", target_.state_topic);
+        waiting_for_ = is_at_end_ ? ""
+                                  : fmt::format("an open transaction in the state topic \"{}\"; if it never ends: kafka-transactions.sh "
+                                                "find-hanging, then abort",
+                                                target_.state_topic);
         return;
     }
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {

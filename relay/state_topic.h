@@ -24,7 +24,8 @@ using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaErrorDestroy>;
 
 // Reads the topic from its beginning to the end it had when the reading began: everything that was written before is seen, by offset, not
 // by silence. Ours must be fenced before, or a transaction of it may still be on its way. Another slot's open transaction before the end
-// is waited for. Each step takes some milliseconds at most, but for the first: half a second.
+// is waited for. Each step takes some milliseconds at most, but for the first: half a second. After that it follows what is committed, and
+// keeps 64 kB at most that nobody has asked for.
 class StateReader {
 public:
     // Throws std::invalid_argument.
@@ -34,11 +35,15 @@ public:
     // True when the end is reached. Throws PositionRefused where the topic has the wrong shape.
     bool advance();
 
+    // What has been committed since then; never waits.
+    void follow();
+
     const std::optional<State> &state() const { return state_; }
     const std::string &waiting_for() const { return waiting_for_; } // for people; empty: nothing in particular
 
 private:
     bool find_end();
+    bool read_one(int wait_ms);
     void take(const rd_kafka_message_t &message);
 
     const KafkaTarget &target_;

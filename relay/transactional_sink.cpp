@@ -12,6 +12,8 @@ constexpr int slice_ms = 10;                                        // what a ca
 constexpr size_t batch_events_max = 20000;                          // closed at the next end of a transaction
 constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
 constexpr auto commit_is_slow = std::chrono::seconds(10);           // socket.timeout.ms: a request may have been repeated
+constexpr auto look_again = std::chrono::milliseconds(2);            // whether a commit can be seen
+constexpr auto shows_within = std::chrono::seconds(10);             // a commit; less than transaction.timeout.ms
 constexpr auto goodbye = std::chrono::milliseconds(500);            // for the abort at the end of a session
 constexpr auto phase_max = std::chrono::seconds(60);
 constexpr auto said_after = std::chrono::seconds(2);
@@ -37,7 +39,7 @@ TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseco
 void TransactionalSink::start(const Source &source) {
     stop();
     source_ = source;
-    wanted_ = ended_ = complete_ = events_ = {}; // nothing is confirmed before the position is read
+    wanted_ = ended_ = committed_ = complete_ = events_ = {}; // nothing is confirmed before the position is read
     open_producer();
 }
 
@@ -80,9 +82,9 @@ void TransactionalSink::read_position() {
         throw SinkFailure(refused.what(), true);
     }
     target_.was_refused = false;
-    reader_.reset();
     waiting_.clear();
-    complete_ = stored_.complete ? stored_.end : source_.confirmed;
+    committed_ = complete_ = stored_.complete ? stored_.end : source_.confirmed;
+    is_shown_ = true;
     split_ = stored_.complete || stored_.end <= ended_ ? std::nullopt : std::optional<Lsn>(stored_.end);
     stored_at_ = Clock::now();
     spdlog::info("exactly once from {} on", format_lsn(stored_.end));
@@ -110,6 +112,7 @@ void TransactionalSink::stop() {
     }
     reader_.reset();
     producer_.reset();
+    is_shown_ = true;
     batch_.clear();
     split_.reset();
     failure_.clear();
@@ -123,7 +126,7 @@ void TransactionalSink::stop() {
 // ---- offering -------------------------------------------------------------------------------------------------------
 
 Offer TransactionalSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
-    if (phase_ != Phase::open)
+    if (phase_ != Phase::open || poison_)
         return Offer::busy;
     require_rest_of_split(transaction.end);
     if (stored_.covers(transaction.end, event.ordinal))
@@ -175,10 +178,10 @@ PoisonedEvent TransactionalSink::poisoned(const Event &event, Lsn end) const {
 
 Offer TransactionalSink::refuse(const Begin &transaction, const Event &event) {
     poison_ = poisoned(event, transaction.end);
-    if (batch_.empty())
-        throw_poison();
-    in_transaction_ = batch_.back().end() == transaction.end;
-    close_batch();
+    if (!batch_.empty()) {
+        in_transaction_ = batch_.back().end() == transaction.end;
+        close_batch();
+    }
     return Offer::busy;
 }
 
@@ -248,7 +251,7 @@ void TransactionalSink::finish() {
         producer_->serve();
     }
     react();
-    if (phase_ != Phase::finishing || !has_position_ || producer_->in_flight() > 0)
+    if (phase_ != Phase::finishing || !has_position_ || producer_->in_flight() > 0 || !is_shown_)
         return;
     phase_ = Phase::committing;
     commit_began_at_ = Clock::now();
@@ -274,11 +277,12 @@ void TransactionalSink::committed() {
     if (!batch_.empty())
         events_ = stored_.end;
     stored_at_ = Clock::now();
+    is_shown_ = false;
     if (stored_.complete)
-        complete_ = std::max(complete_, stored_.end);
+        committed_ = std::max(committed_, stored_.end);
     auto before = std::find_if(batch_.rbegin(), batch_.rend(), [this](const Entry &entry) { return entry.end() != stored_.end; });
     if (before != batch_.rend())
-        complete_ = std::max(complete_, before->end());
+        committed_ = std::max(committed_, before->end());
     aborts_ = 0;
     abort_backoff_.reset();
     if (abort_condition_.clear())
@@ -291,7 +295,6 @@ void TransactionalSink::committed() {
         listener_.delivered(*entry.chunk);
     }
     batch_.clear();
-    throw_poison();
     if (was_set_aside && target_.set_aside.empty() && target_.batch_bytes != 0) { // they were small to find it
         target_.batch_bytes = 0;
         is_doubtful = true; // also a way to larger batches
@@ -300,6 +303,26 @@ void TransactionalSink::committed() {
         return begin();
     source_.wal_end = std::max(source_.wal_end, stored_.end);
     open_producer();
+}
+
+// The position is in the same transaction as the events, so who sees the one sees the others.
+void TransactionalSink::read_back() {
+    if (is_shown_ || phase_ == Phase::fencing || phase_ == Phase::reading)
+        return;
+    try {
+        reader_->follow();
+    } catch (const PositionRefused &refused) { // by the next session, if that is so
+        throw SinkFailure(refused.what(), true);
+    }
+    const std::optional<State> &state = reader_->state();
+    if (state && state->position.covers(stored_)) {
+        is_shown_ = true;
+        complete_ = committed_;
+    } else if (Clock::now() > stored_at_ + shows_within) {
+        throw SinkFailure(fmt::format("Kafka has acknowledged a transaction and does not show it in the state topic \"{}\"; nothing of "
+                                      "it is confirmed",
+                                      target_.state_topic));
+    }
 }
 
 // ---- failing --------------------------------------------------------------------------------------------------------
@@ -410,6 +433,7 @@ void TransactionalSink::serve() {
         return;
     producer_->serve();
     react();
+    read_back();
     require_progress();
     switch (phase_) {
     case Phase::fencing: return fence();
@@ -418,9 +442,14 @@ void TransactionalSink::serve() {
     case Phase::committing: return commit_batch();
     case Phase::aborting: return abort_batch();
     case Phase::repeating: return repeat();
+    case Phase::open: return serve_open();
     case Phase::closed: return;
-    case Phase::open: break;
     }
+}
+
+void TransactionalSink::serve_open() {
+    if (is_shown_ && batch_.empty())
+        throw_poison();
     auto now = Clock::now();
     if (!batch_.empty() && budget_.exhausted()) { // a transaction of the stream that does not fit is split
         close_batch();
@@ -434,6 +463,11 @@ void TransactionalSink::serve() {
 }
 
 Clock::time_point TransactionalSink::serve_at() const {
+    auto at = next_step_at();
+    return is_shown_ ? at : std::min(at, Clock::now() + look_again);
+}
+
+Clock::time_point TransactionalSink::next_step_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::repeating:
@@ -447,7 +481,7 @@ Clock::time_point TransactionalSink::serve_at() const {
     case Phase::open: break;
     default: return Clock::now(); // the calls themselves wait
     }
-    if (!batch_.empty() && budget_.exhausted())
+    if ((poison_ && is_shown_) || (!batch_.empty() && budget_.exhausted()))
         return Clock::now();
     if (!batch_.empty())
         return opened_at_ + (in_transaction_ ? split_after : commit_interval_);

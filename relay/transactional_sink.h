@@ -2,8 +2,13 @@
 // Consumers that read committed records see every event once.
 //
 // A session: fence whoever delivered for the slot before, read the position from the state topic, pass what it covers, then batch after
-// batch: begin, produce, add the position, commit, and only then let the slot be confirmed. What was not committed is produced again from
-// memory after an abort. Whether an interrupted commit took place is never guessed: a new producer fences the old one and reads again.
+// batch: begin, produce, add the position, commit, read the position back, and only then let the slot be confirmed. What was not committed
+// is produced again from memory after an abort. Whether an interrupted commit took place is never guessed: a new producer fences the old one
+// and reads again.
+//
+// Why it is read back: a commit is acknowledged before Kafka has written it to the partitions, and brokers 4.3.0 to 4.4.0 forget to do that
+// where they come back from a crash (KAFKA-20734). Nothing is committed on top of what nobody can see: once an operator has ended such a
+// transaction, its events come again from the slot.
 //
 // Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
 // Tested by test/unit/transactional_sink_test.cpp and test/t/.
@@ -36,7 +41,7 @@ public:
     Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
     Clock::time_point serve_at() const override;
     uint64_t events_set_aside() const override { return target_.set_aside_count; }
-    bool empty() const override { return batch_.empty(); }
+    bool empty() const override { return batch_.empty() && is_shown_; }
 
 private:
     enum class Phase {
@@ -75,6 +80,7 @@ private:
     bool produce_position();
     void commit_batch();
     void committed();
+    void read_back();
 
     void react();
     void judge_refusals();
@@ -84,6 +90,8 @@ private:
     void aborted();
     void repeat();
     bool position_is_due() const;
+    void serve_open();
+    Clock::time_point next_step_at() const;
     void require_progress();
 
     void reported(const rd_kafka_message_t &message) override;
@@ -102,7 +110,9 @@ private:
     Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
     Clock::time_point phase_since_;
     Position stored_;             // what the state topic has
-    Lsn complete_{};              // up to here it has everything: what may be confirmed
+    bool is_shown_ = true;        // and consumers can see
+    Lsn committed_{};             // up to here it has everything
+    Lsn complete_{};              // and shows it: what may be confirmed
     Lsn wanted_{};                // where the position could be, though there were no events
     Clock::time_point stored_at_; // when it was written last
     Lsn events_{};                // the end of the last transaction with events that it has

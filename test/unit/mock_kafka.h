@@ -15,7 +15,7 @@ namespace outbox {
 
 class MockKafka {
 public:
-    enum Request : int16_t { produce = 0, init_producer_id = 22, add_partitions_to_txn = 24, end_txn = 26 };
+    enum Request : int16_t { produce = 0, fetch = 1, init_producer_id = 22, add_partitions_to_txn = 24, end_txn = 26 };
 
     explicit MockKafka(std::initializer_list<const char *> topics) {
         owner_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0);

@@ -20,6 +20,10 @@ TEST(Position, covers_what_is_before_it_and_of_an_incomplete_transaction_what_it
     EXPECT_TRUE(partial.covers(Lsn{0x100}, 2));
     EXPECT_FALSE(partial.covers(Lsn{0x100}, 3));
     EXPECT_FALSE(partial.covers(Lsn{0x101}, 1));
+    EXPECT_TRUE(partial.covers(partial));
+    EXPECT_TRUE(complete.covers(partial));
+    EXPECT_FALSE(partial.covers(complete));
+    EXPECT_FALSE(partial.covers({Lsn{0x100}, 3, false}));
 }
 
 TEST(Position, survives_its_record) {

@@ -47,6 +47,24 @@ TEST_F(TransactionalSinkTest, says_nothing_before_the_commit) {
     expect_each_delivered_once();
 }
 
+// Acknowledged is not yet visible. The next batch is not committed on top of one that may have to come again.
+TEST_F(TransactionalSinkTest, confirms_what_it_has_read_back) {
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    kafka_.answer(MockKafka::fetch, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, 100000);
+    Lsn end = add_transaction(3);
+    ASSERT_TRUE(run_until([&] { return heard_[end] == 3; }));
+    Lsn next = add_transaction(2);
+    run_for(milliseconds(300));
+    EXPECT_LT(confirmed_, end);
+    EXPECT_FALSE(sink_->empty());
+    EXPECT_EQ(heard_[next], 0u);
+    kafka_.answer_as_usual(MockKafka::fetch);
+    ASSERT_TRUE(run_until_confirmed(next));
+    EXPECT_TRUE(failures_.empty());
+    expect_each_delivered_once();
+}
+
 TEST_F(TransactionalSinkTest, keeps_the_position_of_what_it_delivered) {
     start_session();
     Lsn end = add_transaction(3);

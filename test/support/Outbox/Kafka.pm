@@ -121,11 +121,15 @@ sub _format {
     return;
 }
 
+sub _java_command {
+    my ($self, @arguments) = @_;
+    return (@{ $self->{inside} }, @{ $self->{java} }, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
+}
+
 sub _java {
     my ($self, @arguments) = @_;
-    my @command = (@{ $self->{inside} }, @{ $self->{java} }, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
     return Outbox::Process->spawn(
-        command => \@command, name => 'kafka', stdout => $self->{log}, stderr => $self->{log});
+        command => [ $self->_java_command(@arguments) ], name => 'kafka', stdout => $self->{log}, stderr => $self->{log});
 }
 
 sub stop {
@@ -158,6 +162,23 @@ sub _acl {
         '--allow-principal', "User:$user", '--operation', 'Write', '--operation', 'Describe', '--topic', $name);
     croak "cannot change the rules of $name: " . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
     return;
+}
+
+# What an operator does about a transaction that Kafka has forgotten: ends it in this topic's only partition.
+sub abort_hanging {
+    my ($self, $topic) = @_;
+    my @partition = ('--topic', $topic, '--partition', 0);
+    my ($start) = $self->_transactions('describe-producers', @partition) =~ /\s(\d+)\s*$/ or croak "no open transaction in $topic";
+    $self->_transactions('abort', @partition, '--start-offset', $start);
+    return;
+}
+
+sub _transactions {
+    my ($self, @command) = @_;
+    my @java = $self->_java_command('org.apache.kafka.tools.TransactionsCommand', '--bootstrap-server', $self->brokers, @command);
+    my ($out, $err) = ('', '');
+    IPC::Run::run(\@java, '<', \'', '>', \$out, '2>', \$err) or croak "@command: $out$err";
+    return $out;
 }
 
 sub delete_topic {
