@@ -11,6 +11,9 @@
 // With the option gather, transactions share a CopyData, for the system call and the wake-up that each of them costs are most of what a
 // walsender pays for a small one. A transaction waits for some pages of WAL at most, never while the walsender waits. Before the first one
 // does, the reader is told {"ahead":true}: the position in a keepalive may be beyond what it was sent. {"ahead":false} ends that.
+//
+// With the same option every second wait is a millisecond longer while nothing comes but what others write: the walsender would
+// wake up, tell the reader and read the same page again for every single commit of an application that has nothing to publish.
 // Tested by sql/stream.sql, sql/forged.sql, sql/plugin_options.sql, test/t/022_gather.t.
 #include "plugin_options.h"
 
@@ -31,6 +34,8 @@ struct Plugin {
     bool is_ahead;            // the reader has been told
     int commits;              // with events, since the last page of WAL
     int pages;                // of WAL, since the last flush of gathered transactions
+    bool has_event;           // came since the last wait for WAL
+    bool has_breathed;        // before it
 };
 
 Plugin *plugin_of(LogicalDecodingContext *ctx) { return static_cast<Plugin *>(ctx->output_plugin_private); }
@@ -84,7 +89,8 @@ void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
 
 // ---- gathering ------------------------------------------------------------------------------------------------------
 
-constexpr int pages_max = 4; // some hundred small records, decoded in half a millisecond
+constexpr int pages_max = 4;     // some hundred small records, decoded in half a millisecond
+constexpr long breath_us = 1000; // some commits of a busy server; what it is worth: test/bench/case/interference.pm
 
 // A transaction waits where the reader knows that some do. Where one comes now and then, the reader never needs to.
 void send_or_wait(LogicalDecodingContext *ctx, Plugin *plugin) {
@@ -95,12 +101,8 @@ void send_or_wait(LogicalDecodingContext *ctx, Plugin *plugin) {
     flush(ctx, plugin, true);
 }
 
-// Before WAL up to `end` is read: those who have waited long enough are sent, and all of them where the server would wait.
-void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, XLogRecPtr end) {
-    plugin->commits = 0;
-    if (!plugin->is_ahead)
-        return;
-    bool at_hand = outbox_wal_is_at_hand(end);
+// Before WAL is read: those who have waited long enough are sent, and all of them where the server would wait.
+void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, bool at_hand) {
     if (plugin->pending && at_hand && ++plugin->pages < pages_max)
         return;
     plugin->pages = 0;
@@ -111,11 +113,24 @@ void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, XLogRecPtr end) {
     flush(ctx, plugin, true);
 }
 
+// Not before every wait, for it is while it waits that the server tells the reader how far it has come.
+void breathe(Plugin *plugin) {
+    plugin->has_breathed = !plugin->has_event && !plugin->has_breathed && !RecoveryInProgress();
+    plugin->has_event = false;
+    if (plugin->has_breathed)
+        pg_usleep(breath_us);
+}
+
 // Between two transactions, and before every wait for WAL: the server comes to it by no other way.
 int read_page(XLogReaderState *reader, XLogRecPtr page, int size, XLogRecPtr record, char *buffer) {
     LogicalDecodingContext *ctx = static_cast<LogicalDecodingContext *>(reader->private_data);
     Plugin *plugin = plugin_of(ctx);
-    send_waiting(ctx, plugin, page + size);
+    plugin->commits = 0;
+    if (plugin->is_ahead) {
+        send_waiting(ctx, plugin, outbox_wal_is_at_hand(page + size));
+    } else if (!outbox_wal_is_at_hand(page + size)) {
+        breathe(plugin);
+    }
     return plugin->read_page(reader, page, size, record, buffer);
 }
 
@@ -193,6 +208,7 @@ void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr) {
     int size =
         snprintf(line, sizeof(line), "{\"commit\":\"%X/%X\",\"events\":" UINT64_FORMAT "}", OUTBOX_LSN_ARGS(txn->end_lsn), plugin->events);
     put_line(ctx, plugin, line, static_cast<size_t>(size), !plugin->options.gather);
+    plugin->has_event = true;
     if (plugin->options.gather)
         send_or_wait(ctx, plugin);
 }

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 
 use Bench::Drain qw(drain reader relay @own_options);
-use Bench::Meter qw(cores);
+use Bench::Meter qw(cores sample used);
 use Bench::Result;
 use Bench::Server;
 use File::Copy qw(copy);
@@ -19,7 +19,7 @@ my $pairs = 4;    # a run; three per cent are less than what two runs differ by
 my $rows = 1_000_000;
 my $pause_us = 200;
 
-my @figures = ([ tps => 'transactions/s', '%.0f' ], [ seconds => 'decoding s', '%.2f' ], [ walsender_s => 'walsender CPU s', '%.2f' ],
+my @figures = ([ tps => 'transactions/s', '%.0f' ], [ walsender_us => 'walsender us', '%.1f' ], [ relay_us => 'relay us', '%.1f' ], [ seconds => 'decoding s', '%.2f' ], [ walsender_s => 'walsender CPU s', '%.2f' ],
     [ walsender_mb => 'walsender peak MB', '%.0f' ]);
 
 my $oltp = 'pgbench, ' . 4 * cores() . ' clients';
@@ -47,7 +47,7 @@ sub _compare_transactions {
     _transactions($bench, $server);    # warms up the caches
     for my $pair (1 .. $bench->runs * $pairs) {
         my %measure = ($without => sub { _transactions($bench, $server) }, $with => sub { _beside_relay($bench, $server) });
-        $result->add($oltp, $_, tps => $measure{$_}->()) for $pair % 2 ? ($without, $with) : ($with, $without);
+        $result->add($oltp, $_, $measure{$_}->()) for $pair % 2 ? ($without, $with) : ($with, $without);
         $bench->say(sprintf '%s: pair %d: %s', $oltp, $pair, join ' against ', map { sprintf '%.0f', $result->{values}{$oltp}{$_}{tps}[-1] } $without, $with);
     }
     return;
@@ -58,7 +58,8 @@ sub _transactions {
     my $scaled = int($seconds * ($bench->{scale} < 1 ? $bench->{scale} : 1)) || 1;
     my $said = _pgbench($server, qw(-n -M prepared -c), 4 * cores(), '-j', cores(), '-T', $scaled);
     my ($tps) = $said =~ /^tps = ([\d.]+)/m;
-    return $tps;
+    my ($count) = $said =~ /^number of transactions actually processed: (\d+)/m;
+    return (tps => $tps, count => $count);
 }
 
 sub _beside_relay {
@@ -67,12 +68,14 @@ sub _beside_relay {
     $server->sql("SELECT pg_create_logical_replication_slot('$slot', 'outbox')");
     my $log = "$PostgreSQL::Test::Utils::log_path/interference.log";
     my $process = Outbox::Process->spawn(command => relay(kafka => 1)->($server, undef, $slot)->{command}, stdout => '/dev/null', stderr => $log);
-    wait_until { $process->alive or die slurp($log); $server->walsender($slot) } 'no stream';
-    my $tps = _transactions($bench, $server);
+    my %pids = (relay => $process->pid, walsender => wait_until { $process->alive or die slurp($log); $server->walsender($slot) } 'no stream');
+    my $before = sample(%pids);
+    my %figures = _transactions($bench, $server);
+    my $used = used($before, sample(%pids));
     $process->signal('TERM');
     $process->wait_for_exit(60);
     $server->drop_slot($slot);
-    return $tps;
+    return (%figures, map { $_ . '_us' => 1e6 * $used->{$_}{cpu_s} / $figures{count} } qw(walsender relay));
 }
 
 sub _pgbench {
