@@ -12,8 +12,9 @@
 // walsender pays for a small one. A transaction waits for some pages of WAL at most, never while the walsender waits. Before the first one
 // does, the reader is told {"ahead":true}: the position in a keepalive may be beyond what it was sent. {"ahead":false} ends that.
 //
-// With the same option every second wait is a millisecond longer while nothing comes but what others write: the walsender would
-// wake up, tell the reader and read the same page again for every single commit of an application that has nothing to publish.
+// With the same option every second wait is longer while nothing comes but what others write: by a hundredth of the time that this has
+// lasted, between a millisecond and ten. The walsender would wake up, tell the reader and read the same page again for every single commit of an
+// application that has nothing to publish.
 // Tested by sql/stream.sql, sql/forged.sql, sql/plugin_options.sql, test/t/022_gather.t.
 #include "plugin_options.h"
 
@@ -36,6 +37,7 @@ struct Plugin {
     int pages;                // of WAL, since the last flush of gathered transactions
     bool has_event;           // came since the last wait for WAL
     bool has_breathed;        // before it
+    long quiet_us;            // spent on breaths since the last event
 };
 
 Plugin *plugin_of(LogicalDecodingContext *ctx) { return static_cast<Plugin *>(ctx->output_plugin_private); }
@@ -90,7 +92,7 @@ void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
 // ---- gathering ------------------------------------------------------------------------------------------------------
 
 constexpr int pages_max = 4;     // some hundred small records, decoded in half a millisecond
-constexpr long breath_us = 1000; // some commits of a busy server; what it is worth: test/bench/case/interference.pm
+constexpr long breath_min_us = 1000, breath_max_us = 10'000; // what they are worth: test/bench/case/interference.pm
 
 // A transaction waits where the reader knows that some do. Where one comes now and then, the reader never needs to.
 void send_or_wait(LogicalDecodingContext *ctx, Plugin *plugin) {
@@ -113,12 +115,18 @@ void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, bool at_hand) {
     flush(ctx, plugin, true);
 }
 
-// Not before every wait, for it is while it waits that the server tells the reader how far it has come.
+// Not before every wait, for it is while it waits that the server tells the reader how far it has come. Nor where synchronous_standby_names
+// lets commits wait for this reader.
 void breathe(Plugin *plugin) {
-    plugin->has_breathed = !plugin->has_event && !plugin->has_breathed && !RecoveryInProgress();
+    plugin->has_breathed = !plugin->has_event && !plugin->has_breathed && MyWalSnd->sync_standby_priority == 0 && !RecoveryInProgress();
+    if (plugin->has_event)
+        plugin->quiet_us = 0;
     plugin->has_event = false;
-    if (plugin->has_breathed)
-        pg_usleep(breath_us);
+    if (!plugin->has_breathed)
+        return;
+    long breath_us = Min(Max(plugin->quiet_us / 100, breath_min_us), breath_max_us);
+    plugin->quiet_us = Min(plugin->quiet_us + breath_us, 100 * breath_max_us);
+    pg_usleep(breath_us);
 }
 
 // Between two transactions, and before every wait for WAL: the server comes to it by no other way.

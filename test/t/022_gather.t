@@ -121,6 +121,49 @@ for my $n (1 .. 50) {
 }
 pass('every transaction comes though no other follows');
 $walsender->close;
+
+# ---- a stream beside what others write ----------------------------------------------------------------------------------
+
+# For some seconds one commit after the other, an event in each hundredth if so wanted, and one at the end. How many keepalives a second came.
+sub keepalives_beside {
+    my ($has_events) = @_;
+    $node->poll_query_until('postgres', q{SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'outbox'});
+    sql(q{SELECT pg_replication_slot_advance('outbox', pg_current_wal_lsn())});
+    my $walsender = Outbox::Walsender->new($node, 'outbox', q{batch_bytes '65536', gather 'on'});
+    my $seconds = 3;
+    my $every = $has_events ? 100 : 1_000_000;
+    $session->query_until(qr/^writing$/m, qq{\\echo writing
+        DO \$\$ DECLARE start timestamptz = clock_timestamp(); i int = 0; BEGIN
+        WHILE clock_timestamp() < start + interval '$seconds s' LOOP
+            INSERT INTO filler VALUES ('y');
+            i = i + 1;
+            IF i % $every = 0 THEN PERFORM outbox.emit('t', i, '{}'); END IF;
+            COMMIT;
+            PERFORM pg_sleep(0.0001);
+        END LOOP;
+        PERFORM outbox.emit('t', 'last', '{}'); END \$\$;\n});
+    my ($keepalives, $is_last) = (0, 0);
+    while (1) {
+        my $message = $walsender->next;
+        $keepalives++ if defined $message->{wal_end};
+        for (@{ $message->{lines} // [] }) {
+            $is_last ||= /"key":"last"/;
+            next unless $is_last && /^\{"commit"/;
+            $walsender->close;
+            return $keepalives / $seconds;
+        }
+    }
+}
+
+my $sparse = keepalives_beside(0);
+my $dense = keepalives_beside(1);
+cmp_ok($sparse, '<', $dense / 2, sprintf 'a walsender that has nothing to say wakes up less often: %.0f keepalives a second, %.0f with events', $sparse, $dense);
+
+$node->safe_psql('postgres', 'ALTER SYSTEM SET synchronous_commit = local');
+$node->safe_psql('postgres', q{ALTER SYSTEM SET synchronous_standby_names = '*'});
+$node->reload;
+$node->poll_query_until('postgres', q{SELECT current_setting('synchronous_standby_names') = '*' AND current_setting('synchronous_commit') = 'local'});
+cmp_ok(keepalives_beside(0), '>', 2 * $sparse, 'not where commits can wait for its reader');
 $session->quit;
 
 # ---- by SQL -------------------------------------------------------------------------------------------------------------
