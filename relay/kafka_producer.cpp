@@ -18,12 +18,19 @@ constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a
 constexpr int flush_ms = 1;
 constexpr int take_back_ms = 1000; // when a producer is given up
 constexpr int16_t end_txn_request = 26;
+constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
 void log_line(rd_kafka_event_t *event) {
     const char *facility, *text;
     int level;                                                    // syslog's
     if (rd_kafka_event_log(event, &facility, &text, &level) == 0) // why a transaction failed shows nowhere else
         spdlog::log(strcmp(facility, "TXNERR") == 0 ? spdlog::level::warn : spdlog::level::debug, "librdkafka {}: {}", facility, text);
+}
+
+size_t number_of(const rd_kafka_conf_t *conf, const char *property) {
+    char value[32];
+    size_t size = sizeof(value);
+    return rd_kafka_conf_get(conf, property, value, &size) == RD_KAFKA_CONF_OK ? strtoull(value, nullptr, 10) : 0;
 }
 
 } // namespace
@@ -35,10 +42,9 @@ bool is_about_topic(rd_kafka_resp_err_t error) {
 }
 
 KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(listener) {
-    char batch_size[32];
-    size_t size = sizeof(batch_size);
-    if (rd_kafka_conf_get(conf.get(), "batch.size", batch_size, &size) == RD_KAFKA_CONF_OK)
-        batch_bytes_ = strtoull(batch_size, nullptr, 10);
+    batch_bytes_ = number_of(conf.get(), "batch.size");
+    sticky_for_ = std::chrono::milliseconds(number_of(conf.get(), sticky_property));
+    rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // or choose_partition is not asked
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
     rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
 
@@ -91,8 +97,10 @@ void KafkaProducer::take_back() {
 
 KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque) {
     rd_kafka_topic_t *topic = topic_of(record.topic);
-    if (topic == nullptr)
+    if (topic == nullptr || (is_unplaced_ && in_flight_ > 0))
         return Outcome::busy;
+    chosen_ = RD_KAFKA_PARTITION_UA;
+    is_held_back_ = false;
     // clang-format off
     error_ = rd_kafka_producev(handle_,
         RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(record.copies ? RD_KAFKA_MSG_F_COPY : 0),
@@ -105,9 +113,12 @@ KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque)
     // clang-format on
     if (error_ == RD_KAFKA_RESP_ERR_NO_ERROR) {
         (void)record.headers.release(); // librdkafka's now
-        in_flight_++;
-        has_unflushed_ = true;
+        taken(topic);
         return Outcome::taken;
+    }
+    if (is_held_back_) {
+        flush(); // what it waits for
+        return Outcome::busy;
     }
     if (error_ == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return Outcome::busy; // until deliveries are served
@@ -118,6 +129,38 @@ KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque)
         return Outcome::busy;
     }
     return is_about_content(error_) ? Outcome::refused : Outcome::failed;
+}
+
+void KafkaProducer::taken(const rd_kafka_topic_t *topic) {
+    in_flight_++;
+    has_unflushed_ = true;
+    is_unplaced_ = chosen_ == RD_KAFKA_PARTITION_UA;
+    if (!is_unplaced_)
+        partitions_of(topic).known.sent(chosen_, now_);
+}
+
+// As Java clients do, but none where the record has to wait: librdkafka then refuses it.
+int32_t KafkaProducer::choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_size, int32_t count, void *partitions,
+                                        void *opaque) {
+    auto &its = *static_cast<Partitions *>(partitions);
+    KafkaProducer &self = *its.producer;
+    if (std::this_thread::get_id() != self.thread_) // for a record that was taken before the partitions were known
+        return rd_kafka_msg_partitioner_murmur2_random(topic, key, key_size, count, partitions, opaque);
+    int32_t partition = key != nullptr ? rd_kafka_msg_partitioner_murmur2(topic, key, key_size, count, partitions, opaque)
+                                       : self.sticky_partition(topic, count, its);
+    self.is_held_back_ = its.known.awaits_first(partition);
+    if (self.is_held_back_)
+        return count;
+    return self.chosen_ = partition;
+}
+
+int32_t KafkaProducer::sticky_partition(const rd_kafka_topic_t *topic, int32_t count, Partitions &partitions) {
+    auto now = Clock::now();
+    if (now >= partitions.sticky_until || partitions.sticky >= count || rd_kafka_topic_partition_available(topic, partitions.sticky) == 0) {
+        partitions.sticky = rd_kafka_msg_partitioner_random(topic, nullptr, 0, count, nullptr, nullptr);
+        partitions.sticky_until = now + sticky_for_;
+    }
+    return partitions.sticky;
 }
 
 // linger.ms fills batches while the stream is busy. This ends the linger of what is queued: librdkafka looks at the flag when its threads
@@ -136,14 +179,28 @@ rd_kafka_topic_t *KafkaProducer::topic_of(std::string_view name) {
         return known->second.get();
     if (retry_at_ != Clock::time_point::max() && Clock::now() < retry_at_)
         return nullptr;
-    Topic topic(rd_kafka_topic_new(handle_, name_.c_str(), nullptr));
-    if (!topic)
-        throw SinkFailure(fmt::format("topic \"{}\": {}", name_, rd_kafka_err2str(rd_kafka_last_error())));
+    Topic topic = make_topic(name_);
     if (!topic_is_ready(topic.get()))
         return nullptr;
     if (topics_.size() >= topics_max)
         topics_.clear(); // records in flight hold their own references
     return topics_.emplace(name_, std::move(topic)).first->second.get();
+}
+
+KafkaProducer::Topic KafkaProducer::make_topic(const std::string &name) {
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(handle_);
+    rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
+    rd_kafka_topic_conf_set_opaque(conf, &partitions_.try_emplace(name, Partitions{.producer = this, .known = {}}).first->second);
+    Topic topic(rd_kafka_topic_new(handle_, name.c_str(), conf));
+    if (!topic)
+        throw SinkFailure(fmt::format("topic \"{}\": {}", name, rd_kafka_err2str(rd_kafka_last_error())));
+    return topic;
+}
+
+void KafkaProducer::forget_topic(const std::string &name) {
+    topics_.erase(name);
+    if (auto partitions = partitions_.find(name); partitions != partitions_.end())
+        partitions->second.known.forget();
 }
 
 bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
@@ -173,6 +230,7 @@ bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
 void KafkaProducer::serve(int timeout_ms) {
     uint64_t count;
     (void)!read(wakeup_, &count, sizeof(count)); // resets it
+    now_ = Clock::now();
     while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, timeout_ms)) {
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_DR: serve_reports(event); break;
@@ -187,8 +245,19 @@ void KafkaProducer::serve(int timeout_ms) {
 void KafkaProducer::serve_reports(rd_kafka_event_t *event) {
     while (const rd_kafka_message_t *message = rd_kafka_event_message_next(event)) {
         in_flight_--;
+        note_report(*message);
         listener_.reported(*message);
     }
+}
+
+void KafkaProducer::note_report(const rd_kafka_message_t &message) {
+    if (message.partition < 0)
+        return;
+    KnownPartitions &known = partitions_of(message.rkt).known;
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        known.acknowledged(message.partition, now_);
+    else
+        known.failed(message.partition);
 }
 
 void KafkaProducer::all_is_well() {

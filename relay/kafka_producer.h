@@ -1,15 +1,17 @@
 // One librdkafka producer: records go out without their payloads being copied, delivery reports, errors and logs come back. Knows the
 // mechanics only; what a failure means is the sinks' business. A topic is looked up before its first record: one that is missing or
-// forbidden is waited for, and nothing overtakes. Tested by test/unit/kafka_sink_test.cpp and test/t/.
+// forbidden is waited for, and nothing overtakes. The first record to a partition goes alone (known_partitions.h). Tested by test/unit/kafka_sink_test.cpp and test/t/.
 #pragma once
 
 #include "backoff.h"
 #include "kafka_record.h"
+#include "known_partitions.h"
 #include "log.h"
 #include "sink.h"
 
 #include <atomic>
 #include <string>
+#include <thread>
 #include <unordered_map>
 
 namespace outbox {
@@ -34,7 +36,7 @@ public:
 
     enum class Outcome {
         taken,
-        busy,    // full, or waiting for the topic: until wanted() is ready or retry_at()
+        busy,    // full, or waiting for the topic or the partition's first record: until wanted() is ready or retry_at()
         refused, // for its content; see error()
         failed,  // the producer is of no use any more; see error()
     };
@@ -47,7 +49,7 @@ public:
     // Reports what has happened. Leaves nothing to report where it does not wait.
     void serve(int timeout_ms = 0);
     void take_back();
-    void forget_topic(const std::string &name) { topics_.erase(name); }
+    void forget_topic(const std::string &name);
     void look_again_later() { retry_at_ = Clock::now() + topic_backoff_.next(); }
     void say_topic(const std::string &text) { say(topic_, text); }
     void all_is_well(); // a record was acknowledged
@@ -69,9 +71,24 @@ private:
     };
     using Topic = std::unique_ptr<rd_kafka_topic_t, TopicDestroy>;
 
+    struct Partitions {
+        KafkaProducer *producer;
+        KnownPartitions known;
+        int32_t sticky = 0; // for records without a key
+        Clock::time_point sticky_until{};
+    };
+
+    static int32_t choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_size, int32_t count, void *partitions,
+                                    void *opaque);
+    int32_t sticky_partition(const rd_kafka_topic_t *topic, int32_t count, Partitions &partitions);
+    static Partitions &partitions_of(const rd_kafka_topic_t *topic) { return *static_cast<Partitions *>(rd_kafka_topic_opaque(topic)); }
+    void taken(const rd_kafka_topic_t *topic);
+
+    Topic make_topic(const std::string &name);
     rd_kafka_topic_t *topic_of(std::string_view name);
     bool topic_is_ready(rd_kafka_topic_t *topic);
     void serve_reports(rd_kafka_event_t *event);
+    void note_report(const rd_kafka_message_t &message);
     void serve_error(rd_kafka_event_t *event);
     static void say(Condition &condition, const std::string &text);
     static rd_kafka_resp_err_t watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *self, char *, size_t);
@@ -83,10 +100,18 @@ private:
     rd_kafka_queue_t *queue_ = nullptr;
     int wakeup_ = -1; // an eventfd that librdkafka writes to when the queue is no longer empty
 
-    std::unordered_map<std::string, Topic> topics_; // that are ready
-    std::string name_;                              // scratch
+    std::unordered_map<std::string, Partitions> partitions_; // of all topics ever used, for handles come and go
+    std::unordered_map<std::string, Topic> topics_;          // that are ready
+    std::string name_;                                       // scratch
     size_t in_flight_ = 0;
     size_t batch_bytes_ = 0;
+    std::chrono::milliseconds sticky_for_{0}; // sticky.partitioning.linger.ms
+    Clock::time_point now_ = Clock::now();    // when the queue was last served
+
+    std::thread::id thread_ = std::this_thread::get_id();
+    int32_t chosen_ = RD_KAFKA_PARTITION_UA; // for the record that is being produced
+    bool is_held_back_ = false;              // that one
+    bool is_unplaced_ = false;               // the last one taken: librdkafka does not know the topic's partitions at the moment
     bool has_unflushed_ = false;    // records that may still linger
     std::atomic<int> ends_sent_{0}; // by librdkafka's threads
     rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -108,7 +108,21 @@ for my $delivery (qw(at-least-once exactly-once)) {
     unlike($_->whole_log, qr/\Q$canary\E/, "$delivery: no payload in the log") for $relay, $other, $stopping;
 }
 
-my ($code, $out, $err) = Outbox::Relay::call(qw(skip --brokers x --id nonsense));
+# A partition takes whatever comes first from a producer that it does not know: also what follows an event that it has refused.
+$kafka->create_topic('small.first', 1, 'max.message.bytes=2000');
+my @first = ('--slot', 'slot_first', '--topics', 'small.first');
+my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), @first);
+is($code, 0, 'setup') or diag $err;
+emit('small.first', large(5000), 1);
+emit('small.first', q{'1'}, 20);
+my $overtaken = Outbox::Relay->new($node, name => 'first', kafka => $kafka, args => [ @first, qw(-X batch.num.messages=1 -X linger.ms=0) ]);
+for my $attempt (1 .. 5) {
+    $overtaken->start;
+    is($overtaken->wait_for_exit(60), 8, "attempt $attempt: it stops at the first event");
+}
+is_deeply([ $kafka->consume('small.first') ], [], 'and nothing has overtaken it');
+
+($code, $out, $err) = Outbox::Relay::call(qw(skip --brokers x --id nonsense));
 is($code, 2, 'an id that is none is refused');
 like($err, qr/UUID/, 'with what was expected');
 

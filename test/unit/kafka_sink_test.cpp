@@ -83,6 +83,17 @@ TEST_F(KafkaSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
     EXPECT_EQ(budget_.used(), 0u);
 }
 
+// The mock takes whatever comes next, as a partition does from a producer that it does not know.
+TEST_F(KafkaSinkTest, loses_nothing_where_the_first_batch_fails_and_others_follow) {
+    target_.properties = {{"batch.num.messages", "1"}, {"linger.ms", "0"}};
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+    start();
+    for (int i = 0; i < 5; i++)
+        ASSERT_TRUE(offer_when_ready());
+    EXPECT_TRUE(serve_until([this] { return delivered_ == 5; }));
+    EXPECT_EQ(kafka_.size_of("orders"), 5);
+}
+
 // Also librdkafka 2.0.2's false ones: another producer has to go on, and nothing may be counted as delivered.
 TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
     start();

@@ -1,0 +1,61 @@
+// Which partitions of a topic know a producer, so that more than one of its batches may be on the way to them. Pure: the clock is the
+// caller's. Tested by test/unit/known_partitions_test.cpp.
+//
+// Kafka checks that an idempotent producer's batches come in sequence, but takes whatever comes first from a producer that the partition
+// does not know, or knows no longer. Where the first batch fails and the second is on the way already, the second is appended in its place, and
+// librdkafka takes its acknowledgement for both: an event is overtaken, or lost. So the first record to a partition goes alone.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace outbox {
+
+class KnownPartitions {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    // Its first record is on the way: nothing may follow yet.
+    bool awaits_first(int32_t partition) const { return state_of(partition) == State::awaiting; }
+
+    void sent(int32_t partition, Time now) {
+        Entry &entry = at(partition);
+        if (entry.state != State::known || now - entry.acknowledged_at > forgotten_after)
+            entry.state = State::awaiting;
+    }
+    void acknowledged(int32_t partition, Time now) { at(partition) = {State::known, now}; }
+    void failed(int32_t partition) { at(partition).state = State::unknown; }
+
+    // The topic may have been made anew.
+    void forget() {
+        for (Entry &entry : entries_)
+            if (entry.state == State::known)
+                entry.state = State::unknown;
+    }
+
+private:
+    static constexpr std::chrono::hours forgotten_after{1}; // far below producer.id.expiration.ms, by default a day
+
+    enum class State : uint8_t { unknown, awaiting, known };
+    struct Entry {
+        State state = State::unknown;
+        Time acknowledged_at{};
+    };
+
+    State state_of(int32_t partition) const {
+        auto index = static_cast<size_t>(partition);
+        return index < entries_.size() ? entries_[index].state : State::unknown;
+    }
+    Entry &at(int32_t partition) {
+        auto index = static_cast<size_t>(partition);
+        if (index >= entries_.size())
+            entries_.resize(index + 1);
+        return entries_[index];
+    }
+
+    std::vector<Entry> entries_; // as many as the topic has partitions
+};
+
+} // namespace outbox
