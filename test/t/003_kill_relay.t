@@ -25,7 +25,7 @@ my $relay = Outbox::Relay->new($node, kafka => $kafka);
 # Every other kill comes after a confirmation has been seen, the rest at any time, be it before the first connection.
 my $loaded = 0;
 for my $round (1 .. $kills) {
-    $workload->start(2, 2_000) if !$workload->running;
+    $workload->start(2, 10_000) if !$workload->running;
     my $before = slot($node, 'confirmed_flush_lsn');
     $relay->start;
     wait_until { slot($node, 'confirmed_flush_lsn') ne $before } 'the relay confirms' if $round % 2;

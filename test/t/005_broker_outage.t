@@ -22,14 +22,14 @@ my $relay = Outbox::Relay->new($node, kafka => $kafka)->start;
 # Runs the outage once the relay delivers, and returns when it delivers again.
 sub outage {
     my ($name, $begin, $end) = @_;
-    $workload->start(2, 1_500);
+    $workload->start(2, 20_000);
     my $confirmed = slot($node, 'confirmed_flush_lsn');
     wait_until { slot($node, 'confirmed_flush_lsn') ne $confirmed } "deliveries before $name";
     $begin->();
     my $committed = $workload->committed;
     wait_until { $workload->committed > $committed + 500 } 'writers go on writing';
     $end->();
-    $workload->wait;
+    $workload->stop;
     ok(wait_for_confirmation($node), "$name: everything is confirmed afterwards");
 }
 

@@ -57,7 +57,8 @@ sub new {
 
 sub topics { return @topics }
 
-# Starts so many sessions, each with so many transactions ahead of it. They end by themselves at the end or with the server.
+# Starts so many sessions, each with so many transactions ahead of it, not more than 2,000 a second. They end by themselves at the end or with
+# the server.
 sub start {
     my ($self, $sessions, $transactions) = @_;
     for (1 .. $sessions) {
@@ -145,7 +146,8 @@ sub _read_book {
 
 sub _script {
     my ($session, $transactions) = @_;
-    return join '', map { _transaction("$session-$_") } 1 .. $transactions;
+    my $pause = "SELECT pg_sleep(0.005) \\g /dev/null\n";    # a machine may be fast, and a fault takes its time
+    return join '', map { _transaction("$session-$_") . ($_ % 10 ? '' : $pause) } 1 .. $transactions;
 }
 
 sub _transaction {
