@@ -40,9 +40,11 @@ sub run {
 
 # ---- transactions ---------------------------------------------------------------------------------------------------
 
-# Each first in every other pair, so that what drifts does so for both.
+# Each first in every other pair, so that what drifts does so for both; what the server does now and then it does before each.
 sub _compare_transactions {
     my ($bench, $result, $server) = @_;
+    $server->sql('ALTER SYSTEM SET autovacuum = off');
+    $server->sql('SELECT pg_reload_conf()');
     _pgbench($server, qw(-i -q -s 20));
     _transactions($bench, $server);    # warms up the caches
     for my $pair (1 .. $bench->runs * $pairs) {
@@ -56,6 +58,7 @@ sub _compare_transactions {
 sub _transactions {
     my ($bench, $server) = @_;
     my $scaled = int($seconds * ($bench->{scale} < 1 ? $bench->{scale} : 1)) || 1;
+    $server->sql($_) for 'VACUUM', 'CHECKPOINT';
     my $said = _pgbench($server, qw(-n -M prepared -c), 4 * cores(), '-j', cores(), '-T', $scaled);
     my ($tps) = $said =~ /^tps = ([\d.]+)/m;
     my ($count) = $said =~ /^number of transactions actually processed: (\d+)/m;
