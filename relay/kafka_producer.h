@@ -100,7 +100,7 @@ private:
     rd_kafka_queue_t *queue_ = nullptr;
     int wakeup_ = -1; // an eventfd that librdkafka writes to when the queue is no longer empty
 
-    std::unordered_map<std::string, Partitions> partitions_; // of all topics ever used, for handles come and go
+    std::unordered_map<std::string, Partitions> partitions_; // of all topics used, as many as Kafka has; handles come and go
     std::unordered_map<std::string, Topic> topics_;          // that are ready
     std::string name_;                                       // scratch
     size_t in_flight_ = 0;
