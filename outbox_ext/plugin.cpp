@@ -13,9 +13,8 @@
 // does, the reader is told {"ahead":true}: the position in a keepalive may be beyond what it was sent. {"ahead":false} ends that.
 //
 // With the same option every second wait is longer while nothing comes but what others write: by a hundredth of the time that this has
-// lasted, between a millisecond and ten. The walsender would wake up, tell the reader and read the same page again for every single commit of an
-// application that has nothing to publish.
-// Tested by sql/stream.sql, sql/forged.sql, sql/plugin_options.sql, test/t/022_gather.t.
+// lasted, between a millisecond and ten. The walsender would wake up, tell the reader and read the same page again for every single commit
+// of an application that has nothing to publish. Tested by sql/stream.sql, sql/forged.sql, sql/plugin_options.sql, test/t/022_gather.t.
 #include "plugin_options.h"
 
 extern "C" {
@@ -91,7 +90,7 @@ void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
 
 // ---- gathering ------------------------------------------------------------------------------------------------------
 
-constexpr int pages_max = 4;     // some hundred small records, decoded in half a millisecond
+constexpr int pages_max = 4;                                 // some hundred small records, decoded in half a millisecond
 constexpr long breath_min_us = 1000, breath_max_us = 10'000; // what they are worth: test/bench/case/interference.pm
 
 // A transaction waits where the reader knows that some do. Where one comes now and then, the reader never needs to.

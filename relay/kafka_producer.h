@@ -1,6 +1,7 @@
 // One librdkafka producer: records go out without their payloads being copied, delivery reports, errors and logs come back. Knows the
 // mechanics only; what a failure means is the sinks' business. A topic is looked up before its first record: one that is missing or
-// forbidden is waited for, and nothing overtakes. The first record to a partition goes alone (known_partitions.h). Tested by test/unit/kafka_sink_test.cpp and test/t/.
+// forbidden is waited for, and nothing overtakes. The first record to a partition goes alone (known_partitions.h). Tested by
+// test/unit/kafka_sink_test.cpp and test/t/.
 #pragma once
 
 #include "backoff.h"
@@ -112,8 +113,8 @@ private:
     int32_t chosen_ = RD_KAFKA_PARTITION_UA; // for the record that is being produced
     bool is_held_back_ = false;              // that one
     bool is_unplaced_ = false;               // the last one taken: librdkafka does not know the topic's partitions at the moment
-    bool has_unflushed_ = false;    // records that may still linger
-    std::atomic<int> ends_sent_{0}; // by librdkafka's threads
+    bool has_unflushed_ = false;             // records that may still linger
+    std::atomic<int> ends_sent_{0};          // by librdkafka's threads
     rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
     Clock::time_point retry_at_ = Clock::time_point::max(); // when a topic is looked at again
     Backoff topic_backoff_{std::chrono::milliseconds(1600)};

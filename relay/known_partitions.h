@@ -2,8 +2,8 @@
 // caller's. Tested by test/unit/known_partitions_test.cpp.
 //
 // Kafka checks that an idempotent producer's batches come in sequence, but takes whatever comes first from a producer that the partition
-// does not know, or knows no longer. Where the first batch fails and the second is on the way already, the second is appended in its place, and
-// librdkafka takes its acknowledgement for both: an event is overtaken, or lost. So the first record to a partition goes alone.
+// does not know, or knows no longer. Where the first batch fails and the second is on the way already, the second is appended in its place,
+// and librdkafka takes its acknowledgement for both: an event is overtaken, or lost. So the first record to a partition goes alone.
 #pragma once
 
 #include <chrono>
