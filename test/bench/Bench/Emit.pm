@@ -11,7 +11,7 @@ use Outbox::Process qw(slurp);
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
 
-our @EXPORT_OK = qw(ways set_up pgbench payload fill);
+our @EXPORT_OK = qw(ways set_up pgbench payload fill wal_of_envelopes);
 
 # name, the statement for one event. The table is the one of Debezium's documentation.
 my $insert = q{INSERT INTO outbox_table(id, aggregatetype, aggregateid, type, payload)
@@ -94,6 +94,32 @@ sub fill {
     $server->sql("DO \$\$ DECLARE body text := (SELECT p.body FROM payloads p WHERE bytes = $bytes); BEGIN $loop; END \$\$");
     $server->sql('SET synchronous_commit = on');
     return;
+}
+
+# Envelopes that are not the contract's, the first one excepted: format() of them, and an id.
+my $text_id = 'gen_random_uuid()';
+my $base64_id = q{rtrim(translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/', '-_'), '=')};
+my ($names, $letters) = map { sprintf '{"%s":"orders","%s":"%%s","%s":"%%s","%s":"order.created","%s":%%s}', @$_ } [qw(topic key id type payload)], [qw(t k i y p)];
+my @envelopes = (
+    [ 'as it is' => $names, $text_id ],
+    [ 'id in base64' => $names, $base64_id ],
+    [ 'names of one letter' => $letters, $text_id ],
+    [ 'both' => $letters, $base64_id ],
+);
+
+# WAL bytes of an event with a payload of this size in each of these envelopes: a list of [name, bytes].
+sub wal_of_envelopes {
+    my ($server, $bytes) = @_;
+    my $events = 10_000;
+    my @found;
+    for (@envelopes) {
+        my ($name, $format, $id) = @$_;
+        my $before = $server->sql('SELECT pg_current_wal_insert_lsn()');
+        $server->sql(qq[SELECT count(pg_logical_emit_message(true, 'outbox', format('$format', 100000 + n, $id, body)))
+            FROM generate_series(1, $events) AS n, payloads WHERE bytes = $bytes]);
+        push @found, [ $name, $server->sql("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '$before')") / $events ];
+    }
+    return @found;
 }
 
 1;

@@ -20,6 +20,7 @@ my $maximum = 100_000;    # its place in the picture, one nine behind the last
 sub probe {
     my ($server, $program, %plan) = @_;
     $server->drop_slots;
+    $server->sql('CHECKPOINT');    # the WAL of the last measurement is used again: a new segment is zeroed first, 16 MB, and every commit waits
     $server->fresh_topic('latency', $partitions, 'message.timestamp.type=LogAppendTime');
     my $slot = 'latency';
     $server->sql("SELECT pg_create_logical_replication_slot('$slot', 'outbox')");
@@ -30,6 +31,7 @@ sub probe {
     my $superuser = getpwuid $<;
     my @command = ("$ENV{OUTBOX_BUILD}/bench-latency", $server->dsn($superuser), $server->brokers, 'latency', $slot,
         @plan{qw(rate per_transaction seconds bytes)}, $plan{is_sample} ? 1 : $partitions, $partitions, $plan{isolation});
+    system 'sync';    # or the kernel writes gigabytes back when it must, and for a second neither WAL nor topics get on
     my $quiet = sample();
     sleep 1;
     my $idle = used($quiet, sample());

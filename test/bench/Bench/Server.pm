@@ -9,7 +9,7 @@ use Bench::Session;
 use File::Path qw(remove_tree);
 use Outbox::Kafka;
 use Outbox::Node qw(outbox_node);
-use Outbox::Process qw(slurp);
+use Outbox::Process qw(slurp wait_until);
 
 my $settings = <<'END';
 listen_addresses = '127.0.0.1'
@@ -27,6 +27,10 @@ END
 # As Kafka's own start script has them.
 my @java = qw(java -Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35);
 
+# A broker removes the files of a deleted topic a minute later by default: half a second of a core for a gigabyte, in the middle of another
+# measurement. With no delay at all its scheduler would turn without a pause.
+my $delete_soon = "log.segment.delete.delay.ms=1000\n";
+
 my $partitions = 6;
 my (@running, $count);
 
@@ -42,7 +46,7 @@ sub start {
     push @running, $self;
     $self->{session} = Bench::Session->new($node->connstr('postgres'));
     $self->sql('CREATE PUBLICATION nothing');    # pgoutput wants one; messages belong to none
-    $self->{kafka} = Outbox::Kafka->new(java => \@java)->start if $options{kafka} // 1;
+    $self->{kafka} = Outbox::Kafka->new(java => \@java, properties => $delete_soon)->start if $options{kafka} // 1;
     return $self;
 }
 
@@ -132,10 +136,13 @@ sub drop_slots {
     return;
 }
 
-# An empty topic of this name, whatever there was.
+# An empty topic of this name; whatever there was has gone from the disk too.
 sub fresh_topic {
     my ($self, $name, $count, @config) = @_;
-    $self->{kafka}->delete_topic($name) if delete $self->{topics}{$name};
+    if (delete $self->{topics}{$name}) {
+        $self->{kafka}->delete_topic($name);
+        wait_until { !glob "$self->{kafka}{data}/$name-*" } "the files of topic $name stay";
+    }
     return $self->topic($name, $count, @config);
 }
 
@@ -143,7 +150,7 @@ sub fresh_topic {
 sub topic {
     my ($self, $name, $count, @config) = @_;
     return if $self->{topics}{$name}++;
-    $self->{kafka}->create_topic($name, $count // $partitions, 'file.delete.delay.ms=1000', @config);
+    $self->{kafka}->create_topic($name, $count // $partitions, @config);
     return;
 }
 

@@ -9,7 +9,7 @@ package emit;
 use strict;
 use warnings;
 
-use Bench::Emit qw(ways set_up pgbench fill);
+use Bench::Emit qw(ways set_up pgbench fill wal_of_envelopes);
 use Bench::Result;
 use Bench::Server;
 
@@ -48,6 +48,7 @@ sub run {
         $bench->say(sprintf '%s: %s us', $point->{name}, join ', ', map { sprintf '%s %.1f', $_, $result->median($point->{name}, $_, 'cpu_us') // 0 } ways());
     }
     _leave_behind($bench, $result, $server);
+    _note_envelopes($result, $server);
     _judge($result, $_) for @sizes;
     return $result;
 }
@@ -90,6 +91,16 @@ sub _leave_behind {
         my ($table, $index) = map { $server->sql("SELECT $_('outbox_table') / 1e6") } qw(pg_table_size pg_indexes_size);
         $result->add($point, $way, table_mb => $table, index_mb => $index);
     }
+    return;
+}
+
+# What other envelopes would save.
+sub _note_envelopes {
+    my ($result, $server) = @_;
+    _renew($server);
+    my $insert_bytes = $result->median(_name($sizes[0], 10, 1), $insert, 'wal_bytes') or return;
+    my @found = map { sprintf '%s %.0f (%.2f)', $_->[0], $_->[1], $_->[1] / $insert_bytes } wal_of_envelopes($server, $sizes[0]);
+    $result->note(sprintf q{%d B: WAL bytes of an event by its envelope, and against the table's INSERT: %s}, $sizes[0], join ', ', @found);
     return;
 }
 

@@ -1,12 +1,12 @@
-# Interference: what outbox does to transactions that have nothing to do with it. pgbench's TPC-B without a slot and with a slot that a relay
-# serves: the walsender must decode all that they write. And what a transaction of very many rows beside one event costs the decoding, with the
+# Interference: what outbox does to transactions that have nothing to do with it. pgbench's TPC-B without a slot, with a slot that a relay
+# serves, and with the server's own plugin and reader on a publication of nothing: any walsender must decode all that they write. And what a transaction of very many rows beside one event costs the decoding, with the
 # plugin's filter, which refuses row changes before they are queued, and with a build of the plugin that lacks it.
 package interference;
 
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain reader relay @own_options);
+use Bench::Drain qw(drain reader recvlogical relay @own_options);
 use Bench::Meter qw(cores sample used);
 use Bench::Result;
 use Bench::Server;
@@ -15,15 +15,16 @@ use Outbox::Process qw(slurp wait_until);
 use PostgreSQL::Test::Utils;
 
 my $seconds = 10;
-my $pairs = 4;    # a run; three per cent are less than what two runs differ by
+my $turns = 4;    # a run; three per cent are less than what two turns differ by
 my $rows = 1_000_000;
 my $pause_us = 200;
 
-my @figures = ([ tps => 'transactions/s', '%.0f' ], [ walsender_us => 'walsender us', '%.1f' ], [ relay_us => 'relay us', '%.1f' ], [ seconds => 'decoding s', '%.2f' ], [ walsender_s => 'walsender CPU s', '%.2f' ],
+my @figures = ([ tps => 'transactions/s', '%.0f' ], [ walsender_us => 'walsender us', '%.1f' ], [ reader_us => 'reader us', '%.1f' ], [ seconds => 'decoding s', '%.2f' ], [ walsender_s => 'walsender CPU s', '%.2f' ],
     [ walsender_mb => 'walsender peak MB', '%.0f' ]);
 
 my $oltp = 'pgbench, ' . 4 * cores() . ' clients';
-my ($without, $with) = ('no slot', 'slot and relay');
+my ($without, $with, $other) = ('no slot', 'slot and relay', 'slot of pgoutput, pg_recvlogical');
+my @pgoutput = ('proto_version=1', 'publication_names=nothing', 'messages=true');
 my ($filter, $no_filter) = ('plugin', 'plugin without its filter');
 
 sub run {
@@ -40,17 +41,24 @@ sub run {
 
 # ---- transactions ---------------------------------------------------------------------------------------------------
 
-# Each first in every other pair, so that what drifts does so for both; what the server does now and then it does before each.
+# Each first in its turn, so that what drifts does so for all; what the server does now and then it does before each.
 sub _compare_transactions {
     my ($bench, $result, $server) = @_;
     $server->sql('ALTER SYSTEM SET autovacuum = off');
     $server->sql('SELECT pg_reload_conf()');
     _pgbench($server, qw(-i -q -s 20));
     _transactions($bench, $server);    # warms up the caches
-    for my $pair (1 .. $bench->runs * $pairs) {
-        my %measure = ($without => sub { _transactions($bench, $server) }, $with => sub { _beside_relay($bench, $server) });
-        $result->add($oltp, $_, $measure{$_}->()) for $pair % 2 ? ($without, $with) : ($with, $without);
-        $bench->say(sprintf '%s: pair %d: %s', $oltp, $pair, join ' against ', map { sprintf '%.0f', $result->{values}{$oltp}{$_}{tps}[-1] } $without, $with);
+    my %measure = (
+        $without => sub { _transactions($bench, $server) },
+        $with => sub { _beside($bench, $server, 'outbox', relay(kafka => 1)) },
+        $other => sub { _beside($bench, $server, 'pgoutput', recvlogical(@pgoutput)) },
+    );
+    my @order = ($without, $with, $other);
+    for my $turn (1 .. $bench->runs * $turns) {
+        $result->add($oltp, $_, $measure{$_}->()) for @order;
+        push @order, shift @order;
+        $bench->say(sprintf '%s: turn %d: %s', $oltp, $turn,
+            join ' against ', map { sprintf '%.0f', $result->{values}{$oltp}{$_}{tps}[-1] } $without, $with, $other);
     }
     return;
 }
@@ -65,20 +73,20 @@ sub _transactions {
     return (tps => $tps, count => $count);
 }
 
-sub _beside_relay {
-    my ($bench, $server) = @_;
+sub _beside {
+    my ($bench, $server, $plugin, $program) = @_;
     my $slot = 'beside';
-    $server->sql("SELECT pg_create_logical_replication_slot('$slot', 'outbox')");
+    $server->sql("SELECT pg_create_logical_replication_slot('$slot', '$plugin')");
     my $log = "$PostgreSQL::Test::Utils::log_path/interference.log";
-    my $process = Outbox::Process->spawn(command => relay(kafka => 1)->($server, undef, $slot)->{command}, stdout => '/dev/null', stderr => $log);
-    my %pids = (relay => $process->pid, walsender => wait_until { $process->alive or die slurp($log); $server->walsender($slot) } 'no stream');
+    my $process = Outbox::Process->spawn(command => $program->($server, undef, $slot)->{command}, stdout => '/dev/null', stderr => $log);
+    my %pids = (reader => $process->pid, walsender => wait_until { $process->alive or die slurp($log); $server->walsender($slot) } 'no stream');
     my $before = sample(%pids);
     my %figures = _transactions($bench, $server);
     my $used = used($before, sample(%pids));
     $process->signal('TERM');
     $process->wait_for_exit(60);
     $server->drop_slot($slot);
-    return (%figures, map { $_ . '_us' => 1e6 * $used->{$_}{cpu_s} / $figures{count} } qw(walsender relay));
+    return (%figures, map { $_ . '_us' => 1e6 * $used->{$_}{cpu_s} / $figures{count} } qw(walsender reader));
 }
 
 sub _pgbench {
@@ -128,8 +136,10 @@ sub _write {
 
 sub _judge {
     my ($result, $point) = @_;
-    my ($base, $beside) = map { $result->median($oltp, $_, 'tps') } $without, $with;
+    my ($base, $beside, $own_server) = map { $result->median($oltp, $_, 'tps') } $without, $with, $other;
     $result->verdict("$oltp: per cent of the transactions lost to slot and relay", 100 * (1 - $beside / $base), '<=', 3, '%.1f') if $base && $beside;
+    $result->note(sprintf '%s: the server\'s own plugin and reader, for a publication of nothing, cost it %.1f per cent', $oltp, 100 * (1 - $own_server / $base))
+        if $base && $own_server;
     for my $figure ([ seconds => 'time' ], [ walsender_s => 'CPU' ]) {
         my ($own, $bare) = map { $result->median($point, $_, $figure->[0]) } $filter, $no_filter;
         $result->note(sprintf '%s: with the filter %.2f of the %s without', $point, $own / $bare, $figure->[1]) if $own && $bare;
