@@ -20,13 +20,14 @@ my $half = '50% of drain';
 # A commit for each event where that is what applications do; where the rate is the point, a hundred in one, or the writers would need
 # more of the machine than all the rest.
 my @points = (
-    { name => $steady, rate => 500, per_transaction => 1, seconds => 30 },
-    { name => '10% of drain', share => 0.1, per_transaction => 100, seconds => 20 },
     { name => $half, share => 0.5, per_transaction => 100, seconds => 20 },
     { name => '90% of drain', share => 0.9, per_transaction => 100, seconds => 20 },
+    { name => '10% of drain', share => 0.1, per_transaction => 100, seconds => 20 },
+    { name => $steady, rate => 500, per_transaction => 1, seconds => 30 },
 );
 
-# Rounds of half the drain rate that are not counted: for about a minute of it the broker's compiler wants a quarter of two cores.
+# Rounds of half the drain rate that are not counted, before each delivery: for about a minute of it the broker's compiler wants a quarter of
+# two cores, and it starts anew where the requests change.
 my $warm_up = 3;
 
 my ($at_least, $exactly) = qw(at-least-once exactly-once);
@@ -47,16 +48,10 @@ sub run {
     $result->note(sprintf '%s drains %.0f events/s, 100 a transaction', $_, $drained{$_}) for sort keys %drained;
     $result->note('Kafka tells milliseconds: "in Kafka" is right to half a one');
     $result->plot(sub { curves($result, 'visible') });
-    _warm_up($bench, $server, %drained);
-    for my $point ($bench->chosen(\@points)) {
-        for my $round (1 .. $bench->runs) {
-            for my $candidate ($bench->candidates(@candidates)) {
-                my %found = _measure($bench, $server, $point, $candidate->[0], %drained);
-                $result->add($point->{name}, $candidate->[0], %found);
-                $bench->say(sprintf '%s, %s, round %d: %.2f / %.2f ms', $point->{name}, $candidate->[0], $round, @found{qw(visible_50 visible_99)});
-            }
-        }
-        _note_overload($result, $point, $_->[0]) for $bench->candidates(@candidates);
+    for my $delivery (map { $_->[0] } $bench->candidates(@candidates)) {
+        my $measure = sub { my ($point) = @_; return _measure($bench, $server, $point, $delivery, $drained{$delivery}) };
+        _warm_up($bench, $delivery, $measure);
+        _take($bench, $result, $_, $delivery, $measure) for $bench->chosen(\@points);
     }
     _judge($result);
     return $result;
@@ -76,20 +71,29 @@ sub _drain_rate {
 }
 
 sub _warm_up {
-    my ($bench, $server, %drained) = @_;
+    my ($bench, $delivery, $measure) = @_;
     my ($point) = grep { $_->{name} eq $half } @points;
-    for my $round (1 .. $warm_up) {
-        for my $delivery (map { $_->[0] } $bench->candidates(@candidates)) {
-            my %found = _measure($bench, $server, $point, $delivery, %drained);
-            $bench->say(sprintf 'not counted, %s, %s, round %d: %.2f / %.2f ms', $half, $delivery, $round, @found{qw(visible_50 visible_99)});
-        }
-    }
+    _round($bench, $point, "$delivery, not counted", $_, $measure) for 1 .. $warm_up;
     return;
 }
 
+sub _take {
+    my ($bench, $result, $point, $delivery, $measure) = @_;
+    $result->add($point->{name}, $delivery, _round($bench, $point, $delivery, $_, $measure)) for 1 .. $bench->runs;
+    _note_overload($result, $point, $delivery);
+    return;
+}
+
+sub _round {
+    my ($bench, $point, $what, $round, $measure) = @_;
+    my %found = $measure->($point);
+    $bench->say(sprintf '%s, %s, round %d: %.2f / %.2f ms', $point->{name}, $what, $round, @found{qw(visible_50 visible_99)});
+    return %found;
+}
+
 sub _measure {
-    my ($bench, $server, $point, $delivery, %drained) = @_;
-    my $rate = $point->{rate} // $point->{share} * $drained{$delivery};
+    my ($bench, $server, $point, $delivery, $drained) = @_;
+    my $rate = $point->{rate} // $point->{share} * $drained;
     my %plan = (rate => $rate, per_transaction => $point->{per_transaction}, seconds => $point->{seconds} * ($bench->{scale} < 1 ? $bench->{scale} : 1),
         bytes => $bytes, isolation => $isolation{$delivery}, is_sample => $point->{share});
     my ($found, $used) = probe($server, relay(kafka => 1, delivery => $delivery), %plan);
