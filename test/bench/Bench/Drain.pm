@@ -12,9 +12,10 @@ use Outbox::Process qw(slurp wait_until);
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
 
-our @EXPORT_OK = qw(drain drain_all relay reader recvlogical sink per_event system_calls @own_options);
+our @EXPORT_OK = qw(drain drain_all relay reader recvlogical sink per_event system_calls @own_options @pgoutput_options);
 
 our @own_options = qw(version=1 gather=on batch_bytes=65536);    # what the relay asks the plugin for
+our @pgoutput_options = qw(proto_version=1 publication_names=nothing messages=true);    # the publication is Bench::Server's
 
 my $poll_s = 0.02;    # 1 % of a drain
 my $patience_s = 600;

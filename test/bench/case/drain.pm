@@ -5,7 +5,7 @@ package drain;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain relay reader recvlogical sink per_event system_calls @own_options);
+use Bench::Drain qw(drain relay reader recvlogical sink per_event system_calls @own_options @pgoutput_options);
 use Bench::Meter qw(cores);
 use Bench::Result;
 use Bench::Server;
@@ -27,7 +27,6 @@ my @figures = (
     [ walsender_switches => 'walsender switches', '%.4f' ], [ calls => 'system calls', '%.3f' ], [ others => 'others %', '%.0f' ],
 );
 
-my @pgoutput = qw(proto_version=1 publication_names=nothing messages=true);
 my $pause_us = 200;
 
 my $to_kafka = 'relay to Kafka';
@@ -44,8 +43,8 @@ my @candidates = (
     [ $source, reader($pause_us, @own_options), 'outbox' ],
     [ $source_tool, recvlogical(@own_options), 'outbox' ],
     [ $sink, undef, undef, 'topic' ],
-    [ 'pgoutput: reader that pauses', reader($pause_us, @pgoutput), 'pgoutput' ],
-    [ 'pgoutput: pg_recvlogical', recvlogical(@pgoutput), 'pgoutput' ],
+    [ 'pgoutput: reader that pauses', reader($pause_us, @pgoutput_options), 'pgoutput' ],
+    [ 'pgoutput: pg_recvlogical', recvlogical(@pgoutput_options), 'pgoutput' ],
     [ 'test_decoding: pg_recvlogical', recvlogical(), 'test_decoding' ],
     [ 'wal2json: pg_recvlogical', recvlogical('format-version=2'), 'wal2json', 'wal2json' ],
 );

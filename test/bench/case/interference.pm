@@ -6,7 +6,7 @@ package interference;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain reader recvlogical relay @own_options);
+use Bench::Drain qw(drain reader recvlogical relay @own_options @pgoutput_options);
 use Bench::Meter qw(cores sample used);
 use Bench::Result;
 use Bench::Server;
@@ -24,7 +24,6 @@ my @figures = ([ tps => 'transactions/s', '%.0f' ], [ walsender_us => 'walsender
 
 my $oltp = 'pgbench, ' . 4 * cores() . ' clients';
 my ($without, $with, $other) = ('no slot', 'slot and relay', 'slot of pgoutput, pg_recvlogical');
-my @pgoutput = ('proto_version=1', 'publication_names=nothing', 'messages=true');
 my ($filter, $no_filter) = ('plugin', 'plugin without its filter');
 
 sub run {
@@ -51,7 +50,7 @@ sub _compare_transactions {
     my %measure = (
         $without => sub { _transactions($bench, $server) },
         $with => sub { _beside($bench, $server, 'outbox', relay(kafka => 1)) },
-        $other => sub { _beside($bench, $server, 'pgoutput', recvlogical(@pgoutput)) },
+        $other => sub { _beside($bench, $server, 'pgoutput', recvlogical(@pgoutput_options)) },
     );
     my @order = ($without, $with, $other);
     for my $turn (1 .. $bench->runs * $turns) {
