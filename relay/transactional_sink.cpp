@@ -194,9 +194,10 @@ void TransactionalSink::commit(const Commit &commit) {
         close_batch();
 }
 
-// Nobody else is coming: the batch need not wait for its time.
+// Nobody else is coming: the batch need not wait for company. But a stream of single events is not a Kafka transaction for each: every one
+// costs the brokers a marker in each partition that it touches, and their coordinator three records.
 void TransactionalSink::flush() {
-    if (phase_ == Phase::open && !batch_.empty() && !in_transaction_)
+    if (phase_ == Phase::open && !batch_.empty() && !in_transaction_ && Clock::now() >= closed_at_ + commit_interval_)
         close_batch();
 }
 
@@ -210,6 +211,7 @@ Lsn TransactionalSink::confirmable(Lsn delivered) {
 void TransactionalSink::close_batch() {
     next_ = {batch_.back().end(), batch_.back().ordinal, !in_transaction_};
     is_closed_ = true;
+    closed_at_ = Clock::now();
     phase_ = Phase::finishing;
 }
 
@@ -483,8 +485,10 @@ Clock::time_point TransactionalSink::next_step_at() const {
     }
     if ((poison_ && is_shown_) || (!batch_.empty() && budget_.exhausted()))
         return Clock::now();
-    if (!batch_.empty())
-        return opened_at_ + (in_transaction_ ? split_after : commit_interval_);
+    if (!batch_.empty() && in_transaction_)
+        return opened_at_ + split_after;
+    if (!batch_.empty()) // the next time that flush() may close it, or serve_open() does
+        return Clock::now() < closed_at_ + commit_interval_ ? closed_at_ + commit_interval_ : opened_at_ + commit_interval_;
     return position_is_due() ? stored_at_ + position_interval : Clock::time_point::max();
 }
 

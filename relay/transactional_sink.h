@@ -25,8 +25,8 @@ namespace outbox {
 
 class TransactionalSink : public Sink, private KafkaProducer::Listener {
 public:
-    // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
-    // source is idle, or when the budget is exhausted.
+    // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the source
+    // is idle and the last batch was closed that long ago, or when the budget is exhausted.
     TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
     ~TransactionalSink() override { stop(); }
 
@@ -125,6 +125,7 @@ private:
     bool in_transaction_ = false; // more of the last entry's transaction is to come
     bool wants_close_ = false;    // at the next end of a transaction
     bool is_closed_ = false;      // nothing more gets in
+    Clock::time_point closed_at_; // this or the last one
     Position next_;               // of a closed batch
     bool has_position_ = false;   // its record is on its way
     size_t produced_ = 0;         // entries, while repeating

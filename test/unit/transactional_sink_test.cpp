@@ -83,6 +83,21 @@ TEST_F(TransactionalSinkTest, closes_a_batch_after_its_time_though_the_stream_is
     EXPECT_GE(Clock::now() - began_at, commit_interval_);
 }
 
+// Single events are not a Kafka transaction each.
+TEST_F(TransactionalSinkTest, commits_a_lone_event_at_once_and_the_next_after_an_interval) {
+    commit_interval_ = milliseconds(1000);
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    run_for(commit_interval_);
+    auto began_at = Clock::now();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    EXPECT_LT(Clock::now() - began_at, commit_interval_ / 2);
+    run_for(commit_interval_ / 2);
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    EXPECT_GE(Clock::now() - began_at, commit_interval_);
+    EXPECT_LT(Clock::now() - began_at, commit_interval_ * 3 / 2);
+}
+
 // Otherwise the slot would pin the WAL of an idle or foreign database. Not more often than once a second.
 TEST_F(TransactionalSinkTest, writes_a_position_where_there_was_nothing_to_deliver) {
     start_session();
