@@ -112,18 +112,11 @@ void add_key(StringInfo envelope, FunctionCallInfo fcinfo) {
     }
     Datum key = PG_GETARG_DATUM(ARG_KEY);
     Oid type = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
-    const char *written = nullptr;
-    if (type == INT8OID)
-        written = DatumGetCString(DirectFunctionCall1(int8out, key));
-    else if (type == UUIDOID)
-        written = DatumGetCString(DirectFunctionCall1(uuid_out, key));
+    if (type == UUIDOID)
+        return envelope_add_uuid(envelope, "key", DatumGetUUIDP(key)->data);
+    const char *written = type == INT8OID ? DatumGetCString(DirectFunctionCall1(int8out, key)) : nullptr;
     Text text = written != nullptr ? Text{written, strlen(written)} : utf8_of(key, "key");
     envelope_add_string(envelope, "key", text);
-}
-
-void add_id(StringInfo envelope, pg_uuid_t *id) {
-    const char *written = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
-    envelope_add_string(envelope, "id", Text{written, strlen(written)});
 }
 
 void add_type(StringInfo envelope, FunctionCallInfo fcinfo) {
@@ -210,12 +203,17 @@ void add_bytes(StringInfo envelope, Datum payload) {
     envelope_add_base64(envelope, "payload_base64", reinterpret_cast<unsigned char *>(VARDATA_ANY(bytes)), VARSIZE_ANY_EXHDR(bytes));
 }
 
+// Of variable length and no domains, so that the catalog need not be asked.
+bool is_usual(Oid type) { return type == TEXTOID || type == JSONBOID || type == JSONOID || type == BYTEAOID; }
+
 void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(ARG_PAYLOAD))
         return;
     Datum payload = PG_GETARG_DATUM(ARG_PAYLOAD);
-    Oid type = getBaseType(get_fn_expr_argtype(fcinfo->flinfo, ARG_PAYLOAD));
-    if (get_typlen(type) == -1)
+    Oid type = get_fn_expr_argtype(fcinfo->flinfo, ARG_PAYLOAD);
+    if (!is_usual(type))
+        type = getBaseType(type);
+    if (is_usual(type) || get_typlen(type) == -1)
         require_size(payload);
 
     if (type == JSONBOID)
@@ -246,7 +244,7 @@ Datum outbox_emit(PG_FUNCTION_ARGS) {
     initStringInfo(&envelope);
     envelope_open(&envelope, topic);
     add_key(&envelope, fcinfo);
-    add_id(&envelope, id);
+    envelope_add_uuid(&envelope, "id", id->data);
     add_type(&envelope, fcinfo);
     add_headers(&envelope, fcinfo);
     add_payload(&envelope, fcinfo);

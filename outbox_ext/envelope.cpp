@@ -24,14 +24,38 @@ void envelope_open(StringInfo envelope, Text topic) {
 }
 
 void envelope_add_raw(StringInfo envelope, const char *name) {
-    appendStringInfoString(envelope, ",\"");
-    appendStringInfoString(envelope, name);
-    appendStringInfoString(envelope, "\":");
+    size_t size = strlen(name);
+    enlargeStringInfo(envelope, static_cast<int>(size + 4));
+    char *out = envelope->data + envelope->len;
+    *out++ = ',';
+    *out++ = '"';
+    memcpy(out, name, size);
+    out += size;
+    *out++ = '"';
+    *out++ = ':';
+    envelope->len = static_cast<int>(out - envelope->data);
 }
 
 void envelope_add_string(StringInfo envelope, const char *name, Text value) {
     envelope_add_raw(envelope, name);
     json_append_string(envelope, value.data, value.size);
+}
+
+void envelope_add_uuid(StringInfo envelope, const char *name, const unsigned char *bytes) {
+    static const char hex[] = "0123456789abcdef";
+
+    envelope_add_raw(envelope, name);
+    enlargeStringInfo(envelope, uuid_text_size + 2);
+    char *out = envelope->data + envelope->len;
+    *out++ = '"';
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = hex[bytes[i] >> 4];
+        *out++ = hex[bytes[i] & 15];
+    }
+    *out++ = '"';
+    envelope->len = static_cast<int>(out - envelope->data);
 }
 
 void envelope_add_base64(StringInfo envelope, const char *name, const unsigned char *bytes, size_t size) {
@@ -119,9 +143,9 @@ private:
 };
 
 bool is_uuid(Text text) {
-    if (text.size != 36)
+    if (text.size != uuid_text_size)
         return false;
-    for (size_t i = 0; i < 36; i++) {
+    for (size_t i = 0; i < uuid_text_size; i++) {
         char c = text.data[i];
         bool fits = i == 8 || i == 13 || i == 18 || i == 23 ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
         if (!fits)

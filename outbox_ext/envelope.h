@@ -12,7 +12,8 @@
 
 #define ENVELOPE_PREFIX "outbox"
 
-constexpr int envelope_topic_max = 249;                // Kafka's limit, in bytes
+constexpr int envelope_topic_max = 249; // Kafka's limit, in bytes
+constexpr int uuid_text_size = 36;
 constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; what outbox.max_event_bytes cannot exceed
 
 struct Text { // UTF-8, not terminated; no text at all where data is null
@@ -23,10 +24,11 @@ struct Text { // UTF-8, not terminated; no text at all where data is null
 // Kafka's rule for a topic's name: 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..".
 bool envelope_topic_is_valid(Text topic);
 
-// The members, in the order of the calls. `id` comes in its text form, `headers` with its braces.
+// The members, in the order of the calls. `headers` comes with its braces, a UUID as its 16 bytes.
 void envelope_open(StringInfo envelope, Text topic);
 void envelope_add_string(StringInfo envelope, const char *name, Text value);
 void envelope_add_raw(StringInfo envelope, const char *name); // the caller appends the JSON value
+void envelope_add_uuid(StringInfo envelope, const char *name, const unsigned char *bytes);
 void envelope_add_base64(StringInfo envelope, const char *name, const unsigned char *bytes, size_t size);
 void envelope_close(StringInfo envelope);
 

@@ -7,6 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 constexpr int json_max_depth = 512; // containers within containers; the scanner keeps them in an array, not on the C stack
 constexpr size_t json_escape_max = 6;
@@ -19,9 +22,20 @@ bool json_scan(const char *text, size_t size, char *out, size_t *written);
 // A control character, quote or backslash as it must stand in a string: how many bytes it has become.
 size_t json_escape(char *out, unsigned char c);
 
-// The first byte that cannot stand for itself in a JSON string: a control character, a quote or a backslash. Eight at a time: the lowest
-// bit found is exact, those above it need not be.
+// The first byte that cannot stand for itself in a JSON string: a control character, a quote or a backslash. Sixteen at a time where the
+// processor has that, then eight: of these the lowest bit found is exact, those above it need not be.
 inline const char *json_plain_end(const char *p, const char *end) {
+#ifdef __SSE2__
+    const __m128i last_control = _mm_set1_epi8(0x1F), quotes = _mm_set1_epi8('"'), backslashes = _mm_set1_epi8('\\');
+    for (; end - p >= 16; p += 16) {
+        __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+        __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+        __m128i is_special = _mm_or_si128(_mm_cmpeq_epi8(bytes, quotes), _mm_cmpeq_epi8(bytes, backslashes));
+        unsigned found = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(is_control, is_special)));
+        if (found != 0)
+            return p + __builtin_ctz(found);
+    }
+#endif
     constexpr uint64_t each = 0x0101010101010101, high = 0x8080808080808080;
     for (; end - p >= 8; p += 8) {
         uint64_t bytes;

@@ -13,6 +13,8 @@ const char payload[] = R"({"order": 4711, "item": "Macbook", "sku": "59b7c36a5d1
                        R"("note": "leave it with the neighbours, they are at home", "urgent": true, "city": "Berlin", )"
                        R"("weight": 2.75, "tags": ["fragile", "gift"]})";
 
+const unsigned char id[16] = {0x01, 0x93, 0, 0, 0, 0, 0x70, 0, 0x80};
+
 constexpr Text text(const char *data) { return Text{data, __builtin_strlen(data)}; }
 
 void require(bool condition) {
@@ -25,7 +27,7 @@ void write(StringInfo envelope) {
     initStringInfo(envelope);
     envelope_open(envelope, text("orders"));
     envelope_add_string(envelope, "key", text("42"));
-    envelope_add_string(envelope, "id", text("01930000-0000-7000-8000-000000000000"));
+    envelope_add_uuid(envelope, "id", id);
     envelope_add_string(envelope, "type", text("order.created"));
     envelope_add_raw(envelope, "payload");
     require(json_minify(payload, sizeof(payload) - 1, envelope, &error));
