@@ -258,7 +258,9 @@ void Relay::pump() {
             break;
     }
     rhythm_.note(session_.transactions() - begun, std::exchange(received_bytes_, 0), Clock::now());
-    if (!rhythm_.is_busy())
+    if (state_ != State::running || server_stops_at_ != Clock::time_point::max())
+        sink_->hurry();
+    else if (!rhythm_.is_busy())
         sink_->flush();
 }
 

@@ -71,6 +71,9 @@ public:
     // Nothing more is offered for the moment: whoever waits for company need not.
     virtual void flush() = 0;
 
+    // The relay or the server is stopping: what was taken need not wait for anything but Kafka.
+    virtual void hurry() { flush(); }
+
     // How far the slot may be confirmed, where everything up to `delivered` has been delivered.
     virtual Lsn confirmable(Lsn delivered) { return delivered; }
 

@@ -197,7 +197,12 @@ void TransactionalSink::commit(const Commit &commit) {
 // Nobody else is coming: the batch need not wait for company. But a stream of single events is not a Kafka transaction for each: every one
 // costs the brokers a marker in each partition that it touches, and their coordinator three records.
 void TransactionalSink::flush() {
-    if (phase_ == Phase::open && !batch_.empty() && !in_transaction_ && Clock::now() >= closed_at_ + commit_interval_)
+    if (Clock::now() >= closed_at_ + commit_interval_)
+        hurry();
+}
+
+void TransactionalSink::hurry() {
+    if (phase_ == Phase::open && !batch_.empty() && !in_transaction_)
         close_batch();
 }
 

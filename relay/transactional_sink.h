@@ -35,6 +35,7 @@ public:
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
     void commit(const Commit &commit) override;
     void flush() override;
+    void hurry() override;
     Lsn confirmable(Lsn delivered) override;
     void serve() override;
     pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }

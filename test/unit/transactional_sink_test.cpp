@@ -98,6 +98,19 @@ TEST_F(TransactionalSinkTest, commits_a_lone_event_at_once_and_the_next_after_an
     EXPECT_LT(Clock::now() - began_at, commit_interval_ * 3 / 2);
 }
 
+TEST_F(TransactionalSinkTest, does_not_wait_for_an_interval_in_a_hurry) {
+    commit_interval_ = milliseconds(5000);
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    auto began_at = Clock::now();
+    Lsn end = add_transaction(1);
+    ASSERT_TRUE(run_until([&] {
+        sink_->hurry();
+        return confirmed_ >= end;
+    }));
+    EXPECT_LT(Clock::now() - began_at, commit_interval_ / 2);
+}
+
 // Otherwise the slot would pin the WAL of an idle or foreign database. Not more often than once a second.
 TEST_F(TransactionalSinkTest, writes_a_position_where_there_was_nothing_to_deliver) {
     start_session();
