@@ -1,6 +1,7 @@
 # Interference: what outbox does to transactions that have nothing to do with it. pgbench's TPC-B without a slot, with a slot that a relay
-# serves, and with the server's own plugin and reader on a publication of nothing: any walsender must decode all that they write. And what a transaction of very many rows beside one event costs the decoding, with the
-# plugin's filter, which refuses row changes before they are queued, and with a build of the plugin that lacks it.
+# serves, and with the server's own plugin and reader on a publication of nothing: any walsender must decode all that they write. And what a
+# transaction of very many rows beside one event costs the decoding, with the plugin's filter, which refuses row changes before they are
+# queued, and with a build of the plugin that lacks it.
 package interference;
 
 use strict;
@@ -19,8 +20,10 @@ my $turns = 4;    # a run; three per cent are less than what two turns differ by
 my $rows = 1_000_000;
 my $pause_us = 200;
 
-my @figures = ([ tps => 'transactions/s', '%.0f' ], [ walsender_us => 'walsender us', '%.1f' ], [ reader_us => 'reader us', '%.1f' ], [ seconds => 'decoding s', '%.2f' ], [ walsender_s => 'walsender CPU s', '%.2f' ],
-    [ walsender_mb => 'walsender peak MB', '%.0f' ]);
+my @figures = (
+    [ tps => 'transactions/s', '%.0f' ], [ walsender_us => 'walsender us', '%.1f' ], [ reader_us => 'reader us', '%.1f' ],
+    [ seconds => 'decoding s', '%.2f' ], [ walsender_s => 'walsender CPU s', '%.2f' ], [ walsender_mb => 'walsender peak MB', '%.0f' ],
+);
 
 my $oltp = 'pgbench, ' . 4 * cores() . ' clients';
 my ($without, $with, $other) = ('no slot', 'slot and relay', 'slot of pgoutput, pg_recvlogical');
