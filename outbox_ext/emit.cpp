@@ -114,9 +114,10 @@ void add_key(StringInfo envelope, FunctionCallInfo fcinfo) {
     Oid type = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
     if (type == UUIDOID)
         return envelope_add_uuid(envelope, "key", DatumGetUUIDP(key)->data);
-    const char *written = type == INT8OID ? DatumGetCString(DirectFunctionCall1(int8out, key)) : nullptr;
-    Text text = written != nullptr ? Text{written, strlen(written)} : utf8_of(key, "key");
-    envelope_add_string(envelope, "key", text);
+    if (type != INT8OID)
+        return envelope_add_string(envelope, "key", utf8_of(key, "key"));
+    const char *written = DatumGetCString(DirectFunctionCall1(int8out, key));
+    envelope_add_string(envelope, "key", Text{written, strlen(written)});
 }
 
 void add_type(StringInfo envelope, FunctionCallInfo fcinfo) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+static constexpr int uuid_text_size = 36;
+
 // ---- writing --------------------------------------------------------------------------------------------------------
 
 bool envelope_topic_is_valid(Text topic) {

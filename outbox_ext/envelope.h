@@ -12,8 +12,7 @@
 
 #define ENVELOPE_PREFIX "outbox"
 
-constexpr int envelope_topic_max = 249; // Kafka's limit, in bytes
-constexpr int uuid_text_size = 36;
+constexpr int envelope_topic_max = 249;                // Kafka's limit, in bytes
 constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; what outbox.max_event_bytes cannot exceed
 
 struct Text { // UTF-8, not terminated; no text at all where data is null

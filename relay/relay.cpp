@@ -139,9 +139,9 @@ Clock::time_point Relay::next_deadline() const {
     if (!stream_.is_streaming())
         return until;
     until = std::min<Clock::time_point>(until, status_sent_at_ + (confirmable() > sent_ ? confirm_interval : status_interval()));
-    if (state_ == State::running && server_stops_at_ == Clock::time_point::max() && session_.is_waiting())
+    if (state_ == State::running && !server_is_stopping() && session_.is_waiting())
         until = std::min<Clock::time_point>(until, std::max<Clock::time_point>(probe_at_, progress_at_ + stalled_after));
-    if (server_stops_at_ != Clock::time_point::max())
+    if (server_is_stopping())
         until = std::min<Clock::time_point>(until, server_stops_at_ + options_.shutdown_grace);
     return until;
 }
@@ -258,7 +258,7 @@ void Relay::pump() {
             break;
     }
     rhythm_.note(session_.transactions() - begun, std::exchange(received_bytes_, 0), Clock::now());
-    if (state_ != State::running || server_stops_at_ != Clock::time_point::max())
+    if (state_ != State::running || server_is_stopping())
         sink_->hurry();
     else if (!rhythm_.is_busy())
         sink_->flush();
@@ -346,7 +346,7 @@ void Relay::watch_for_server_shutdown() {
         spdlog::warn("PostgreSQL is shutting down; waiting up to {} ms for Kafka", options_.shutdown_grace.count());
         server_stops_at_ = now;
     }
-    if (server_stops_at_ != Clock::time_point::max()) {
+    if (server_is_stopping()) {
         if (now >= server_stops_at_ + options_.shutdown_grace)
             throw StreamLost("PostgreSQL is shutting down and Kafka takes no events: left it, nothing is confirmed that is not delivered");
     } else if (now >= progress_at_ + stalled_after && now >= probe_at_) {

@@ -68,6 +68,7 @@ private:
     void send_status();
 
     void watch_for_server_shutdown();
+    bool server_is_stopping() const { return server_stops_at_ != Clock::time_point::max(); }
 
     void end_when_done();
     bool is_done() const;
