@@ -45,9 +45,9 @@ constexpr auto locked = std::to_array<Locked>({
 
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
-    {"linger.ms", "5"},                          // only while the stream is busy: KafkaSink::flush ends it when it is not
-    {"queue.buffering.max.messages", "1000000"}, // --max-in-flight-bytes is the bound
-    {"allow.auto.create.topics", "false"},       // a mistyped name must not become a topic
+    {"linger.ms", "2"},                       // only while the stream is busy: KafkaSink::flush ends it when it is not
+    {"queue.buffering.max.messages", "6144"}, // beside --max-in-flight-bytes: more small events only fall out of the processor's caches
+    {"allow.auto.create.topics", "false"},    // a mistyped name must not become a topic
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
     {"socket.timeout.ms", "10000"},
@@ -56,6 +56,7 @@ constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
 });
 
 constexpr auto transactional_defaults = std::to_array<std::pair<const char *, const char *>>({
+    {"queue.buffering.max.messages", "1000000"}, // a transaction has as many as --max-in-flight-bytes lets in
     {"transaction.timeout.ms", "30000"}, // for so long a relay that died holds up those who read committed records, if none takes over
     {"retry.backoff.ms", "20"},          // the coordinator is often busy for some milliseconds with the transaction before
 });

@@ -56,10 +56,14 @@ public:
         rd_kafka_headers_t *headers = rd_kafka_headers_new(8);
         rd_kafka_header_add(headers, "id", 2, id.data(), static_cast<ssize_t>(id.size()));
         const size_t cost = overhead_bytes + key.size() + payload.size();
-        const auto error =
-            rd_kafka_producev(producer_, RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_KEY(key.data(), key.size()),
-                              RD_KAFKA_V_VALUE(const_cast<char *>(payload.data()), payload.size()), RD_KAFKA_V_MSGFLAGS(0),
-                              RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(reinterpret_cast<void *>(cost)), RD_KAFKA_V_END);
+        const auto try_it = [&] {
+            return rd_kafka_producev(producer_, RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_KEY(key.data(), key.size()),
+                                     RD_KAFKA_V_VALUE(const_cast<char *>(payload.data()), payload.size()), RD_KAFKA_V_MSGFLAGS(0),
+                                     RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(reinterpret_cast<void *>(cost)), RD_KAFKA_V_END);
+        };
+        auto error = try_it();
+        for (; error == RD_KAFKA_RESP_ERR__QUEUE_FULL; error = try_it()) // the headers stay ours
+            serve(100);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
             throw std::runtime_error(rd_kafka_err2str(error));
         in_flight_bytes_ += cost;

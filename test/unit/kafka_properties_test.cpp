@@ -41,6 +41,13 @@ TEST(KafkaProperties, pass_through) {
     EXPECT_EQ(value_of(conf, "compression.type"), "lz4");
 }
 
+TEST(KafkaProperties, bound_the_events_in_flight_but_not_those_of_a_kafka_transaction) {
+    EXPECT_EQ(value_of(make_kafka_conf("localhost", {}), "queue.buffering.max.messages"), "6144");
+    EXPECT_EQ(value_of(make_transactional_conf("localhost", {}, "id"), "queue.buffering.max.messages"), "1000000");
+    EXPECT_EQ(value_of(make_transactional_conf("localhost", {{"queue.buffering.max.messages", "7"}}, "id"), "queue.buffering.max.messages"),
+              "7");
+}
+
 TEST(KafkaProperties, that_are_locked_are_refused_by_name_with_the_reason) {
     for (const char *property : {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms",
                                  "max.in.flight", "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers"}) {
