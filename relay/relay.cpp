@@ -117,6 +117,7 @@ void Relay::wait() {
     timespec timeout = {static_cast<time_t>(left.count() / 1000000000), static_cast<long>(left.count() % 1000000000)};
     if (ppoll(wanted.data(), wanted.size(), &timeout, nullptr) < 0 && errno != EINTR)
         throw std::system_error(errno, std::generic_category(), "poll");
+    signal_is_ready_ = wanted[0].revents != 0;
     stream_is_ready_ = stream != 0 && wanted[stream].revents != 0;
     bool is_unread = stream != 0 && (wanted[stream].events & POLLIN) == 0;
     if (stream_.is_streaming() && is_unread && (wanted[stream].revents & (POLLERR | POLLHUP | POLLRDHUP)) != 0)
@@ -147,6 +148,8 @@ Clock::time_point Relay::next_deadline() const {
 }
 
 void Relay::take_signal() {
+    if (!signal_is_ready_)
+        return;
     signalfd_siginfo signal;
     while (read(signals_, &signal, sizeof(signal)) == sizeof(signal)) {
         if (state_ != State::running)

@@ -110,7 +110,7 @@ private:
 
     // the rhythm of reading
     std::vector<pollfd> wanted_;
-    bool stream_is_ready_ = false, probe_is_ready_ = false;
+    bool signal_is_ready_ = false, stream_is_ready_ = false, probe_is_ready_ = false;
     Rhythm rhythm_;
     size_t received_bytes_ = 0; // in this pump
     bool sink_is_busy_ = false;

@@ -83,6 +83,20 @@ TEST_F(KafkaSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
     EXPECT_EQ(budget_.used(), 0u);
 }
 
+TEST_F(KafkaSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
+    target_.properties = {{"queue.buffering.max.messages", "2"}, {"linger.ms", "1000"}};
+    start();
+    ASSERT_TRUE(offer_when_ready());
+    sink_->flush();
+    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    EXPECT_TRUE(offer());
+    EXPECT_TRUE(offer());
+    EXPECT_FALSE(offer());
+    sink_->flush();
+    ASSERT_TRUE(serve_until([this] { return delivered_ == 3; }));
+    EXPECT_TRUE(offer());
+}
+
 // The mock takes whatever comes next, as a partition does from a producer that it does not know.
 TEST_F(KafkaSinkTest, loses_nothing_where_the_first_batch_fails_and_others_follow) {
     target_.properties = {{"batch.num.messages", "1"}, {"linger.ms", "0"}};
