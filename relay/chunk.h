@@ -11,7 +11,8 @@
 
 namespace outbox {
 
-// Bytes held on behalf of events that are not delivered, against a bound. A chunk larger than the bound is let in alone.
+// Bytes held on behalf of events that are not delivered, against a bound. As long as it is not reached one more chunk is
+// let in, however large.
 class Budget {
 public:
     explicit Budget(size_t limit) : limit_(limit) {}

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t topics_max = 1024;  // handles kept; with more topics in use they are made anew
 constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a topic's first record
 constexpr int flush_ms = 1;
-constexpr int take_back_ms = 1000; // when a producer is given up
+constexpr auto give_up_after = std::chrono::milliseconds(30000);
 constexpr int16_t end_txn_request = 26;
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
@@ -65,8 +65,10 @@ KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(lis
     rd_kafka_queue_io_event_enable(queue_, wakeup_, &one, sizeof(one));
 }
 
+// A record that is not reported before rd_kafka_destroy never is, and its chunk would count against the budget for ever. It is librdkafka's
+// threads that report, and rd_kafka_destroy would wait for the same ones.
 KafkaProducer::~KafkaProducer() {
-    take_back();
+    take_back(give_up_after);
     topics_.clear();
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
@@ -86,9 +88,9 @@ rd_kafka_resp_err_t KafkaProducer::request_sent(rd_kafka_t *, int, const char *,
 }
 
 // Ends what is in flight, one way or the other: what is still queued refers to chunks.
-void KafkaProducer::take_back() {
+void KafkaProducer::take_back(std::chrono::milliseconds patience) {
     rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
-    auto deadline = Clock::now() + std::chrono::milliseconds(take_back_ms);
+    auto deadline = Clock::now() + patience;
     while (in_flight_ > 0 && Clock::now() < deadline)
         serve(10);
 }
@@ -175,8 +177,10 @@ void KafkaProducer::flush(bool insist) {
 // Null where the topic is not ready; the stream then waits.
 rd_kafka_topic_t *KafkaProducer::topic_of(std::string_view name) {
     name_.assign(name);
-    if (auto known = topics_.find(name_); known != topics_.end())
+    if (auto known = topics_.find(name_); known != topics_.end()) {
+        retry_at_ = Clock::time_point::max(); // what an earlier session waited for is not what this record waits for
         return known->second.get();
+    }
     if (retry_at_ != Clock::time_point::max() && Clock::now() < retry_at_)
         return nullptr;
     Topic topic = make_topic(name_);

@@ -31,7 +31,7 @@ public:
 
     // The configuration has been through make_kafka_conf. The listener outlives the producer.
     KafkaProducer(KafkaConf conf, Listener &listener);
-    ~KafkaProducer(); // what is in flight is taken back, for a second at most
+    ~KafkaProducer(); // what is in flight is taken back; while one of librdkafka's threads waits for a name server, so does this
     KafkaProducer(const KafkaProducer &) = delete;
     KafkaProducer &operator=(const KafkaProducer &) = delete;
 
@@ -49,7 +49,7 @@ public:
     void flush(bool insist = false);
     // Reports what has happened. Leaves nothing to report where it does not wait.
     void serve(int timeout_ms = 0);
-    void take_back();
+    void take_back(std::chrono::milliseconds patience = std::chrono::milliseconds(1000));
     void forget_topic(const std::string &name);
     void look_again_later() { retry_at_ = Clock::now() + topic_backoff_.next(); }
     void say_topic(const std::string &text) { say(topic_, text); }

@@ -22,6 +22,7 @@ constexpr const char *never_dropped = "an event waits for Kafka, it is never giv
 constexpr const char *all_replicas = "an event is confirmed only when every in-sync replica has it";
 constexpr const char *same_partition = "a key must have the partition that Java clients give it";
 constexpr const char *use_brokers = "use --brokers";
+constexpr const char *use_budget = "use --max-in-flight-bytes";
 constexpr const char *every_report = "the relay counts every delivery";
 
 constexpr auto locked = std::to_array<Locked>({
@@ -39,6 +40,7 @@ constexpr auto locked = std::to_array<Locked>({
     {"partitioner", "murmur2_random", same_partition},
     {"bootstrap.servers", nullptr, use_brokers},
     {"metadata.broker.list", nullptr, use_brokers},
+    {"queue.buffering.max.kbytes", "2147483647", use_budget}, // librdkafka's most: an event larger than this would wait for ever
     {"delivery.report.only.error", "false", every_report},
     {"transactional.id", nullptr, "it is made of the server's identity and the slot"},
 });
@@ -135,7 +137,26 @@ void lock(rd_kafka_conf_t *conf, bool with_transactions) {
             set(conf, std::string(entry.property), entry.value);
 }
 
+// What librdkafka looks at only when it makes a client: values that must fit each other, files. It is given no brokers, and talks to nobody.
+void try_out(KafkaConf conf, rd_kafka_type_t type) {
+    rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t *, int, const char *, const char *) {});
+    char error[512];
+    rd_kafka_t *handle = rd_kafka_new(type, conf.get(), error, sizeof(error));
+    if (handle == nullptr)
+        throw std::invalid_argument(std::string("Kafka properties: ") + error);
+    (void)conf.release(); // the client's
+    rd_kafka_destroy(handle);
+}
+
 } // namespace
+
+void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once) {
+    try_out(make_kafka_conf("", properties), RD_KAFKA_PRODUCER);
+    if (!exactly_once)
+        return;
+    try_out(make_transactional_conf("", properties, "outbox"), RD_KAFKA_PRODUCER);
+    try_out(make_consumer_conf("", properties, "read_committed"), RD_KAFKA_CONSUMER);
+}
 
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties) {
     KafkaConf conf = make_conf(brokers, properties);

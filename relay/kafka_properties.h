@@ -31,6 +31,9 @@ bool is_secret(std::string_view property);
 // Our defaults, then the user's, then the locked ones. Throws std::invalid_argument, also for a locked property, with the reason.
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties);
 
+// Makes every client that a relay with these would make, and throws as make_kafka_conf, or with what librdkafka says where it cannot.
+void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once);
+
 // The same for a producer of transactions, and for a consumer that reads a partition to its end.
 KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties,
                                   const std::string &transactional_id);

@@ -81,9 +81,9 @@ int execute(int argc, char **argv) {
     }
     RunCommand &run = std::get<RunCommand>(options.command);
     warn_of_visible_secrets(argc, argv);
-    int signals = signals_as_descriptor();
     if (!run.kafka.skip_ids.empty())
-        prepare_skip(run);
+        prepare_skip(run); // may wait for Kafka: until here a signal just ends the process
+    int signals = signals_as_descriptor();
     Status status;
     std::optional<HttpServer> server;
     if (run.listen)

@@ -198,9 +198,7 @@ std::vector<KafkaProperty> kafka_properties(const Input &input, Delivery deliver
             throw std::invalid_argument("--delivery exactly-once needs --brokers");
         return properties;
     }
-    make_kafka_conf(input.brokers, properties); // throws where librdkafka does not know them
-    if (delivery == Delivery::exactly_once)
-        make_transactional_conf(input.brokers, properties, "outbox");
+    check_kafka_properties(properties, delivery == Delivery::exactly_once);
     return properties;
 }
 
@@ -220,10 +218,6 @@ void check_variables(const CLI::App &command) {
         ignored->run_callback(); // throws what the check says
     }
 }
-
-} // namespace
-
-namespace {
 
 SetupCommand setup_command(SetupCommand command, const Input &input) {
     command.dsn = input.dsn;

@@ -28,6 +28,8 @@ constexpr auto sleep_max = std::chrono::seconds(10);  // so that the status show
 constexpr size_t pump_messages_max = 4096;            // then deliveries and signals have their turn
 constexpr size_t transactions_in_flight_max = 262144; // 16 bytes each, also where they carry no bytes
 
+constexpr const char *comes_again = "what is not confirmed comes again with the next start";
+
 } // namespace
 
 Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &status)
@@ -185,6 +187,8 @@ void Relay::lose_session(const std::string &reason, milliseconds pause) {
         status_.sessions_lost++;
     if (state_ == State::leaving)
         state_ = State::left;
+    else if (state_ == State::draining)
+        spdlog::warn("{}; {}", reason, comes_again);
     else if (postgres_.changed(reason))
         spdlog::warn("{}; trying again", reason);
     end_session();
@@ -199,7 +203,9 @@ void Relay::lose_sink(const SinkFailure &failure) {
     if (now - sink_lost_at_ > sink_backoff_cap * 6)
         sink_backoff_.reset();
     sink_lost_at_ = now;
-    if (state_ == State::running && kafka_.changed(reason))
+    if (state_ != State::running)
+        spdlog::warn("{}; {}", reason, comes_again);
+    else if (kafka_.changed(reason))
         spdlog::warn("{}; starting again from the slot with a new producer", reason);
     try { // what was delivered need not come again
         if (stream_.is_streaming() && confirmable() > sent_)
@@ -376,6 +382,7 @@ void Relay::end_when_done() {
 
 void Relay::start_draining() {
     state_ = State::draining;
+    probe_.cancel(); // it is served only while running
     drain_until_ = Clock::now() + options_.shutdown_grace;
 }
 
@@ -396,7 +403,7 @@ void Relay::drain() {
         if (!done && now < drain_until_)
             return;
         if (!done)
-            spdlog::warn("stopped before Kafka had everything; what is not confirmed comes again with the next start");
+            spdlog::warn("stopped before Kafka had everything; {}", comes_again);
         leave();
     } else if (state_ == State::leaving && now >= drain_until_) {
         state_ = State::left;

@@ -11,6 +11,20 @@
 #include <system_error>
 
 namespace outbox {
+namespace {
+
+// A terminal obeys control characters: those of ASCII, and U+0080 to U+009F.
+void append_visible(std::string_view text, std::string &to) {
+    for (size_t i = 0; i < text.size(); i++) {
+        auto byte = static_cast<unsigned char>(text[i]);
+        bool is_c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        to += byte < 0x20 || byte == 0x7f || is_c1 ? '?' : text[i];
+        i += is_c1;
+    }
+}
+
+} // namespace
+
 // Non-blocking without changing what other processes share with us: a pipe or terminal is opened once more. Elsewhere small writes after
 // a poll have to do: PIPE_BUF bytes fit wherever poll says writable.
 StdoutSink::StdoutSink(LineFormat format, DeliveryListener &listener)
@@ -52,17 +66,13 @@ Offer StdoutSink::offer(const Begin &transaction, const Event &event, Chunk &chu
 
 // 09:42:00.123 orders 42 order.created {"item":"Macbook"}
 void StdoutSink::append_pretty(const Begin &transaction, const Event &event) {
-    auto append_text = [&](std::string_view text) { // a terminal obeys control characters
-        for (char c : unescape(text, scratch_))
-            gathered_ += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    };
     gathered_.append(transaction.commit_time.substr(11, 12)).append("  ").append(event.topic).append("  ");
-    event.key ? append_text(*event.key) : append_text("(no key)");
+    append_visible(event.key ? unescape(*event.key, scratch_) : "(no key)", gathered_);
     gathered_.append("  ");
-    event.type.empty() ? append_text("(no type)") : append_text(event.type);
+    append_visible(event.type.empty() ? "(no type)" : unescape(event.type, scratch_), gathered_);
     gathered_.append("  ");
     if (event.payload_kind == PayloadKind::json)
-        gathered_.append(event.payload);
+        append_visible(event.payload, gathered_);
     else if (event.payload_kind == PayloadKind::none)
         gathered_.append("(tombstone)");
     else

@@ -364,7 +364,9 @@ void TransactionalSink::leave_out_from(size_t index) {
     Lsn end = batch_[index].end();
     batch_.erase(batch_.begin() + static_cast<long>(index), batch_.end());
     in_transaction_ = !batch_.empty() && batch_.back().end() == end;
-    if (!batch_.empty())
+    if (batch_.empty())
+        is_closed_ = false; // and so without a position of its own
+    else
         close_batch();
 }
 
@@ -403,8 +405,6 @@ void TransactionalSink::aborted() {
     has_position_ = false;
     if (left_out_from_)
         leave_out_from(*std::exchange(left_out_from_, std::nullopt));
-    if (batch_.empty())
-        throw_poison();
     KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
     if (error)
         fail("cannot begin a Kafka transaction", error);

@@ -14,7 +14,7 @@ create_slot($node, $_) for qw(outbox pretty piped some witness);
 
 my @emits = (
     q{'orders', '42', '{"n":1.00}', 'order.created', '{"a":"ö"}'}, q{'orders', NULL::text, '2'}, q{'orders', 'k', '\xff00'::bytea},
-    q{'payments', 'k', NULL::text});
+    q{'payments', 'k', NULL::text}, qq{'orders', E'k\\u009b\\x7f', U&'{"item":"\\009b\\007f"}', E't\\u009b\\x1b'});
 my @ids = map { $node->safe_psql('postgres', "SELECT outbox.emit($_)") } @emits;
 $node->safe_psql('postgres', q{BEGIN; SELECT outbox.emit('orders', '43', '3'); ROLLBACK});
 my @stream = grep { /^\{"topic"/ } split /\n/,
@@ -42,6 +42,7 @@ is($pretty->terminate, 0, 'and ends');
 my $text = join "\n", $pretty->output;
 like($text, qr/orders.*42.*order\.created/s, 'and shows people what matters');
 unlike($text, qr/^\{"topic"/m, 'not the stream');
+like($text, qr/k\?\?  t\?\?  \{"item":"\?\?"\}/, 'nothing that a terminal obeys');
 
 # A relay whose standard output is a pipe, and the end that reads it: as in `outbox-relay run | head -1`.
 sub piped_relay {

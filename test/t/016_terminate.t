@@ -5,7 +5,7 @@ use warnings;
 use Outbox::Checker;
 use Outbox::Kafka;
 use Outbox::Node;
-use Outbox::Process qw(random_seed wait_until);
+use Outbox::Process qw(random_seed slurp wait_until);
 use Outbox::Relay;
 use Outbox::Workload;
 use PostgreSQL::Test::Utils;
@@ -68,6 +68,38 @@ $patient->signal('TERM');
 $patient->wait_for_exit(20);
 cmp_ok(time - $start, '<', 2, 'the second signal ends it at once');
 $kafka->resume;
+
+$patient = start_with_events_in_flight(qw(--shutdown-grace-ms 61000));
+$patient->wait_for_log(qr/stopping/);
+$node->safe_psql('postgres', 'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active');
+ok($patient->wait_for_log(qr/comes again with the next start/), 'a connection that is lost meanwhile is not looked for again, and it says so');
+unlike($patient->log, qr/trying again/, 'and nothing else');
+$kafka->resume;
+is($patient->wait_for_exit(20), 0, 'then it ends');
+
+# While Kafka is away it asks the server now and then whether it shuts down. Nobody listens to the answer after the signal.
+sub cpu_ticks { my ($pid) = @_; my @fields = split / /, slurp("/proc/$pid/stat"); return @fields ? $fields[13] + $fields[14] : undef }
+
+sub logins {    # that the server lets wait: it has not named its process yet
+    my $server = slurp($node->data_dir . '/postmaster.pid') =~ /^(\d+)/ ? $1 : die 'no server';
+    return grep { /./ && !/^postgres: / } map { slurp("/proc/$_/cmdline") } split / /, slurp("/proc/$server/task/$server/children");
+}
+
+my $idle = Outbox::Relay->new($node, name => 'idle', kafka => $kafka, args => [qw(--shutdown-grace-ms 6000)])->start;
+$idle->wait_until_streaming($node);
+$node->safe_psql('postgres', q{ALTER SYSTEM SET pre_auth_delay = 2});
+$node->reload;
+$kafka->pause;
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
+wait_until { logins() } 'it asks';
+$idle->signal('TERM');
+$idle->wait_for_log(qr/stopping/);
+my $used = my $at_signal = cpu_ticks($idle->pid);
+wait_until { !$idle->alive or do { $used = cpu_ticks($idle->pid) // $used; 0 } } 'it ends after its grace';
+cmp_ok($used - $at_signal, '<', 100, 'and does not turn until then');
+$kafka->resume;
+$node->safe_psql('postgres', q{ALTER SYSTEM RESET pre_auth_delay});
+$node->reload;
 
 $relay->start;
 ok(wait_for_confirmation($node), 'another relay delivers what they left');

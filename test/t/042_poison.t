@@ -122,6 +122,14 @@ for my $attempt (1 .. 5) {
 }
 is_deeply([ $kafka->consume('small.first') ], [], 'and nothing has overtaken it');
 
+# Where there is no Kafka it waits for half a minute, but not its operator.
+my $waiting = Outbox::Process->spawn(command => [ $ENV{OUTBOX_RELAY}, qw(skip --brokers 127.0.0.1:1 --id 01a20c11-09d4-7b9d-95a5-66f7b2170e7a) ],
+    stdout => '/dev/null', stderr => '/dev/null');
+my $task = '/proc/' . $waiting->pid . '/task/*';
+wait_until { my @threads = glob $task; @threads > 2 } 'it looks for Kafka';
+$waiting->signal('TERM');
+is($waiting->wait_for_exit(5), 'signal 15', 'a signal ends it while it waits for Kafka');
+
 ($code, $out, $err) = Outbox::Relay::call(qw(skip --brokers x --id nonsense));
 is($code, 2, 'an id that is none is refused');
 like($err, qr/UUID/, 'with what was expected');

@@ -50,7 +50,8 @@ TEST(KafkaProperties, bound_the_events_in_flight_but_not_those_of_a_kafka_transa
 
 TEST(KafkaProperties, that_are_locked_are_refused_by_name_with_the_reason) {
     for (const char *property : {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms",
-                                 "max.in.flight", "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers"}) {
+                                 "max.in.flight", "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers",
+                                 "queue.buffering.max.kbytes"}) {
         std::string reason = refusal({{property, "1"}});
         EXPECT_NE(reason.find(property), std::string::npos) << property;
         EXPECT_NE(reason.find("locked"), std::string::npos) << property;
@@ -61,6 +62,23 @@ TEST(KafkaProperties, that_are_wrong_are_refused_without_a_secret) {
     EXPECT_NE(refusal({{"no.such.property", "1"}}).find("no.such.property"), std::string::npos);
     EXPECT_NE(refusal({{"linger.ms", "soon"}}).find("linger.ms"), std::string::npos);
     EXPECT_EQ(refusal({{"ssl.key.pem", "canary"}}).find("canary"), std::string::npos);
+}
+
+TEST(KafkaProperties, that_librdkafka_refuses_only_in_a_client_are_refused_by_name) {
+    auto refusal = [](const KafkaProperty &property, bool exactly_once) -> std::string {
+        try {
+            check_kafka_properties({property}, exactly_once);
+            return "";
+        } catch (const std::invalid_argument &error) {
+            return error.what();
+        }
+    };
+    EXPECT_EQ(refusal({"linger.ms", "7"}, false), "");
+    EXPECT_EQ(refusal({"linger.ms", "7"}, true), "");
+    EXPECT_NE(refusal({"reconnect.backoff.ms", "3000"}, false).find("reconnect.backoff"), std::string::npos);
+    EXPECT_EQ(refusal({"transaction.timeout.ms", "5000"}, false), "");
+    EXPECT_NE(refusal({"transaction.timeout.ms", "5000"}, true).find("transaction.timeout.ms"), std::string::npos);
+    EXPECT_NE(refusal({"fetch.max.bytes", "1000"}, true).find("fetch.max.bytes"), std::string::npos) << "the consumer's";
 }
 
 TEST(KafkaProperties, are_written_as_property_and_value) {

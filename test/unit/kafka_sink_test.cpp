@@ -19,10 +19,10 @@ protected:
     }
 
     // One event in a chunk of its own; the sink holds the chunk from then on.
-    bool offer() {
-        const char line[] = R"({"topic":"orders","key":"42","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":{"n":1}})";
-        Memory memory(strdup(line));
-        std::string_view lines(memory.get(), strlen(line));
+    bool offer(const std::string &topic = "orders") {
+        std::string line = R"({"topic":")" + topic + R"(","key":"42","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":{"n":1}})";
+        Memory memory(strdup(line.c_str()));
+        std::string_view lines(memory.get(), line.size());
         Chunk::Pointer chunk = Chunk::create(std::move(memory), lines, 0, budget_);
         return sink_->offer({}, parse_event(lines), *chunk) == Offer::taken;
     }
@@ -57,7 +57,7 @@ protected:
         ASSERT_TRUE(offer_when_ready());
     }
 
-    MockKafka kafka_{"orders", "outbox.dead-letter"};
+    MockKafka kafka_{"orders", "payments", "outbox.dead-letter"};
     KafkaTarget target_{.brokers = kafka_.brokers(), .properties = {}};
     Budget budget_{1 << 20};
     int delivered_ = 0;
@@ -95,6 +95,21 @@ TEST_F(KafkaSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
     sink_->flush();
     ASSERT_TRUE(serve_until([this] { return delivered_ == 3; }));
     EXPECT_TRUE(offer());
+}
+
+// What an earlier session waited for: the relay would turn without a pause as soon as the sink is full.
+TEST_F(KafkaSinkTest, does_not_wait_for_a_topic_that_nobody_asks_for_any_more) {
+    target_.properties = {{"queue.buffering.max.messages", "1"}, {"linger.ms", "1000"}};
+    kafka_.forbid("payments");
+    start();
+    ASSERT_TRUE(offer_when_ready());
+    sink_->flush();
+    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    EXPECT_FALSE(offer("payments"));
+    EXPECT_NE(sink_->retry_at(), Clock::time_point::max());
+    EXPECT_TRUE(offer());
+    EXPECT_FALSE(offer());
+    EXPECT_EQ(sink_->retry_at(), Clock::time_point::max());
 }
 
 // The mock takes whatever comes next, as a partition does from a producer that it does not know.

@@ -38,6 +38,7 @@ public:
         rd_kafka_mock_push_request_errors_array(cluster_, request, errors.size(), errors.data());
     }
     void answer_as_usual(Request request) { rd_kafka_mock_clear_request_errors(cluster_, request); }
+    void forbid(const char *topic) { rd_kafka_mock_topic_set_error(cluster_, topic, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED); }
     void set_round_trip_ms(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, -1, ms); }
 
     // A record, outside of any transaction.

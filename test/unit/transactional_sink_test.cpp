@@ -237,6 +237,24 @@ TEST_F(TransactionalSinkTest, stops_at_a_refused_event_and_delivers_what_came_be
     expect_each_delivered_once();
 }
 
+// Otherwise the relay, which ends for it, would wait in vain for the batch before to be confirmed.
+TEST_F(TransactionalSinkTest, stops_at_a_refused_event_only_when_the_batch_before_is_seen) {
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    kafka_.answer(MockKafka::fetch, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, 100000);
+    Lsn before = add_transaction(2);
+    ASSERT_TRUE(run_until([&] { return heard_[before] == 2; }));
+    refuse_content(RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    Lsn poisoned = add_transaction(1);
+    EXPECT_NO_THROW(run_for(milliseconds(500)));
+    EXPECT_FALSE(sink_->empty());
+    kafka_.answer_as_usual(MockKafka::fetch);
+    EXPECT_THROW(run_until_confirmed(poisoned), PoisonedEvent);
+    EXPECT_TRUE(sink_->empty());
+    confirm();
+    EXPECT_EQ(confirmed_, before);
+}
+
 TEST_F(TransactionalSinkTest, sets_refused_events_aside) {
     target_.on_poison = OnPoison::dead_letter;
     start_session();
