@@ -4,7 +4,28 @@
 
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+#include <netdb.h>
+
+#include <atomic>
 #include <cstring>
+
+namespace {
+
+std::atomic<int> look_up_takes_ms{0};
+std::atomic<bool> is_looking_up{false};
+
+} // namespace
+
+// librdkafka's threads ask it before each connection, and can do nothing else meanwhile.
+extern "C" int getaddrinfo(const char *node, const char *service, const addrinfo *hints, addrinfo **result) {
+    static auto real = reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
+    if (int ms = look_up_takes_ms; ms > 0) {
+        is_looking_up = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+    }
+    return real(node, service, hints, result);
+}
 
 namespace outbox {
 namespace {
@@ -142,6 +163,25 @@ TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
     ASSERT_TRUE(offer_when_ready());
     sink_->flush();
     EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
+}
+
+// What is not reported before the producer's end would count against the relay's memory for ever.
+TEST_F(KafkaSinkTest, lets_go_of_everything_though_a_name_server_is_slow) {
+    target_.properties = {{"broker.address.ttl", "0"}};
+    start();
+    ASSERT_TRUE(offer_when_ready());
+    sink_->flush();
+    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    kafka_.set_round_trip_ms(5000); // so that what is sent now has no answer yet
+    for (int i = 0; i < 10; i++)
+        ASSERT_TRUE(offer());
+    sink_->flush();
+    look_up_takes_ms = 2500;
+    kafka_.go_down();
+    ASSERT_TRUE(serve_until([] { return is_looking_up.load(); }));
+    sink_.reset();
+    look_up_takes_ms = 0;
+    EXPECT_EQ(budget_.used(), 0u);
 }
 
 TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {

@@ -39,6 +39,7 @@ public:
     }
     void answer_as_usual(Request request) { rd_kafka_mock_clear_request_errors(cluster_, request); }
     void forbid(const char *topic) { rd_kafka_mock_topic_set_error(cluster_, topic, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED); }
+    void go_down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
     void set_round_trip_ms(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, -1, ms); }
 
     // A record, outside of any transaction.
