@@ -54,9 +54,9 @@ $(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
 # ---- the relay ------------------------------------------------------------------------------------------------------
 
 relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' \
-	$(shell pkg-config --cflags libpq rdkafka spdlog libcrypto 2>/dev/null)
+	$(shell pkg-config --cflags libpq rdkafka spdlog libmicrohttpd libcrypto 2>/dev/null)
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt cpp-httplib 2>/dev/null) -lssl -lcrypto -pthread
+relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt libmicrohttpd libcrypto 2>/dev/null) -pthread
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp))
 
@@ -72,8 +72,6 @@ uninstall-relay:
 $(BUILD)/outbox-relay: $(relay_objects)
 	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
-# With the library's own macros, or its classes have other sizes.
-$(BUILD)/relay/http_server.o $(BUILD)/docker/%.o: relay_cxxflags += $(shell pkg-config --cflags cpp-httplib 2>/dev/null)
 $(BUILD)/relay/%.o: relay/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
@@ -86,6 +84,8 @@ unit_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/unit/*.cpp))
 orders_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard docker/orders/*.cpp))
 
 $(BUILD)/test/%.o $(BUILD)/docker/%.o: relay_cxxflags += -I.
+# With the library's own macros, or its classes have other sizes.
+$(BUILD)/docker/%.o: relay_cxxflags += $(shell pkg-config --cflags cpp-httplib 2>/dev/null)
 $(BUILD)/test/%.o: test/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<

@@ -4,21 +4,21 @@
 //   GET /ready     200 "streaming"; 503 with the state otherwise
 //   GET /metrics   Prometheus' text format
 //
-// One connection at a time, one request each, and a silent client is left after a second: for probes and a scraper, not for the world.
-// No TLS and no passwords: bind it where only these reach it. Tested by test/t/018_status.t.
+// One request a connection, and few connections: for probes and a scraper, not for the world. Whoever connects has two seconds and 16 kB,
+// whatever is done with them. No TLS and no passwords: bind it where only these reach it. Tested by test/t/018_status.t.
 #pragma once
 
 #include "status.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 
-namespace httplib {
-class Server;
-}
+struct MHD_Daemon;
 
 namespace outbox {
 
@@ -34,12 +34,24 @@ class HttpServer {
 public:
     // Listens when it returns; throws std::runtime_error where it cannot. The status outlives it.
     HttpServer(const Endpoint &endpoint, const Status &status);
-    ~HttpServer();
+    ~HttpServer(); // at once: whoever is being served is left
+    HttpServer(const HttpServer &) = delete;
+    HttpServer &operator=(const HttpServer &) = delete;
 
 private:
-    void bind(const Endpoint &endpoint);
+    using Clock = std::chrono::steady_clock;
 
-    std::unique_ptr<httplib::Server> server_;
+    struct Stop {
+        void operator()(MHD_Daemon *daemon) const;
+    };
+
+    void serve();
+    int serve_at_most_ms() const;
+    void leave_the_slow();
+
+    int stop_; // an eventfd
+    std::unique_ptr<MHD_Daemon, Stop> daemon_;
+    std::unordered_map<int, Clock::time_point> connections_; // by their sockets: until when
     std::thread thread_;
 };
 

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use HTTP::Tiny;
+use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Outbox::Kafka;
@@ -113,8 +114,27 @@ is(request($relay, '/')->{status}, 404, 'there is nothing else to see');
     is($code, 1, 'a second relay on the same port: exit code 1');
     like($err, qr/cannot listen on \Q$ENV{OUTBOX_LISTEN}\E: Address already in use/, 'it says which and why');
 }
-my @silent = map { IO::Socket::INET->new(PeerAddr => address($relay)) } 1 .. 3;
+my @silent = map { IO::Socket::INET->new(PeerAddr => address($relay)) } 1 .. 20;
 is(request($relay, '/live')->{status}, 200, 'clients that say nothing hold up the others for a moment only');
+
+# Each connection has its time and its memory, whatever comes. Sends the text again and again until the relay closes: (seconds, bytes).
+sub until_closed {
+    my ($relay, $text, $pause) = @_;
+    local $SIG{PIPE} = 'IGNORE';
+    my $client = IO::Socket::INET->new(PeerAddr => address($relay)) or die "no connection: $!";
+    my ($start, $sent) = (time, 0);
+    while (time < $start + 10 && !IO::Select->new($client)->can_read($pause)) {
+        $sent += syswrite($client, $text) // last;
+    }
+    return (time - $start, $sent);
+}
+
+my $memory = $relay->peak_memory_kb;
+my ($seconds) = until_closed($relay, 'x', 0.1);
+cmp_ok($seconds, '<', 5, 'a client that says little by little what it wants is left');
+my (undef, $bytes) = until_closed($relay, 'x' x 65536, 0);
+cmp_ok($bytes, '<', 20_000_000, 'so is one that never ends a line,');
+cmp_ok($relay->peak_memory_kb - $memory, '<', 2000, 'and neither costs memory');
 
 # ---- metrics -----------------------------------------------------------------------------------------------------------
 
@@ -201,6 +221,11 @@ ok(wait_for_confirmation($node, 'small'), 'everything is delivered');
 my $metrics = metrics($refused);
 cmp_ok($metrics->{producers_lost_total}, '>=', 2, 'lost producers are counted');
 is($metrics->{sessions_lost_total}, 0, 'and are no lost sessions');
+my @clients = map { IO::Socket::INET->new(PeerAddr => address($refused)) } 1 .. 3;
+syswrite $_, 'GET /' for @clients;
+wait_until { request($refused, '/live')->{status} == 200 } 'their turn has come';
+my $ending = time;
 is($_->terminate, 0, 'it ends in good order') for $refused, $second;
+cmp_ok(time - $ending, '<', 1.5, 'at once, also for who has not yet said what they want');
 
 done_testing();

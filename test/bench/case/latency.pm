@@ -27,9 +27,9 @@ my @points = (
     { name => $steady, rate => 500, per_transaction => 1, seconds => 30 },
 );
 
-# Rounds that are not counted, before each delivery: for about a minute of them the broker's compiler wants a quarter of two cores, and it
+# Rounds that are not counted, before each delivery: for a minute or two of them the broker's compiler wants a quarter of two cores, and it
 # starts anew where the requests change. Only then is it known what can be drained.
-my $warm_up = 3;
+my $warm_up = 6;
 
 my ($at_least, $exactly) = qw(at-least-once exactly-once);
 my %isolation = ($at_least => 'read_uncommitted', $exactly => 'read_committed');
