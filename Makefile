@@ -2,9 +2,10 @@
 #
 #   make               build both below build/ (PG_CONFIG=… chooses the server; WERROR=1 makes warnings errors)
 #   make install       install the extension next to the server, the relay below $(PREFIX)/bin
-#   make installcheck  pg_regress against a running server that has the extension and wal_level=logical
+#   make installcheck  pg_regress against a running server with the extension, wal_level=logical and
+#                      max_prepared_transactions (and output_plugin_libraries, where it knows that)
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
-#   make chaos         two minutes of faults of every kind, part of make test; DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all
+#   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all
 #   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)

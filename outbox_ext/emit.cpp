@@ -135,9 +135,7 @@ void add_type(StringInfo envelope, FunctionCallInfo fcinfo) {
 }
 
 void require_header_name(const JsonbValue *name) {
-    const char *data = name->val.string.val;
-    int size = name->val.string.len;
-    if ((size == 2 && memcmp(data, "id", 2) == 0) || (size == 4 && memcmp(data, "type", 4) == 0))
+    if (envelope_header_is_reserved(Text{name->val.string.val, static_cast<size_t>(name->val.string.len)}))
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("headers must not be named \"id\" or \"type\""),
                         errhint("The relay sets both: from the event's id and from the argument \"type\".")));
 }
@@ -151,6 +149,8 @@ void add_headers(StringInfo envelope, FunctionCallInfo fcinfo) {
         refuse_headers();
     if (JB_ROOT_COUNT(headers) == 0)
         return;
+    if (JB_ROOT_COUNT(headers) > envelope_headers_max)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("headers must not be more than %d", envelope_headers_max)));
 
     envelope_add_raw(envelope, "headers");
     JsonbIterator *iterator = JsonbIteratorInit(&headers->root);

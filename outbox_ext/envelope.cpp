@@ -170,17 +170,15 @@ bool is_base64(Text text) {
     return true;
 }
 
-// Names `id` and `type` are the relay's own.
-bool is_header_name_reserved(Text name) {
-    return (name.size == 2 && memcmp(name.data, "id", 2) == 0) || (name.size == 4 && memcmp(name.data, "type", 4) == 0);
-}
-
 const char *reject_headers(Cursor *cursor) {
+    int count = 0;
     do {
         Text name, value;
+        if (++count > envelope_headers_max)
+            return "more than 1000 headers";
         if (!cursor->string(&name) || !cursor->literal(":") || !cursor->string(&value))
             return "headers are not an object of strings";
-        if (is_header_name_reserved(name))
+        if (envelope_header_is_reserved(name))
             return "a header has a reserved name";
     } while (cursor->literal(","));
     return cursor->literal("}") ? nullptr : "headers are not an object of strings";
@@ -201,6 +199,10 @@ const char *reject_payload(Cursor *cursor) {
 }
 
 } // namespace
+
+bool envelope_header_is_reserved(Text name) {
+    return (name.size == 2 && memcmp(name.data, "id", 2) == 0) || (name.size == 4 && memcmp(name.data, "type", 4) == 0);
+}
 
 const char *envelope_reject(const char *message, size_t size, Text *topic) {
     Text text;

@@ -15,6 +15,8 @@
 constexpr int envelope_topic_max = 249;                // Kafka's limit, in bytes
 constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; what outbox.max_event_bytes cannot exceed
 
+constexpr int envelope_headers_max = 1000;             // each costs the relay a hundred bytes, however short
+
 struct Text { // UTF-8, not terminated; no text at all where data is null
     const char *data;
     size_t size;
@@ -22,6 +24,9 @@ struct Text { // UTF-8, not terminated; no text at all where data is null
 
 // Kafka's rule for a topic's name: 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..".
 bool envelope_topic_is_valid(Text topic);
+
+// Names "id" and "type" are the relay's own.
+bool envelope_header_is_reserved(Text name);
 
 // The members, in the order of the calls. `headers` comes with its braces, a UUID as its 16 bytes.
 void envelope_open(StringInfo envelope, Text topic);

@@ -75,12 +75,12 @@ int execute(int argc, char **argv) {
     Options options = parse_options(argc, argv);
     start_logging(options.log_format, options.log_level);
     prctl(PR_SET_DUMPABLE, 0); // no events in core files
+    warn_of_visible_secrets(argc, argv);
     if (auto *setup = std::get_if<SetupCommand>(&options.command)) {
         set_up(*setup);
         return 0;
     }
     RunCommand &run = std::get<RunCommand>(options.command);
-    warn_of_visible_secrets(argc, argv);
     if (!run.kafka.skip_ids.empty())
         prepare_skip(run); // may wait for Kafka: until here a signal just ends the process
     int signals = signals_as_descriptor();

@@ -1,4 +1,4 @@
-// The command line: every option named once, each with its OUTBOX_… variable. Wrong ones end the process with exit code 2.
+// The command line: every option named once, with its OUTBOX_… variable unless it is for once. Wrong ones end the process with exit code 2.
 #pragma once
 
 #include "exit_code.h"

@@ -121,6 +121,10 @@ SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', pg_temp.forge(rest =>
 SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', repeat('x', 100 * 1024 * 1024));
 SELECT left(verdict, 80), length(verdict) FROM pg_temp.verdicts() AS verdict;
 
+-- a thousand headers; each costs the relay a hundred bytes, and these are of six
+SELECT 'sent' FROM (VALUES (999), (1000)) AS given(count), pg_logical_emit_message(true, 'outbox', pg_temp.forge(rest => ',"headers":{' || repeat('"":"",', count) || '"":""}'));
+SELECT left(verdict, 80), length(verdict) FROM pg_temp.verdicts() AS verdict;
+
 -- the slot goes on: forged and true events in one transaction, the count is of the true ones
 BEGIN;
 SELECT FROM outbox.emit('t', 'true', '{}');

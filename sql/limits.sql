@@ -53,6 +53,12 @@ SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', repeat(''x'', 2
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, jsonb_build_object(''h'', repeat(''x'', 200)))');
 SELECT length(events) FROM pg_temp.events() AS events;
 
+-- a thousand headers
+RESET outbox.max_event_bytes;
+SELECT count, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, (SELECT jsonb_object_agg(''h'' || n, '''') FROM generate_series(1, %s) AS n))', count))
+FROM (VALUES (1000), (1001)) AS given(count);
+SELECT length(events) FROM pg_temp.events() AS events;
+
 -- nobody may raise it above 64 MB
 SET outbox.max_event_bytes = '64MB';
 SELECT left(pg_temp.refusal(format('SET outbox.max_event_bytes = %L', bytes)), 5) FROM (VALUES ('67108865'), ('65MB'), ('0'), ('-1'), ('')) AS given(bytes);

@@ -43,6 +43,7 @@ usage('a negative number', [qw(run --shutdown-grace-ms -5)], qr/--shutdown-grace
 usage('an unknown format', [qw(run --format xml)], qr/--format.*json.*pretty/);
 usage('an unknown log format', [qw(run --log-format xml)], qr/--log-format.*text.*json/);
 usage('an unknown log level', [qw(run --log-level loud)], qr/--log-level.*debug.*info.*warn.*error/);
+usage('topics that cannot be', [ 'run', '--topics', $_ ], qr/--topics.*expected.*topic names/) for '.', 't' x 250, 'a,,b', join ',', ('t') x 1001;
 usage('a property without a value', [qw(run --brokers localhost:1 -X linger.ms)], qr/property=value/);
 usage('an unknown property', [qw(run --brokers localhost:1 -X no.such.thing=1)], qr/no\.such\.thing/);
 usage('a bad value of a property', [qw(run --brokers localhost:1 -X linger.ms=soon)], qr/linger\.ms/);

@@ -24,7 +24,7 @@ sub about {
         command => join(' ', @chosen, "make bench CASE=$case", @settings),
         runs => $runs,
         versions => { postgresql => _first_line('postgres --version'), relay => $relay, kafka => $kafka, java => _first_line('java -version 2>&1') },
-        machine => { cores => cores(), processor => $processor // 'unknown', memory_gb => sprintf('%.0f', $memory_kb / 2**20), kernel => _first_line('uname -sr') },
+        machine => { cores => cores(), processor => $processor // 'unknown', memory_gb => sprintf('%.0f', $memory_kb / 2**20), kernel => _first_line('uname -sr') =~ s/-.*//r },
     };
 }
 
