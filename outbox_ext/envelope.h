@@ -15,7 +15,7 @@
 constexpr int envelope_topic_max = 249;                // Kafka's limit, in bytes
 constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; what outbox.max_event_bytes cannot exceed
 
-constexpr int envelope_headers_max = 1000;             // each costs the relay a hundred bytes, however short
+constexpr int envelope_headers_max = 1000; // each costs the relay a hundred bytes, however short
 
 struct Text { // UTF-8, not terminated; no text at all where data is null
     const char *data;

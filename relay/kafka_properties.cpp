@@ -137,7 +137,8 @@ void lock(rd_kafka_conf_t *conf, bool with_transactions) {
             set(conf, std::string(entry.property), entry.value);
 }
 
-// What librdkafka looks at only when it makes a client: values that must fit each other, files. It is given no brokers, and talks to nobody.
+// What librdkafka looks at only when it makes a client: values that must fit each other, files. It is given no brokers, and talks to
+// nobody.
 void try_out(KafkaConf conf, rd_kafka_type_t type) {
     rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t *, int, const char *, const char *) {});
     char error[512];

@@ -1,5 +1,6 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
 #include "command_setup.h"
+#include "http_server.h"
 #include "kafka_sink.h"
 #include "options.h"
 #include "relay.h"

@@ -1,8 +1,8 @@
 // The command line: every option named once, with its OUTBOX_… variable unless it is for once. Wrong ones end the process with exit code 2.
 #pragma once
 
+#include "endpoint.h"
 #include "exit_code.h"
-#include "http_server.h"
 #include "kafka_target.h"
 #include "log.h"
 #include "relay.h"

@@ -49,9 +49,9 @@ TEST(KafkaProperties, bound_the_events_in_flight_but_not_those_of_a_kafka_transa
 }
 
 TEST(KafkaProperties, that_are_locked_are_refused_by_name_with_the_reason) {
-    for (const char *property : {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms",
-                                 "max.in.flight", "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers",
-                                 "queue.buffering.max.kbytes"}) {
+    for (const char *property :
+         {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms", "max.in.flight",
+          "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers", "queue.buffering.max.kbytes"}) {
         std::string reason = refusal({{property, "1"}});
         EXPECT_NE(reason.find(property), std::string::npos) << property;
         EXPECT_NE(reason.find("locked"), std::string::npos) << property;

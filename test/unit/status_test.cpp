@@ -1,4 +1,4 @@
-#include "relay/http_server.h"
+#include "relay/endpoint.h"
 #include "relay/metrics.h"
 
 #include <gtest/gtest.h>
