@@ -137,26 +137,31 @@ void lock(rd_kafka_conf_t *conf, bool with_transactions) {
             set(conf, std::string(entry.property), entry.value);
 }
 
-// What librdkafka looks at only when it makes a client: values that must fit each other, files. It is given no brokers, and talks to
-// nobody.
-void try_out(KafkaConf conf, rd_kafka_type_t type) {
-    rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t *, int, const char *, const char *) {});
-    char error[512];
-    rd_kafka_t *handle = rd_kafka_new(type, conf.get(), error, sizeof(error));
-    if (handle == nullptr)
-        throw std::invalid_argument(std::string("Kafka properties: ") + error);
-    (void)conf.release(); // the client's
-    rd_kafka_destroy(handle);
+void try_out(rd_kafka_type_t type, KafkaConf conf) {
+    std::string error;
+    if (!make_kafka_client(type, std::move(conf), error))
+        throw std::invalid_argument("Kafka properties: " + error);
 }
 
 } // namespace
 
+KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error) {
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // what matters comes as an error
+    char words[512] = "";
+    KafkaHandle handle(rd_kafka_new(type, conf.get(), words, sizeof(words)));
+    if (handle)
+        (void)conf.release();
+    error = words;
+    return handle;
+}
+
+// Without brokers: it talks to nobody.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once) {
-    try_out(make_kafka_conf("", properties), RD_KAFKA_PRODUCER);
+    try_out(RD_KAFKA_PRODUCER, make_kafka_conf("", properties));
     if (!exactly_once)
         return;
-    try_out(make_transactional_conf("", properties, "outbox"), RD_KAFKA_PRODUCER);
-    try_out(make_consumer_conf("", properties, "read_committed"), RD_KAFKA_CONSUMER);
+    try_out(RD_KAFKA_PRODUCER, make_transactional_conf("", properties, "outbox"));
+    try_out(RD_KAFKA_CONSUMER, make_consumer_conf("", properties, "read_committed"));
 }
 
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties) {

@@ -19,6 +19,11 @@ struct KafkaConfDestroy {
 };
 using KafkaConf = std::unique_ptr<rd_kafka_conf_t, KafkaConfDestroy>;
 
+struct KafkaDestroy {
+    void operator()(rd_kafka_t *handle) const { rd_kafka_destroy(handle); }
+};
+using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaDestroy>;
+
 // "property=value". Throws std::invalid_argument with what was expected; never repeats a value.
 KafkaProperty parse_kafka_property(std::string_view text);
 
@@ -31,7 +36,11 @@ bool is_secret(std::string_view property);
 // Our defaults, then the user's, then the locked ones. Throws std::invalid_argument, also for a locked property, with the reason.
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties);
 
-// Makes every client that a relay with these would make, and throws as make_kafka_conf, or with what librdkafka says where it cannot.
+// A client without a log. Null where librdkafka refuses, with its words.
+KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error);
+
+// What librdkafka looks at only when it makes a client: values that must fit each other, files. Throws as make_kafka_conf, or with its
+// words.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once);
 
 // The same for a producer of transactions, and for a consumer that reads a partition to its end.

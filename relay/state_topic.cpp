@@ -29,12 +29,10 @@ struct EventDestroy {
 using Event_ = std::unique_ptr<rd_kafka_event_t, EventDestroy>;
 
 KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf) {
-    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // what matters comes as an error
-    char error[512];
-    KafkaHandle handle(rd_kafka_new(type, conf.get(), error, sizeof(error)));
+    std::string error;
+    KafkaHandle handle = make_kafka_client(type, std::move(conf), error);
     if (!handle)
-        throw SinkFailure(std::string("cannot create a Kafka client: ") + error);
-    (void)conf.release();
+        throw SinkFailure("cannot create a Kafka client: " + error);
     return handle;
 }
 

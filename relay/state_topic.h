@@ -12,11 +12,6 @@
 
 namespace outbox {
 
-struct KafkaDestroy {
-    void operator()(rd_kafka_t *handle) const { rd_kafka_destroy(handle); }
-};
-using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaDestroy>;
-
 struct KafkaErrorDestroy {
     void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
 };

@@ -15,13 +15,18 @@ std::string value_of(const KafkaConf &conf, const char *property) {
     return rd_kafka_conf_get(conf.get(), property, value, &size) == RD_KAFKA_CONF_OK ? value : "?";
 }
 
-std::string refusal(const std::vector<KafkaProperty> &properties) {
+template <class Check>
+std::string refusal_by(Check check) {
     try {
-        make_kafka_conf("localhost", properties);
+        check();
         return "";
     } catch (const std::invalid_argument &error) {
         return error.what();
     }
+}
+
+std::string refusal(const std::vector<KafkaProperty> &properties) {
+    return refusal_by([&] { make_kafka_conf("localhost", properties); });
 }
 
 TEST(KafkaProperties, keep_the_delivery_guarantee_without_being_asked) {
@@ -65,13 +70,8 @@ TEST(KafkaProperties, that_are_wrong_are_refused_without_a_secret) {
 }
 
 TEST(KafkaProperties, that_librdkafka_refuses_only_in_a_client_are_refused_by_name) {
-    auto refusal = [](const KafkaProperty &property, bool exactly_once) -> std::string {
-        try {
-            check_kafka_properties({property}, exactly_once);
-            return "";
-        } catch (const std::invalid_argument &error) {
-            return error.what();
-        }
+    auto refusal = [](const KafkaProperty &property, bool exactly_once) {
+        return refusal_by([&] { check_kafka_properties({property}, exactly_once); });
     };
     EXPECT_EQ(refusal({"linger.ms", "7"}, false), "");
     EXPECT_EQ(refusal({"linger.ms", "7"}, true), "");

@@ -64,6 +64,14 @@ protected:
         return serve_until([this] { return offer(); });
     }
 
+    bool start_and_deliver_one() {
+        start();
+        if (!offer_when_ready())
+            return false;
+        sink_->flush();
+        return serve_until([this] { return delivered_ == 1; });
+    }
+
     // What the relay does after a failure that goes on at once: a new sink, the same event again.
     void start_again_after_refusal() {
         try {
@@ -106,10 +114,7 @@ TEST_F(KafkaSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
 
 TEST_F(KafkaSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
     target_.properties = {{"queue.buffering.max.messages", "2"}, {"linger.ms", "1000"}};
-    start();
-    ASSERT_TRUE(offer_when_ready());
-    sink_->flush();
-    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    ASSERT_TRUE(start_and_deliver_one());
     EXPECT_TRUE(offer());
     EXPECT_TRUE(offer());
     EXPECT_FALSE(offer());
@@ -122,10 +127,7 @@ TEST_F(KafkaSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
 TEST_F(KafkaSinkTest, does_not_wait_for_a_topic_that_nobody_asks_for_any_more) {
     target_.properties = {{"queue.buffering.max.messages", "1"}, {"linger.ms", "1000"}};
     kafka_.forbid("payments");
-    start();
-    ASSERT_TRUE(offer_when_ready());
-    sink_->flush();
-    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    ASSERT_TRUE(start_and_deliver_one());
     EXPECT_FALSE(offer("payments"));
     EXPECT_NE(sink_->retry_at(), Clock::time_point::max());
     EXPECT_TRUE(offer());
@@ -146,10 +148,7 @@ TEST_F(KafkaSinkTest, loses_nothing_where_the_first_batch_fails_and_others_follo
 
 // Also librdkafka 2.0.2's false ones: another producer has to go on, and nothing may be counted as delivered.
 TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
-    start();
-    ASSERT_TRUE(offer_when_ready());
-    sink_->flush();
-    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     for (int i = 0; i < 10; i++)
         ASSERT_TRUE(offer());
@@ -168,10 +167,7 @@ TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
 // What is not reported before the producer's end would count against the relay's memory for ever.
 TEST_F(KafkaSinkTest, lets_go_of_everything_though_a_name_server_is_slow) {
     target_.properties = {{"broker.address.ttl", "0"}};
-    start();
-    ASSERT_TRUE(offer_when_ready());
-    sink_->flush();
-    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    ASSERT_TRUE(start_and_deliver_one());
     kafka_.set_round_trip_ms(5000); // so that what is sent now has no answer yet
     for (int i = 0; i < 10; i++)
         ASSERT_TRUE(offer());
@@ -185,10 +181,7 @@ TEST_F(KafkaSinkTest, lets_go_of_everything_though_a_name_server_is_slow) {
 }
 
 TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {
-    start();
-    ASSERT_TRUE(offer_when_ready());
-    sink_->flush();
-    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
     ASSERT_TRUE(offer());
     sink_->flush();
@@ -201,10 +194,7 @@ TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {
 }
 
 TEST_F(KafkaSinkTest, sends_smaller_batches_when_a_batch_is_refused) {
-    start();
-    ASSERT_TRUE(offer_when_ready());
-    sink_->flush();
-    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
     for (int i = 0; i < 10; i++)
         ASSERT_TRUE(offer());
@@ -215,10 +205,7 @@ TEST_F(KafkaSinkTest, sends_smaller_batches_when_a_batch_is_refused) {
 }
 
 TEST_F(KafkaSinkTest, retries_what_is_operational) {
-    start();
-    ASSERT_TRUE(offer_when_ready());
-    sink_->flush();
-    ASSERT_TRUE(serve_until([this] { return delivered_ == 1; }));
+    ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
     ASSERT_TRUE(offer());
     sink_->flush();

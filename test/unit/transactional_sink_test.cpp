@@ -14,6 +14,16 @@ class TransactionalSinkTest : public SmallRelay {
 protected:
     Position position() { return stored().value_or(State{}).position; }
 
+    // A session with a batch that Kafka has acknowledged and does not show.
+    Lsn start_with_unseen_batch(unsigned events) {
+        start_session();
+        EXPECT_TRUE(run_until_confirmed(add_transaction(1)));
+        kafka_.answer(MockKafka::fetch, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, 100000);
+        Lsn end = add_transaction(events);
+        EXPECT_TRUE(run_until([&] { return heard_[end] == events; }));
+        return end;
+    }
+
     std::string refusal() {
         try {
             run_for(patience);
@@ -49,11 +59,7 @@ TEST_F(TransactionalSinkTest, says_nothing_before_the_commit) {
 
 // Acknowledged is not yet visible. The next batch is not committed on top of one that may have to come again.
 TEST_F(TransactionalSinkTest, confirms_what_it_has_read_back) {
-    start_session();
-    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
-    kafka_.answer(MockKafka::fetch, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, 100000);
-    Lsn end = add_transaction(3);
-    ASSERT_TRUE(run_until([&] { return heard_[end] == 3; }));
+    Lsn end = start_with_unseen_batch(3);
     Lsn next = add_transaction(2);
     run_for(milliseconds(300));
     EXPECT_LT(confirmed_, end);
@@ -239,11 +245,7 @@ TEST_F(TransactionalSinkTest, stops_at_a_refused_event_and_delivers_what_came_be
 
 // Otherwise the relay, which ends for it, would wait in vain for the batch before to be confirmed.
 TEST_F(TransactionalSinkTest, stops_at_a_refused_event_only_when_the_batch_before_is_seen) {
-    start_session();
-    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
-    kafka_.answer(MockKafka::fetch, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, 100000);
-    Lsn before = add_transaction(2);
-    ASSERT_TRUE(run_until([&] { return heard_[before] == 2; }));
+    Lsn before = start_with_unseen_batch(2);
     refuse_content(RD_KAFKA_RESP_ERR_INVALID_RECORD);
     Lsn poisoned = add_transaction(1);
     EXPECT_NO_THROW(run_for(milliseconds(500)));

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use Outbox::Process qw(slurp);
+use Outbox::Process qw(cpu_s slurp);
 use POSIX ();
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
@@ -14,12 +14,6 @@ our @EXPORT_OK = qw(now sample used cores children_cpu_s);
 my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
-
-# A process's CPU clock has nanoseconds where /proc/PID/stat has ticks of ten milliseconds. The number is Linux's for "this process".
-sub _cpu_s {
-    my ($pid) = @_;
-    return clock_gettime(-8 * ($pid + 1) + 2);
-}
 
 # Of a process's children that have ended: a server's backends, after their clients have gone.
 sub children_cpu_s {
@@ -49,7 +43,7 @@ sub sample {
     my %sample = (at => now(), busy_s => _busy_s());
     for my $name (grep { defined $pids{$_} } keys %pids) {
         my ($peak_kb) = slurp("/proc/$pids{$name}/status") =~ /^VmHWM:\s+(\d+) kB/m;
-        $sample{$name} = { cpu_s => _cpu_s($pids{$name}), switches => _switches($pids{$name}), peak_mb => ($peak_kb // 0) / 1024 };
+        $sample{$name} = { cpu_s => cpu_s($pids{$name}), switches => _switches($pids{$name}), peak_mb => ($peak_kb // 0) / 1024 };
     }
     return \%sample;
 }

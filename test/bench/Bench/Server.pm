@@ -62,7 +62,7 @@ sub stop_all {
 }
 
 sub node { return $_[0]{node} }
-sub postmaster { return (split /\n/, slurp($_[0]{node}->data_dir . '/postmaster.pid'))[0] }
+sub postmaster { return Outbox::Node::postmaster($_[0]{node}) }
 sub brokers { return $_[0]{kafka}->brokers }
 sub broker_pid { return $_[0]{kafka} ? $_[0]{kafka}{process}->pid : undef }
 sub sql { my ($self, $query) = @_; return $self->{session}->query($query) }

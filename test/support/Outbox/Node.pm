@@ -10,6 +10,7 @@ use Outbox::Process qw(wait_until slurp);
 use PostgreSQL::Test::Cluster;
 
 our @EXPORT = qw(outbox_node create_slot slot crash current_lsn wait_for_confirmation);
+our @EXPORT_OK = qw(postmaster children);
 
 # What `make check` of the server's own tests would set.
 $ENV{PG_REGRESS} //= do {
@@ -73,10 +74,10 @@ sub wait_for_confirmation {
 # kill -9 of the postmaster and all its children at one moment, as when the machine's power goes but the page cache stays.
 sub crash {
     my ($node) = @_;
-    my $lock_file = $node->data_dir . '/postmaster.pid';
-    my ($postmaster) = split /\n/, slurp($lock_file);
+    my $lock_file = _lock_file($node);
+    my $postmaster = postmaster($node);
     kill 'STOP', $postmaster;    # no child is born meanwhile
-    my @children = _children($postmaster);
+    my @children = children($postmaster);
     $node->kill9;
     kill 'KILL', @children;
     wait_until { !grep { _lives($_) } $postmaster, @children } 'server processes do not die';
@@ -85,7 +86,13 @@ sub crash {
     return;
 }
 
-sub _children {
+sub _lock_file { return $_[0]->data_dir . '/postmaster.pid' }
+
+# Its process ID.
+sub postmaster { return (split /\n/, slurp(_lock_file($_[0])))[0] }
+
+# The process IDs of a process's children.
+sub children {
     my ($pid) = @_;
     open my $file, '<', "/proc/$pid/task/$pid/children" or return;
     return split ' ', <$file> // '';

@@ -7,9 +7,9 @@ use warnings;
 use Carp qw(croak);
 use Exporter qw(import);
 use POSIX qw(WNOHANG);
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(clock_gettime sleep time);
 
-our @EXPORT_OK = qw(wait_until slurp random_seed);
+our @EXPORT_OK = qw(wait_until slurp random_seed cpu_s);
 
 my %running;    # pid => object
 
@@ -38,6 +38,13 @@ sub slurp {
     seek $file, $offset // 0, 0;
     local $/;
     return <$file> // '';
+}
+
+# What all threads of a process have used, negative where there is none. Its CPU clock has nanoseconds where /proc/PID/stat has ticks of ten
+# milliseconds. The number is Linux's for "this process".
+sub cpu_s {
+    my ($pid) = @_;
+    return clock_gettime(-8 * ($pid + 1) + 2);
 }
 
 # Seeds rand() and says with what, so that a failure can be played again.
