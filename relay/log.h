@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <string>
+#include <string_view>
 
 namespace outbox {
 
@@ -11,14 +12,19 @@ enum class LogFormat { text, json };
 
 void start_logging(LogFormat format, spdlog::level::level_enum level);
 
-// Says a condition when it changes, not as often as it is met.
+// The text with "#" for each number in it: process ids, ports, addresses, LSNs, names of temporary files. The names of topics and the ids
+// of events stay as they are, because each of them is a matter of its own.
+std::string without_numbers(std::string_view text);
+
+// Says a condition when it changes, not as often as it is met. Tested by test/unit/log_test.cpp.
 class Condition {
 public:
-    // True where `now` differs from what was said last.
+    // True where `now` differs from what was said last by more than its numbers.
     bool changed(const std::string &now) {
-        if (now == said_)
+        std::string text = without_numbers(now);
+        if (text == said_)
             return false;
-        said_ = now;
+        said_ = std::move(text);
         return true;
     }
     bool stands() const { return !said_.empty(); }
