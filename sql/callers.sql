@@ -1,12 +1,6 @@
 -- Every way of calling resolves without a cast: literals, prepared statements with and without types, named arguments, PL/pgSQL, triggers.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_callers', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_callers', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
+\set slot regress_callers
+\i sql/include/helpers.sql
 CREATE TEMP TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY, item varchar(40), detail jsonb);
 
 -- literals, and names

@@ -1,12 +1,6 @@
 -- The envelope is one line of JSON: its members come in this order, and are absent where there is nothing to say.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_envelope', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_envelope', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
+\set slot regress_envelope
+\i sql/include/helpers.sql
 
 -- everything
 SELECT FROM outbox.emit('orders', 42, '{"item": "Macbook"}', 'order.created', '{"traceparent": "00-4bf9"}');

@@ -1,23 +1,7 @@
 -- Every refusal has an SQLSTATE, a message and a hint. None repeats a word of what was given.
 -- What else is refused stands in payload_json, payload_kinds, headers, limits and missing_slot.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_errors', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_errors', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
-CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text; detail text; hint text;
-BEGIN
-    EXECUTE call;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\set slot regress_errors
+\i sql/include/helpers.sql
 
 -- arguments
 SELECT pg_temp.refusal('SELECT outbox.emit(NULL, ''k'', ''{}'')');

@@ -1,12 +1,6 @@
 -- An event's id is a UUIDv7 (RFC 9562): of the time of the call, and strictly increasing within a session.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_event_id', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_event_id', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
+\set slot regress_event_id
+\i sql/include/helpers.sql
 
 -- version 7, variant 10
 SELECT outbox.emit('t', 'k', '{}')::text ~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$';

@@ -1,22 +1,6 @@
 -- Headers are a JSON object whose values are strings. The relay's own names, id and type, are not for others.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_headers', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_headers', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
-CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text; detail text; hint text;
-BEGIN
-    EXECUTE call;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\set slot regress_headers
+\i sql/include/helpers.sql
 
 SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"a": "1", "b": ""}');
 SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"": "no name", "ID": "x", "Type": "x", "idx": "x"}');

@@ -1,12 +1,6 @@
 -- A key is text, a number or a UUID, or a type that becomes one of them by itself. It is written as text.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_keys', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_keys', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
+\set slot regress_keys
+\i sql/include/helpers.sql
 CREATE DOMAIN pg_temp.sku AS text;
 CREATE DOMAIN pg_temp.order_id AS bigint;
 

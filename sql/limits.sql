@@ -1,22 +1,6 @@
 -- Everything has a bound: the topic's name, the depth of the payload, the size of the event, and that size's own ceiling.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_limits', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_limits', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
-CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text; detail text; hint text;
-BEGIN
-    EXECUTE call;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\set slot regress_limits
+\i sql/include/helpers.sql
 
 -- a topic has 1 to 249 of Kafka's characters
 SELECT pg_temp.refusal(format('SELECT outbox.emit(repeat(''t'', %s), ''k'', ''{}'')', size)) FROM (VALUES (1), (249), (250), (100000), (0)) AS given(size);

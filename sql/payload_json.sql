@@ -1,23 +1,7 @@
 -- A JSON payload loses its white space and nothing else: numbers keep their digits, objects the order and the repetition of their
 -- members, strings their characters. What is not JSON is refused, with the place.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_payload_json', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_payload_json', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
-CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text; detail text; hint text;
-BEGIN
-    EXECUTE call;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\set slot regress_payload_json
+\i sql/include/helpers.sql
 CREATE FUNCTION pg_temp.payloads() RETURNS SETOF text LANGUAGE sql AS $$ SELECT substring(events FROM '"payload":(.*)}$') FROM pg_temp.events() AS events $$;
 
 -- white space between tokens goes, in strings it stays

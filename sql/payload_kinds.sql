@@ -1,22 +1,6 @@
 -- A payload is JSON as text, json or jsonb, bytes as bytea, a row, or NULL: a tombstone. Other types are refused.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_payload_kinds', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_payload_kinds', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
-CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text; detail text; hint text;
-BEGIN
-    EXECUTE call;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\set slot regress_payload_kinds
+\i sql/include/helpers.sql
 CREATE TABLE pg_temp.orders (id bigint, item text, tags text[], detail jsonb, gone int);
 ALTER TABLE pg_temp.orders DROP COLUMN gone;
 INSERT INTO pg_temp.orders VALUES (42, 'Macbook "Pro"', '{a,b}', '{"ram": 16}');

@@ -1,13 +1,7 @@
 -- An event is part of its transaction: it is published if that commits, and only then.
 -- Needs max_prepared_transactions.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_transactions', 'outbox');
-CREATE FUNCTION pg_temp.events() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_transactions', NULL, NULL)
-    WHERE data !~ '^{"(begin|commit)":' $$;
+\set slot regress_transactions
+\i sql/include/helpers.sql
 
 -- commit and rollback
 BEGIN;
