@@ -13,6 +13,7 @@ PGDLLEXPORT void _PG_init(void);
 }
 
 int outbox_missing_slot = MISSING_SLOT_ERROR;
+char *outbox_slots = nullptr;
 int outbox_max_event_bytes = 900 * 1024;
 
 static const struct config_enum_entry missing_slot_options[] = {
@@ -26,6 +27,10 @@ void _PG_init(void) {
     DefineCustomEnumVariable("outbox.missing_slot", "What emit does when no replication slot can deliver the event.",
                              "\"warning\" and \"ignore\" let the transaction commit without its event.", &outbox_missing_slot,
                              MISSING_SLOT_ERROR, missing_slot_options, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("outbox.slots",
+                               "Replication slots that must be able to deliver an event; one that cannot is a missing slot.",
+                               "An empty list: all persistent slots of the database that use the output plugin \"outbox\".", &outbox_slots,
+                               "", PGC_SUSET, GUC_LIST_INPUT, slot_names_are_valid, slot_names_changed, nullptr);
     DefineCustomIntVariable("outbox.max_event_bytes", "Largest event that emit accepts, counted with its key, headers and names.",
                             "Keep it below what the Kafka topics accept (\"max.message.bytes\").", &outbox_max_event_bytes, 900 * 1024, 1,
                             static_cast<int>(envelope_size_max), PGC_SUSET, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);

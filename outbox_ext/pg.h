@@ -81,11 +81,11 @@ static inline TimestampTz outbox_commit_time(const ReorderBufferTXN *txn) {
 #endif
 }
 
-static inline bool outbox_slot_invalidated(const ReplicationSlot *slot) {
+static inline bool outbox_slot_invalidated(const ReplicationSlotPersistentData *slot) {
 #if PG_VERSION_NUM >= 160000
-    return slot->data.invalidated != RS_INVAL_NONE;
+    return slot->invalidated != RS_INVAL_NONE;
 #else
-    return slot->data.invalidated_at != InvalidXLogRecPtr;
+    return slot->invalidated_at != InvalidXLogRecPtr;
 #endif
 }
 

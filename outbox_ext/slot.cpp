@@ -1,65 +1,149 @@
 #include "slot.h"
 
 #include "envelope.h"
+#include "settings.h"
 
 #include <string.h>
 
 namespace {
 
-enum SlotState { SLOT_MISSING, SLOT_INVALIDATED, SLOT_UNFINISHED, SLOT_DELIVERABLE }; // the best of all that there are
+// Without "outbox.slots" the last of these states that a slot of this database and plugin is in, decides.
+enum SlotState { SLOT_MISSING, SLOT_TEMPORARY, SLOT_UNFINISHED, SLOT_DELIVERABLE, SLOT_INVALIDATED, SLOT_FOREIGN };
 
-SlotState state_of(ReplicationSlot *slot) {
-    SpinLockAcquire(&slot->mutex);
-    bool invalidated = outbox_slot_invalidated(slot);
-    // Not set before the slot's creation ends: a transaction that was open at that time is never decoded.
-    bool unfinished = slot->data.confirmed_flush == InvalidXLogRecPtr;
-    SpinLockRelease(&slot->mutex);
-    return invalidated ? SLOT_INVALIDATED : unfinished ? SLOT_UNFINISHED : SLOT_DELIVERABLE;
+struct Verdict {
+    SlotState state;
+    NameData slot; // the slot in this state; empty: none
+};
+
+SlotState state_of(const ReplicationSlotPersistentData *slot) {
+    if (slot->database != MyDatabaseId || strcmp(NameStr(slot->plugin), ENVELOPE_PREFIX) != 0)
+        return SLOT_FOREIGN;
+    if (slot->persistency == RS_TEMPORARY)
+        return SLOT_TEMPORARY;
+    // A slot is ephemeral, and later without a confirmed position, until its creation ends. A transaction that was open at that time is
+    // never decoded.
+    if (slot->persistency != RS_PERSISTENT || slot->confirmed_flush == InvalidXLogRecPtr)
+        return SLOT_UNFINISHED;
+    return outbox_slot_invalidated(slot) ? SLOT_INVALIDATED : SLOT_DELIVERABLE;
 }
 
-SlotState find_slot() {
-    SlotState best = SLOT_MISSING;
-
-    LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
-    for (int i = 0; i < max_replication_slots && best != SLOT_DELIVERABLE; i++) {
-        ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[i];
-        if (!slot->in_use || slot->data.database != MyDatabaseId || strcmp(NameStr(slot->data.plugin), ENVELOPE_PREFIX) != 0)
+// Copies the next slot in use, from the index `*i` on, as pg_get_replication_slots() does. The caller holds ReplicationSlotControlLock.
+bool next_slot(int *i, ReplicationSlotPersistentData *copy) {
+    for (; *i < max_replication_slots; ++*i) {
+        ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[*i];
+        if (!slot->in_use)
             continue;
-        best = Max(best, state_of(slot));
+        SpinLockAcquire(&slot->mutex);
+        *copy = slot->data;
+        SpinLockRelease(&slot->mutex);
+        ++*i;
+        return true;
     }
-    LWLockRelease(ReplicationSlotControlLock);
-    return best;
+    return false;
 }
 
-void complain(SlotState state, int level) {
-    const char *detail = state == SLOT_MISSING       ? "No logical replication slot of this database uses the output plugin \"outbox\"."
-                         : state == SLOT_INVALIDATED ? "The slot has been invalidated: the WAL it needs may be gone."
-                                                     : "The slot is still being created.";
-    const char *hint = state == SLOT_MISSING ? "Create the slot with \"outbox-relay setup\"."
-                       : state == SLOT_INVALIDATED
-                           ? "Drop the slot and create it again with \"outbox-relay setup\"; what it had not delivered is lost."
-                           : "Retry the transaction.";
-    ereport(level, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no replication slot can deliver the event"),
-                    errdetail_internal("%s", detail), errhint("%s", hint)));
+Verdict judge_all() {
+    Verdict verdict = {SLOT_MISSING, {}};
+    ReplicationSlotPersistentData slot;
+
+    for (int i = 0; next_slot(&i, &slot);) {
+        SlotState state = state_of(&slot);
+        if (state != SLOT_FOREIGN && state > verdict.state)
+            verdict = {state, slot.name};
+    }
+    return verdict;
 }
+
+SlotState state_of_named(const NameData *name) {
+    ReplicationSlotPersistentData slot;
+
+    for (int i = 0; next_slot(&i, &slot);)
+        if (strcmp(NameStr(slot.name), NameStr(*name)) == 0)
+            return state_of(&slot);
+    return SLOT_MISSING;
+}
+
+// The names are valid and separated by commas and spaces.
+bool next_name(const char **rest, NameData *name) {
+    const char *start = *rest + strspn(*rest, ", ");
+    size_t size = strcspn(start, ", ");
+    *rest = start + size;
+    memset(name, 0, sizeof(*name));
+    memcpy(NameStr(*name), start, size);
+    return size > 0;
+}
+
+// The first of the named slots that cannot deliver, if there is one.
+Verdict judge_named(const char *names) {
+    Verdict verdict = {SLOT_DELIVERABLE, {}};
+
+    while (verdict.state == SLOT_DELIVERABLE && next_name(&names, &verdict.slot))
+        verdict.state = state_of_named(&verdict.slot);
+    return verdict;
+}
+
+Verdict look_up() {
+    LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+    Verdict verdict = *outbox_slots == '\0' ? judge_all() : judge_named(outbox_slots);
+    LWLockRelease(ReplicationSlotControlLock);
+    return verdict;
+}
+
+struct Reason {
+    const char *detail;
+    const char *hint;
+};
+
+Reason reason_of(const Verdict *verdict) {
+    switch (verdict->state) {
+    case SLOT_MISSING:
+        if (*NameStr(verdict->slot) == '\0')
+            return {"No logical replication slot of this database uses the output plugin \"outbox\".",
+                    "Create the slot with \"outbox-relay setup\"."};
+        return {"The setting \"outbox.slots\" names the slot, and the slot does not exist.",
+                "Create the slot with \"outbox-relay setup --slot\", or take its name out of \"outbox.slots\"."};
+    case SLOT_FOREIGN:
+        return {"The setting \"outbox.slots\" names the slot, which belongs to another database or another output plugin.",
+                "Name slots of this database; ALTER DATABASE ... SET gives each database a list of its own."};
+    case SLOT_TEMPORARY:
+        return {"The slot is temporary: it goes when its session ends, and the event would go with it.",
+                "Create a slot that stays with \"outbox-relay setup\"."};
+    case SLOT_INVALIDATED:
+        return {
+            "The slot has been invalidated: the WAL it needs may be gone.",
+            "Drop the slot and create it again with \"outbox-relay setup\"; what it had not delivered is lost. If nobody needs the slot, "
+            "drop it, or name in \"outbox.slots\" those that must deliver."};
+    default: return {"The slot is still being created.", "Retry the transaction."};
+    }
+}
+
+void complain(const Verdict *verdict, int level) {
+    Reason reason = reason_of(verdict);
+    const char *slot = NameStr(verdict->slot);
+    ereport(level, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    *slot == '\0' ? errmsg("no replication slot can deliver the event")
+                                  : errmsg("replication slot \"%s\" cannot deliver the event", slot),
+                    errdetail_internal("%s", reason.detail), errhint("%s", reason.hint)));
+}
+
+FullTransactionId looked_up_in = {0};
 
 } // namespace
 
 void slot_require(MissingSlot missing_slot) {
-    static FullTransactionId looked_up_in = {0};
-    static SlotState found = SLOT_MISSING;
+    static Verdict verdict;
 
     FullTransactionId transaction = GetTopFullTransactionId();
     bool first = !FullTransactionIdEquals(looked_up_in, transaction);
     if (first) {
-        found = find_slot();
+        verdict = look_up();
         looked_up_in = transaction;
     }
-    if (found != SLOT_DELIVERABLE) {
+    if (verdict.state != SLOT_DELIVERABLE) {
         if (missing_slot == MISSING_SLOT_ERROR)
-            complain(found, ERROR);
+            complain(&verdict, ERROR);
         if (missing_slot == MISSING_SLOT_WARNING && first)
-            complain(found, WARNING);
+            complain(&verdict, WARNING);
     }
 
     // After the slot: from 19 on a slot raises the level by itself, so the missing slot is the cause and the level its consequence.
@@ -67,4 +151,27 @@ void slot_require(MissingSlot missing_slot) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("the event would be lost because the effective \"wal_level\" is below \"logical\""),
                         errhint("%s", OUTBOX_WAL_LEVEL_HINT)));
+}
+
+void slot_names_changed(const char *, void *) { looked_up_in = InvalidFullTransactionId; }
+
+bool slot_names_are_valid(char **names, void **, GucSource) {
+    constexpr const char *allowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
+
+    if (**names == '\0')
+        return true;
+    for (const char *rest = *names;; rest++) {
+        rest += strspn(rest, " ");
+        size_t size = strspn(rest, allowed);
+        if (size == 0 || size >= NAMEDATALEN)
+            break;
+        rest += size;
+        rest += strspn(rest, " ");
+        if (*rest == '\0')
+            return true;
+        if (*rest != ',')
+            break;
+    }
+    GUC_check_errdetail("Expected names of replication slots separated by commas: lower-case letters, digits and \"_\".");
+    return false;
 }

@@ -64,11 +64,13 @@ for (1 .. 50) {
     $primary->safe_psql('postgres', 'CHECKPOINT');
 }
 is(slot($primary, 'wal_status'), 'lost', 'the slot is invalidated');
-refused($primary, $emit, '42704', 'no replication slot can deliver the event', 'with an invalidated slot', 'The slot has been invalidated');
+refused($primary, $emit, '42704', 'replication slot "outbox" cannot deliver the event', 'with an invalidated slot', 'The slot has been invalidated');
 $primary->safe_psql('postgres', 'ALTER SYSTEM RESET max_slot_wal_keep_size');
 $primary->safe_psql('postgres', 'SELECT pg_reload_conf()');
 create_slot($primary, 'second');
-is($primary->safe_psql('postgres', "SELECT count(*) FROM ($emit) AS s"), 1, 'a good slot beside it is enough');
+refused($primary, $emit, '42704', 'replication slot "outbox" cannot deliver the event', 'also with a good slot beside it', 'The slot has been invalidated');
+is($primary->safe_psql('postgres', "SET outbox.slots = 'second'; SELECT count(*) FROM ($emit) AS s"), 1, 'the good one is enough where it is the one that must deliver');
+refused($primary, "SET outbox.slots = 'second, outbox'; $emit", '42704', 'replication slot "outbox" cannot deliver the event', 'where both must', 'The slot has been invalidated');
 $primary->safe_psql('postgres', "SELECT pg_drop_replication_slot('$_')") for qw(outbox second);
 
 # ---- wal_level ----------------------------------------------------------------------------------------------------------
