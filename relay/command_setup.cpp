@@ -12,7 +12,7 @@ constexpr auto reload_timeout = std::chrono::seconds(10);
 
 class Setup {
 public:
-    explicit Setup(const SetupCommand &command) : command_(command), connection_(connect(command.dsn)) {}
+    Setup(const SetupCommand &command, Signals &signals) : command_(command), signals_(signals), connection_(connect(command.dsn)) {}
 
     void run() {
         std::string standby = value("SELECT pg_catalog.pg_is_in_recovery()");
@@ -192,7 +192,7 @@ private:
     void write(const Source &source, const Position &position, const std::string &done) {
         if (!holder_.empty())
             throw Failure(ExitCode::not_prepared, "slot \"" + command_.slot + "\" is active for PID " + holder_ + ": stop its relay first");
-        write_state(command_.kafka, source, {position, position.end, source.timeline, source.topics});
+        write_state(command_.kafka, source, {position, position.end, source.timeline, source.topics}, signals_);
         say(done);
     }
 
@@ -200,9 +200,9 @@ private:
         std::string topic = "state topic \"" + command_.kafka.state_topic + "\"";
         if (command_.dry_run)
             return say(topic + " is created, and the position written to it, without --dry-run");
-        say(ensure_state_topic(command_.kafka) ? "created " + topic : topic + " is there");
+        say(ensure_state_topic(command_.kafka, signals_) ? "created " + topic : topic + " is there");
         Source here = source();
-        std::optional<State> state = read_state(command_.kafka, here);
+        std::optional<State> state = read_state(command_.kafka, here, signals_);
         if (command_.reset_state || (!state && slot_is_new)) {
             Position position = reset(state, here);
             return write(here, position, "exactly-once delivery goes on from " + format_lsn(position.end));
@@ -223,11 +223,12 @@ private:
 
     std::string holder_; // the process that has the slot; empty: none
     const SetupCommand &command_;
+    Signals &signals_;
     Connection connection_;
 };
 
 } // namespace
 
-void set_up(const SetupCommand &command) { Setup(command).run(); }
+void set_up(const SetupCommand &command, Signals &signals) { Setup(command, signals).run(); }
 
 } // namespace outbox

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "options.h"
+#include "signals.h"
 
 namespace outbox {
 
-// Throws Failure.
-void set_up(const SetupCommand &command);
+// Throws Failure, Interrupted.
+void set_up(const SetupCommand &command, Signals &signals);
 
 } // namespace outbox

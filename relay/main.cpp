@@ -4,34 +4,20 @@
 #include "kafka_sink.h"
 #include "options.h"
 #include "relay.h"
+#include "signals.h"
+#include "state_topic.h"
 #include "transactional_sink.h"
 
 #include <malloc.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 
 #include <csignal>
 #include <cstring>
 #include <iostream>
-#include <system_error>
 
 namespace {
 
 using namespace outbox;
-
-// Before librdkafka starts its threads, which inherit the mask.
-int signals_as_descriptor() {
-    signal(SIGPIPE, SIG_IGN);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, nullptr);
-    int descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (descriptor < 0)
-        throw std::system_error(errno, std::generic_category(), "signalfd");
-    return descriptor;
-}
 
 bool has_password(const std::string &dsn) {
     PQconninfoOption *options = PQconninfoParse(dsn.c_str(), nullptr);
@@ -66,32 +52,34 @@ std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener,
 }
 
 // The note of what was skipped goes to the state topic, whatever the delivery.
-void prepare_skip(RunCommand &command) {
-    ensure_state_topic(command.kafka);
+void prepare_skip(RunCommand &command, Signals &signals) {
+    ensure_state_topic(command.kafka, signals);
     command.relay.done_at = [&command] { return command.kafka.skips_end(); };
     command.relay.not_done = "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery";
 }
 
-int execute(int argc, char **argv) {
+int execute(int argc, char **argv, Signals &signals) {
     Options options = parse_options(argc, argv);
     start_logging(options.log_format, options.log_level);
     prctl(PR_SET_DUMPABLE, 0); // no events in core files
     warn_of_visible_secrets(argc, argv);
     if (auto *setup = std::get_if<SetupCommand>(&options.command)) {
-        set_up(*setup);
+        signals.stop_if_asked();
+        set_up(*setup, signals);
         return 0;
     }
     RunCommand &run = std::get<RunCommand>(options.command);
     if (!run.kafka.skip_ids.empty())
-        prepare_skip(run); // may wait for Kafka: until here a signal just ends the process
-    int signals = signals_as_descriptor();
+        prepare_skip(run, signals);
     Status status;
     std::optional<HttpServer> server;
     if (run.listen)
         server.emplace(*run.listen, status);
-    Relay relay(
-        run.relay, [&run](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); }, signals, status);
+    auto sink = [&run](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); };
+    Relay relay(run.relay, sink, signals.descriptor(), status);
     relay.run();
+    if (run.relay.done_at && relay.ended_by()) // skip
+        throw Interrupted(*relay.ended_by());
     return 0;
 }
 
@@ -100,9 +88,14 @@ int execute(int argc, char **argv) {
 int main(int argc, char **argv) {
     // Many small blocks are freed between a large one per CopyData, and each of those would have glibc sort its fast bins.
     mallopt(M_MXFAST, 0);
+    signal(SIGPIPE, SIG_IGN);
     start_logging(LogFormat::text, spdlog::level::info);
     try {
-        return execute(argc, argv);
+        Signals signals; // before any thread is started: each inherits the mask
+        return execute(argc, argv, signals);
+    } catch (const Interrupted &asked) {
+        spdlog::info("{}", asked.what());
+        return asked.exit_status();
     } catch (const Failure &failure) {
         if (failure.code() == ExitCode::usage)
             std::cerr << "outbox-relay: " << failure.what() << std::endl;

@@ -156,6 +156,7 @@ void Relay::take_signal() {
     while (read(signals_, &signal, sizeof(signal)) == sizeof(signal)) {
         if (state_ != State::running)
             _exit(128 + static_cast<int>(signal.ssi_signo));
+        signal_ = static_cast<int>(signal.ssi_signo);
         spdlog::info("stopping: waiting up to {} ms for what is in flight", options_.shutdown_grace.count());
         start_draining();
     }

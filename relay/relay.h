@@ -41,6 +41,9 @@ public:
     // Until a signal, or until the sink's reader has gone. Throws Failure where an operator is needed.
     void run();
 
+    // The signal that ended it before it was done.
+    std::optional<int> ended_by() const { return is_done() ? std::nullopt : signal_; }
+
 private:
     enum class State { running, draining, leaving, left }; // draining: events are awaited; leaving: the server's answer
 
@@ -86,6 +89,7 @@ private:
     RelayOptions options_;
     SinkFactory make_sink_;
     int signals_;
+    std::optional<int> signal_; // the first
     Status &status_;
     Budget budget_;
     std::unique_ptr<Sink> sink_;

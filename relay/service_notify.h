@@ -10,7 +10,8 @@ namespace outbox {
 
 class ServiceNotify {
 public:
-    // May be called at every turn: says it when it has changed. Ready is who has streamed, or waits for another's slot or for Kafka; for good.
+    // May be called at every turn: says it when it has changed. Ready is who has streamed, or waits for another's slot or for Kafka; for
+    // good.
     void tell(RelayState state);
 
 private:

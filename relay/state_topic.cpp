@@ -3,7 +3,6 @@
 #include "log.h"
 
 #include <cstring>
-#include <thread>
 
 namespace outbox {
 namespace {
@@ -13,6 +12,7 @@ constexpr int poll_ms = 5;
 constexpr auto patience = std::chrono::seconds(30);
 constexpr auto certainly_missing_after = std::chrono::seconds(3); // a broker that has just started may not know yet
 constexpr int request_ms = 10000;
+constexpr int slice_ms = 200; // of a wait in librdkafka, so that a signal is seen soon
 
 // Short segments: only those that are closed are compacted, and a start reads all that is left.
 constexpr std::pair<const char *, const char *> topic_config[] = {
@@ -62,12 +62,12 @@ void require_shape(const std::string &topic, int partitions) {
 }
 
 template <class Try>
-void wait_for(const std::string &what, Try attempt) {
+void wait_for(const std::string &what, Signals &signals, Try attempt) {
     std::string reason = "no answer";
     for (auto until = Clock::now() + patience; Clock::now() < until;) {
         if (attempt(reason))
             return;
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        signals.pause(std::chrono::milliseconds(20));
     }
     throw std::runtime_error(what + ": " + reason);
 }
@@ -169,9 +169,9 @@ void StateReader::take(const rd_kafka_message_t &message) {
             fmt::format("the record at offset {} of the state topic \"{}\" is none of this version", message.offset, target_.state_topic));
 }
 
-std::optional<State> read_state(const KafkaTarget &target, const Source &source) {
+std::optional<State> read_state(const KafkaTarget &target, const Source &source, Signals &signals) {
     StateReader reader(target, state_key(source));
-    wait_for("cannot read the state topic", [&](std::string &reason) {
+    wait_for("cannot read the state topic", signals, [&](std::string &reason) {
         bool done = reader.advance();
         if (!reader.waiting_for().empty())
             reason = reader.waiting_for();
@@ -184,8 +184,12 @@ std::optional<State> read_state(const KafkaTarget &target, const Source &source)
 
 namespace {
 
-Event_ await(rd_kafka_queue_t *queue, const std::string &what) {
-    Event_ event(rd_kafka_queue_poll(queue, request_ms + 1000));
+Event_ await(rd_kafka_queue_t *queue, Signals &signals, const std::string &what) {
+    Event_ event;
+    for (int left_ms = request_ms + 1000; !event && left_ms > 0; left_ms -= slice_ms) {
+        event.reset(rd_kafka_queue_poll(queue, slice_ms));
+        signals.stop_if_asked();
+    }
     if (!event)
         throw std::runtime_error(what + ": no answer");
     if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -193,7 +197,7 @@ Event_ await(rd_kafka_queue_t *queue, const std::string &what) {
     return event;
 }
 
-void create(rd_kafka_t *handle, const std::string &name) {
+void create(rd_kafka_t *handle, const std::string &name, Signals &signals) {
     std::string what = "cannot create topic \"" + name + "\"";
     char error[512];
     std::unique_ptr<rd_kafka_NewTopic_t, decltype(&rd_kafka_NewTopic_destroy)> topic(
@@ -205,7 +209,7 @@ void create(rd_kafka_t *handle, const std::string &name) {
     Queue queue(rd_kafka_queue_new(handle));
     rd_kafka_NewTopic_t *topics[] = {topic.get()};
     rd_kafka_CreateTopics(handle, topics, 1, nullptr, queue.get());
-    Event_ event = await(queue.get(), what);
+    Event_ event = await(queue.get(), signals, what);
     size_t count = 0;
     const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
     rd_kafka_resp_err_t result = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
@@ -214,13 +218,13 @@ void create(rd_kafka_t *handle, const std::string &name) {
 }
 
 // A topic that forgets old records would one day forget the position.
-void require_compaction(rd_kafka_t *handle, const std::string &name) {
+void require_compaction(rd_kafka_t *handle, const std::string &name, Signals &signals) {
     std::unique_ptr<rd_kafka_ConfigResource_t, decltype(&rd_kafka_ConfigResource_destroy)> resource(
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()), rd_kafka_ConfigResource_destroy);
     Queue queue(rd_kafka_queue_new(handle));
     rd_kafka_ConfigResource_t *resources[] = {resource.get()};
     rd_kafka_DescribeConfigs(handle, resources, 1, nullptr, queue.get());
-    Event_ event = await(queue.get(), "cannot look at topic \"" + name + "\"");
+    Event_ event = await(queue.get(), signals, "cannot look at topic \"" + name + "\"");
     size_t count = 0;
     const rd_kafka_ConfigResource_t **results =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
@@ -235,22 +239,29 @@ void require_compaction(rd_kafka_t *handle, const std::string &name) {
                             name, rd_kafka_ConfigEntry_value(configs[i])));
 }
 
-void check(rd_kafka_error_t *raw, const char *what) {
-    KafkaError error(raw);
-    if (error)
-        throw std::runtime_error(std::string(what) + ": " + rd_kafka_error_string(error.get()));
+// A call that librdkafka takes up again where it was after a time-out, in slices.
+template <class Call>
+void complete(const char *what, Signals &signals, Call call) {
+    for (auto until = Clock::now() + patience;;) {
+        KafkaError error(call(slice_ms));
+        signals.stop_if_asked();
+        if (!error)
+            return;
+        if (!rd_kafka_error_is_retriable(error.get()) || Clock::now() >= until)
+            throw std::runtime_error(std::string(what) + ": " + rd_kafka_error_string(error.get()));
+    }
 }
 
 } // namespace
 
-bool ensure_state_topic(const KafkaTarget &target) {
+bool ensure_state_topic(const KafkaTarget &target, Signals &signals) {
     KafkaHandle handle = make_handle(RD_KAFKA_PRODUCER, make_kafka_conf(target.brokers, target.properties));
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     bool created = false;
-    wait_for("topic \"" + target.state_topic + "\"", [&](std::string &reason) {
+    wait_for("topic \"" + target.state_topic + "\"", signals, [&](std::string &reason) {
         std::optional<int> partitions = partitions_of(handle.get(), target.state_topic, error);
         if (partitions && error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !created) {
-            create(handle.get(), target.state_topic);
+            create(handle.get(), target.state_topic, signals);
             created = true;
         }
         reason = rd_kafka_err2str(error);
@@ -259,23 +270,22 @@ bool ensure_state_topic(const KafkaTarget &target) {
         require_shape(target.state_topic, *partitions);
         return true;
     });
-    require_compaction(handle.get(), target.state_topic);
+    require_compaction(handle.get(), target.state_topic, signals);
     return created;
 }
 
-void write_state(const KafkaTarget &target, const Source &source, const State &state) {
+void write_state(const KafkaTarget &target, const Source &source, const State &state, Signals &signals) {
     KafkaHandle handle =
         make_handle(RD_KAFKA_PRODUCER, make_transactional_conf(target.brokers, target.properties, transactional_id(source)));
-    int patience_ms = static_cast<int>(std::chrono::milliseconds(patience).count());
-    check(rd_kafka_init_transactions(handle.get(), patience_ms), "cannot begin a Kafka transaction");
-    check(rd_kafka_begin_transaction(handle.get()), "cannot begin a Kafka transaction");
+    complete("cannot begin a Kafka transaction", signals, [&](int ms) { return rd_kafka_init_transactions(handle.get(), ms); });
+    complete("cannot begin a Kafka transaction", signals, [&](int) { return rd_kafka_begin_transaction(handle.get()); });
     std::string key = state_key(source), value = format_state(state);
     rd_kafka_resp_err_t error = rd_kafka_producev(handle.get(), RD_KAFKA_V_TOPIC(target.state_topic.c_str()), RD_KAFKA_V_PARTITION(0),
                                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
                                                   RD_KAFKA_V_VALUE(value.data(), value.size()), RD_KAFKA_V_END);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         throw std::runtime_error(std::string("cannot write the state: ") + rd_kafka_err2str(error));
-    check(rd_kafka_commit_transaction(handle.get(), patience_ms), "cannot commit the state");
+    complete("cannot commit the state", signals, [&](int ms) { return rd_kafka_commit_transaction(handle.get(), ms); });
 }
 
 } // namespace outbox

@@ -4,6 +4,7 @@
 
 #include "kafka_target.h"
 #include "position.h"
+#include "signals.h"
 #include "sink.h"
 
 #include <memory>
@@ -54,14 +55,14 @@ private:
 };
 
 // Creates the topic where it is missing. True where it did. Throws PositionRefused where its shape is wrong, std::runtime_error where Kafka
-// does not do it. Waits for Kafka, up to half a minute.
-bool ensure_state_topic(const KafkaTarget &target);
+// does not do it, Interrupted. Waits for Kafka, up to half a minute.
+bool ensure_state_topic(const KafkaTarget &target, Signals &signals);
 
 // Writes a record in a transaction of its own, and so fences whoever delivers for this slot. Waits as ensure_state_topic.
-void write_state(const KafkaTarget &target, const Source &source, const State &state);
+void write_state(const KafkaTarget &target, const Source &source, const State &state, Signals &signals);
 
 // Reads it, waiting as ensure_state_topic.
-std::optional<State> read_state(const KafkaTarget &target, const Source &source);
+std::optional<State> read_state(const KafkaTarget &target, const Source &source, Signals &signals);
 
 std::string transactional_id(const Source &source);
 

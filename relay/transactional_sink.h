@@ -3,8 +3,8 @@
 //
 // A session: fence whoever delivered for the slot before, read the position from the state topic, pass what it covers, then batch after
 // batch: begin, produce, add the position, commit, read the position back, and only then let the slot be confirmed. What was not committed
-// is produced again from memory after an abort. Whether an interrupted commit took place is never guessed: a new producer fences the old one
-// and reads again.
+// is produced again from memory after an abort. Whether an interrupted commit took place is never guessed: a new producer fences the old
+// one and reads again.
 //
 // Why it is read back: a commit is acknowledged before Kafka has written it to the partitions, and brokers 4.3.0 to 4.4.0 forget to do that
 // where they come back from a crash (KAFKA-20734). Nothing is committed on top of what nobody can see: once an operator has ended such a
@@ -25,8 +25,8 @@ namespace outbox {
 
 class TransactionalSink : public Sink, private KafkaProducer::Listener {
 public:
-    // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the source
-    // is idle and the last batch was closed that long ago, or when the budget is exhausted.
+    // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
+    // source is idle and the last batch was closed that long ago, or when the budget is exhausted.
     TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
     ~TransactionalSink() override { stop(); }
 

@@ -51,7 +51,13 @@ protected:
     void set_position(const Position &position) {
         kafka_.put("outbox.state", state_key(source()), format_state({position, position.end, 1, ""}));
     }
-    std::optional<State> stored() { return read_state(target_, source()); }
+    std::optional<State> stored() {
+        StateReader reader(target_, state_key(source()));
+        for (auto until = Clock::now() + patience; !reader.advance();)
+            if (Clock::now() > until)
+                throw std::runtime_error("cannot read the state topic: " + reader.waiting_for());
+        return reader.state();
+    }
 
     // A connection: what was not confirmed comes again.
     void start_session() {

@@ -1,0 +1,76 @@
+# SIGTERM and SIGINT end every command at once, also in its first moments and as PID 1, where the kernel drops a signal that has no handler.
+use strict;
+use warnings;
+
+use Outbox::Kafka;
+use Outbox::Node qw(:DEFAULT children);
+use Outbox::Process qw(slurp wait_until);
+use Outbox::Relay;
+use POSIX qw(mkfifo);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my %number = (INT => 2, TERM => 15);
+my $folder = PostgreSQL::Test::Utils::tempdir('signals');
+my $nobody = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
+my $node = outbox_node('main');
+create_slot($node);
+my @dsn = ('--dsn', $node->connstr('postgres') . ' user=relay');
+my @skip = (qw(skip --id 01a20c11-09d4-7b9d-95a5-66f7b2170e7a), @dsn);
+
+# A namespace of its own makes a command PID 1. Where none may be made, the exit status still tells a signal that was taken from one that killed.
+my @pid_1 = qw(unshare -rpf --mount-proc --kill-child);
+@pid_1 = () if system("@pid_1 true 2>/dev/null") != 0;
+note @pid_1 ? 'as PID 1' : 'no namespaces here: not as PID 1';
+
+# Starts a command: (the process to wait for, the process to signal, where its log is).
+my $calls = 0;
+sub start {
+    my (@command) = @_;
+    my $log = "$folder/" . ++$calls;
+    my $process = Outbox::Process->spawn(command => [ @pid_1, $ENV{OUTBOX_RELAY}, @command ], name => "@command", stdout => '/dev/null', stderr => $log);
+    my $pid = $process->pid;
+    $pid = wait_until { (children($process->pid))[0] } 'unshare has a child' if @pid_1;
+    wait_until { slurp("/proc/$pid/cmdline") =~ /\A[^\0]*outbox-relay\0/ } 'the command has begun';
+    return ($process, $pid, $log);
+}
+
+sub threads { my ($pid) = @_; my @threads = glob "/proc/$pid/task/*"; return scalar @threads }
+
+sub blocks_signals {
+    my ($pid) = @_;
+    my ($mask) = slurp("/proc/$pid/status") =~ /^SigBlk:\s+[0-9a-f]*([0-9a-f]{4})$/m;
+    return defined $mask && (hex($mask) & 1 << 14) != 0;
+}
+
+# A command that waits for Kafka, which never comes.
+for my $signal (qw(TERM INT)) {
+    my ($process, $pid, $log) = start(@skip, '--brokers', $nobody);
+    wait_until { threads($pid) > 2 } 'skip looks for Kafka';
+    kill $signal, $pid;
+    is($process->wait_for_exit(5), 128 + $number{$signal}, "SIG$signal ends skip while it waits for Kafka");
+    like(slurp($log), qr/stopped by SIG$signal/, 'and it says so');
+}
+
+# The first moments, made long: the relay reads its properties from a pipe that nobody has written to yet.
+mkfifo("$folder/properties", 0600) or die "mkfifo: $!";
+for my $command ([ 'run', 0 ], [ 'setup', 143 ], [ $skip[0], 143, @skip[ 1, 2 ] ]) {
+    my ($name, $status, @arguments) = @$command;
+    my ($process, $pid) = start($name, @arguments, @dsn, '--brokers', $nobody, '--property-file', "$folder/properties");
+    wait_until { blocks_signals($pid) || !$process->alive } 'it has begun';
+    kill 'TERM', $pid;
+    open my $properties, '>', "$folder/properties" or die "$folder/properties: $!";
+    close $properties;
+    is($process->wait_for_exit(10), $status, "SIGTERM in the first moments of $name ends it");
+}
+
+# skip that is stopped before it was done does not claim that it was.
+my $kafka = Outbox::Kafka->new->start;
+$kafka->create_topic('orders', 1);
+$node->safe_psql('postgres', q{SELECT outbox.emit('missing', 'k', '1')});
+my ($process, $pid, $log) = start(@skip, '--brokers', $kafka->brokers, qw(--shutdown-grace-ms 500));
+wait_until { slurp($log) =~ /waiting for topic/ } 'it waits for a topic';
+kill 'TERM', $pid;
+is($process->wait_for_exit(20), 143, 'SIGTERM ends skip before it has met its event');
+
+done_testing();
