@@ -15,6 +15,7 @@ namespace outbox {
 class Interrupted : public std::runtime_error {
 public:
     explicit Interrupted(int signal);
+    int signal() const { return signal_; }
     int exit_status() const { return 128 + signal_; }
 
 private:

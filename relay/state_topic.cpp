@@ -274,18 +274,23 @@ bool ensure_state_topic(const KafkaTarget &target, Signals &signals) {
     return created;
 }
 
-void write_state(const KafkaTarget &target, const Source &source, const State &state, Signals &signals) {
-    KafkaHandle handle =
-        make_handle(RD_KAFKA_PRODUCER, make_transactional_conf(target.brokers, target.properties, transactional_id(source)));
-    complete("cannot begin a Kafka transaction", signals, [&](int ms) { return rd_kafka_init_transactions(handle.get(), ms); });
-    complete("cannot begin a Kafka transaction", signals, [&](int) { return rd_kafka_begin_transaction(handle.get()); });
-    std::string key = state_key(source), value = format_state(state);
-    rd_kafka_resp_err_t error = rd_kafka_producev(handle.get(), RD_KAFKA_V_TOPIC(target.state_topic.c_str()), RD_KAFKA_V_PARTITION(0),
-                                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
+StateWriter::StateWriter(const KafkaTarget &target, const Source &source, Signals &signals)
+    : topic_(target.state_topic),
+      key_(state_key(source)),
+      signals_(signals),
+      handle_(make_handle(RD_KAFKA_PRODUCER, make_transactional_conf(target.brokers, target.properties, transactional_id(source)))) {
+    complete("cannot begin a Kafka transaction", signals_, [&](int ms) { return rd_kafka_init_transactions(handle_.get(), ms); });
+}
+
+void StateWriter::write(const State &state) {
+    complete("cannot begin a Kafka transaction", signals_, [&](int) { return rd_kafka_begin_transaction(handle_.get()); });
+    std::string value = format_state(state);
+    rd_kafka_resp_err_t error = rd_kafka_producev(handle_.get(), RD_KAFKA_V_TOPIC(topic_.c_str()), RD_KAFKA_V_PARTITION(0),
+                                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key_.data(), key_.size()),
                                                   RD_KAFKA_V_VALUE(value.data(), value.size()), RD_KAFKA_V_END);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         throw std::runtime_error(std::string("cannot write the state: ") + rd_kafka_err2str(error));
-    complete("cannot commit the state", signals, [&](int ms) { return rd_kafka_commit_transaction(handle.get(), ms); });
+    complete("cannot commit the state", signals_, [&](int ms) { return rd_kafka_commit_transaction(handle_.get(), ms); });
 }
 
 } // namespace outbox

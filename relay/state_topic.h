@@ -58,8 +58,18 @@ private:
 // does not do it, Interrupted. Waits for Kafka, up to half a minute.
 bool ensure_state_topic(const KafkaTarget &target, Signals &signals);
 
-// Writes a record in a transaction of its own, and so fences whoever delivers for this slot. Waits as ensure_state_topic.
-void write_state(const KafkaTarget &target, const Source &source, const State &state, Signals &signals);
+// Fences whoever delivers for this slot, and then can write a record in a transaction of its own. Both wait as ensure_state_topic, and
+// throw std::runtime_error and Interrupted.
+class StateWriter {
+public:
+    StateWriter(const KafkaTarget &target, const Source &source, Signals &signals);
+    void write(const State &state);
+
+private:
+    std::string topic_, key_;
+    Signals &signals_;
+    KafkaHandle handle_;
+};
 
 // Reads it, waiting as ensure_state_topic.
 std::optional<State> read_state(const KafkaTarget &target, const Source &source, Signals &signals);

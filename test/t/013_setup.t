@@ -66,6 +66,13 @@ if ($list) {
     my $third = outbox_node('third', bare => 1, conf => "output_plugin_libraries = 'wal2json, pgoutput'\n", refuse_plugin => 1);
     setup($third);
     is(state($third), '1|outbox outbox|wal2json, pgoutput, outbox', 'setup adds to the list');
+    $third->safe_psql('postgres', q{ALTER SYSTEM SET output_plugin_libraries = 'pgoutput, test_decoding, outbox'});
+    $third->reload;
+    $third->poll_query_until('postgres', q{SELECT current_setting('output_plugin_libraries') = '"pgoutput, test_decoding, outbox"'});
+    ($sql) = setup($third, '--dry-run');
+    like($sql, qr/one pair of quotes.*^ALTER SYSTEM SET output_plugin_libraries = 'pgoutput', 'test_decoding', 'outbox';/ms, 'a list quoted as one name is seen');
+    setup($third, '--slot', 'second');
+    is(state($third), '1|outbox outbox,second outbox|pgoutput, test_decoding, outbox', 'and mended');
 }
 
 done_testing();
