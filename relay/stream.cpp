@@ -19,13 +19,15 @@ int64_t postgres_clock_us() {
 }
 
 // Where it can be told from the catalog what is wrong, it is told here, in words that START_REPLICATION does not have.
-constexpr const char *check_sql = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
-                                  " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
-                                  " s.confirmed_flush_lsn, s.active_pid,"
-                                  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END,"
-                                  " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.left("
-                                  "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 8) END";
-constexpr const char *from_sql = " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = ";
+constexpr const char *check_sql =
+    "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
+    " s.wal_status, (SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'wal_sender_timeout'),"
+    " s.confirmed_flush_lsn, s.active_pid,"
+    " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END,"
+    " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.left("
+    "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 8) END";
+constexpr const char *from_sql =
+    " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name OPERATOR(pg_catalog.=) ";
 enum CheckColumn {
     IN_RECOVERY,
     THIS_DATABASE,
@@ -100,7 +102,8 @@ void Stream::connected() {
     source_ = {};
     source_.slot = options_.slot;
     source_.topics = options_.topics;
-    ask(Phase::identifying, "IDENTIFY_SYSTEM");
+    // The owner of the database may have set one with operators and functions of his own in front.
+    ask(Phase::pinning, "SET search_path = pg_catalog, pg_temp");
 }
 
 void Stream::ask(Phase phase, const std::string &command) {
@@ -110,6 +113,10 @@ void Stream::ask(Phase phase, const std::string &command) {
 
 void Stream::take(const PGresult *result) {
     switch (phase_) {
+    case Phase::pinning:
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            throw StreamLost(error_of(result));
+        return;
     case Phase::identifying: return identify(result);
     case Phase::learning: // a server that has lost the file goes on without
         if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) == 2)
@@ -122,6 +129,7 @@ void Stream::take(const PGresult *result) {
 
 void Stream::next_phase() {
     switch (phase_) {
+    case Phase::pinning: return ask(Phase::identifying, "IDENTIFY_SYSTEM");
     case Phase::identifying:
         if (source_.timeline > 1)
             return ask(Phase::learning, "TIMELINE_HISTORY " + std::to_string(source_.timeline));
@@ -144,14 +152,15 @@ void Stream::identify(const PGresult *result) {
 // Nobody is sent away from a slot that is not a relay's, which a mistyped --slot may name. The same process is told until it has gone: the
 // first time it says goodbye to its client, and waits for ever where that one is frozen and its socket full; then it just goes.
 std::string Stream::check_command() const {
-    constexpr const char *end_holder = ", CASE WHEN s.plugin = 'outbox' AND s.database = pg_catalog.current_database()"
+    constexpr const char *end_holder = ", CASE WHEN s.plugin OPERATOR(pg_catalog.=) 'outbox'"
+                                       " AND s.database OPERATOR(pg_catalog.=) pg_catalog.current_database()"
                                        " AND s.active_pid {} THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
     constexpr const char *let_it_go = ", pg_catalog.pg_sleep(0.005)";
     std::string command = check_sql;
     if (options_.takeover)
         command += fmt::format(end_holder, "IS NOT NULL");
     else if (is_taking_over())
-        command += fmt::format(end_holder, "= " + std::to_string(told_to_end_)) + let_it_go;
+        command += fmt::format(end_holder, "OPERATOR(pg_catalog.=) " + std::to_string(told_to_end_)) + let_it_go;
     return command + from_sql + quote_literal(options_.slot);
 }
 

@@ -65,7 +65,7 @@ public:
 
 private:
     // In this order; `learning` asks for the history of the server's timeline, where it has one.
-    enum class Phase { connecting, identifying, learning, checking, starting, streaming };
+    enum class Phase { connecting, pinning, identifying, learning, checking, starting, streaming };
 
     void connected();
     void take(const PGresult *result);
