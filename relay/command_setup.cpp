@@ -1,6 +1,7 @@
 #include "command_setup.h"
 
 #include "extension_check.h"
+#include "harden.h"
 #include "log.h"
 #include "plugin_list.h"
 #include "position_setup.h"
@@ -34,6 +35,8 @@ public:
         if (command_.delivery == Delivery::exactly_once)
             position_.prepare(slot.has_value());
         install_extension(steps_);
+        if (command_.harden)
+            harden(steps_);
         allow_plugin();
         if (slot)
             steps_.say(name() + " is there");

@@ -182,6 +182,10 @@ void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
 void add_setup_options(CLI::App &setup, Input &input, SetupCommand &command) {
     add_kafka_options(setup, input, command.delivery, command.kafka);
     setup.add_flag("--dry-run", command.dry_run, "print the SQL instead, for an administrator")->envname("OUTBOX_DRY_RUN");
+    setup
+        .add_flag("--harden", command.harden,
+                  "take pg_logical_emit_message() from PUBLIC in this database, and say who can still forge events")
+        ->envname("OUTBOX_HARDEN");
     setup.add_flag("--reset-state", command.reset_state,
                    "exactly-once: go on from where the slot stands, whatever the state topic says"); // no variable: it is for once
 }

@@ -31,6 +31,7 @@ struct SetupCommand {
     std::string slot;
     std::string topics;
     bool dry_run = false;
+    bool harden = false; // takes pg_logical_emit_message() from PUBLIC
     Delivery delivery = Delivery::at_least_once;
     KafkaTarget kafka; // of exactly once
     bool reset_state = false;
