@@ -20,7 +20,7 @@ BUILD := build
 # ---- the extension: PGXS --------------------------------------------------------------------------------------------
 
 EXTENSION = outbox_ext/outbox
-DATA = outbox_ext/outbox--1.0.sql
+DATA = $(wildcard outbox_ext/outbox--*.sql)
 MODULES = $(BUILD)/outbox
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 EXTRA_CLEAN = $(BUILD)

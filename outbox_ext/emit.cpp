@@ -3,10 +3,13 @@
 // Errors name what was wrong, never a word of what was given. Tested by sql/.
 #include "envelope.h"
 #include "event_id.h"
+#include "headers.h"
 #include "json.h"
 #include "pg.h"
+#include "row.h"
 #include "settings.h"
 #include "slot.h"
+#include "utf8.h"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(outbox_emit);
@@ -25,6 +28,7 @@ void require_writable_transaction() {
     if (XactReadOnly)
         ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("cannot execute outbox.emit() in a read-only transaction"),
                         errhint("Begin the transaction with READ WRITE.")));
+    PreventCommandIfParallelMode("outbox.emit()"); // in a worker of a function that is wrongly marked PARALLEL SAFE
 }
 
 // The fast-path interface (PQfn) tells no argument types, and without them a number could be taken for a pointer.
@@ -32,6 +36,19 @@ void require_argument_types(FunctionCallInfo fcinfo) {
     if (!OidIsValid(get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY)))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("outbox.emit() must be called by an SQL statement"),
                         errhint("Use SELECT outbox.emit(...) instead of the fast-path interface.")));
+}
+
+// The functions with a header_text argument are open to PUBLIC: whoever may call the one with the same key and jsonb headers, may call
+// them.
+void require_grant(FunctionCallInfo fcinfo, Oid key_type) {
+    if (get_fn_expr_argtype(fcinfo->flinfo, ARG_HEADERS) == JSONBOID)
+        return;
+    Oid types[] = {TEXTOID, key_type, ANYCOMPATIBLEOID, TEXTOID, JSONBOID};
+    List *name = list_make2(makeString(pstrdup("outbox")), makeString(pstrdup("emit")));
+    Oid function = LookupFuncName(name, lengthof(types), types, false);
+    if (!outbox_may_execute(function))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function emit"),
+                        errhint("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox lets a role emit.")));
 }
 
 [[noreturn]] void refuse_size(size_t size) {
@@ -42,68 +59,87 @@ void require_argument_types(FunctionCallInfo fcinfo) {
     pg_unreachable();
 }
 
-[[noreturn]] void refuse_text(const char *what) {
-    ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE), errmsg("%s is not valid text or cannot be written in UTF-8", what),
-                    errhint("Events are always UTF-8; pass other bytes as bytea.")));
-    pg_unreachable();
-}
-
-void require_size(Datum value) { // before anything is copied or decompressed
-    Size size = toast_raw_datum_size(value) - VARHDRSZ;
-    if (size > envelope_size_max)
+// Before anything is copied, decompressed or read. What can only grow on its way into the envelope is held against the event's limit; what
+// may shrink, as JSON text loses its white space, against the ceiling of all events.
+void require_size(Datum value, size_t limit) {
+    size_t size = toast_raw_datum_size(value) - VARHDRSZ;
+    if (size > limit)
         refuse_size(size);
 }
 
-// ---- text in UTF-8 --------------------------------------------------------------------------------------------------
+size_t event_limit() { return static_cast<size_t>(outbox_max_event_bytes); }
 
-Text convert(const char *data, size_t size, const char *what) {
-    Oid conversion = FindDefaultConversionProc(GetDatabaseEncoding(), PG_UTF8);
-    if (!OidIsValid(conversion))
-        refuse_text(what);
-    size_t room = size * MAX_CONVERSION_GROWTH + 1;
-    unsigned char *converted = static_cast<unsigned char *>(palloc(room));
-    int consumed = pg_do_encoding_conversion_buf(conversion, GetDatabaseEncoding(), PG_UTF8,
-                                                 reinterpret_cast<unsigned char *>(const_cast<char *>(data)), static_cast<int>(size),
-                                                 converted, static_cast<int>(room), true);
-    if (consumed != static_cast<int>(size))
-        refuse_text(what);
-    return Text{reinterpret_cast<char *>(converted), strlen(reinterpret_cast<char *>(converted))};
-}
-
-// What the plugin would refuse must not get past this point: a refused event is a lost event.
-Text to_utf8(Text text, const char *what) {
-    if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-        text = convert(text.data, text.size, what);
-    if (!pg_verify_mbstr(PG_UTF8, text.data, static_cast<int>(text.size), true))
-        refuse_text(what);
-    return text;
-}
+// ---- text -----------------------------------------------------------------------------------------------------------
 
 Text text_of(Datum value) {
     text *packed = DatumGetTextPP(value);
     return Text{VARDATA_ANY(packed), static_cast<size_t>(VARSIZE_ANY_EXHDR(packed))};
 }
 
-Text utf8_of(Datum value, const char *what) {
-    require_size(value);
-    return to_utf8(text_of(value), what);
+Text utf8_of(Datum value, size_t limit, const char *what) {
+    require_size(value, limit);
+    CHECK_FOR_INTERRUPTS();
+    return utf8_from_server(text_of(value), what);
 }
 
 // ---- the members of the envelope, in its order ----------------------------------------------------------------------
+
+const char *what_is_wrong(Text topic) {
+    for (size_t i = 0; i < topic.size; i++)
+        if (!envelope_topic_allows(topic.data[i]))
+            return psprintf("Byte %zu of %zu is none of them.", i + 1, topic.size);
+    if (topic.size == 0 || topic.size > envelope_topic_max)
+        return psprintf("The name has %zu bytes.", topic.size);
+    return "The name is one of these two.";
+}
+
+[[noreturn]] void refuse_topic(Text topic) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid topic name"), errdetail_internal("%s", what_is_wrong(topic)),
+                    errhint("Kafka allows 1 to %d letters, digits, \".\", \"_\" and \"-\", but not \".\" or \"..\".", envelope_topic_max)));
+    pg_unreachable();
+}
 
 Text topic_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(ARG_TOPIC))
         ereport(ERROR,
                 (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("topic must not be null"), errhint("Give the name of a Kafka topic.")));
+    require_size(PG_GETARG_DATUM(ARG_TOPIC), event_limit());
     Text topic = text_of(PG_GETARG_DATUM(ARG_TOPIC));
     if (!envelope_topic_is_valid(topic))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid topic name"),
-                 errhint("Kafka allows 1 to %d letters, digits, \".\", \"_\" and \"-\", but not \".\" or \"..\".", envelope_topic_max)));
+        refuse_topic(topic);
+    if (topic.size >= 2 && memcmp(topic.data, "__", 2) == 0)
+        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("topics must not begin with \"__\""),
+                        errhint("Kafka keeps its own records in such topics. Choose another name.")));
     return topic;
 }
 
-void add_key(StringInfo envelope, FunctionCallInfo fcinfo) {
+// One of the three types that a function for keys exists for; an error for others.
+Oid key_type(FunctionCallInfo fcinfo) {
+    Oid given = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
+    Oid type = given == TEXTOID || given == INT8OID || given == UUIDOID ? given : getBaseType(given);
+    switch (type) {
+    case UUIDOID: return UUIDOID;
+    case INT2OID:
+    case INT4OID:
+    case INT8OID: return INT8OID;
+    default: break;
+    }
+    if (!IsBinaryCoercible(type, TEXTOID))
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("key must not be of type %s", format_type_be(given)),
+                        errhint("Cast the key to text, bigint or uuid, for example: CAST(key AS text).")));
+    return TEXTOID;
+}
+
+int64 integer_key(FunctionCallInfo fcinfo) {
+    Oid type = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
+    switch (type == INT8OID ? type : getBaseType(type)) {
+    case INT2OID: return PG_GETARG_INT16(ARG_KEY);
+    case INT4OID: return PG_GETARG_INT32(ARG_KEY);
+    default: return PG_GETARG_INT64(ARG_KEY);
+    }
+}
+
+void add_key(StringInfo envelope, FunctionCallInfo fcinfo, Oid type) {
     if (PG_ARGISNULL(ARG_KEY)) {
         if (PG_ARGISNULL(ARG_PAYLOAD))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key and payload must not both be null"),
@@ -111,68 +147,34 @@ void add_key(StringInfo envelope, FunctionCallInfo fcinfo) {
         return;
     }
     Datum key = PG_GETARG_DATUM(ARG_KEY);
-    Oid type = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
     if (type == UUIDOID)
         return envelope_add_uuid(envelope, "key", DatumGetUUIDP(key)->data);
-    if (type != INT8OID)
-        return envelope_add_string(envelope, "key", utf8_of(key, "key"));
-    const char *written = DatumGetCString(DirectFunctionCall1(int8out, key));
-    envelope_add_string(envelope, "key", Text{written, strlen(written)});
+    if (type == TEXTOID)
+        return envelope_add_string(envelope, "key", utf8_of(key, event_limit(), "key"));
+    char written[32];
+    int size = pg_lltoa(integer_key(fcinfo), written);
+    envelope_add_string(envelope, "key", Text{written, static_cast<size_t>(size)});
 }
 
 void add_type(StringInfo envelope, FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(ARG_TYPE))
         return;
-    Text type = utf8_of(PG_GETARG_DATUM(ARG_TYPE), "type");
+    Text type = utf8_of(PG_GETARG_DATUM(ARG_TYPE), event_limit(), "type");
+    if (type.size > 0 && type.data[0] == '{' && json_scan(type.data, type.size))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("type must not be a JSON object"),
+                        errhint("Headers are the argument after the type: outbox.emit(topic, key, payload, headers => ...).")));
     if (type.size > 0)
         envelope_add_string(envelope, "type", type);
-}
-
-[[noreturn]] void refuse_headers() {
-    ereport(ERROR, (errcode(ERRCODE_SQL_JSON_OBJECT_NOT_FOUND), errmsg("headers must be a JSON object whose values are strings"),
-                    errhint("For example: '{\"traceparent\": \"00-4bf92f35\"}'.")));
-    pg_unreachable();
-}
-
-void require_header_name(const JsonbValue *name) {
-    if (envelope_header_is_reserved(Text{name->val.string.val, static_cast<size_t>(name->val.string.len)}))
-        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("headers must not be named \"id\" or \"type\""),
-                        errhint("The relay sets both: from the event's id and from the argument \"type\".")));
 }
 
 void add_headers(StringInfo envelope, FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(ARG_HEADERS))
         return;
-    require_size(PG_GETARG_DATUM(ARG_HEADERS));
-    Jsonb *headers = PG_GETARG_JSONB_P(ARG_HEADERS);
-    if (!JB_ROOT_IS_OBJECT(headers))
-        refuse_headers();
-    if (JB_ROOT_COUNT(headers) == 0)
-        return;
-    if (JB_ROOT_COUNT(headers) > envelope_headers_max)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("headers must not be more than %d", envelope_headers_max)));
-
-    envelope_add_raw(envelope, "headers");
-    JsonbIterator *iterator = JsonbIteratorInit(&headers->root);
-    JsonbIteratorToken token;
-    JsonbValue value;
-    char separator = '{';
-    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
-        if (token != WJB_KEY && token != WJB_VALUE)
-            continue;
-        if (value.type != jbvString)
-            refuse_headers();
-        if (token == WJB_KEY) {
-            require_header_name(&value);
-            appendStringInfoChar(envelope, separator);
-            separator = ',';
-        } else {
-            appendStringInfoChar(envelope, ':');
-        }
-        Text text = to_utf8(Text{value.val.string.val, static_cast<size_t>(value.val.string.len)}, "header");
-        json_append_string(envelope, text.data, text.size);
-    }
-    appendStringInfoChar(envelope, '}');
+    Datum headers = PG_GETARG_DATUM(ARG_HEADERS);
+    if (get_fn_expr_argtype(fcinfo->flinfo, ARG_HEADERS) != JSONBOID)
+        return headers_add_text(envelope, utf8_of(headers, envelope_size_max, "headers"));
+    require_size(headers, 2 * event_limit()); // jsonb needs 8 bytes for a header beside its text, the envelope at least 6
+    headers_add_jsonb(envelope, DatumGetJsonbP(headers));
 }
 
 void add_json(StringInfo envelope, Text json) {
@@ -180,15 +182,20 @@ void add_json(StringInfo envelope, Text json) {
 
     if (json.size > envelope_size_max)
         refuse_size(json.size);
-    json = to_utf8(json, "payload");
+    CHECK_FOR_INTERRUPTS();
+    json = utf8_from_server(json, "payload");
     envelope_add_raw(envelope, "payload");
     if (json_minify(json.data, json.size, envelope, &error))
         return;
     if (error.too_deep)
         ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX), errmsg("payload is nested more than %d levels deep", json_max_depth),
                         errhint("Flatten the payload, or pass it as bytea.")));
-    ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("payload is not valid JSON at byte offset %zu", error.offset),
-                    errdetail_internal("%s", error.reason), errhint("Pass JSON as text, json or jsonb, and anything else as bytea.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("payload is not valid JSON at byte offset %zu", error.offset),
+             errdetail_internal("%s", error.reason),
+             json.size > 0 && json.data[0] == '{' && json.data[json.size - 1] == '}' // as drivers write a list
+                 ? errhint("Pass JSON as text, json or jsonb, and anything else as bytea; a list as \"[...]\", not as an array literal.")
+                 : errhint("Pass JSON as text, json or jsonb, and anything else as bytea.")));
 }
 
 Text jsonb_text(Datum payload) {
@@ -215,7 +222,7 @@ void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
     if (!is_usual(type))
         type = getBaseType(type);
     if (is_usual(type) || get_typlen(type) == -1)
-        require_size(payload);
+        require_size(payload, type == BYTEAOID ? event_limit() : envelope_size_max);
 
     if (type == JSONBOID)
         add_json(envelope, jsonb_text(payload));
@@ -224,7 +231,7 @@ void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
     else if (type == JSONOID || type == BPCHAROID || IsBinaryCoercible(type, TEXTOID))
         add_json(envelope, text_of(payload));
     else if (type_is_rowtype(type))
-        add_json(envelope, text_of(DirectFunctionCall1(row_to_json, payload)));
+        add_json(envelope, row_json(payload));
     else
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("payload must not be of type %s", format_type_be(type)),
                         errhint("Pass JSON as text, json or jsonb, bytes as bytea, or a row; to_jsonb() makes JSON of any value.")));
@@ -235,6 +242,8 @@ void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
 Datum outbox_emit(PG_FUNCTION_ARGS) {
     require_argument_types(fcinfo);
     require_writable_transaction();
+    Oid key = key_type(fcinfo);
+    require_grant(fcinfo, key);
     Text topic = topic_argument(fcinfo);
     slot_require(static_cast<MissingSlot>(outbox_missing_slot));
 
@@ -244,7 +253,7 @@ Datum outbox_emit(PG_FUNCTION_ARGS) {
     StringInfoData envelope;
     initStringInfo(&envelope);
     envelope_open(&envelope, topic);
-    add_key(&envelope, fcinfo);
+    add_key(&envelope, fcinfo, key);
     envelope_add_uuid(&envelope, "id", id->data);
     add_type(&envelope, fcinfo);
     add_headers(&envelope, fcinfo);

@@ -6,13 +6,15 @@ static constexpr int uuid_text_size = 36;
 
 // ---- writing --------------------------------------------------------------------------------------------------------
 
+bool envelope_topic_allows(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
 bool envelope_topic_is_valid(Text topic) {
     if (topic.size == 0 || topic.size > envelope_topic_max)
         return false;
     for (size_t i = 0; i < topic.size; i++) {
-        char c = topic.data[i];
-        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-        if (!allowed)
+        if (!envelope_topic_allows(topic.data[i]))
             return false;
     }
     bool dots = topic.data[0] == '.' && (topic.size == 1 || (topic.size == 2 && topic.data[1] == '.'));

@@ -13,13 +13,17 @@ extern "C" {
 #include "access/xlogreader.h"
 #include "access/xlogutils.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "nodes/value.h"
 #include "parser/parse_coerce.h"
+#include "parser/parse_func.h"
+#include "pgtime.h"
 #include "replication/logical.h"
 #include "replication/message.h"
 #include "replication/output_plugin.h"
@@ -28,11 +32,16 @@ extern "C" {
 #include "replication/walsender_private.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/pg_locale.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 #if PG_VERSION_NUM >= 160000
@@ -95,5 +104,14 @@ static inline void outbox_update_progress([[maybe_unused]] LogicalDecodingContex
     OutputPluginUpdateProgress(ctx);
 #elif PG_VERSION_NUM < 160000
     OutputPluginUpdateProgress(ctx, false);
+#endif
+}
+
+// May the current user execute this function?
+static inline bool outbox_may_execute(Oid function) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+#else
+    return pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
 #endif
 }

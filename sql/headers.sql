@@ -20,6 +20,31 @@ FROM (VALUES ('{"a": null}'), ('{"a": 1}'), ('{"a": true}'), ('{"a": {}}'), ('{"
 SELECT pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, %L)', headers))
 FROM (VALUES ('{"id": "x"}'), ('{"type": "x"}'), ('{"a": "b", "\u0069d": "x"}')) AS given(headers);
 
+-- as text: their order stays, and everything above holds
+CREATE FUNCTION pg_temp.as_text(headers text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, %L::varchar)', headers)) $$;
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, ' { "longer" : "1" , "b" : "" } '::text);
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"": "no name", "ID": "x", "Type": "x", "idx": "x"}'::json);
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"quote\"": "back\\slash", "line\n": "\u0001\u0041\/\\u0000", "a\\": "\\"}'::varchar);
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"\u00e4": "\u20ac", "a": "\ud83d\ude00"}'::char(100));
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, ' { } '::varchar);
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, NULL::varchar);
+SELECT pg_temp.events();
+SELECT pg_temp.as_text(headers) FROM (VALUES ('null'), ('"a"'), ('1'), ('[]'), ('["a"]'), ('[{"a": "b"}]')) AS given(headers);
+SELECT pg_temp.as_text(headers)
+FROM (VALUES ('{"a": null}'), ('{"a": 1}'), ('{"a": -1}'), ('{"a": true}'), ('{"a": false}'), ('{"a": {}}'), ('{"a": {"b": "c"}}'), ('{"a": []}'), ('{"a": "b", "c": ["d"], "e": 1}')) AS given(headers);
+SELECT pg_temp.as_text(headers) FROM (VALUES ('{"id": "x"}'), ('{"type": "x"}'), ('{"a": "b", "\u0069d": "x"}')) AS given(headers);
+SELECT pg_temp.as_text(headers)
+FROM (VALUES (''), ('{'), ('{"a"}'), ('{"a": "b"'), ('{"a": "b",}'), ('{"a": "b"} x'), ('{"a": "\ud800"}'), ('{"a": "\x"}'), (repeat('[', 1000))) AS given(headers);
+SELECT pg_temp.as_text(headers) FROM (VALUES ('{"a": "\u0000"}'), ('{"\u0000": ""}'), ('{"a": "1", "b": "2", "\u0061": "3"}')) AS given(headers);
+SELECT count, pg_temp.as_text((SELECT json_object_agg('h' || n, '')::text FROM generate_series(1, count) AS n)) FROM (VALUES (1000), (1001)) AS given(count);
+SELECT length(events) FROM pg_temp.events() AS events;
+
+-- in the place of the type
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{"a": "b"}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{ }'', ''{"a": "b"}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{curly}'')');
+SELECT pg_temp.events();
+
 -- nothing of all this was written
 SELECT pg_temp.events();
 

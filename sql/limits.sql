@@ -59,4 +59,23 @@ SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', convert_to(repeat(''x''
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ROW(repeat(''x'', 67108864)))');
 SELECT pg_temp.events();
 
+-- what is too large is refused before anything is made of it: 60 MB, each byte of which would become two
+RESET outbox.max_event_bytes;
+CREATE TEMP TABLE large AS SELECT repeat('"', 60000000) AS quotes, convert_to(repeat('x', 60000000), 'UTF8') AS bytes;
+SET statement_timeout = '1s';
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', quotes, ''{}'') FROM large');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', quotes) FROM large');
+SELECT pg_temp.refusal('SELECT outbox.emit(quotes, ''k'', ''{}'') FROM large');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', bytes) FROM large');
+RESET statement_timeout;
+
+-- and what takes long can be cancelled while it does: here the search for the place where 60 MB are no JSON
+CREATE TEMP TABLE numbers AS SELECT '[' || repeat('1e400,', 10000000) AS json;
+SET statement_timeout = '200ms';
+\set VERBOSITY terse
+SELECT FROM numbers, LATERAL outbox.emit('t', 'k', json);
+\set VERBOSITY default
+RESET statement_timeout;
+SELECT pg_temp.events();
+
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_limits');

@@ -17,11 +17,22 @@ SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, '{}')
 RESET ROLE;
 SELECT has_function_privilege('regress_outbox_user', oid, 'EXECUTE'), oid::regprocedure FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace ORDER BY 2::text COLLATE "C";
 
+-- the functions for headers as text are open, and ask for the right to the function with the same key
+SELECT FROM outbox.emit('t', 'owner', '{}', NULL, '{"h": "v"}'::varchar);
+SET ROLE regress_outbox_user;
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"h": "v"}'::varchar);
+SELECT FROM outbox.emit('t', 1, '{}', NULL, '{"h": "v"}'::varchar);
+SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, '{}', NULL, '{"h": "v"}'::varchar);
+SELECT FROM outbox.emit('t', 1.5, '{}');
+RESET ROLE;
+
 -- granted for one kind of key, then for all
 GRANT EXECUTE ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) TO regress_outbox_user;
 SET ROLE regress_outbox_user;
 SELECT FROM outbox.emit('t', 'granted', '{}');
+SELECT FROM outbox.emit('t', 'granted as text', '{}', NULL, '{"h": "v"}'::varchar);
 SELECT FROM outbox.emit('t', 1, '{}');
+SELECT FROM outbox.emit('t', 1, '{}', NULL, '{"h": "v"}'::varchar);
 RESET ROLE;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO regress_outbox_user;
 SET ROLE regress_outbox_user;
@@ -40,8 +51,25 @@ SELECT FROM public.regress_place_order();
 RESET ROLE;
 SELECT data::json ->> 'key' FROM pg_logical_slot_get_changes('regress_privileges', NULL, NULL) WHERE data LIKE '%topic%';
 
+-- README's block takes the server's own way to write messages from PUBLIC; emit needs no right to it
+GRANT EXECUTE ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) TO regress_outbox_user;
+BEGIN;
+DO $$ DECLARE f regprocedure; BEGIN
+  FOR f IN SELECT oid FROM pg_proc WHERE proname = 'pg_logical_emit_message' LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+  END LOOP;
+END $$;
+SET LOCAL ROLE regress_outbox_user;
+SELECT FROM outbox.emit('t', 'after the REVOKE', '{}');
+SAVEPOINT s;
+SELECT pg_logical_emit_message(true, 'outbox', 'forged');
+ROLLBACK TO s;
+SELECT pg_logical_emit_message(true, 'outbox', 'forged'::bytea);
+ROLLBACK;
+
 -- the REVOKEs of the script are known to pg_dump as the extension's own
-SELECT count(*), bool_and(initprivs IS NOT NULL), bool_or(initprivs::text ~ '[{,]=X') FROM pg_init_privs JOIN pg_proc ON objoid = pg_proc.oid AND classoid = 'pg_proc'::regclass WHERE pronamespace = 'outbox'::regnamespace;
+SELECT count(*), bool_and(initprivs IS NOT NULL), bool_or(initprivs::text ~ '[{,]=X') FROM pg_init_privs JOIN pg_proc ON objoid = pg_proc.oid AND classoid = 'pg_proc'::regclass
+WHERE pronamespace = 'outbox'::regnamespace AND proargtypes::oid[] @> ARRAY['jsonb'::regtype::oid];
 
 DROP FUNCTION public.regress_place_order();
 DROP OWNED BY regress_outbox_user;

@@ -35,6 +35,9 @@ void no_server_release(size_t mark) { used = mark; }
 
 extern "C" {
 
+volatile int InterruptPending = 0;
+void ProcessInterrupts() {}
+
 void *palloc(size_t size) { return take(size); }
 void *MemoryContextAlloc(void *, size_t size) { return take(size); }
 void pfree(void *) {}

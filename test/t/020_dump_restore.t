@@ -1,4 +1,5 @@
-# pg_dump and restore keep who may emit: the REVOKEs of the extension's script, and what the owner has granted and revoked since.
+# pg_dump and restore keep who may emit: the REVOKEs of the extension's script, and what the owner has granted and revoked since. The same
+# where the extension is of 1.0, and where it was upgraded from there.
 use strict;
 use warnings;
 
@@ -14,6 +15,8 @@ my $privileges = q{
     UNION ALL
     SELECT oid::regprocedure::text, proacl::text FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace
     UNION ALL
+    SELECT 'version', extversion FROM pg_extension WHERE extname = 'outbox'
+    UNION ALL
     SELECT rolname || ' ' || oid::regprocedure, has_function_privilege(rolname, oid, 'EXECUTE')::text
     FROM pg_proc, (VALUES ('nobody_in_particular'), ('app'), ('app_text_only')) AS roles(rolname)
     WHERE pronamespace = 'outbox'::regnamespace
@@ -25,16 +28,20 @@ $node->safe_psql('postgres', q{
     CREATE ROLE app_text_only LOGIN;
     CREATE DATABASE original;
     CREATE DATABASE untouched;
+    CREATE DATABASE upgraded;
     CREATE DATABASE restored;
-    CREATE DATABASE restored_untouched});
+    CREATE DATABASE restored_untouched;
+    CREATE DATABASE restored_upgraded});
 $node->safe_psql($_, 'CREATE EXTENSION outbox') for qw(original untouched);
-$node->safe_psql('original', q{
+$node->safe_psql('upgraded', q{CREATE EXTENSION outbox VERSION '1.0'});
+$node->safe_psql($_, q{
     GRANT USAGE ON SCHEMA outbox TO app, app_text_only;
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO app, app_text_only;
     REVOKE EXECUTE ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FROM app_text_only;
-    REVOKE EXECUTE ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM app_text_only});
+    REVOKE EXECUTE ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM app_text_only}) for qw(original upgraded);
+$node->safe_psql('upgraded', 'ALTER EXTENSION outbox UPDATE');
 
-for my $pair (['original', 'restored'], ['untouched', 'restored_untouched']) {
+for my $pair (['original', 'restored'], ['untouched', 'restored_untouched'], ['upgraded', 'restored_upgraded']) {
     my ($from, $to) = @$pair;
     my $dump = $node->basedir . "/$from.sql";
     $node->command_ok(['pg_dump', '--file', $dump, $node->connstr($from)], "$from is dumped");
@@ -48,10 +55,13 @@ for my $pair (['original', 'restored'], ['untouched', 'restored_untouched']) {
 $node->safe_psql('restored', q{SELECT pg_create_logical_replication_slot('restored', 'outbox')});
 is($node->safe_psql('restored', q{SELECT count(outbox.emit('t', 'k', '{}'))}, extra_params => ['-U', 'app']),
     1, 'who was granted may emit in the restored database');
-for my $call (['app_text_only', '1'], ['nobody_in_particular', q{'k'}]) {
-    my ($role, $key) = @$call;
-    my ($status, undef, $error) = $node->psql('restored', qq{SELECT outbox.emit('t', $key, '{}')}, extra_params => ['-U', $role]);
-    isnt($status, 0, "$role may not emit with the key $key");
+is($node->safe_psql('restored', q{SELECT count(outbox.emit('t', 'k', '{}', NULL, '{"h":"v"}'::varchar))}, extra_params => ['-U', 'app']),
+    1, 'also with headers as text');
+for my $call (['app_text_only', '1', ''], ['nobody_in_particular', q{'k'}, ''],
+    ['app_text_only', '1', q{, headers => '{}'::varchar}], ['nobody_in_particular', q{'k'}, q{, headers => '{}'::varchar}]) {
+    my ($role, $key, $rest) = @$call;
+    my ($status, undef, $error) = $node->psql('restored', qq{SELECT outbox.emit('t', $key, '{}'$rest)}, extra_params => ['-U', $role]);
+    isnt($status, 0, "$role may not emit with the key $key$rest");
     like($error, qr/permission denied/, "and is told why");
 }
 

@@ -1,0 +1,162 @@
+#include "headers.h"
+
+#include "utf8.h"
+
+#include <string.h>
+
+namespace {
+
+constexpr const char *example = "For example: '{\"traceparent\": \"00-4bf92f35\"}'.";
+
+[[noreturn]] void refuse_headers(const char *detail = nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_SQL_JSON_OBJECT_NOT_FOUND), errmsg("headers must be a JSON object whose values are strings"),
+                    detail == nullptr ? 0 : errdetail_internal("%s", detail), errhint("%s", example)));
+    pg_unreachable();
+}
+
+void require_count(int count) {
+    if (count > envelope_headers_max)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("headers must not be more than %d", envelope_headers_max)));
+}
+
+void require_name(Text name) {
+    if (envelope_header_is_reserved(name))
+        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("headers must not be named \"id\" or \"type\""),
+                        errhint("The relay sets both: from the event's id and from the argument \"type\".")));
+}
+
+// ---- jsonb ----------------------------------------------------------------------------------------------------------
+
+const char *kind_of(const JsonbValue *value) {
+    switch (value->type) {
+    case jbvNull: return "null";
+    case jbvNumeric: return "a number";
+    case jbvBool: return "a boolean";
+    default: return "an object or array";
+    }
+}
+
+void add_string(StringInfo envelope, const JsonbValue *value) {
+    Text text = utf8_from_server(Text{value->val.string.val, static_cast<size_t>(value->val.string.len)}, "header");
+    json_append_string(envelope, text.data, text.size);
+}
+
+// ---- text -----------------------------------------------------------------------------------------------------------
+
+const char *kind_of(char first) {
+    switch (first) {
+    case '{':
+    case '[': return "an object or array";
+    case 't':
+    case 'f': return "a boolean";
+    case 'n': return "null";
+    default: return "a number";
+    }
+}
+
+// Walks over valid JSON without white space, whose escapes have their shortest form.
+class Walk {
+public:
+    Walk(const char *json, size_t size) : at_(json), end_(json + size) {}
+
+    char peek() const { return *at_; }
+    void skip() { at_++; }
+
+    Text string() { // without its quotes
+        const char *start = ++at_;
+        while (*(at_ = json_plain_end(at_, end_)) != '"')
+            at_ += 2; // the rest of a \u00XX is plain
+        return Text{start, static_cast<size_t>(at_++ - start)};
+    }
+
+private:
+    const char *at_;
+    const char *end_;
+};
+
+bool has_nul(Text escaped) {
+    const char *end = escaped.data + escaped.size;
+    for (const char *p = escaped.data; (p = static_cast<const char *>(memchr(p, '\\', end - p))) != nullptr; p += 2)
+        if (end - p >= 6 && memcmp(p, "\\u0000", 6) == 0)
+            return true;
+    return false;
+}
+
+void require_text(Text escaped) {
+    if (has_nul(escaped))
+        utf8_refuse("header");
+}
+
+void require_new(const Text *names, int count, Text name) {
+    for (int i = 0; i < count; i++)
+        if (names[i].size == name.size && memcmp(names[i].data, name.data, name.size) == 0)
+            ereport(ERROR, (errcode(ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE), errmsg("headers must not repeat a name"),
+                            errdetail("Header %d has the name of header %d.", count + 1, i + 1)));
+}
+
+int check_members(const char *json, size_t size) { // of an object; how many there are
+    Text *names = static_cast<Text *>(palloc(sizeof(Text) * envelope_headers_max));
+    Walk walk(json, size);
+    int count = 0;
+
+    for (walk.skip(); walk.peek() != '}'; count++) {
+        require_count(count + 1);
+        if (walk.peek() == ',')
+            walk.skip();
+        names[count] = walk.string();
+        require_name(names[count]);
+        require_text(names[count]);
+        require_new(names, count, names[count]);
+        walk.skip();
+        if (walk.peek() != '"')
+            refuse_headers(psprintf("Header %d is %s.", count + 1, kind_of(walk.peek())));
+        require_text(walk.string());
+    }
+    pfree(names);
+    return count;
+}
+
+} // namespace
+
+void headers_add_jsonb(StringInfo envelope, Jsonb *headers) {
+    if (!JB_ROOT_IS_OBJECT(headers))
+        refuse_headers();
+    int count = static_cast<int>(JB_ROOT_COUNT(headers));
+    if (count == 0)
+        return;
+    require_count(count);
+
+    envelope_add_raw(envelope, "headers");
+    JsonbIterator *iterator = JsonbIteratorInit(&headers->root);
+    JsonbIteratorToken token;
+    JsonbValue value;
+    int place = 0;
+    const char *order = count > 1 ? ", the shortest name first," : ""; // as jsonb keeps them
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+        if (token == WJB_KEY) {
+            require_name(Text{value.val.string.val, static_cast<size_t>(value.val.string.len)});
+            appendStringInfoChar(envelope, place++ == 0 ? '{' : ',');
+            add_string(envelope, &value);
+        } else if (token == WJB_VALUE) {
+            if (value.type != jbvString)
+                refuse_headers(psprintf("Header %d of %d%s is %s.", place, count, order, kind_of(&value)));
+            appendStringInfoChar(envelope, ':');
+            add_string(envelope, &value);
+        }
+    }
+    appendStringInfoChar(envelope, '}');
+}
+
+void headers_add_text(StringInfo envelope, Text json) {
+    JsonError error;
+    int before = envelope->len;
+
+    envelope_add_raw(envelope, "headers");
+    int start = envelope->len;
+    if (!json_minify(json.data, json.size, envelope, &error))
+        refuse_headers(psprintf("The headers are not valid JSON at byte offset %zu. %s", error.offset, error.reason));
+    if (envelope->data[start] != '{')
+        refuse_headers();
+    if (check_members(envelope->data + start, static_cast<size_t>(envelope->len - start)) == 0)
+        envelope->len = before;
+}

@@ -1,0 +1,42 @@
+#include "row.h"
+
+#include <string.h>
+
+namespace {
+
+void set(const char *name, const char *value) {
+    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+bool is_utc(const char *zone) { return strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0; }
+
+// As postgres_fdw's set_transmission_modes(), with the same values as pg_dump where they decide the form: an option that is as it should be
+// costs a comparison.
+void pin_settings() {
+    if (!is_utc(pg_get_timezone_name(session_timezone)))
+        set("timezone", "UTC");
+    if (DateStyle != USE_ISO_DATES)
+        set("datestyle", "ISO");
+    if (IntervalStyle != INTSTYLE_POSTGRES)
+        set("intervalstyle", "postgres");
+    if (extra_float_digits != 1)
+        set("extra_float_digits", "1");
+    if (bytea_output != BYTEA_OUTPUT_HEX)
+        set("bytea_output", "hex");
+    if (strcmp(locale_monetary, "C") != 0)
+        set("lc_monetary", "C");
+    if (quote_all_identifiers)
+        set("quote_all_identifiers", "off");
+    if (strcmp(namespace_search_path, "pg_catalog") != 0)
+        set("search_path", "pg_catalog");
+}
+
+} // namespace
+
+Text row_json(Datum row) {
+    int level = NewGUCNestLevel(); // an error ends it with the (sub)transaction
+    pin_settings();
+    text *json = DatumGetTextPP(DirectFunctionCall1(row_to_json, row));
+    AtEOXact_GUC(true, level);
+    return Text{VARDATA_ANY(json), static_cast<size_t>(VARSIZE_ANY_EXHDR(json))};
+}

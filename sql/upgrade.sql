@@ -1,0 +1,83 @@
+-- ALTER EXTENSION UPDATE from 1.0 makes what CREATE EXTENSION makes, and keeps who may emit. Until then the library works with the objects of
+-- 1.0.
+SET client_min_messages = warning;
+\t on
+\a
+SELECT current_database() AS here \gset
+CREATE ROLE regress_outbox_user;
+CREATE DATABASE regress_fresh;
+CREATE DATABASE regress_upgraded;
+
+\c regress_upgraded
+SET client_min_messages = warning;
+CREATE EXTENSION outbox VERSION '1.0';
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_upgraded', 'outbox');
+GRANT USAGE ON SCHEMA outbox TO regress_outbox_user;
+GRANT EXECUTE ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) TO regress_outbox_user WITH GRANT OPTION;
+CREATE VIEW public.uses_emit AS SELECT outbox.emit('t', 'view', '{}') AS id;
+PREPARE prepared(int) AS SELECT FROM outbox.emit('t', $1, '{}', 'type', '{"h": "v"}');
+
+-- the library with the objects of 1.0
+SELECT FROM outbox.emit('t', 'text', '{}', 'type', '{"h": "v"}');
+SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, ROW(1));
+EXECUTE prepared(1);
+SELECT FROM outbox.emit('t', 1.5, '{}');
+SET ROLE regress_outbox_user;
+EXECUTE prepared(2);
+SELECT FROM outbox.emit('t', 'k', '{}');
+RESET ROLE;
+
+ALTER EXTENSION outbox UPDATE;
+EXECUTE prepared(3);
+SELECT FROM public.uses_emit;
+SELECT FROM outbox.emit('t', 1.5, '{}');
+SET ROLE regress_outbox_user;
+EXECUTE prepared(4);
+SELECT FROM outbox.emit('t', 5, '{}', 'granted', '{"h": "v"}'::varchar);
+SELECT FROM outbox.emit('t', 'k', '{}');
+SELECT FROM outbox.emit('t', 'k', '{}', 'not granted', '{"h": "v"}'::varchar);
+SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, '{}', 'not granted', '{"h": "v"}'::varchar);
+RESET ROLE;
+SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_upgraded', NULL, NULL) WHERE data LIKE '{"topic"%';
+REVOKE ALL ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FROM regress_outbox_user;
+DROP VIEW public.uses_emit;
+
+-- the same objects, with the same rights, as the extension's own
+SELECT extversion FROM pg_extension WHERE extname = 'outbox';
+CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', pg_describe_object(d.classid, d.objid, 0),
+        to_jsonb(p) - '{oid,pronamespace,proargtypes,proallargtypes,prorettype,proargdefaults}'::text[],
+        to_jsonb(t) - '{oid,typnamespace,typelem,typarray,typrelid,typbasetype}'::text[],
+        (SELECT castcontext::text || castmethod::text FROM pg_cast WHERE oid = d.objid AND d.classid = 'pg_cast'::regclass),
+        obj_description(d.objid, d.classid::regclass::text), i.initprivs)
+    FROM pg_depend AS d LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND d.deptype = 'e' $$;
+SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND deptype = 'e' ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
+SELECT string_agg(objects, E'\n' ORDER BY objects COLLATE "C") AS upgraded FROM pg_temp.objects() AS objects \gset
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_upgraded');
+DROP OWNED BY regress_outbox_user;
+\c regress_fresh
+CREATE EXTENSION outbox;
+CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', pg_describe_object(d.classid, d.objid, 0),
+        to_jsonb(p) - '{oid,pronamespace,proargtypes,proallargtypes,prorettype,proargdefaults}'::text[],
+        to_jsonb(t) - '{oid,typnamespace,typelem,typarray,typrelid,typbasetype}'::text[],
+        (SELECT castcontext::text || castmethod::text FROM pg_cast WHERE oid = d.objid AND d.classid = 'pg_cast'::regclass),
+        obj_description(d.objid, d.classid::regclass::text), i.initprivs)
+    FROM pg_depend AS d LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND d.deptype = 'e' $$;
+SELECT string_agg(objects, E'\n' ORDER BY objects COLLATE "C") = :'upgraded' AS same, length(:'upgraded') > 1000 AS not_empty FROM pg_temp.objects() AS objects;
+
+-- DROP EXTENSION and CREATE EXTENSION again: the schema is left, and empty
+DROP EXTENSION outbox;
+CREATE EXTENSION outbox;
+
+\c :here
+DROP DATABASE regress_fresh;
+DROP DATABASE regress_upgraded;
+DROP ROLE regress_outbox_user;
