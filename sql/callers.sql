@@ -91,7 +91,65 @@ WITH placed AS (INSERT INTO late VALUES (2, 'cte') RETURNING id, item) SELECT FR
 SELECT FROM (SELECT outbox.emit('many', n, to_jsonb(n)) FROM generate_series(1, 3) AS n OFFSET 0) AS s;
 SELECT pg_temp.events();
 
--- a parallel plan never runs it in a worker
-SELECT proparallel, provolatile, proisstrict, prosecdef, prorettype::regtype FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace;
+-- in one statement with the row: RETURNING, also for only those rows that ON CONFLICT DO NOTHING has written, and a CTE that is read
+CREATE TEMP TABLE unique_orders (id int PRIMARY KEY, item text);
+INSERT INTO unique_orders VALUES (1, 'returning') RETURNING outbox.emit('orders', id, unique_orders) IS NULL AS no_id;
+INSERT INTO unique_orders VALUES (1, 'conflict'), (2, 'written') ON CONFLICT DO NOTHING RETURNING outbox.emit('orders', id, unique_orders) IS NULL AS no_id;
+WITH placed AS (INSERT INTO unique_orders VALUES (3, 'cte') RETURNING *) SELECT outbox.emit('orders', id, placed) IS NULL AS no_id FROM placed;
+SELECT pg_temp.events();
+
+-- what nobody reads the planner does not run: no error, no event
+WITH unread AS (SELECT outbox.emit('orders', 4, '{}')) INSERT INTO unique_orders VALUES (4, 'unread');
+SELECT EXISTS (SELECT outbox.emit('orders', 4, '{}'));
+SELECT coalesce('x', (SELECT outbox.emit('orders', 4, '{}')::text));
+SELECT pg_temp.events();
+
+-- a BEFORE trigger emits for a row that is then not written
+CREATE FUNCTION pg_temp.before_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM outbox.emit('before', NEW.id, NEW);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER before_row BEFORE INSERT ON unique_orders FOR EACH ROW EXECUTE FUNCTION pg_temp.before_row();
+INSERT INTO unique_orders VALUES (1, 'not written') ON CONFLICT DO NOTHING;
+SELECT pg_temp.events();
+
+-- partitions (a row that moves is deleted and inserted), and rules
+CREATE TABLE regress_parted (id int, part int) PARTITION BY LIST (part);
+CREATE TABLE regress_parted_1 PARTITION OF regress_parted FOR VALUES IN (1);
+CREATE TABLE regress_parted_2 (part int, id int);
+ALTER TABLE regress_parted ATTACH PARTITION regress_parted_2 FOR VALUES IN (2);
+CREATE TRIGGER on_row AFTER INSERT OR UPDATE OR DELETE ON regress_parted FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
+INSERT INTO regress_parted VALUES (1, 1);
+UPDATE regress_parted SET part = 2;
+DELETE FROM regress_parted;
+DROP TABLE regress_parted;
+CREATE TEMP TABLE ruled (id int, item text);
+CREATE RULE emit AS ON INSERT TO ruled DO ALSO SELECT outbox.emit('ruled', NEW.id, NEW.item::jsonb) IS NULL AS no_id;
+INSERT INTO ruled VALUES (1, '"one"'), (2, '"two"');
+SELECT pg_temp.events();
+
+-- MERGE, where the server has it, fires the ordinary triggers
+CREATE TRIGGER on_row AFTER INSERT OR UPDATE ON ruled FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
+DROP RULE emit ON ruled;
+DO $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 150000 THEN
+        EXECUTE 'MERGE INTO ruled USING (VALUES (2, ''updated''), (3, ''inserted'')) AS s(id, item) ON ruled.id = s.id
+            WHEN MATCHED THEN UPDATE SET item = s.item WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.item)';
+    ELSE
+        UPDATE ruled SET item = 'updated' WHERE id = 2;
+        INSERT INTO ruled VALUES (3, 'inserted');
+    END IF;
+END $$;
+SELECT pg_temp.events();
+
+-- a transaction that comes from another server
+SELECT pg_replication_origin_create('regress_callers') > 0;
+SELECT pg_replication_origin_session_setup('regress_callers');
+SELECT FROM outbox.emit('t', 'origin', '{}');
+SELECT pg_replication_origin_session_reset();
+SELECT pg_replication_origin_drop('regress_callers');
+SELECT pg_temp.events();
 
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_callers');
