@@ -172,7 +172,7 @@ void add_headers(StringInfo envelope, FunctionCallInfo fcinfo) {
         return;
     Datum headers = PG_GETARG_DATUM(ARG_HEADERS);
     if (get_fn_expr_argtype(fcinfo->flinfo, ARG_HEADERS) != JSONBOID)
-        return headers_add_text(envelope, utf8_of(headers, envelope_size_max, "headers"));
+        return headers_add_text(envelope, utf8_of(headers, envelope_size_max, "header"));
     require_size(headers, 2 * event_limit()); // jsonb needs 8 bytes for a header beside its text, the envelope at least 6
     headers_add_jsonb(envelope, DatumGetJsonbP(headers));
 }

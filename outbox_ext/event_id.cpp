@@ -1,19 +1,15 @@
 #include "event_id.h"
 
+#include "event_clock.h"
+
 #include <time.h>
 
-// The 12 bits after the milliseconds count 1/4096 ms (RFC 9562, method 3), so the smallest step that shows is 245 ns.
-static constexpr int64 ns_per_ms = 1000000;
-static constexpr int64 smallest_step_ns = ns_per_ms / 4096 + 1;
-
 static int64 next_time_ns() {
-    static int64 last_ns = 0; // this backend's
+    static EventClock clock; // this backend's
 
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    int64 now_ns = static_cast<int64>(now.tv_sec) * 1000 * ns_per_ms + now.tv_nsec;
-    last_ns = now_ns >= last_ns + smallest_step_ns ? now_ns : last_ns + smallest_step_ns;
-    return last_ns;
+    return clock.next(static_cast<int64>(now.tv_sec) * 1000 * ns_per_ms + now.tv_nsec);
 }
 
 // Asked for one event at a time, the generator is a third of what emit costs. Ids are no secrets: the next ones may lie in this backend's
@@ -35,8 +31,8 @@ void event_id_generate(pg_uuid_t *id) {
     copy_random(id->data + 8, UUID_LEN - 8);
 
     int64 time_ns = next_time_ns();
-    uint64 ms = static_cast<uint64>(time_ns / ns_per_ms);
-    uint32 fraction = static_cast<uint32>((time_ns % ns_per_ms) * 4096 / ns_per_ms);
+    uint64 ms = event_time_ms(time_ns);
+    uint32 fraction = event_time_fraction(time_ns);
     for (int i = 0; i < 6; i++)
         id->data[i] = static_cast<unsigned char>(ms >> (40 - 8 * i));
     id->data[6] = static_cast<unsigned char>(0x70 | (fraction >> 8)); // version 7

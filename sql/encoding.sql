@@ -1,4 +1,5 @@
--- Events are UTF-8 whatever the database's encoding: converted from LATIN1, checked where SQL_ASCII promises nothing.
+-- Events are UTF-8 whatever the database's encoding: converted from LATIN1, checked where SQL_ASCII promises nothing. Text that has no form in
+-- UTF-8 is refused.
 SET client_min_messages = warning;
 \t on
 \a
@@ -46,6 +47,48 @@ SELECT FROM outbox.emit('t', 'k', '{}', NULL, jsonb_build_object('h', pg_temp.te
 SELECT regexp_replace(encode(convert_to(data, 'SQL_ASCII'), 'escape'), '"id":"[^"]*"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_encoding', NULL, NULL) WHERE data LIKE '{"topic"%';
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_encoding');
 
-\c :here
+-- characters that the encoding has and UTF-8 has not
+CREATE DATABASE regress_euc_jp TEMPLATE template0 ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C';
+\c regress_euc_jp
+SET client_min_messages = warning;
+CREATE EXTENSION outbox;
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_encoding', 'outbox');
+CREATE FUNCTION pg_temp.text(hex text) RETURNS text LANGUAGE sql AS $$ SELECT convert_from(decode(hex, 'hex'), 'EUC_JP') $$;
+SELECT FROM outbox.emit('t', pg_temp.text('a5a2'), pg_temp.text('22a4a222'), headers => pg_temp.text('7b22c6fc223a22cbdc227d'));
+SELECT FROM outbox.emit('t', pg_temp.text('a9a1'), '{}');
+SELECT FROM outbox.emit('t', 'k', pg_temp.text('22a9a122'));
+SELECT FROM outbox.emit('t', 'k', to_json(pg_temp.text('a9a1')));
+SELECT FROM outbox.emit('t', 'k', ROW(pg_temp.text('a9a1')));
+SELECT FROM outbox.emit('t', 'k', '{}', pg_temp.text('a9a1'));
+SELECT FROM outbox.emit('t', 'k', '{}', NULL, jsonb_build_object(pg_temp.text('a9a1'), ''));
+SELECT FROM outbox.emit('t', 'k', '{}', headers => pg_temp.text('7b2261223a22a9a1227d'));
+SELECT regexp_replace(encode(data, 'escape'), '"id":"[^"]*"', '"id":"*"') FROM pg_logical_slot_get_binary_changes('regress_encoding', NULL, NULL) WHERE substr(data, 1, 8) = '{"topic"';
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_encoding');
+CREATE DATABASE regress_win1252 TEMPLATE template0 ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C';
+\c regress_win1252
+SET client_min_messages = warning;
+CREATE EXTENSION outbox;
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_encoding', 'outbox');
+SELECT FROM outbox.emit('t', convert_from('\x80', 'WIN1252'), '{}');
+SELECT FROM outbox.emit('t', convert_from('\x81', 'WIN1252'), '{}');
+SELECT regexp_replace(encode(data, 'escape'), '"id":"[^"]*"', '"id":"*"') FROM pg_logical_slot_get_binary_changes('regress_encoding', NULL, NULL) WHERE substr(data, 1, 8) = '{"topic"';
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_encoding');
+
+-- ASCII is UTF-8 in every encoding, also in one without a conversion (which servers from some version on do not have)
+SELECT CASE WHEN pg_char_to_encoding('MULE_INTERNAL') >= 0 THEN 'MULE_INTERNAL' ELSE 'SQL_ASCII' END AS mule \gset
+CREATE DATABASE regress_mule TEMPLATE template0 ENCODING :'mule' LC_COLLATE 'C' LC_CTYPE 'C';
+\c 'dbname=regress_mule client_encoding=SQL_ASCII'
+SET client_min_messages = warning;
+CREATE EXTENSION outbox;
+SELECT 'slot' FROM pg_create_logical_replication_slot('regress_encoding', 'outbox');
+SELECT FROM outbox.emit('t', 'ASCII', '{"a": "b"}', 'type', '{"h": "v"}');
+SELECT FROM outbox.emit('t', convert_from(decode('81e4', 'hex'), :'mule'), '{}');
+SELECT regexp_replace(encode(data, 'escape'), '"id":"[^"]*"', '"id":"*"') FROM pg_logical_slot_get_binary_changes('regress_encoding', NULL, NULL) WHERE substr(data, 1, 8) = '{"topic"';
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_encoding');
+
+\c 'dbname=':here' client_encoding=UTF8'
+DROP DATABASE regress_euc_jp;
+DROP DATABASE regress_win1252;
+DROP DATABASE regress_mule;
 DROP DATABASE regress_latin1;
 DROP DATABASE regress_sql_ascii;
