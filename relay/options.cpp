@@ -13,6 +13,7 @@ namespace {
 constexpr size_t max_in_flight_bytes_default = 8 << 20;
 constexpr size_t max_in_flight_bytes_min = 64 << 10, max_in_flight_bytes_max = size_t{4} << 30;
 constexpr long shutdown_grace_default_ms = 10000, shutdown_grace_max_ms = 3600000;
+constexpr long server_silence_default_ms = 30000, server_silence_min_ms = 1000, server_silence_max_ms = 3600000;
 constexpr long commit_interval_default_ms = 50, commit_interval_max_ms = 10000;
 constexpr size_t topic_bytes_max = 249; // Kafka's
 constexpr size_t topics_max = 1000;     // the plugin's
@@ -112,6 +113,7 @@ struct Input {
     std::vector<std::string> properties, ids;
     size_t max_in_flight_bytes = max_in_flight_bytes_default;
     long shutdown_grace_ms = shutdown_grace_default_ms, commit_interval_ms = commit_interval_default_ms;
+    long server_silence_ms = server_silence_default_ms;
 };
 
 void add_common_options(CLI::App &command, Input &input, Options &options) {
@@ -172,6 +174,9 @@ void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
     run.add_option("--shutdown-grace-ms", input.shutdown_grace_ms, "how long to wait for Kafka at the end [10000]")
         ->envname("OUTBOX_SHUTDOWN_GRACE_MS")
         ->check(range(0, shutdown_grace_max_ms, "milliseconds"));
+    run.add_option("--server-silence-ms", input.server_silence_ms, "how long PostgreSQL may leave the relay without an answer [30000]")
+        ->envname("OUTBOX_SERVER_SILENCE_MS")
+        ->check(range(server_silence_min_ms, server_silence_max_ms, "milliseconds"));
     run.add_flag("--takeover", command.relay.stream.takeover, "end the relay that has the slot instead of waiting for it")
         ->envname("OUTBOX_TAKEOVER");
     run.add_option("--listen", input.listen, "host:port to answer /live, /ready and /metrics on, over HTTP (none: nowhere)")
@@ -243,6 +248,7 @@ RunCommand run_command(RunCommand command, const Input &input) {
     command.relay.stream.topics = input.topics;
     command.relay.max_in_flight_bytes = input.max_in_flight_bytes;
     command.relay.shutdown_grace = std::chrono::milliseconds(input.shutdown_grace_ms);
+    command.relay.server_silence = std::chrono::milliseconds(input.server_silence_ms);
     command.listen = parse_endpoint(input.listen);
     command.commit_interval = std::chrono::milliseconds(input.commit_interval_ms);
     command.kafka.brokers = input.brokers;

@@ -17,8 +17,6 @@ using std::chrono::milliseconds;
 constexpr auto connect_backoff_cap = milliseconds(5000);
 constexpr auto slot_in_use_cap = milliseconds(1000); // a relay that waits for another's end takes over soon
 constexpr auto sink_backoff_cap = milliseconds(10000);
-constexpr auto confirm_interval = milliseconds(10); // confirmations are not more frequent while the stream is busy
-constexpr auto status_interval_max = milliseconds(10000);
 constexpr auto leave_grace = milliseconds(1000); // for the server's answer to the last confirmation
 constexpr auto settled_after = milliseconds(5000);
 constexpr auto stalled_after = milliseconds(1000);
@@ -41,6 +39,7 @@ Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &s
       sink_(make_sink_(*this, budget_)),
       stream_(options_.stream),
       session_(make_session()),
+      confirmer_(options_.server_silence),
       connect_at_(Clock::now()),
       connect_backoff_(connect_backoff_cap),
       slot_backoff_(slot_in_use_cap),
@@ -80,6 +79,7 @@ void Relay::step() {
     connect_if_due();
     pump();
     confirm();
+    require_answers();
     watch_for_server_shutdown();
     end_when_done();
     drain();
@@ -141,7 +141,8 @@ Clock::time_point Relay::next_deadline() const {
         until = std::min(until, connect_at_);
     if (!stream_.is_streaming())
         return until;
-    until = std::min<Clock::time_point>(until, status_sent_at_ + (confirmable() > sent_ ? confirm_interval : status_interval()));
+    if (state_ != State::leaving)
+        until = std::min({until, confirmer_.due_at(confirmable()), confirmer_.silent_at()});
     if (state_ == State::running && !server_is_stopping() && session_.is_waiting())
         until = std::min<Clock::time_point>(until, std::max<Clock::time_point>(probe_at_, progress_at_ + stalled_after));
     if (server_is_stopping())
@@ -176,7 +177,8 @@ void Relay::connect_if_due() {
     stream_.advance();
     if (was_streaming || !stream_.is_streaming())
         return;
-    streaming_since_ = status_sent_at_ = progress_at_ = Clock::now();
+    streaming_since_ = progress_at_ = Clock::now();
+    confirmer_.begin(stream_.sender_timeout(), streaming_since_);
     postgres_.clear();
     slot_backoff_.reset();
     sink_->start(stream_.source());
@@ -209,7 +211,7 @@ void Relay::lose_sink(const SinkFailure &failure) {
     else if (kafka_.changed(reason))
         spdlog::warn("{}; starting again from the slot with a new producer", reason);
     try { // what was delivered need not come again
-        if (stream_.is_streaming() && confirmable() > sent_)
+        if (stream_.is_streaming() && confirmable() > confirmer_.sent())
             send_status();
     } catch (const StreamLost &) {
     }
@@ -233,9 +235,9 @@ void Relay::end_session() {
     probe_.cancel();
     session_number_++;
     session_ = make_session();
-    sent_ = Lsn{};
+    confirmer_.end();
     rhythm_ = {};
-    sink_is_busy_ = reply_requested_ = false;
+    sink_is_busy_ = false;
     server_stops_at_ = Clock::time_point::max();
 }
 
@@ -285,7 +287,8 @@ bool Relay::next_message() {
     if (auto *keepalive = std::get_if<Keepalive>(&message)) {
         session_.keepalive(keepalive->wal_end);
         status_.wal_end_lsn = static_cast<uint64_t>(keepalive->wal_end);
-        reply_requested_ |= keepalive->reply_requested;
+        if (keepalive->reply_requested)
+            confirmer_.reply_requested();
         return true;
     }
     auto *data = std::get_if<CopyData>(&message);
@@ -317,24 +320,32 @@ void Relay::delivered(const Chunk &chunk) {
     session_.delivered(chunk);
 }
 
-milliseconds Relay::status_interval() const {
-    milliseconds timeout = stream_.sender_timeout();
-    return timeout.count() == 0 ? status_interval_max : std::min(status_interval_max, timeout / 3);
-}
-
 void Relay::confirm() {
     if (!stream_.is_streaming() || state_ == State::leaving)
         return;
-    auto since = Clock::now() - status_sent_at_;
-    if (reply_requested_ || since >= status_interval() || (confirmable() > sent_ && since >= confirm_interval))
+    if (confirmer_.is_due(confirmable(), Clock::now()))
         send_status();
 }
 
 void Relay::send_status() {
-    sent_ = std::max(sent_, confirmable());
-    stream_.confirm(sent_);
-    status_sent_at_ = Clock::now();
-    reply_requested_ = false;
+    Confirmer::Update update = confirmer_.update(confirmable(), Clock::now());
+    stream_.confirm(update.confirmed, update.requests_reply);
+}
+
+// What an idle database's connection is worth. Where the process behind it is gone or frozen, only the missing answer shows it.
+void Relay::require_answers() {
+    if (!stream_.is_streaming() || state_ == State::leaving)
+        return;
+    auto now = Clock::now();
+    if (stream_.take_heard())
+        confirmer_.heard(now);
+    if (!may_read())
+        confirmer_.cannot_hear(now);
+    if (!confirmer_.server_is_silent(now))
+        return;
+    confirmer_.give_up();
+    stream_.give_up();
+    throw StreamLost(fmt::format("PostgreSQL has not answered for {} ms, though the connection stands", confirmer_.patience().count()));
 }
 
 // ---- the server's shutdown ------------------------------------------------------------------------------------------
@@ -369,7 +380,7 @@ void Relay::watch_for_server_shutdown() {
 
 bool Relay::is_done() const {
     std::optional<Lsn> end = options_.done_at ? options_.done_at() : std::nullopt;
-    return end && sent_ >= *end;
+    return end && confirmer_.sent() >= *end;
 }
 
 void Relay::end_when_done() {
@@ -462,8 +473,8 @@ void Relay::update_status() {
     status_.events_set_aside = sink_->events_set_aside();
     status_.in_flight_bytes = budget_.used();
     status_.in_flight_transactions = session_.transactions_in_flight();
-    if (sent_ > Lsn{}) // what an earlier session confirmed still counts
-        status_.confirmed_lsn = static_cast<uint64_t>(sent_);
+    if (confirmer_.sent() > Lsn{}) // what an earlier session confirmed still counts
+        status_.confirmed_lsn = static_cast<uint64_t>(confirmer_.sent());
     service_.tell(state);
 }
 

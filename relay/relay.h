@@ -5,6 +5,7 @@
 #pragma once
 
 #include "backoff.h"
+#include "confirmer.h"
 #include "log.h"
 #include "rhythm.h"
 #include "service_notify.h"
@@ -24,6 +25,7 @@ struct RelayOptions {
     StreamOptions stream;
     size_t max_in_flight_bytes;
     std::chrono::milliseconds shutdown_grace;
+    std::chrono::milliseconds server_silence{30000}; // how long PostgreSQL may leave a status update without its reply
 
     // Where given, the relay ends by itself: when this knows a position and the slot is confirmed up to it. When all that there was at
     // the start is delivered and it still knows none, with a Failure of this text.
@@ -65,10 +67,10 @@ private:
     void count_rejected(const Rejected &rejected);
 
     void delivered(const Chunk &chunk) override;
-    std::chrono::milliseconds status_interval() const;
     Lsn confirmable() const { return sink_->confirmable(session_.confirmed()); }
     void confirm();
     void send_status();
+    void require_answers();
 
     void watch_for_server_shutdown();
     bool server_is_stopping() const { return server_stops_at_ != Clock::time_point::max(); }
@@ -99,9 +101,7 @@ private:
     // the session
     uint64_t session_number_ = 0;
     Session session_;
-    Lsn sent_{}; // the last confirmation
-    Clock::time_point status_sent_at_;
-    bool reply_requested_ = false;
+    Confirmer confirmer_;
     Clock::time_point streaming_since_;
 
     // attempts

@@ -161,6 +161,8 @@ std::string Stream::check_command() const {
         command += fmt::format(end_holder, "IS NOT NULL");
     else if (is_taking_over())
         command += fmt::format(end_holder, "OPERATOR(pg_catalog.=) " + std::to_string(told_to_end_)) + let_it_go;
+    else if (given_up_ != 0)
+        command += fmt::format(end_holder, "OPERATOR(pg_catalog.=) " + std::to_string(given_up_));
     return command + from_sql + quote_literal(options_.slot);
 }
 
@@ -175,6 +177,7 @@ std::string Stream::start_command() const {
 void Stream::check_slot(const PGresult *result) {
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         options_.takeover = false; // not allowed, perhaps: then it waits like any other
+        given_up_ = 0;
         throw StreamLost(error_of(result));
     }
     auto column = [&](CheckColumn number) { return std::string(PQgetvalue(result, 0, number)); };
@@ -215,6 +218,8 @@ void Stream::started(const PGresult *result) {
     if (PQresultStatus(result) == PGRES_COPY_BOTH) {
         phase_ = Phase::streaming;
         taking_over_until_ = {};
+        given_up_ = 0;
+        heard_ = false;
         return;
     }
     std::string state = sqlstate_of(result), reason = error_of(result);
@@ -268,6 +273,7 @@ Stream::Message Stream::receive() {
         consumed = input_is_waiting();
         if (consumed && PQconsumeInput(connection_.get()) == 0)
             fail();
+        heard_ |= consumed;
     }
     return std::monostate();
 }
@@ -277,8 +283,8 @@ bool Stream::input_is_waiting() const {
     return poll(&descriptor, 1, 0) == 1;
 }
 
-void Stream::confirm(Lsn confirmed) {
-    StatusUpdate update = make_status_update(confirmed, postgres_clock_us());
+void Stream::confirm(Lsn confirmed, bool requests_reply) {
+    StatusUpdate update = make_status_update(confirmed, postgres_clock_us(), requests_reply);
     require_sent(PQputCopyData(connection_.get(), update.data(), static_cast<int>(update.size())));
     flush();
 }

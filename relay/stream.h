@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace outbox {
@@ -50,8 +51,14 @@ public:
     using Message = std::variant<std::monostate, CopyData, Keepalive>;
     Message receive();
 
+    // Has the server sent anything since this was asked last? Also where the rest of a long message is still to come.
+    bool take_heard() { return std::exchange(heard_, false); }
+
     // Tells the server that everything up to here is safe. Throws StreamLost.
-    void confirm(Lsn confirmed);
+    void confirm(Lsn confirmed, bool requests_reply);
+
+    // The server does not answer: its process is asked to end when the slot is looked at next, or the slot stays its own.
+    void give_up() { given_up_ = PQbackendPID(connection_.get()); }
 
     // Says goodbye: once the server has answered, it has seen the last confirmation. Then receive() until has_ended().
     void end();
@@ -93,6 +100,8 @@ private:
     Source source_;
     bool unsent_ = false; // libpq holds bytes that the socket did not take
     bool ended_ = false;
+    bool heard_ = false;
+    int given_up_ = 0; // the process of the walsender that fell silent
 };
 
 } // namespace outbox

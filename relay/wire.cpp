@@ -60,14 +60,14 @@ std::optional<Keepalive> parse_keepalive(std::string_view message) {
     return Keepalive{Lsn{get_int64(message.data() + 1)}, message[17] != 0};
 }
 
-StatusUpdate make_status_update(Lsn confirmed, int64_t clock_us) {
+StatusUpdate make_status_update(Lsn confirmed, int64_t clock_us, bool requests_reply) {
     StatusUpdate update;
     char *at = update.data();
     *at++ = 'r';
     for (int i = 0; i < 3; i++)
         at = put_int64(at, static_cast<uint64_t>(confirmed));
     at = put_int64(at, static_cast<uint64_t>(clock_us));
-    *at = 0;
+    *at = requests_reply ? 1 : 0;
     return update;
 }
 

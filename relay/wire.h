@@ -42,6 +42,6 @@ std::optional<Keepalive> parse_keepalive(std::string_view message);
 //   • Byte1 1: reply at once
 using StatusUpdate = std::array<char, 34>;
 
-StatusUpdate make_status_update(Lsn confirmed, int64_t clock_us);
+StatusUpdate make_status_update(Lsn confirmed, int64_t clock_us, bool requests_reply = false);
 
 } // namespace outbox

@@ -53,6 +53,9 @@ TEST(StatusUpdate, confirms_one_position_three_times) {
     std::string lsn = "\1\2\3\4\5\6\7\x08", expected = "r" + lsn + lsn + lsn + "\x11\x12\x13\x14\x15\x16\x17\x18";
     expected += '\0';
     EXPECT_EQ(std::string(update.data(), update.size()), expected);
+    expected.back() = '\1';
+    update = make_status_update(Lsn{0x0102030405060708}, 0x1112131415161718, true);
+    EXPECT_EQ(std::string(update.data(), update.size()), expected) << "requests a reply";
 }
 
 } // namespace
