@@ -155,8 +155,34 @@ KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string 
     return handle;
 }
 
+// The value that counts where a property is given more than once; empty: not given.
+static std::string last_value(const std::vector<KafkaProperty> &properties, std::initializer_list<std::string_view> names) {
+    std::string last;
+    for (const auto &[property, value] : properties)
+        if (std::find(names.begin(), names.end(), property) != names.end())
+            last = value;
+    return last;
+}
+
+// A login that lacks something is tried for ever, and then it is the broker that seems not to answer.
+static void require_complete_login(const std::vector<KafkaProperty> &properties) {
+    std::string mechanism = last_value(properties, {"sasl.mechanisms", "sasl.mechanism"});
+    std::transform(mechanism.begin(), mechanism.end(), mechanism.begin(), [](unsigned char c) { return toupper(c); });
+    if (mechanism == "PLAIN" || mechanism.starts_with("SCRAM-"))
+        for (const char *property : {"sasl.username", "sasl.password"})
+            if (last_value(properties, {property}).empty())
+                throw std::invalid_argument("sasl.mechanisms=" + mechanism + " needs " + property);
+    bool has_token = last_value(properties, {"sasl.oauthbearer.method"}) == "oidc" ||
+                     last_value(properties, {"enable.sasl.oauthbearer.unsecure.jwt"}) == "true";
+    if (mechanism == "OAUTHBEARER" && !has_token)
+        throw std::invalid_argument("sasl.mechanisms=OAUTHBEARER needs a way to get tokens: sasl.oauthbearer.method=oidc with "
+                                    "sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id and sasl.oauthbearer.client.secret, "
+                                    "or for tests enable.sasl.oauthbearer.unsecure.jwt=true");
+}
+
 // Without brokers: it talks to nobody.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once) {
+    require_complete_login(properties);
     try_out(RD_KAFKA_PRODUCER, make_kafka_conf("", properties));
     if (!exactly_once)
         return;

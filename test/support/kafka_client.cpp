@@ -1,5 +1,5 @@
 // kafka-client: the tests' own view of a broker, through librdkafka only, so that nothing the relay believes about Kafka is
-// believed here. Not a general tool: plaintext, one broker, everything printed is for a program to read.
+// believed here. Not a general tool: one broker, everything printed is for a program to read.
 // Tested by test/t/002_records.t, which compares what it prints with what was emitted.
 #include <librdkafka/rdkafka.h>
 #include <rapidjson/stringbuffer.h>
@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -66,6 +67,15 @@ private:
     std::chrono::steady_clock::time_point end_;
 };
 
+// Of OUTBOX_KAFKA_CLIENT_PROPERTIES: property=value, one a line.
+template <typename Visit>
+void for_each_property(Visit visit) {
+    const char *text = std::getenv("OUTBOX_KAFKA_CLIENT_PROPERTIES");
+    std::istringstream lines(text == nullptr ? "" : text);
+    for (std::string line; std::getline(lines, line);)
+        visit(line.substr(0, line.find('=')), line.substr(line.find('=') + 1));
+}
+
 Client connect(rd_kafka_type_t type, const char *brokers) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char reason[512];
@@ -79,6 +89,10 @@ Client connect(rd_kafka_type_t type, const char *brokers) {
     for (const auto &[name, value] : settings)
         if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK)
             fail(reason);
+    for_each_property([&](const std::string &name, const std::string &value) {
+        if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason, sizeof reason) != RD_KAFKA_CONF_OK)
+            fail(reason);
+    });
     Client client(rd_kafka_new(type, conf, reason, sizeof reason));
     if (!client)
         fail(reason);

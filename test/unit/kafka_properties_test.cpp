@@ -106,5 +106,25 @@ TEST(KafkaProperties, know_what_is_secret) {
     EXPECT_FALSE(is_secret("linger.ms"));
 }
 
+TEST(KafkaProperties, know_what_a_login_lacks) {
+    auto refusal = [](std::vector<KafkaProperty> properties) -> std::string {
+        try {
+            check_kafka_properties(properties, false);
+        } catch (const std::invalid_argument &error) {
+            return error.what();
+        }
+        return "";
+    };
+    const KafkaProperty protocol{"security.protocol", "SASL_SSL"}, plain{"sasl.mechanisms", "PLAIN"},
+        scram{"sasl.mechanism", "SCRAM-SHA-512"}, bearer{"sasl.mechanisms", "OAUTHBEARER"}, user{"sasl.username", "relay"},
+        password{"sasl.password", "secret"};
+    EXPECT_EQ(refusal({protocol, plain, user, password}), "");
+    EXPECT_NE(refusal({protocol, plain, password}).find("sasl.username"), std::string::npos);
+    EXPECT_NE(refusal({protocol, scram, user}).find("sasl.password"), std::string::npos);
+    EXPECT_NE(refusal({protocol, scram, user, password, {"sasl.password", ""}}).find("sasl.password"), std::string::npos);
+    EXPECT_NE(refusal({protocol, bearer}).find("sasl.oauthbearer.method=oidc"), std::string::npos);
+    EXPECT_EQ(refusal({protocol, bearer, {"enable.sasl.oauthbearer.unsecure.jwt", "true"}}), "");
+}
+
 } // namespace
 } // namespace outbox

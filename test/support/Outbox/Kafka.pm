@@ -11,6 +11,7 @@ use IPC::Run ();
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 use Outbox::Process qw(wait_until slurp);
+use Outbox::Tls;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
@@ -22,8 +23,15 @@ my $cluster_id = 'MkU3OEVBNTcwNTJENDM2Qg';
 # The two broker.* lines let it serve again within seconds after a crash; the default session time-out would fence it for ten.
 sub _properties {
     my ($self, $controller) = @_;
-    my @listeners = ("PLAINTEXT://127.0.0.1:$self->{port}", "CONTROLLER://127.0.0.1:$controller");
+    my @listeners = ("PLAINTEXT://127.0.0.1:$self->{port}", "CONTROLLER://127.0.0.1:$controller", @{ $self->{listeners} });
     my @advertised = @listeners;
+    my $tls = Outbox::Tls::everywhere();
+    my $proxied = $tls ? 'SSL' : 'PLAINTEXT';
+    my $settings = '';
+    if ($tls) {
+        push @$_, "SECURED://127.0.0.1:$self->{secured_port}" for \@listeners, \@advertised;
+        $settings .= $tls->kafka_listener_settings($_, $tls->{server}) for qw(SECURED PROXIED);
+    }
     if ($self->{inner_port}) {
         push @listeners, "PROXIED://127.0.0.1:$self->{inner_port}";
         push @advertised, "PROXIED://127.0.0.1:$self->{proxy_port}";
@@ -35,7 +43,7 @@ node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:$controller
 listeners=@listeners
 advertised.listeners=@advertised
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SSL,PROXIED:$proxied$self->{protocols}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$self->{data}
@@ -49,6 +57,7 @@ transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
+$settings
 END
 }
 
@@ -59,6 +68,8 @@ END
 
 # new(acls => 1): with an authorizer, which lets everybody do what no rule is about. java => [...]: another way to start Java than the
 # small and quick one. The ports are free and reserved, the broker does not run yet.
+# listeners: others beside the plain one, such as MINE://127.0.0.1:PORT, protocols: what each speaks, as in ',MINE:SASL_SSL'. scram: users, as the
+# storage tool's --add-scram takes them.
 # inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port. data: another folder for the records; inside: a
 # command that runs the broker where that folder is.
 sub new {
@@ -66,6 +77,8 @@ sub new {
     for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
         croak "$variable is not set" if !$ENV{$variable};
     }
+    my $tls = Outbox::Tls::everywhere();
+    $ENV{OUTBOX_KAFKA_CLIENT_PROPERTIES} = join "\n", $tls->kafka_client_properties if $tls;
     my $folder = PostgreSQL::Test::Utils::tempdir('kafka');
     my $self = bless {
         port => PostgreSQL::Test::Cluster::get_free_port(),
@@ -75,6 +88,10 @@ sub new {
         config => "$folder/server.properties",
         data => $options{data} // "$folder/data",
         inside => $options{inside} // [],
+        listeners => $options{listeners} // [],
+        scram => $options{scram} // [],
+        protocols => $options{protocols} // '',
+        secured_port => PostgreSQL::Test::Cluster::get_free_port(),
         inner_port => $options{inner_port},
         proxy_port => $options{proxy_port},
     }, $class;
@@ -83,7 +100,9 @@ sub new {
     return $self;
 }
 
-sub brokers { return "127.0.0.1:$_[0]{port}" }
+# Where clients connect: with TLS=1 to a listener of their own, and only Java's tools to the plain one.
+sub brokers { my ($self) = @_; return '127.0.0.1:' . ($ENV{TLS} ? $self->{secured_port} : $self->{port}) }
+sub _plain_brokers { return "127.0.0.1:$_[0]{port}" }
 
 # Returns when it serves. The first start formats the storage.
 sub start {
@@ -116,7 +135,8 @@ sub log { return slurp($_[0]{log}) }
 
 sub _format {
     my ($self) = @_;
-    my $tool = $self->_java('kafka.tools.StorageTool', qw(format --standalone -t), $cluster_id, '-c', $self->{config});
+    my $tool = $self->_java('kafka.tools.StorageTool', qw(format --standalone -t), $cluster_id, '-c', $self->{config},
+        map { ('--add-scram', $_) } @{ $self->{scram} });
     croak 'cannot format: ' . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
     return;
 }
@@ -158,7 +178,7 @@ sub free_topic { my ($self, $name, $user) = @_; return $self->_acl('--remove', '
 sub _acl {
     my ($self, @change) = @_;
     my ($name, $user) = splice @change, -2;
-    my $tool = $self->_java('org.apache.kafka.tools.AclCommand', '--bootstrap-server', $self->brokers, @change,
+    my $tool = $self->_java('org.apache.kafka.tools.AclCommand', '--bootstrap-server', $self->_plain_brokers, @change,
         '--allow-principal', "User:$user", '--operation', 'Write', '--operation', 'Describe', '--topic', $name);
     croak "cannot change the rules of $name: " . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
     return;
@@ -175,7 +195,7 @@ sub abort_hanging {
 
 sub _transactions {
     my ($self, @command) = @_;
-    my @java = $self->_java_command('org.apache.kafka.tools.TransactionsCommand', '--bootstrap-server', $self->brokers, @command);
+    my @java = $self->_java_command('org.apache.kafka.tools.TransactionsCommand', '--bootstrap-server', $self->_plain_brokers, @command);
     my ($out, $err) = ('', '');
     IPC::Run::run(\@java, '<', \'', '>', \$out, '2>', \$err) or croak "@command: $out$err";
     return $out;

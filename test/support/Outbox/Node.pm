@@ -7,6 +7,7 @@ use warnings;
 
 use Exporter qw(import);
 use Outbox::Process qw(wait_until slurp);
+use Outbox::Tls;
 use PostgreSQL::Test::Cluster;
 
 our @EXPORT = qw(outbox_node create_slot slot crash current_lsn wait_for_confirmation);
@@ -34,6 +35,8 @@ sub outbox_node {
     $node->append_conf('postgresql.conf', $settings . ($options{conf} // ''));
     $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, outbox'})
         if has_plugin_list() && !$options{refuse_plugin};
+    my $tls = Outbox::Tls::everywhere();
+    $node->append_conf('postgresql.conf', $tls->server_settings) if $tls;
     $node->start;
     $node->safe_psql('postgres', 'CREATE ROLE relay LOGIN REPLICATION');
     $node->safe_psql('postgres', 'CREATE EXTENSION outbox') if !$options{bare};

@@ -6,6 +6,7 @@ use warnings;
 
 use Carp qw(croak);
 use Exporter qw(import);
+use Outbox::Tls;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(clock_gettime sleep time);
 
@@ -59,15 +60,17 @@ sub random_seed {
 # a restart; a variable that is undef in env is removed.
 sub spawn {
     my ($class, %args) = @_;
-    my @command = (@leash, @{ $args{command} });
+    my ($command, $environment) = Outbox::Tls::secured(@{ $args{command} });
+    my @command = (@leash, @$command);
+    my %environment = (%$environment, %{ $args{env} // {} });
     my $stdin = $args{stdin} // '/dev/null';
     my $pid = fork // croak "cannot fork: $!";
     if (!$pid) {
         _redirect($stdin, O_RDONLY(), 0);
         _redirect($args{stdout}, O_APPEND(), 1);
         _redirect($args{stderr}, O_APPEND(), 2);
-        for my $name (keys %{ $args{env} // {} }) {
-            defined $args{env}{$name} ? ($ENV{$name} = $args{env}{$name}) : delete $ENV{$name};
+        for my $name (keys %environment) {
+            defined $environment{$name} ? ($ENV{$name} = $environment{$name}) : delete $ENV{$name};
         }
         $SIG{PIPE} = 'DEFAULT';
         { no warnings 'exec'; exec { $command[0] } @command }
