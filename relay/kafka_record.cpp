@@ -135,6 +135,7 @@ std::string_view RecordMaker::payload(const Event &event) {
     return {bytes_.data(), decode_base64(bytes_.data(), bytes_.size())};
 }
 
+// Whatever the headers are: one at least, by which a reader of the state topic tells an event from a position (state_topic.cpp).
 void RecordMaker::put_headers(KafkaRecord &record, const Event &event) {
     record.headers.reset(rd_kafka_headers_new(headers_expected));
     add_header(record, "id", event.id);

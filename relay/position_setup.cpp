@@ -47,7 +47,8 @@ void PositionSetup::write(bool slot_is_new) {
 
 PositionSetup::Decision PositionSetup::decide(bool slot_is_new) const {
     Source here = source();
-    std::optional<State> state = read_state(command_.kafka, here, steps_.server().signals());
+    auto read = command_.reset_state ? read_state_to_replace : read_state;
+    std::optional<State> state = read(command_.kafka, here, steps_.server().signals());
     if (command_.reset_state || (!state && slot_is_new)) {
         Position position = reset(state, here);
         return {here, position, true, "exactly-once delivery goes on from " + format_lsn(position.end)};

@@ -53,6 +53,14 @@ std::optional<int> partitions_of(rd_kafka_t *handle, const std::string &name, rd
     return count;
 }
 
+// A record that is made of an event has one header at least, in which its id is; a position has none. So no event can pass for a position,
+// whatever its topic, key and payload are, and whichever relay has produced it.
+bool has_headers(const rd_kafka_message_t &message) {
+    rd_kafka_headers_t *headers = nullptr;
+    rd_kafka_resp_err_t error = rd_kafka_message_headers(&message, &headers);
+    return error == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_header_cnt(headers) > 0 : error != RD_KAFKA_RESP_ERR__NOENT;
+}
+
 void require_shape(const std::string &topic, int partitions) {
     if (partitions != 1)
         throw PositionRefused(
@@ -161,23 +169,47 @@ void StateReader::take(const rd_kafka_message_t &message) {
     }
     waiting_for_.clear();
     is_at_end_ = message.offset + 1 >= *end_;
-    if (std::string_view(static_cast<const char *>(message.key), message.key_len) != key_)
+    if (std::string_view(static_cast<const char *>(message.key), message.key_len) != key_ || has_headers(message))
         return;
-    state_ = parse_state({static_cast<const char *>(message.payload), message.len});
-    if (!state_ && message.payload != nullptr)
-        throw PositionRefused(
-            fmt::format("the record at offset {} of the state topic \"{}\" is none of this version", message.offset, target_.state_topic));
+    std::optional<State> state = parse_state({static_cast<const char *>(message.payload), message.len});
+    bool is_unreadable = !state && message.payload != nullptr;
+    unreadable_at_ = is_unreadable ? std::optional<int64_t>(message.offset) : std::nullopt;
+    if (!is_unreadable)
+        state_ = std::move(state);
 }
 
-std::optional<State> read_state(const KafkaTarget &target, const Source &source, Signals &signals) {
-    StateReader reader(target, state_key(source));
+void StateReader::require_readable() const {
+    if (unreadable_at_)
+        throw PositionRefused(fmt::format(
+            "the last position in the state topic \"{}\", at offset {}, is not of this version of the relay: a newer one, or "
+            "somebody else has written it. To go on from where the slot stands: outbox-relay setup --delivery exactly-once --reset-state",
+            target_.state_topic, *unreadable_at_));
+}
+
+namespace {
+
+std::unique_ptr<StateReader> read_to_end(const KafkaTarget &target, const Source &source, Signals &signals) {
+    auto reader = std::make_unique<StateReader>(target, state_key(source));
     wait_for("cannot read the state topic", signals, [&](std::string &reason) {
-        bool done = reader.advance();
-        if (!reader.waiting_for().empty())
-            reason = reader.waiting_for();
+        bool done = reader->advance();
+        if (!reader->waiting_for().empty())
+            reason = reader->waiting_for();
         return done;
     });
-    return reader.state();
+    return reader;
+}
+
+} // namespace
+
+std::optional<State> read_state(const KafkaTarget &target, const Source &source, Signals &signals) {
+    auto reader = read_to_end(target, source, signals);
+    reader->require_readable();
+    return reader->state();
+}
+
+std::optional<State> read_state_to_replace(const KafkaTarget &target, const Source &source, Signals &signals) {
+    auto reader = read_to_end(target, source, signals);
+    return reader->is_readable() ? reader->state() : std::nullopt;
 }
 
 // ---- setting up -----------------------------------------------------------------------------------------------------

@@ -34,7 +34,11 @@ public:
     // What has been committed since then; never waits.
     void follow();
 
+    // The last position of the key that this version can read. Records with headers are none: those are made of events.
     const std::optional<State> &state() const { return state_; }
+    // Throws PositionRefused where a later one cannot be read. What has been replaced is not asked about.
+    void require_readable() const;
+    bool is_readable() const { return !unreadable_at_; }
     const std::string &waiting_for() const { return waiting_for_; } // for people; empty: nothing in particular
 
 private:
@@ -50,6 +54,7 @@ private:
     std::optional<int64_t> end_;
     bool is_at_end_ = false;
     std::optional<State> state_;
+    std::optional<int64_t> unreadable_at_; // the offset of a position after that
     Clock::time_point missing_since_ = Clock::time_point::max();
     std::string waiting_for_;
 };
@@ -71,8 +76,11 @@ private:
     KafkaHandle handle_;
 };
 
-// Reads it, waiting as ensure_state_topic.
+// Reads it, waiting as ensure_state_topic. Throws PositionRefused where it cannot be read.
 std::optional<State> read_state(const KafkaTarget &target, const Source &source, Signals &signals);
+
+// The same for whoever replaces it: what cannot be read counts as none.
+std::optional<State> read_state_to_replace(const KafkaTarget &target, const Source &source, Signals &signals);
 
 std::string transactional_id(const Source &source);
 

@@ -73,6 +73,7 @@ void TransactionalSink::read_position() {
             spdlog::warn("waiting for {}", reader_->waiting_for());
         if (!done)
             return;
+        reader_->require_readable();
         stored_ = resume(reader_->state(), source_);
         events_ = std::min(reader_->state()->events, stored_.end);
     } catch (const PositionRefused &refused) {
@@ -316,11 +317,7 @@ void TransactionalSink::committed() {
 void TransactionalSink::read_back() {
     if (is_shown_ || phase_ == Phase::fencing || phase_ == Phase::reading)
         return;
-    try {
-        reader_->follow();
-    } catch (const PositionRefused &refused) { // by the next session, if that is so
-        throw SinkFailure(refused.what(), true);
-    }
+    reader_->follow();
     const std::optional<State> &state = reader_->state();
     if (state && state->position.covers(stored_)) {
         is_shown_ = true;

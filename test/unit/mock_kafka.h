@@ -8,6 +8,7 @@
 // clang-format on
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,14 +43,24 @@ public:
     void go_down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
     void set_round_trip_ms(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, -1, ms); }
 
-    // A record, outside of any transaction.
-    void put(const char *name, const std::string &key, const std::string &value) {
+    // A record, outside of any transaction; with the header `id` where one is given, as an event has it.
+    void put(const char *name, const std::string &key, const std::optional<std::string> &value, const char *id = nullptr) {
         rd_kafka_t *client = make_client();
         rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, nullptr);
         const rd_kafka_metadata_t *metadata; // asked for, so that nothing waits for the next look-up
         if (rd_kafka_metadata(client, 0, topic, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR)
             rd_kafka_metadata_destroy(metadata);
-        rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY, const_cast<char *>(value.data()), value.size(), key.data(), key.size(), nullptr);
+        rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+        if (id != nullptr)
+            rd_kafka_header_add(headers, "id", -1, id, -1);
+        // clang-format off
+        rd_kafka_producev(client,
+            RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_KEY(key.data(), key.size()),
+            RD_KAFKA_V_VALUE((value ? const_cast<char *>(value->data()) : nullptr), (value ? value->size() : 0)),
+            RD_KAFKA_V_HEADERS(headers),
+            RD_KAFKA_V_END);
+        // clang-format on
         rd_kafka_flush(client, 5000);
         rd_kafka_topic_destroy(topic);
         rd_kafka_destroy(client);

@@ -1,0 +1,71 @@
+// What the reader of the state topic takes for a position, against librdkafka's mock cluster. With real brokers: test/t/.
+#include "mock_kafka.h"
+
+#include "relay/state_topic.h"
+
+#include <gtest/gtest.h>
+
+namespace outbox {
+namespace {
+
+class StateReaderTest : public testing::Test {
+protected:
+    static State state_at(uint64_t end) { return {{Lsn{end}, 0, true}, Lsn{end}, 1, ""}; }
+    void put(const std::optional<std::string> &value, const char *id = nullptr) { kafka_.put("outbox.state", key_, value, id); }
+
+    // Reads the topic to its end.
+    std::unique_ptr<StateReader> read() {
+        auto reader = std::make_unique<StateReader>(target_, key_);
+        auto until = Clock::now() + std::chrono::seconds(20);
+        while (!reader->advance() && Clock::now() < until) {
+        }
+        return reader;
+    }
+    Lsn position() {
+        auto reader = read();
+        reader->require_readable();
+        return reader->state() ? reader->state()->position.end : Lsn{};
+    }
+
+    const std::string key_ = "outbox@7300000000000000001/app";
+    MockKafka kafka_{"outbox.state"};
+    KafkaTarget target_{.brokers = kafka_.brokers()};
+};
+
+TEST_F(StateReaderTest, takes_the_last_position_of_its_key) {
+    EXPECT_EQ(position(), Lsn{});
+    put(format_state(state_at(0x100)));
+    put(format_state(state_at(0x200)));
+    kafka_.put("outbox.state", "other@7300000000000000001/app", format_state(state_at(0x300)));
+    EXPECT_EQ(position(), Lsn{0x200});
+    put(std::nullopt);
+    EXPECT_EQ(position(), Lsn{}) << "somebody has deleted it";
+}
+
+// Any role of any database that has a relay to this Kafka can have an event produced there, under any key.
+TEST_F(StateReaderTest, takes_no_event_for_a_position) {
+    put(format_state(state_at(0x200)));
+    for (const std::optional<std::string> &payload :
+         {std::optional<std::string>("{}"), std::optional<std::string>(format_state(state_at(0x900))), std::optional<std::string>()}) {
+        put(payload, "01a20c11-09d4-7b9d-95a5-000000000000");
+        EXPECT_EQ(position(), Lsn{0x200}) << payload.value_or("a tombstone");
+    }
+    put("{}", "");
+    EXPECT_EQ(position(), Lsn{0x200}) << "with an empty id, as a forged envelope may have it";
+}
+
+TEST_F(StateReaderTest, judges_the_last_record_only) {
+    put("written by hand");
+    put(format_state(state_at(0x200)));
+    EXPECT_EQ(position(), Lsn{0x200});
+    put(R"({"v":2,"position":"of a later version"})");
+    EXPECT_THROW(position(), PositionRefused);
+    EXPECT_EQ(read()->state()->position.end, Lsn{0x200}) << "what replaces it need not know it";
+    put("{}", "01a20c11-09d4-7b9d-95a5-000000000000");
+    EXPECT_THROW(position(), PositionRefused) << "an event replaces nothing";
+    put(format_state(state_at(0x300)));
+    EXPECT_EQ(position(), Lsn{0x300});
+}
+
+} // namespace
+} // namespace outbox
