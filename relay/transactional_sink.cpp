@@ -40,6 +40,7 @@ void TransactionalSink::start(const Source &source) {
     stop();
     source_ = source;
     wanted_ = ended_ = committed_ = complete_ = events_ = {}; // nothing is confirmed before the position is read
+    acknowledged_.reset();
     open_producer();
 }
 
@@ -75,6 +76,7 @@ void TransactionalSink::read_position() {
             return;
         reader_->require_readable();
         stored_ = resume(reader_->state(), source_);
+        require_acknowledged();
         events_ = std::min(reader_->state()->events, stored_.end);
     } catch (const PositionRefused &refused) {
         // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
@@ -90,6 +92,17 @@ void TransactionalSink::read_position() {
     stored_at_ = Clock::now();
     spdlog::info("exactly once from {} on", format_lsn(stored_.end));
     begin();
+}
+
+// After a doubtful commit the position is read again within the session. What Kafka has acknowledged before is not in memory any more:
+// where the position that is read does not cover it, an operator has ended the transaction that nobody could see, and only the slot has its
+// events.
+void TransactionalSink::require_acknowledged() const {
+    if (acknowledged_ && !stored_.covers(*acknowledged_))
+        throw SinkFailure(fmt::format("Kafka has acknowledged a transaction up to {} and shows a position of {}: the transaction was ended "
+                                      "without its events, which come again",
+                                      format_lsn(acknowledged_->end), format_lsn(stored_.end)),
+                          true);
 }
 
 void TransactionalSink::begin() {
@@ -282,6 +295,7 @@ void TransactionalSink::committed() {
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
     bool is_doubtful = producer_->ends_sent() > 1 || Clock::now() - commit_began_at_ > commit_is_slow;
     stored_ = next_;
+    acknowledged_ = next_;
     if (!batch_.empty())
         events_ = stored_.end;
     stored_at_ = Clock::now();

@@ -68,6 +68,7 @@ private:
     void open_producer();
     void fence();
     void read_position();
+    void require_acknowledged() const;
     void begin();
 
     void require_rest_of_split(Lsn end);
@@ -110,15 +111,16 @@ private:
     std::unique_ptr<StateReader> reader_;
     Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
     Clock::time_point phase_since_;
-    Position stored_;             // what the state topic has
-    bool is_shown_ = true;        // and consumers can see
-    Lsn committed_{};             // up to here it has everything
-    Lsn complete_{};              // and shows it: what may be confirmed
-    Lsn wanted_{};                // where the position could be, though there were no events
-    Clock::time_point stored_at_; // when it was written last
-    Lsn events_{};                // the end of the last transaction with events that it has
-    Lsn ended_{};                 // the last transaction that the stream has ended
-    std::optional<Lsn> split_;    // a transaction of which a part is stored; its rest must come first
+    Position stored_;                      // what the state topic has
+    std::optional<Position> acknowledged_; // in this session: what is read back must cover it
+    bool is_shown_ = true;                 // and consumers can see
+    Lsn committed_{};                      // up to here it has everything
+    Lsn complete_{};                       // and shows it: what may be confirmed
+    Lsn wanted_{};                         // where the position could be, though there were no events
+    Clock::time_point stored_at_;          // when it was written last
+    Lsn events_{};                         // the end of the last transaction with events that it has
+    Lsn ended_{};                          // the last transaction that the stream has ended
+    std::optional<Lsn> split_;             // a transaction of which a part is stored; its rest must come first
 
     // the batch: one Kafka transaction
     std::deque<Entry> batch_;
