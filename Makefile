@@ -127,12 +127,15 @@ $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 $(BUILD)/bench-count-extension: $(count_extension)
 	$(CXX) -o $@ $^
 
-# The extension with a plugin that lets the server queue row changes, for a measurement of what that costs.
-no_filter := $(BUILD)/test/bench/plugin_no_filter.o
-$(no_filter): outbox_ext/plugin.cpp
+# The extension with another plugin: one that lets the server queue what others write, for a measurement of what that costs, and the one of 1.0.
+other_plugins := $(addprefix $(BUILD)/test/,bench/plugin_no_filter.o support/plugin_1_0.o)
+$(other_plugins): $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(COMPILE.cc) -DOUTBOX_BENCH_NO_FILTER -MMD -MP -o $@ $<
-$(BUILD)/outbox_no_filter.so: $(no_filter) $(filter-out %/plugin.o,$(ext_objects)) outbox_ext/exports.map
+	$(COMPILE.cc) -I. -MMD -MP -o $@ $<
+$(BUILD)/outbox_no_filter.so: $(BUILD)/test/bench/plugin_no_filter.o
+$(BUILD)/plugin-1.0/outbox.so: $(BUILD)/test/support/plugin_1_0.o
+$(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugin.o,$(ext_objects)) outbox_ext/exports.map
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
 
 # Other relays to compare with, each where it can be fetched.
@@ -154,7 +157,7 @@ bench-peers:
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
-test-programs: all $(BUILD)/unit_tests $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
+test-programs: all $(BUILD)/unit_tests $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:

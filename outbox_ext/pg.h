@@ -7,6 +7,13 @@ extern "C" {
 #pragma GCC diagnostic ignored "-Wregister"         // before 16
 #include "postgres.h"
 
+// What libpq.h brings of a connection's TLS and Kerberos needs the headers of those libraries; the plugin looks at no connection.
+#undef ENABLE_GSS
+#undef ENABLE_SSPI
+#undef USE_OPENSSL
+#undef USE_SSL
+#include "libpq/libpq.h"
+
 #include "access/detoast.h"
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -30,6 +37,8 @@ extern "C" {
 #include "replication/reorderbuffer.h"
 #include "replication/slot.h"
 #include "replication/walsender_private.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 #include "tcop/utility.h"
@@ -42,8 +51,10 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_locale.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
+#include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -74,6 +85,28 @@ static inline bool outbox_wal_is_at_hand(XLogRecPtr end) {
 #endif
 }
 
+// The walsender's page reader may be replaced; the SQL functions bring their own, also over a replication connection.
+static inline bool outbox_reads_for_walsender(const LogicalDecodingContext *ctx) {
+    return MyWalSnd != nullptr && ctx->reader->routine.page_read != read_local_xlog_page;
+}
+
+// A slot of 17 and later whose events standbys must have before its reader gets them, once synchronized_standby_slots names some.
+static inline bool outbox_slot_is_failover() {
+#if PG_VERSION_NUM >= 170000
+    return MyReplicationSlot->data.failover;
+#else
+    return false;
+#endif
+}
+
+static inline bool outbox_waits_for_standbys() {
+#if PG_VERSION_NUM >= 170000
+    return MyReplicationSlot->data.failover && synchronized_standby_slots != nullptr && *synchronized_standby_slots != '\0';
+#else
+    return false;
+#endif
+}
+
 static inline XLogRecPtr outbox_log_message(const char *prefix, const char *message, size_t size) {
 #if PG_VERSION_NUM >= 170000
     return LogLogicalMessage(prefix, message, size, true, false);
@@ -98,12 +131,19 @@ static inline bool outbox_slot_invalidated(const ReplicationSlotPersistentData *
 #endif
 }
 
-// From 16 on the server itself keeps the client awake while a plugin writes nothing.
-static inline void outbox_update_progress([[maybe_unused]] LogicalDecodingContext *ctx) {
+// At a commit: its position and time, for the lag columns of pg_stat_replication. Before: a sign of life.
+static inline void outbox_update_progress(LogicalDecodingContext *ctx) {
 #if PG_VERSION_NUM < 150000
     OutputPluginUpdateProgress(ctx);
-#elif PG_VERSION_NUM < 160000
+#else
     OutputPluginUpdateProgress(ctx, false);
+#endif
+}
+
+// From 16 on the server itself keeps the client awake while a plugin writes nothing.
+static inline void outbox_keep_awake([[maybe_unused]] LogicalDecodingContext *ctx) {
+#if PG_VERSION_NUM < 160000
+    outbox_update_progress(ctx);
 #endif
 }
 

@@ -28,9 +28,20 @@ void set_batch_bytes(PluginOptions *options, const char *value) {
     options->batch_bytes = bytes;
 }
 
+// A reader that confirms what keepalives tell, as pg_recvlogical does, would lose events while some wait; so only a reader that says so is
+// taken to know of {"ahead":…}. "on" is what the relay of 1.0 asks with, which must go on: it gets the same lines one transaction at a
+// time.
 void set_gather(PluginOptions *options, const char *value) {
-    if (!parse_bool(value, &options->gather))
-        refuse_value("gather", "Expected a boolean.");
+    bool is_on;
+    options->gather = strcmp(value, "ahead") == 0;
+    if (options->gather)
+        return;
+    if (!parse_bool(value, &is_on))
+        refuse_value("gather", "Expected \"ahead\" or \"off\".");
+    if (is_on)
+        ereport(WARNING, (errmsg("option \"gather\" of output plugin \"outbox\" is ignored without the value \"ahead\""),
+                          errdetail("Events are sent one transaction at a time."),
+                          errhint("The relay of this version asks for \"ahead\". Any other reader does without.")));
 }
 
 void set_topics(PluginOptions *options, const char *value) {
@@ -68,10 +79,15 @@ struct Option {
 constexpr Option known_options[] = {
     {"version", set_version}, {"batch_bytes", set_batch_bytes}, {"gather", set_gather}, {"topics", set_topics}};
 
-void set_option(PluginOptions *options, const DefElem *given) {
+void set_option(PluginOptions *options, const DefElem *given, bool *is_set) {
     for (const Option &option : known_options) {
         if (strcmp(given->defname, option.name) != 0)
             continue;
+        bool *is_this_set = &is_set[&option - known_options];
+        if (*is_this_set)
+            ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("conflicting or redundant options"),
+                            errhint("Give option \"%s\" of output plugin \"outbox\" once.", option.name)));
+        *is_this_set = true;
         if (given->arg == nullptr)
             refuse_value(option.name, "The option needs a value.");
         return option.set(options, strVal(given->arg));
@@ -85,10 +101,11 @@ void set_option(PluginOptions *options, const DefElem *given) {
 
 PluginOptions plugin_options_parse(MemoryContext context, List *given) {
     PluginOptions options = {};
+    bool is_set[lengthof(known_options)] = {};
     MemoryContext previous = MemoryContextSwitchTo(context);
     ListCell *cell;
     foreach (cell, given)
-        set_option(&options, static_cast<const DefElem *>(lfirst(cell)));
+        set_option(&options, static_cast<const DefElem *>(lfirst(cell)), is_set);
     MemoryContextSwitchTo(previous);
     return options;
 }

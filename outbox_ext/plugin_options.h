@@ -11,7 +11,7 @@ struct TopicPattern { // a topic's name, or the beginning of it
 
 struct PluginOptions {
     int batch_bytes; // lines of a transaction are gathered up to this size; 0: a line each
-    bool gather;     // so are transactions, while there is WAL to read
+    bool gather;     // so are transactions, while there is WAL to read: see gather.h
     TopicPattern *topics;
     int topic_count; // 0: all topics
 };

@@ -12,6 +12,10 @@ constexpr auto connect_timeout = std::chrono::seconds(15);  // for all hosts of 
 constexpr auto takeover_patience = std::chrono::seconds(2); // for the process that was told to end
 constexpr const char *batch_bytes = "65536"; // see the plugin's option; also what one chunk holds at most, but for long lines
 
+// The plugin's option gather: with "ahead" the relay says that it knows of {"ahead":…}. The plugin of 1.0 refuses this word, gathers for
+// "on" and leaves it to its reader to know.
+constexpr const char *gather = "ahead", *gather_of_1_0 = "on";
+
 int64_t postgres_clock_us() {
     using namespace std::chrono;
     constexpr int64_t from_1970_to_2000_s = 946684800;
@@ -99,6 +103,7 @@ void Stream::advance() {
 void Stream::connected() {
     if (PQsetnonblocking(connection_.get(), 1) != 0)
         fail();
+    plugin_is_1_0_ = false;
     source_ = {};
     source_.slot = options_.slot;
     source_.topics = options_.topics;
@@ -136,7 +141,7 @@ void Stream::next_phase() {
         [[fallthrough]];
     case Phase::learning: return ask(Phase::checking, check_command());
     case Phase::checking: return ask(Phase::starting, start_command());
-    case Phase::starting: return ask(Phase::checking, check_command()); // taking over
+    case Phase::starting: return ask(Phase::checking, check_command()); // taking over, or an older plugin
     default: fail();
     }
 }
@@ -167,8 +172,8 @@ std::string Stream::check_command() const {
 }
 
 std::string Stream::start_command() const {
-    std::string command =
-        "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', gather 'on', batch_bytes " + quote_literal(batch_bytes);
+    std::string command = "START_REPLICATION SLOT \"" + options_.slot + "\" LOGICAL 0/0 (version '1', gather " +
+                          quote_literal(plugin_is_1_0_ ? gather_of_1_0 : gather) + ", batch_bytes " + quote_literal(batch_bytes);
     if (!options_.topics.empty())
         command += ", topics " + quote_literal(options_.topics);
     return command + ")";
@@ -237,6 +242,10 @@ void Stream::started(const PGresult *result) {
                                                     "output_plugin_libraries = pgoutput, test_decoding, outbox; SELECT pg_reload_conf()");
     if (state == "58P01")
         throw Failure(ExitCode::plugin_refused, reason + ". Install the extension's files on this server: make install");
+    if (state == "22023" && !plugin_is_1_0_) {
+        plugin_is_1_0_ = true;
+        return; // asked again at once
+    }
     if (state == "22023")
         throw Failure(ExitCode::plugin_refused, reason + ". The extension on the server and this relay are of different versions.");
     throw StreamLost(reason);

@@ -98,6 +98,7 @@ private:
     int told_to_end_ = 0;                 // its process
     std::chrono::milliseconds sender_timeout_{60000};
     Source source_;
+    bool plugin_is_1_0_ = false;
     bool unsent_ = false; // libpq holds bytes that the socket did not take
     bool ended_ = false;
     bool heard_ = false;

@@ -47,8 +47,8 @@ FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_b
 SELECT bool_and(length(data) <= 200), max(length(data)) > 150, count(*) FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_bytes', '200') WHERE data LIKE E'%\n%';
 SELECT bytes, pg_temp.refusal('batch_bytes', bytes) FROM (VALUES ('-1'), ('1.5'), ('1kB'), (''), (' 1'), ('16777217'), ('99999999999999999999')) AS given(bytes);
 
--- gather: transactions together, which the SQL functions cannot
-SELECT value, pg_temp.refusal('gather', value) FROM (VALUES ('on'), ('off'), ('false'), ('0'), (''), ('yess'), ('2')) AS given(value);
+-- gather: transactions together, which the SQL functions cannot; without the word that a reader must know it is ignored
+SELECT value, pg_temp.refusal('gather', value) FROM (VALUES ('ahead'), ('AHEAD'), ('on'), ('off'), ('false'), ('0'), (''), ('yess'), ('2')) AS given(value);
 
 -- topics: names, and beginnings of names; a transaction with none of them says nothing
 SELECT topics, pg_temp.topics(topics) FROM (VALUES ('orders'), ('orders,payments'), (' orders , payments '), ('orders.*'), ('orders*'), ('*'), ('.*'), ('..*'), ('Orders'), ('ORDERS'), ('order'), ('orders.eu.*'), ('none')) AS given(topics);
@@ -60,6 +60,10 @@ SELECT pg_temp.refusal('include-xids', '1');
 SELECT pg_temp.refusal('Version', '1');
 SELECT pg_temp.refusal('', '1');
 SELECT pg_temp.refusal('version', '1', 'batch_bytes', '0', 'topics', '*', 'more', '1');
+
+-- given twice
+SELECT pg_temp.refusal('topics', 'orders', 'topics', 'orders');
+SELECT pg_temp.refusal('version', '1', 'batch_bytes', '0', 'version', '1');
 
 -- none of these errors harmed the slot
 SELECT count(*) FROM pg_temp.stream('version', '1', 'batch_bytes', '65536', 'topics', 'orders');
