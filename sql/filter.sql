@@ -1,4 +1,5 @@
--- Row changes never enter the reorder buffer: a transaction with many of them and a few events spills nothing, and gives the events alone.
+-- Row changes and foreign messages never enter the reorder buffer: a transaction with many of them and a few events spills nothing, and
+-- gives the events alone.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS outbox;
 \t on
@@ -55,6 +56,17 @@ PREPARE TRANSACTION 'regress_filter';
 VACUUM FULL pg_class;
 COMMIT PREPARED 'regress_filter';
 DROP TABLE regress_filter;
+SELECT pg_temp.keys();
+
+-- what others write as logical messages
+BEGIN;
+SELECT count(pg_logical_emit_message(true, 'foreign', repeat('x', 100))) FROM generate_series(1, 2000);
+SELECT FROM outbox.emit('t', 'after foreign messages', '{}');
+SELECT count(pg_logical_emit_message(false, 'outbox', repeat('x', 100))) FROM generate_series(1, 2000);
+SAVEPOINT s;
+SELECT count(pg_logical_emit_message(true, prefix, repeat('x', 100))) FROM generate_series(1, 400), (VALUES (''), ('outbo'), ('outbox2'), ('OUTBOX'), ('outbox ')) AS given(prefix);
+SELECT FROM outbox.emit('t', 'after more of them', '{}');
+COMMIT;
 SELECT pg_temp.keys();
 
 -- the statistics saw those transactions, and no spill. (They come late before 15.)

@@ -27,13 +27,13 @@ max_wal_size = 2GB
 log_statement = none
 END
 
-# outbox_node(name, conf => text): running, with the extension and the role `relay`; the slot is the test's business.
+# outbox_node(name, conf => text, plugins => other output plugins): running, with the extension and the role `relay`; the slot is the test's business.
 sub outbox_node {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init(allows_streaming => 'logical', extra => [qw(--encoding=UTF8 --locale=C)]);
     $node->append_conf('postgresql.conf', $settings . ($options{conf} // ''));
-    $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, outbox'})
+    $node->append_conf('postgresql.conf', "output_plugin_libraries = 'pgoutput, test_decoding, outbox" . ($options{plugins} ? ", $options{plugins}" : '') . "'")
         if has_plugin_list() && !$options{refuse_plugin};
     my $tls = Outbox::Tls::everywhere();
     $node->append_conf('postgresql.conf', $tls->server_settings) if $tls;
