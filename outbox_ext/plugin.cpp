@@ -13,6 +13,7 @@
 #include "plugin.h"
 
 #include "envelope.h"
+#include "saved_position.h"
 
 #include <string.h>
 
@@ -51,6 +52,7 @@ void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output, bool) 
     ctx->output_plugin_private = plugin;
     plugin->options = plugin_options_parse(ctx->context, ctx->output_plugin_options);
     plugin->lines.batch_bytes = plugin->options.batch_bytes;
+    saved_position_start(ctx);
     if (plugin->options.gather)
         gather_start(ctx);
     // The lines are UTF-8. Where the database's text is something else, SQL sees them as bytea only.
@@ -124,7 +126,11 @@ void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr) {
     lines_put(ctx, &plugin->lines, line, static_cast<size_t>(size), !plugin->options.gather);
     if (plugin->options.gather)
         gather_commit(ctx);
+    saved_position_sent(txn->end_lsn);
+    outbox_update_progress(ctx);
 }
+
+void on_shutdown(LogicalDecodingContext *) { saved_position_stop(); }
 
 } // namespace
 
@@ -136,4 +142,5 @@ void _PG_output_plugin_init(OutputPluginCallbacks *callbacks) {
     callbacks->change_cb = on_change;
     callbacks->message_cb = on_message;
     callbacks->commit_cb = on_commit;
+    callbacks->shutdown_cb = on_shutdown;
 }

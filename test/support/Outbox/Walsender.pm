@@ -18,6 +18,17 @@ sub new {
 # Asks the server for a keepalive.
 sub ask { my ($self) = @_; return $self->{connection}->send('d', pack('a Q> Q> Q> Q> C', 'r', 0, 0, 0, 0, 1)) }
 
+# Confirms a position, as a number.
+sub confirm { my ($self, $lsn) = @_; return $self->{connection}->send('d', pack('a Q> Q> Q> Q> C', 'r', $lsn, $lsn, $lsn, 0, 0)) }
+
+# Ends the stream in good order: all that was sent before is read by then.
+sub end {
+    my ($self) = @_;
+    $self->{connection}->send('c', '');
+    $self->{connection}->until('Z');
+    return $self->close;
+}
+
 # The next thing in the stream: { lines => [...] } of a CopyData, or { wal_end => number } of a keepalive.
 sub next {
     my ($self) = @_;
