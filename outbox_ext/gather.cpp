@@ -19,7 +19,7 @@ void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
 // may wait for that page, and, from a failover slot, always: from 17 on WalSndWaitForWal also waits for the standbys of
 // synchronized_standby_slots, and reloads that setting just before.
 void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, bool may_wait) {
-    Gather *gather = &plugin->gather;
+    Gathering *gather = &plugin->gather;
     if (plugin->lines.waiting && !may_wait && !outbox_slot_is_failover() && ++gather->pages < pages_max)
         return;
     gather->pages = 0;
@@ -41,7 +41,7 @@ void wait_for_reader(long timeout_ms) {
 
 // The walsender is about to wait for WAL, where it tells the reader how far it has come: so only every second wait begins with a breath. A
 // reader that synchronous_standby_names makes commits wait for gets none.
-void breathe(Gather *gather) {
+void breathe(Gathering *gather) {
     gather->has_breathed = !gather->has_event && !gather->has_breathed && MyWalSnd->sync_standby_priority == 0 && !RecoveryInProgress();
     if (gather->has_event)
         gather->quiet_us = 0;

@@ -12,7 +12,7 @@
 
 #include "pg.h"
 
-struct Gather {
+struct Gathering {
     XLogPageReadCB read_page; // the server's
     bool is_ahead;            // the reader has been told
     int commits;              // with events, since the last page of WAL

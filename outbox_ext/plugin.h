@@ -8,7 +8,7 @@
 struct Plugin {
     PluginOptions options;
     Lines lines;
-    Gather gather;
+    Gathering gather;
     bool begun; // this transaction's begin line is written
     uint64 events;
     int skipped; // messages since the last sign of life
