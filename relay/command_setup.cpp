@@ -14,7 +14,8 @@ namespace {
 using std::chrono::seconds;
 
 constexpr auto reload_patience = seconds(10);
-constexpr auto others_patience = seconds(3); // for another setup, and for a slot that is being made
+constexpr auto turn_patience = seconds(60);  // for another setup
+constexpr auto others_patience = seconds(3); // for a slot that is being made
 constexpr auto look_interval = std::chrono::milliseconds(50);
 constexpr auto say_again_after = seconds(60);
 constexpr long setup_lock = 0x6f7574626f78; // "outbox", as an advisory lock
@@ -79,17 +80,27 @@ private:
 
     void take_turns() {
         std::string lock = std::to_string(setup_lock);
-        if (comes_true(others_patience, [&] { return server_.is_true("SELECT pg_catalog.pg_try_advisory_lock(" + lock + ")"); }))
+        bool is_ours = false;
+        std::optional<SlotState> slot;
+        constexpr auto never = std::chrono::steady_clock::time_point::max();
+        auto unfinished_since = never;
+        comes_true(turn_patience, [&] {
+            is_ours = server_.is_true("SELECT pg_catalog.pg_try_advisory_lock(" + lock + ")");
+            slot = is_ours ? std::nullopt : look_at_slot(server_, command_.slot);
+            auto now = std::chrono::steady_clock::now();
+            unfinished_since = slot && slot->is_unfinished ? std::min(unfinished_since, now) : never;
+            return is_ours || now - others_patience >= unfinished_since; // the other one waits for transactions, which may never end
+        });
+        if (is_ours)
             return;
+        if (slot && slot->is_unfinished)
+            throw Failure(ExitCode::not_prepared, unfinished_text(command_.slot, look_at_making(server_, slot->holder)));
         std::string other = server_.value(
             "SELECT pid FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND granted AND"
             " database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname"
             " OPERATOR(pg_catalog.=) pg_catalog.current_database()) AND ((classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32)"
             " OPERATOR(pg_catalog.|) objid::pg_catalog.int8) OPERATOR(pg_catalog.=) " +
             lock);
-        std::optional<SlotState> slot = look_at_slot(server_, command_.slot);
-        if (slot && slot->is_unfinished)
-            throw Failure(ExitCode::not_prepared, unfinished_text(command_.slot, look_at_making(server_, slot->holder)));
         Making making = look_at_making(server_, other);
         throw Failure(ExitCode::not_prepared, making.maker
                                                   ? "another setup is at work in this database: " + making.maker->described() +

@@ -67,6 +67,27 @@ void require_schema_of_ours(const Steps &steps) {
     }
 }
 
+// The extension's scripts refuse to run beside anything in the schema that is not the extension's. Here it is told before, by --dry-run
+// too.
+static void require_nothing_else(Server &server) {
+    std::string stranger = server.value(
+        "SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0) FROM pg_catalog.pg_depend AS d WHERE d.refclassid "
+        "OPERATOR(pg_catalog.=) "
+        "'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid OPERATOR(pg_catalog.=) " +
+        std::string(schema_sql) +
+        " AND d.deptype OPERATOR(pg_catalog.=) 'n' AND d.classid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_extension'::pg_catalog.regclass"
+        " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS m JOIN pg_catalog.pg_extension AS e ON m.refobjid OPERATOR(pg_catalog.=) "
+        "e.oid"
+        " WHERE m.classid OPERATOR(pg_catalog.=) d.classid AND m.objid OPERATOR(pg_catalog.=) d.objid AND m.refclassid "
+        "OPERATOR(pg_catalog.=)"
+        " 'pg_catalog.pg_extension'::pg_catalog.regclass AND m.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) "
+        "'outbox')"
+        " ORDER BY 1 LIMIT 1");
+    if (!stranger.empty())
+        throw Failure(ExitCode::not_prepared, "schema \"outbox\" holds what is not the extension's: " + printable(stranger) +
+                                                  ". Drop it, or move it to another schema, then run setup again");
+}
+
 void install_extension(const Steps &steps) {
     Server &server = steps.server();
     require_schema_of_ours(steps);
@@ -79,6 +100,9 @@ void install_extension(const Steps &steps) {
     const std::string &on_disk = versions[0][0], &installed = versions[0][1];
     if (on_disk.empty())
         throw Failure(ExitCode::plugin_refused, "the extension's files are not on this server; install them there with: make install");
+    bool is_older = !installed.empty() && installed != on_disk && versions[0][2] == "t";
+    if (installed.empty() || is_older)
+        require_nothing_else(server);
     if (installed.empty()) {
         try {
             return steps.change("created extension \"outbox\"", {"CREATE EXTENSION outbox"});
@@ -88,7 +112,7 @@ void install_extension(const Steps &steps) {
                 server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty())
                 throw;
         }
-    } else if (installed != on_disk && versions[0][2] == "t") {
+    } else if (is_older) {
         return steps.change("updated extension \"outbox\" from " + installed + " to " + on_disk, {"ALTER EXTENSION outbox UPDATE"});
     } else if (installed != on_disk) {
         return steps.say("extension \"outbox\" is there in version " + installed + ", and the files on the server are of " + on_disk +

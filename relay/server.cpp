@@ -90,7 +90,11 @@ Result Server::query(const std::string &sql, const Meanwhile &meanwhile) {
     if (PQstatus(connection_.get()) == CONNECTION_BAD)
         lose();
     std::string state = sqlstate_of(last.get());
-    std::string advice = state == "42501" ? "; run setup as a superuser, or give the output of setup --dry-run to one" : "";
+    const char *hint = PQresultErrorField(last.get(), PG_DIAG_MESSAGE_HINT),
+               *superuser = PQparameterStatus(connection_.get(), "is_superuser");
+    std::string advice = hint == nullptr ? "" : ". " + printable(hint);
+    if (state == "42501" && (superuser == nullptr || std::string_view(superuser) != "on"))
+        advice = "; run setup as a superuser, or give the output of setup --dry-run to one";
     throw QueryRefused(exit_code_of(state), error_of(last.get()) + advice, state);
 }
 

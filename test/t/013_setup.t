@@ -61,6 +61,15 @@ is(state($other), "1|outbox outbox|$list", 'with the same result as setup');
 ($sql) = setup($other, '--dry-run');
 unlike($sql, qr/^\s*(CREATE|ALTER|SELECT)\b/im, 'setup has nothing left to do');
 
+# An extension of an older version is brought up to date.
+my ($newest) = split /\n/, $node->safe_psql('postgres', q{SELECT default_version FROM pg_available_extensions WHERE name = 'outbox'});
+$node->safe_psql('postgres', q{DROP EXTENSION outbox; CREATE EXTENSION outbox VERSION '1.0'});
+($sql) = setup($node, '--dry-run');
+like($sql, qr/^ALTER EXTENSION outbox UPDATE;$/m, '--dry-run prints the update');
+($out) = setup($node);
+like($out, qr/updated extension "outbox" from 1\.0 to \Q$newest\E/, 'setup says so');
+is($node->safe_psql('postgres', q{SELECT extversion FROM pg_extension WHERE extname = 'outbox'}), $newest, 'and does it');
+
 # A foreign entry of the list stays.
 if ($list) {
     my $third = outbox_node('third', bare => 1, conf => "output_plugin_libraries = 'wal2json, pgoutput'\n", refuse_plugin => 1);

@@ -84,6 +84,9 @@ is_refused('a role that may create in it', qr/role other may create.*REVOKE CREA
 as_superuser('REVOKE CREATE ON SCHEMA outbox FROM other; GRANT CREATE ON SCHEMA outbox TO PUBLIC');
 is_refused('everybody may create in it', qr/REVOKE CREATE ON SCHEMA outbox FROM PUBLIC/);
 as_superuser('REVOKE CREATE ON SCHEMA outbox FROM PUBLIC');
+as_superuser('CREATE TABLE outbox.mine ()');
+is_refused('something else of our own', qr/table outbox\.mine.*move it/);
+as_superuser('DROP TABLE outbox.mine');
 ($code, $said) = setup();
 is($code, 0, 'an empty schema of our own is taken') or diag $said;
 

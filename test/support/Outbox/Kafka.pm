@@ -178,9 +178,14 @@ sub free_topic { my ($self, $name, $user) = @_; return $self->_acl('--remove', '
 sub _acl {
     my ($self, @change) = @_;
     my ($name, $user) = splice @change, -2;
-    my $tool = $self->_java('org.apache.kafka.tools.AclCommand', '--bootstrap-server', $self->_plain_brokers, @change,
-        '--allow-principal', "User:$user", '--operation', 'Write', '--operation', 'Describe', '--topic', $name);
-    croak "cannot change the rules of $name: " . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
+    return $self->change_rules(@change, '--allow-principal', "User:$user", '--operation', 'Write', '--operation', 'Describe', '--topic', $name);
+}
+
+# What kafka-acls.sh takes.
+sub change_rules {
+    my ($self, @change) = @_;
+    my $tool = $self->_java('org.apache.kafka.tools.AclCommand', '--bootstrap-server', $self->_plain_brokers, @change);
+    croak "cannot change the rules: " . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
     return;
 }
 
