@@ -6,10 +6,6 @@ static constexpr int uuid_text_size = 36;
 
 // ---- writing --------------------------------------------------------------------------------------------------------
 
-bool envelope_topic_allows(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
 bool envelope_topic_is_valid(Text topic) {
     if (topic.size == 0 || topic.size > envelope_topic_max)
         return false;

@@ -24,7 +24,9 @@ struct Text { // UTF-8, not terminated; no text at all where data is null
 
 // Kafka's rule for a topic's name: 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..".
 bool envelope_topic_is_valid(Text topic);
-bool envelope_topic_allows(char c);
+inline bool envelope_topic_allows(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
 
 // Names "id" and "type" are the relay's own.
 bool envelope_header_is_reserved(Text name);
