@@ -50,7 +50,6 @@ extern "C" {
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/pg_locale.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -58,6 +57,7 @@ extern "C" {
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+extern PGDLLIMPORT char *locale_monetary; // of utils/pg_locale.h, which needs the headers of ICU up to 18
 #pragma GCC diagnostic pop
 }
 
