@@ -1,5 +1,7 @@
 #include "endpoint.h"
 
+#include "values.h"
+
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -55,13 +57,9 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
     if (colon == std::string_view::npos)
         return {};
     std::string_view host = text.substr(0, colon), digits = text.substr(colon + 1);
-    if (host.starts_with('[') && host.ends_with(']'))
-        host = host.substr(1, host.size() - 2);
-    else if (host.find_first_of(":[]") != std::string_view::npos)
-        return {};
     uint16_t port = 0;
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (host.empty() || error != std::errc() || end != digits.data() + digits.size())
+    if (!strip_brackets(host) || error != std::errc() || end != digits.data() + digits.size())
         return {};
     return Endpoint{std::string(host), port};
 }

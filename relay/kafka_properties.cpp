@@ -107,6 +107,8 @@ std::vector<KafkaProperty> read_kafka_property_file(const std::string &path) {
             throw std::invalid_argument("\"" + path + "\", line " + std::to_string(number) + ": " + error.what());
         }
     }
+    if (file.bad()) // a folder, for example
+        throw std::invalid_argument("cannot read \"" + path + "\"");
     return properties;
 }
 

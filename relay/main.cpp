@@ -1,5 +1,7 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
+#include "command_health.h"
 #include "command_setup.h"
+#include "dsn.h"
 #include "http_server.h"
 #include "kafka_sink.h"
 #include "options.h"
@@ -12,21 +14,11 @@
 #include <sys/prctl.h>
 
 #include <csignal>
-#include <cstring>
 #include <iostream>
 
 namespace {
 
 using namespace outbox;
-
-bool has_password(const std::string &dsn) {
-    PQconninfoOption *options = PQconninfoParse(dsn.c_str(), nullptr);
-    bool found = false;
-    for (PQconninfoOption *option = options; option != nullptr && option->keyword != nullptr; option++)
-        found |= option->val != nullptr && strcmp(option->keyword, "password") == 0;
-    PQconninfoFree(options);
-    return found;
-}
 
 // Other users of the machine see the command line.
 void warn_of_visible_secrets(int argc, char **argv) {
@@ -44,7 +36,7 @@ void warn_of_visible_secrets(int argc, char **argv) {
 }
 
 std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener, const Budget &budget) {
-    if (command.kafka.brokers.empty())
+    if (command.to_stdout)
         return std::make_unique<StdoutSink>(command.format, listener);
     if (command.delivery == Delivery::exactly_once)
         return std::make_unique<TransactionalSink>(command.kafka, command.commit_interval, budget, listener);
@@ -58,16 +50,28 @@ void prepare_skip(RunCommand &command, Signals &signals) {
     command.relay.not_done = "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery";
 }
 
+// What a reader of the log wants to know first: what is read, where it goes, and by what.
+void say_what_runs(const RunCommand &command) {
+    std::string target = command.to_stdout ? "standard output" : "Kafka at " + command.kafka.brokers;
+    spdlog::info("{}: from slot \"{}\" of {} to {}, {}", version_text(), command.relay.stream.slot,
+                 describe_source(command.relay.stream.dsn), target,
+                 command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
+}
+
 int execute(int argc, char **argv, Signals &signals) {
     Options options = parse_options(argc, argv);
     start_logging(options.log_format, options.log_level);
     prctl(PR_SET_DUMPABLE, 0); // no events in core files
+    if (auto *run = std::get_if<RunCommand>(&options.command))
+        say_what_runs(*run);
     warn_of_visible_secrets(argc, argv);
     if (auto *setup = std::get_if<SetupCommand>(&options.command)) {
         signals.stop_if_asked();
         set_up(*setup, signals);
         return 0;
     }
+    if (auto *health = std::get_if<HealthCommand>(&options.command))
+        return ask_health(*health);
     RunCommand &run = std::get<RunCommand>(options.command);
     if (!run.kafka.skip_ids.empty())
         prepare_skip(run, signals);

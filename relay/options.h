@@ -1,4 +1,5 @@
-// The command line: every option named once, with its OUTBOX_… variable unless it is for once. Wrong ones end the process with exit code 2.
+// The command line: every option named once, with its OUTBOX_… variable unless it is for once. Wrong ones end the process with exit code 2,
+// as far as their text says that they are wrong. Tested by test/t/051_options.t.
 #pragma once
 
 #include "endpoint.h"
@@ -19,7 +20,8 @@ enum class Delivery { at_least_once, exactly_once };
 // Also `skip`: it delivers until the event that is to be skipped is behind it.
 struct RunCommand {
     RelayOptions relay;
-    KafkaTarget kafka; // without brokers: standard output
+    KafkaTarget kafka;
+    bool to_stdout = false; // instead of to Kafka
     Delivery delivery = Delivery::at_least_once;
     std::chrono::milliseconds commit_interval; // of exactly once
     LineFormat format = LineFormat::json;
@@ -37,11 +39,19 @@ struct SetupCommand {
     bool reset_state = false;
 };
 
+struct HealthCommand {
+    Endpoint relay;
+    bool ready = false; // whether it streams, not only whether its loop turns
+};
+
 struct Options {
-    std::variant<RunCommand, SetupCommand> command;
+    std::variant<RunCommand, SetupCommand, HealthCommand> command;
     LogFormat log_format = LogFormat::text;
     spdlog::level::level_enum log_level = spdlog::level::info;
 };
+
+// outbox-relay and the libraries that it runs with.
+std::string version_text();
 
 // Prints help or the version and exits where that was asked for. Throws Failure with one line that says what was expected.
 Options parse_options(int argc, char **argv);

@@ -10,6 +10,7 @@ use Test::More;
 
 my $node = outbox_node('main', conf => "wal_sender_timeout = 6s\n");
 my @dsn = ('--dsn', $node->connstr('postgres') . ' user=relay');
+my @run = qw(run --stdout);
 
 # The call ends so, and standard error has a line like each pattern.
 sub ends_with {
@@ -60,26 +61,26 @@ for my $locked (qw(enable.idempotence=false acks=1 message.timeout.ms=1000 max.i
     usage('a bad variable', ['run'], qr/OUTBOX_LOG_LEVEL|--log-level/);
 }
 
-usage('no brokers at all', [ qw(run --brokers), '' ], qr/--brokers.*host:port/);
+usage('no brokers', [ qw(run --brokers), '' ], qr/--brokers.*value/);
 {
     local %ENV = (%ENV, OUTBOX_SLOT => 'elsewhere', OUTBOX_DSN => 'nonsense=1');
-    ends_with(3, 'a flag beside its variable', [ 'run', @dsn, '--slot', 'here' ], qr/"here"/);
+    ends_with(3, 'a flag beside its variable', [ @run, @dsn, '--slot', 'here' ], qr/"here"/);
     my ($code) = Outbox::Relay::call('version');
     is($code, 0, 'a wrong variable does not concern other commands');
 }
-ends_with(3, 'a missing slot', [ 'run', @dsn ], qr/slot.*outbox/, qr/setup/);
+ends_with(3, 'a missing slot', [ @run, @dsn ], qr/slot.*outbox/, qr/setup/);
 is(slot($node, 'count(*)'), '0', 'run has not made one');
 {
     local %ENV = (%ENV, OUTBOX_DSN => $dsn[1], OUTBOX_SLOT => 'elsewhere');
-    ends_with(3, 'a missing slot, by variables', ['run'], qr/elsewhere/);
+    ends_with(3, 'a missing slot, by variables', [@run], qr/elsewhere/);
 }
 {
     local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGUSER => 'relay', PGDATABASE => 'postgres');
-    ends_with(3, "a missing slot, by libpq's variables", ['run'], qr/outbox/);
+    ends_with(3, "a missing slot, by libpq's variables", [@run], qr/outbox/);
 }
 
 create_slot($node, 'foreign', 'test_decoding');
-ends_with(4, 'a slot of another plugin', [ 'run', @dsn, '--slot', 'foreign' ], qr/test_decoding|foreign/);
+ends_with(4, 'a slot of another plugin', [ @run, @dsn, '--slot', 'foreign' ], qr/test_decoding|foreign/);
 
 create_slot($node);
 SKIP: {
@@ -87,13 +88,13 @@ SKIP: {
     $node->safe_psql('postgres', 'ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding');
     $node->reload;
     $node->poll_query_until('postgres', q{SELECT current_setting('output_plugin_libraries') !~ 'outbox'});
-    ends_with(4, 'a refused plugin', [ 'run', @dsn ], qr/output_plugin_libraries/);
+    ends_with(4, 'a refused plugin', [ @run, @dsn ], qr/output_plugin_libraries/);
     $node->safe_psql('postgres', 'ALTER SYSTEM RESET output_plugin_libraries');
     $node->reload;
 }
 
 $node->safe_psql('postgres', 'CREATE DATABASE other');
-ends_with(3, "a slot of another database", [ 'run', '--dsn', $node->connstr('other') . ' user=relay' ], qr/postgres/);
+ends_with(3, "a slot of another database", [ @run, '--dsn', $node->connstr('other') . ' user=relay' ], qr/postgres/);
 
 # The slot falls behind by more than the server may keep, first under a relay that cannot deliver.
 my $nowhere = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
@@ -108,7 +109,7 @@ $node->safe_psql('postgres', 'CHECKPOINT');
 ok($node->poll_query_until('postgres', q{SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'outbox'}), 'the slot is lost');
 is($stuck->wait_for_exit(30), 3, 'the relay that was attached ends with exit code 3');
 like($stuck->log, qr/setup/, 'and says what to do');
-ends_with(3, 'an invalidated slot', [ 'run', @dsn ], qr/outbox/, qr/invalid|lost|removed/);
+ends_with(3, 'an invalidated slot', [ @run, @dsn ], qr/outbox/, qr/invalid|lost|removed/);
 is(slot($node, 'count(*)'), '1', 'run has not dropped it');
 
 done_testing();

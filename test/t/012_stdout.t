@@ -1,4 +1,4 @@
-# Without a broker events go to standard output: a line an event, as it stands in the stream. Delivered means written.
+# With --stdout events go to standard output: a line an event, as it stands in the stream. Delivered means written.
 use strict;
 use warnings;
 
@@ -44,7 +44,7 @@ like($text, qr/orders.*42.*order\.created/s, 'and shows people what matters');
 unlike($text, qr/^\{"topic"/m, 'not the stream');
 like($text, qr/k\?\?  t\?\?  \{"item":"\?\?"\}/, 'nothing that a terminal obeys');
 
-# A relay whose standard output is a pipe, and the end that reads it: as in `outbox-relay run | head -1`.
+# A relay whose standard output is a pipe, and the end that reads it: as in `outbox-relay run --stdout | head -1`.
 sub piped_relay {
     my ($slot) = @_;
     my $pipe = PostgreSQL::Test::Utils::tempdir('pipe') . '/pipe';

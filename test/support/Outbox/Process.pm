@@ -14,6 +14,9 @@ our @EXPORT_OK = qw(wait_until slurp random_seed cpu_s);
 
 my %running;    # pid => object
 
+# The suite's own variables begin as the relay's do, and are none of it.
+my %of_the_suite = map { ($_ => $ENV{$_}) } grep { /^OUTBOX_/ } keys %ENV;
+
 # An END block runs after die, but not after a signal's default action.
 $SIG{INT} = $SIG{TERM} = sub { die "ended by SIG$_[0]\n" };
 
@@ -69,6 +72,7 @@ sub spawn {
         _redirect($stdin, O_RDONLY(), 0);
         _redirect($args{stdout}, O_APPEND(), 1);
         _redirect($args{stderr}, O_APPEND(), 2);
+        delete @ENV{ grep { ($ENV{$_} // '') eq $of_the_suite{$_} } keys %of_the_suite };
         for my $name (keys %environment) {
             defined $environment{$name} ? ($ENV{$name} = $environment{$name}) : delete $ENV{$name};
         }

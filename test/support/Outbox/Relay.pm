@@ -10,7 +10,7 @@ use File::Basename qw(basename);
 use Outbox::Process qw(wait_until slurp);
 use PostgreSQL::Test::Utils;
 
-# new(node, name => 'relay', kafka => Outbox::Kafka or "host:port", args => [...], env => {...}, user => 'relay', output => path,
+# new(node, name => 'relay', kafka => Outbox::Kafka or "host:port" (none: standard output), args => [...], env => {...}, user => 'relay', output => path,
 # dsn => instead of the node's own, program => instead of OUTBOX_RELAY): not started yet.
 sub new {
     my ($class, $node, %options) = @_;
@@ -22,7 +22,7 @@ sub new {
     $self->{command} = [
         $options{program} // $ENV{OUTBOX_RELAY}, 'run',
         '--dsn', ($options{dsn} // $node->connstr('postgres')) . ' user=' . ($options{user} // 'relay'),
-        ($kafka ? ('--brokers', ref $kafka ? $kafka->brokers : $kafka) : ()),
+        ($kafka ? ('--brokers', ref $kafka ? $kafka->brokers : $kafka) : '--stdout'),
         @{ $options{args} // [] },
     ];
     return $self;

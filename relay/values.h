@@ -1,0 +1,38 @@
+// What can be the value of an option, as far as its text says it: hosts, brokers, slots, topics, ids. Pure; looks up no name, opens no
+// file. A check returns why the text is none, in one line that says what was expected and does not repeat the text; empty where it may be
+// one. dsn.h has PostgreSQL's connection string, kafka_properties.h librdkafka's properties. Tested by test/unit/values_test.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox {
+
+bool is_blank(std::string_view text);         // nothing but blanks, line ends and the like
+std::string printable(std::string_view text); // other than printable ASCII as "?", at most 100 bytes
+
+std::optional<int> parse_port(std::string_view text); // from 1 to 65535
+bool is_address(std::string_view text);               // IPv4, or IPv6 without brackets
+bool is_host(std::string_view text);                  // an address, or what a name server could know
+
+// Whether it is the host of "host:port", where an IPv6 address, and nothing else, has brackets, which it loses.
+bool strip_brackets(std::string_view &host);
+
+std::string check_brokers(const std::string &brokers); // host[:port],…
+std::string check_slot(const std::string &slot);
+std::string check_topic(const std::string &topic);   // of the relay's own
+std::string check_topics(const std::string &topics); // names separated by commas, each with an optional * at its end
+std::string check_id(const std::string &id);         // of an event
+
+// Kafka does not tell "." and "_" apart: of two such topics the second cannot be created.
+bool is_same_topic(std::string_view one, std::string_view other);
+
+// Kubernetes tells every container of the services around it: of one named "outbox" by OUTBOX_SERVICE_HOST, OUTBOX_PORT=tcp://… and others.
+bool is_service_link(std::string_view variable, std::string_view value);
+
+// The one of `known`, which is not empty, that takes the fewest insertions, deletions and substitutions.
+std::string nearest(std::string_view text, const std::vector<std::string> &known);
+
+} // namespace outbox
