@@ -15,7 +15,7 @@ SELECT FROM outbox.emit('t', 'no execute', '{}');
 SELECT FROM outbox.emit('t', 1, '{}');
 SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, '{}');
 RESET ROLE;
-SELECT has_function_privilege('regress_outbox_user', oid, 'EXECUTE'), oid::regprocedure FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace ORDER BY 2::text COLLATE "C";
+SELECT has_function_privilege('regress_outbox_user', oid, 'EXECUTE'), oid::regprocedure FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace ORDER BY oid::regprocedure::text COLLATE "C";
 
 -- the functions for headers as text are open, and ask for the right to the function with the same key
 SELECT FROM outbox.emit('t', 'owner', '{}', NULL, '{"h": "v"}'::varchar);

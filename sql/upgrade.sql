@@ -55,7 +55,8 @@ CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
         LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid
     WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND d.deptype = 'e' $$;
 SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
-WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND deptype = 'e' ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
+WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND deptype = 'e'
+    AND pg_describe_object(classid, objid, 0) NOT LIKE '%[]' ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 SELECT string_agg(objects, E'\n' ORDER BY objects COLLATE "C") AS upgraded FROM pg_temp.objects() AS objects \gset
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_upgraded');
 DROP OWNED BY regress_outbox_user;
