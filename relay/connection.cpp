@@ -3,6 +3,8 @@
 #include "log.h"
 
 #include <new>
+#include <set>
+#include <sstream>
 #include <vector>
 
 namespace outbox {
@@ -97,7 +99,16 @@ std::string error_of(const PGresult *result) {
     return one_line(message + " (SQLSTATE " + sqlstate_of(result) + ")");
 }
 
-std::string error_of(const PGconn *connection) { return one_line(PQerrorMessage(connection)); }
+// libpq tries a host with TLS and without, and says for each of the two what may be the same.
+std::string error_of(const PGconn *connection) {
+    std::istringstream lines(PQerrorMessage(connection));
+    std::string text;
+    std::set<std::string> said;
+    for (std::string line; std::getline(lines, line);)
+        if (said.insert(line).second)
+            text += line + "\n";
+    return one_line(std::move(text));
+}
 
 std::string sqlstate_of(const PGresult *result) { return field(result, PG_DIAG_SQLSTATE); }
 

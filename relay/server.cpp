@@ -34,6 +34,18 @@ constexpr const char *settings[] = {
     "quote_all_identifiers = off",
 };
 
+// What a first attempt to connect lacks most often.
+std::string advice_for(std::string_view reason) {
+    auto says = [&](std::string_view words) { return reason.find(words) != std::string_view::npos; };
+    if (says("Peer authentication failed") || (says("role \"") && says("does not exist")))
+        return "; as the server's administrator: sudo -u postgres outbox-relay setup --dsn 'dbname=...'";
+    if (says("No such file or directory") && says("socket"))
+        return "; name the server in --dsn: host (a name, or the folder of its socket) and port";
+    if (says("no password supplied"))
+        return "; put it into a file of mode 0600 that PGPASSFILE names, a line host:port:database:user:password";
+    return "";
+}
+
 // A host name that nobody resolves, and a host that does not answer, hold libpq for longer than a signal should wait.
 Connection connect_unless_asked_to_stop(const std::string &dsn, Signals &signals) {
     std::packaged_task<Connection()> task([dsn] { return connect(dsn); });
@@ -41,7 +53,11 @@ Connection connect_unless_asked_to_stop(const std::string &dsn, Signals &signals
     std::thread(std::move(task)).detach();
     while (connection.wait_for(connect_poll) != std::future_status::ready)
         signals.stop_if_asked();
-    return connection.get();
+    try {
+        return connection.get();
+    } catch (const Failure &failure) {
+        throw Failure(failure.code(), failure.what() + advice_for(failure.what()));
+    }
 }
 
 ExitCode exit_code_of(const std::string &sqlstate) {

@@ -34,6 +34,7 @@ $node->append_conf('pg_hba.conf', <<'END');
 local   all      all        trust
 hostssl postgres relay      127.0.0.1/32 scram-sha-256
 hostssl postgres certified  127.0.0.1/32 cert
+host    postgres any        127.0.0.1/32 scram-sha-256
 END
 $node->reload;
 create_slot($node, $_) for qw(outbox first second);
@@ -121,6 +122,20 @@ is($patient->terminate, 0, 'and ends');
 my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', "$where sslmode=verify-full user=relay sslrootcert=" . $others->ca);
 is($code, 1, 'setup ends where the server cannot be trusted');
 like($err, qr/cannot connect to PostgreSQL.*certificate verify failed/, 'and says why');
+
+for my $case ([ any => "$where sslmode=prefer password=$secret-wrong", qr/password authentication failed/ ],
+    [ none => "$where sslmode=prefer", qr/no pg_hba\.conf entry/ ],
+    [ any => $where, qr/no password supplied; put it into a file of mode 0600 that PGPASSFILE names/ ],
+    [ stranger => 'port=' . $node->port . ' dbname=postgres host=' . $node->host, qr/role "stranger" does not exist; as the server's administrator: sudo -u postgres/ ],
+    [ any => 'port=1 dbname=postgres host=/tmp', qr/No such file or directory.*; name the server in --dsn/ ]) {
+    my ($user, $dsn, $sentence) = @$case;
+    ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', "$dsn user=$user");
+    is($code, 1, "setup as $user: cannot connect");
+    like($err, $sentence, 'and says what to do');
+    my ($said) = $err =~ /(FATAL:  password[^"]*|no password supplied)/;
+    is(() = $err =~ /\Q$said\E/g, 1, 'once') if defined $said;
+    unlike($err, qr/canary/, 'without the password');
+}
 
 unlike($_->whole_log, qr/canary/, 'no password in a log') for @relays;
 done_testing();
