@@ -237,6 +237,13 @@ void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
                         errhint("Pass JSON as text, json or jsonb, bytes as bytea, or a row; to_jsonb() makes JSON of any value.")));
 }
 
+// What the plugin's guard holds against every message, whatever this session's outbox.max_event_bytes.
+void require_head_size(size_t size) {
+    if (size > envelope_head_max)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("key, type and headers are larger than 900 kB"),
+                        errdetail("Together they have %zu bytes.", size), errhint("Large data belongs into the payload.")));
+}
+
 } // namespace
 
 Datum outbox_emit(PG_FUNCTION_ARGS) {
@@ -257,6 +264,7 @@ Datum outbox_emit(PG_FUNCTION_ARGS) {
     envelope_add_uuid(&envelope, "id", id->data);
     add_type(&envelope, fcinfo);
     add_headers(&envelope, fcinfo);
+    require_head_size(static_cast<size_t>(envelope.len));
     add_payload(&envelope, fcinfo);
     envelope_close(&envelope);
     if (envelope.len > outbox_max_event_bytes)

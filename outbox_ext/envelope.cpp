@@ -126,18 +126,33 @@ public:
     }
 
 private:
-    // Only what json_append_string writes, so that a reserved header name cannot hide in another spelling.
-    bool escape(const char **position) const { // *position is at the backslash
+    // Only what json_append_string writes, or wrote in 1.0 with upper-case letters: then all of them. NUL is in no text of the server's.
+    bool escape(const char **position) {                   // *position is at the backslash
+        static constexpr char long_only[] = "01234567bef"; // of \u000X
         const char *p = *position + 1;
         if (p == end_)
             return false;
-        bool is_control = end_ - p >= 5 && memcmp(p, "u00", 3) == 0 && (p[3] == '0' || p[3] == '1') && is_hex(p[4]);
-        *position = p + (is_control ? 5 : 1);
-        return is_control || (*p != '\0' && strchr("\"\\bfnrt", *p) != nullptr);
+        if (*p != 'u') {
+            *position = p + 1;
+            return *p != '\0' && strchr("\"\\bfnrt", *p) != nullptr;
+        }
+        if (end_ - p < 5 || memcmp(p, "u00", 3) != 0 || (p[3] != '0' && p[3] != '1') || !is_hex(p[4]))
+            return false;
+        *position = p + 5;
+        bool has_short_form = p[3] == '0' && strchr(long_only, p[4] | 0x20) == nullptr;
+        return !has_short_form && memcmp(p, "u0000", 5) != 0;
     }
 
-    static bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); }
+    bool is_hex(char c) {
+        if (c >= '0' && c <= '9')
+            return true;
+        bool is_upper = c >= 'A' && c <= 'F', is_lower = c >= 'a' && c <= 'f';
+        has_upper_ |= is_upper;
+        has_lower_ |= is_lower;
+        return (is_upper || is_lower) && !(has_upper_ && has_lower_);
+    }
 
+    bool has_upper_ = false, has_lower_ = false;
     const char *at_;
     const char *end_;
 };
@@ -165,19 +180,50 @@ bool is_base64(Text text) {
         if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'))
             return false;
     }
-    return true;
+    // Of the last letter before the padding only some bits count; the others are 0.
+    const char *last_letters = padding == 1 ? "AEIMQUYcgkosw048" : "AQgw";
+    return padding == 0 || strchr(last_letters, text.data[text.size - padding - 1]) != nullptr;
 }
 
+// The names that a message's headers have had so far: equal ones have equal hashes.
+class HeaderNames {
+public:
+    bool add(Text name) { // not where there is one of this name
+        uint32 hash = hash_of(name);
+        for (int i = 0; i < count_; i++)
+            if (hashes_[i] == hash && names_[i].size == name.size && memcmp(names_[i].data, name.data, name.size) == 0)
+                return false;
+        hashes_[count_] = hash;
+        names_[count_++] = name;
+        return true;
+    }
+    bool is_full() const { return count_ == envelope_headers_max; }
+
+private:
+    static uint32 hash_of(Text name) { // FNV-1a
+        uint32 hash = 2166136261u;
+        for (size_t i = 0; i < name.size; i++)
+            hash = (hash ^ static_cast<unsigned char>(name.data[i])) * 16777619u;
+        return hash;
+    }
+
+    int count_ = 0;
+    uint32 hashes_[envelope_headers_max];
+    Text names_[envelope_headers_max];
+};
+
 const char *reject_headers(Cursor *cursor) {
-    int count = 0;
+    HeaderNames names;
     do {
         Text name, value;
-        if (++count > envelope_headers_max)
+        if (names.is_full())
             return "more than 1000 headers";
         if (!cursor->string(&name) || !cursor->literal(":") || !cursor->string(&value))
             return "headers are not an object of strings";
         if (envelope_header_is_reserved(name))
             return "a header has a reserved name";
+        if (!names.add(name))
+            return "a header is there twice";
     } while (cursor->literal(","));
     return cursor->literal("}") ? nullptr : "headers are not an object of strings";
 }
@@ -186,7 +232,12 @@ const char *reject_payload(Cursor *cursor) {
     if (cursor->literal(",\"payload\":")) {
         if (cursor->left() == 0 || cursor->position()[cursor->left() - 1] != '}')
             return "the envelope is not closed";
-        return json_scan(cursor->position(), cursor->left() - 1) ? nullptr : "the payload is not valid JSON";
+        const char *payload = cursor->position();
+        size_t size = cursor->left() - 1;
+        if (json_is_compact(payload, size))
+            return nullptr;
+        return json_scan(payload, size) ? "the payload has white space or escapes that emit does not write"
+                                        : "the payload is not valid JSON";
     }
     if (cursor->literal(",\"payload_base64\":")) {
         Text content;
@@ -202,7 +253,7 @@ bool envelope_header_is_reserved(Text name) {
     return (name.size == 2 && memcmp(name.data, "id", 2) == 0) || (name.size == 4 && memcmp(name.data, "type", 4) == 0);
 }
 
-const char *envelope_reject(const char *message, size_t size, Text *topic) {
+const char *envelope_reject(const char *message, size_t size, size_t head_max, Text *topic) {
     Text text;
 
     if (size > envelope_size_max)
@@ -227,6 +278,8 @@ const char *envelope_reject(const char *message, size_t size, Text *topic) {
     if (cursor.literal(",\"headers\":{"))
         if (const char *reason = reject_headers(&cursor))
             return reason;
+    if (size - cursor.left() > head_max)
+        return "the key, type and headers are too large";
     if (!has_key && cursor.left() == 1)
         return "neither a key nor a payload";
     return reject_payload(&cursor);

@@ -15,6 +15,9 @@
 constexpr int envelope_topic_max = 249;                // Kafka's limit, in bytes
 constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; what outbox.max_event_bytes cannot exceed
 
+// Of an envelope without its payload. A forged one with more could not be set aside either: no dead-letter topic would take it.
+constexpr size_t envelope_head_max = 900 * 1024;
+
 constexpr int envelope_headers_max = 1000; // each costs the relay a hundred bytes, however short
 
 struct Text { // UTF-8, not terminated; no text at all where data is null
@@ -39,5 +42,7 @@ void envelope_add_uuid(StringInfo envelope, const char *name, const unsigned cha
 void envelope_add_base64(StringInfo envelope, const char *name, const unsigned char *bytes, size_t size);
 void envelope_close(StringInfo envelope);
 
-// Null where the message is an envelope as emit writes it; otherwise why not, in static words that hold nothing of the message.
-const char *envelope_reject(const char *message, size_t size, Text *topic);
+// Null where the message is an envelope as emit writes it, and all but its payload takes at most `head_max` bytes; otherwise why not, in
+// static words that hold nothing of the message. What no emit has written is not let through: white space, escapes that are not the
+// shortest, a header twice. (Upper-case letters in \u00XX are those of 1.0.)
+const char *envelope_reject(const char *message, size_t size, size_t head_max, Text *topic);

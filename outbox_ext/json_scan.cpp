@@ -39,6 +39,7 @@ public:
     }
 
     char *written() const { return out_; }
+    bool is_compact() const { return is_compact_; }
 
 private:
     // NUL at the end, which nothing accepts.
@@ -61,6 +62,7 @@ private:
         while (p < end_ && is_space(*p))
             p++;
         if (p != start) {
+            is_compact_ = false;
             copy_up_to(start);
             kept_ = at_ = p;
         }
@@ -152,6 +154,7 @@ private:
         if (c == 'u')
             return unicode_escape();
         if (c == '/') {
+            is_compact_ = false;
             copy_up_to(at_);
             kept_ = at_ + 1;
         } else if (c == '\0' || strchr("\"\\bfnrt", c) == nullptr) {
@@ -171,11 +174,18 @@ private:
                 return false;
             code = 0x10000 + ((code - 0xD800) << 10 | (second - 0xDC00));
         }
+        if (!has_long_form_only(code))
+            is_compact_ = false;
         copy_up_to(start);
         kept_ = at_;
         if (out_ != nullptr)
             put(code);
         return true;
+    }
+
+    static bool has_long_form_only(uint32_t code) {
+        char escape[json_escape_max];
+        return code < 0x20 && json_escape(escape, static_cast<unsigned char>(code)) == json_escape_max;
     }
 
     bool unit(uint32_t *code) { // \uXXXX
@@ -209,6 +219,7 @@ private:
     const char *const end_;
     const char *kept_; // where it begins
     char *out_;        // null: nothing is written
+    bool is_compact_ = true;
     int depth_ = 0;
     char closing_[json_max_depth]; // the bracket that each open container waits for
 };
@@ -224,8 +235,13 @@ bool json_scan(const char *text, size_t size, char *out, size_t *written) {
     return valid;
 }
 
+bool json_is_compact(const char *text, size_t size) {
+    Scanner scanner(text, size, nullptr);
+    return scanner.document() && scanner.is_compact();
+}
+
 size_t json_escape(char *out, unsigned char c) {
-    static const char hex[] = "0123456789ABCDEF";
+    static const char hex[] = "0123456789abcdef";
     static const char letters[] = "btn\0fr"; // from backspace on
     out[0] = '\\';
     if (c == '"' || c == '\\')

@@ -19,6 +19,9 @@ constexpr size_t json_escape_max = 6;
 bool json_scan(const char *text, size_t size);
 bool json_scan(const char *text, size_t size, char *out, size_t *written);
 
+// Would the copy be the same? The digits of a \u00XX may be upper-case letters, too, as emit of 1.0 wrote them.
+bool json_is_compact(const char *text, size_t size);
+
 // A control character, quote or backslash as it must stand in a string: how many bytes it has become.
 size_t json_escape(char *out, unsigned char c);
 

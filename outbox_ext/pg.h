@@ -7,9 +7,10 @@ extern "C" {
 #pragma GCC diagnostic ignored "-Wregister"         // before 16
 #include "postgres.h"
 
-// What libpq.h brings of a connection's TLS and Kerberos needs the headers of those libraries; the plugin looks at no connection.
+// What libpq.h and pg_locale.h bring of TLS, Kerberos and ICU needs the headers of those libraries; the extension uses none of it.
 #undef ENABLE_GSS
 #undef ENABLE_SSPI
+#undef USE_ICU
 #undef USE_OPENSSL
 #undef USE_SSL
 #include "libpq/libpq.h"

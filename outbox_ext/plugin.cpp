@@ -14,6 +14,7 @@
 
 #include "envelope.h"
 #include "saved_position.h"
+#include "settings.h"
 
 #include <string.h>
 
@@ -98,6 +99,9 @@ void on_skip(LogicalDecodingContext *ctx, Plugin *plugin) {
     plugin->skipped = 0;
 }
 
+// As emit limits it, or more where the operator lets all events be larger.
+size_t head_max() { return Max(envelope_head_max, static_cast<size_t>(outbox_max_event_bytes)); }
+
 void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix, Size size,
                 const char *message) {
     Plugin *plugin = plugin_of(ctx);
@@ -105,7 +109,7 @@ void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr l
         return on_skip(ctx, plugin);
 
     Text topic;
-    const char *reason = envelope_reject(message, size, &topic);
+    const char *reason = envelope_reject(message, size, head_max(), &topic);
     if (reason == nullptr && !plugin_options_want(&plugin->options, topic))
         return on_skip(ctx, plugin);
     if (!plugin->begun)

@@ -47,6 +47,12 @@ SELECT length(events) FROM pg_temp.events() AS events;
 SET outbox.max_event_bytes = '64MB';
 SELECT left(pg_temp.refusal(format('SET outbox.max_event_bytes = %L', bytes)), 5) FROM (VALUES ('67108865'), ('65MB'), ('0'), ('-1'), ('')) AS given(bytes);
 
+-- key, type and headers have 900 kB, whatever that setting; 65 of these bytes are not x
+SELECT size, pg_temp.refusal(format('SELECT outbox.emit(''t'', repeat(''x'', %s - 65), ''{}'')', size)) FROM (VALUES (900 * 1024), (900 * 1024 + 1)) AS given(size);
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', repeat(''x'', 1000000))');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, jsonb_build_object(''h'', repeat(''x'', 1000000)))');
+SELECT length(events) FROM pg_temp.events() AS events;
+
 -- 64 MB to the byte go in and come out, one more is refused; so is every argument that is too large by itself
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''"'' || repeat(''x'', 67108864 - 80) || ''"'')');
 SELECT length(events) FROM pg_temp.events() AS events;

@@ -48,7 +48,7 @@ void check_many(long events) {
     Text topic;
     write(&envelope);
     for (long n = 0; n < events; n++)
-        require(envelope_reject(envelope.data, static_cast<size_t>(envelope.len), &topic) == nullptr);
+        require(envelope_reject(envelope.data, static_cast<size_t>(envelope.len), envelope_head_max, &topic) == nullptr);
 }
 
 } // namespace
