@@ -93,7 +93,8 @@ for (1 .. 2) {    # the first confirmation may be one that the server itself sav
     wait_until_taken($end);
 }
 $walsender->close;
-$node->restart('fast');
+$node->stop('fast');
+$node->start;
 is(events_left(), 0, 'a client that has gone: after a clean restart none comes again');
 
 $walsender = start();
