@@ -156,11 +156,18 @@ void add_key(StringInfo envelope, FunctionCallInfo fcinfo, Oid type) {
     envelope_add_string(envelope, "key", Text{written, static_cast<size_t>(size)});
 }
 
+bool is_json_object(Text text) {
+    size_t start = 0;
+    while (start < text.size && strchr(" \t\r\n", text.data[start]) != nullptr)
+        start++;
+    return start < text.size && text.data[start] == '{' && json_scan(text.data, text.size);
+}
+
 void add_type(StringInfo envelope, FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(ARG_TYPE))
         return;
     Text type = utf8_of(PG_GETARG_DATUM(ARG_TYPE), event_limit(), "type");
-    if (type.size > 0 && type.data[0] == '{' && json_scan(type.data, type.size))
+    if (is_json_object(type))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("type must not be a JSON object"),
                         errhint("Headers are the argument after the type: outbox.emit(topic, key, payload, headers => ...).")));
     if (type.size > 0)

@@ -42,6 +42,7 @@ SELECT length(events) FROM pg_temp.events() AS events;
 -- in the place of the type
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{"a": "b"}'')');
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{ }'', ''{"a": "b"}'')');
+SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', E'' \n{"a": "b"}'')');
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{curly}'')');
 SELECT pg_temp.events();
 

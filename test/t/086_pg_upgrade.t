@@ -48,7 +48,7 @@ if ($keeps_slots) {
     $old->stop;
     my ($status, $said) = upgrade('--check');
     isnt($status, 0, 'an event that is not consumed is in the way');
-    like($said, qr/has not consumed the WAL|not in a usable state|logical replication slots that (?:can't|can not|cannot) be upgraded|should be replicated|slot/, 'and pg_upgrade says so');
+    like($said, qr/logical replication slots that (?:can't|cannot) be upgraded/, 'and pg_upgrade says so');
     $old->start;
 }
 is($old->safe_psql('postgres', $events), 'before', 'everything is consumed');
