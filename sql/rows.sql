@@ -17,7 +17,7 @@ INSERT INTO public."Regress rows" VALUES (
     '2026-11-28', '09:42:00.123456', '09:42:00+09', '2026-11-28 09:42:00.5', '2026-11-28 09:42:00.123456+00', '1 year -2 days 03:04:05.678',
     '{ "a" : 1.50 }', '{"b": [1, null]}', 'so-so "quoted"', ('2026-11-28 00:00+00', '1 day'), '{1,NULL,3}', '{2026-11-28 00:00+00}', ARRAY[('2026-11-28 00:00+00', '-1 day')::pg_temp.pair], '{{"\\x00","\\xff"}}',
     '[2026-11-28 00:00+00,infinity)', '[2026-11-28,2026-11-30)', '{[2026-11-28 00:00+00,2026-11-29 00:00+00)}', '10.0.0.1/8', '10.0.0.0/8', '08:00:2b:01:02:03', '(0.1,1e300)', '((0,0),(1,1))', 'a:1 ''b c'':2', 'a & !b',
-    1, 'public."Regress rows"', 'lower(text)', 'public."Regress rows"', 'pg_monitor', '0/16B3748', '742', '(0,1)', '$."a"[*] ? (@ > 1)');
+    1, 'public."Regress rows"', 'lower(text)', 'public."Regress rows"', 'pg_monitor', 'A/B16B3748', '742', '(0,1)', '$."a"[*] ? (@ > 1)');
 INSERT INTO public."Regress rows" (numeric, real, double, date, timestamp, timestamptz, range, jsonb) VALUES ('NaN', 'Infinity', '-Infinity', 'infinity', '-infinity', 'infinity', 'empty', 'null');
 INSERT INTO public."Regress rows" DEFAULT VALUES;
 
@@ -68,7 +68,7 @@ CALL pg_temp.emit_with('search_path', 'public, pg_temp');
 CALL pg_temp.emit_with('search_path', '');
 CALL pg_temp.emit_with('search_path', 'pg_temp, pg_catalog');
 CALL pg_temp.emit_with('quote_all_identifiers', 'on');
-CALL pg_temp.emit_with('array_nulls', 'off', 'standard_conforming_strings', 'off', 'escape_string_warning', 'off', 'client_encoding', 'LATIN1');
+CALL pg_temp.emit_with('array_nulls', 'off', 'escape_string_warning', 'off', 'client_encoding', 'LATIN1');
 CALL pg_temp.emit_with('timezone', 'Asia/Tokyo', 'datestyle', 'German', 'intervalstyle', 'sql_standard', 'extra_float_digits', '-5', 'bytea_output', 'escape', 'quote_all_identifiers', 'on', 'search_path', 'public');
 SELECT n, count(*), count(DISTINCT event) AS forms FROM seen GROUP BY n ORDER BY n;
 SELECT session, event FROM seen AS s WHERE n = 1 AND event <> (SELECT event FROM seen WHERE session = 'as it comes' AND n = 1);

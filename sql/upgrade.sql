@@ -21,7 +21,9 @@ PREPARE prepared(int) AS SELECT FROM outbox.emit('t', $1, '{}', 'type', '{"h": "
 SELECT FROM outbox.emit('t', 'text', '{}', 'type', '{"h": "v"}');
 SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, ROW(1));
 EXECUTE prepared(1);
+\set VERBOSITY sqlstate
 SELECT FROM outbox.emit('t', 1.5, '{}');
+\set VERBOSITY default
 SET ROLE regress_outbox_user;
 EXECUTE prepared(2);
 SELECT FROM outbox.emit('t', 'k', '{}');
