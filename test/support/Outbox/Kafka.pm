@@ -120,7 +120,7 @@ sub launch {
     return;
 }
 
-sub wait_until_ready { return $_[0]->_client('ready', 60) }
+sub wait_until_ready { return $_[0]->_client('ready', 180) } # Java on a busy machine
 
 # A process that ends when it serves.
 sub begin_waiting {
