@@ -1,7 +1,7 @@
 # outbox: the PostgreSQL extension and the relay to Kafka.
 #
 #   make               build both below build/ (PG_CONFIG=… chooses the server; WERROR=1 makes warnings errors)
-#   make install       install the extension next to the server, the relay below $(PREFIX)/bin
+#   make install       install the extension next to the server, the relay (stripped) below $(PREFIX)/bin
 #   make installcheck  pg_regress against a running server with the extension, wal_level=logical and
 #                      max_prepared_transactions (and output_plugin_libraries, where it knows that)
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
@@ -11,11 +11,21 @@
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
 #   make format        clang-format over the sources
 #   make clean         delete build/
+#
+# The relay is linked with the librdkafka that packaging/librdkafka makes, a version that is known to be good. LIBRDKAFKA=system
+# takes the distribution's instead, LIBRDKAFKA=pinned goes back; build/ remembers which. V=1 shows the commands.
 
 OUTBOX_VERSION := 1.0.0
 PG_CONFIG ?= pg_config
 PREFIX ?= /usr/local
 BUILD := build
+LIBRDKAFKA ?= $(or $(firstword $(shell cat $(BUILD)/librdkafka.choice 2>/dev/null)),pinned)
+export LIBRDKAFKA
+
+quiet := $(if $(V),,@)
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-4s %s\n' $(1) $(2))
+# Some flags are of some processors and compilers only.
+taken = $(shell $(CXX) -Werror $(1) -fsyntax-only -x c++ /dev/null 2>/dev/null && echo ' $(1)')
 
 # ---- the extension: PGXS --------------------------------------------------------------------------------------------
 
@@ -28,13 +38,15 @@ EXTRA_CLEAN = $(BUILD)
 ext_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard outbox_ext/*.cpp))
 
 strict := -std=c++20 -Wall -Wextra $(if $(WERROR),-Werror)
-harden := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+strict += $(if $(call taken,-Wunknown-warning-option),-Wno-unknown-warning-option) # clang: PostgreSQL's own flags are gcc's
+harden := -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(call taken,-fstack-clash-protection)
+harden += $(call taken,-fcf-protection)$(call taken,-mbranch-protection=standard)
 
 PG_CPPFLAGS = -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"'
-PG_CXXFLAGS = $(strict) $(harden) -fno-exceptions -fno-rtti -fno-threadsafe-statics -fPIC
+PG_CXXFLAGS = $(strict) $(filter-out $(CXXFLAGS) $(CPPFLAGS),$(harden)) -fno-exceptions -fno-rtti -fno-threadsafe-statics -fPIC
 override with_llvm = no # bitcode would be compiled without PG_CXXFLAGS
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 # No server headers yet: `make test` and `make demo` install them first.
 all clean install installcheck: ; $(error $(PG_CONFIG) knows no PGXS; install postgresql-server-dev-NN or set PG_CONFIG)
@@ -44,20 +56,47 @@ endif
 
 $(BUILD)/outbox_ext/%.o: outbox_ext/%.cpp
 	@mkdir -p $(@D)
-	$(COMPILE.cc) -MMD -MP -o $@ $<
+	$(call say,CXX,$<)
+	$(quiet)$(COMPILE.cc) -MMD -MP -o $@ $<
 
 # Linked by the C compiler: libstdc++ has no business in the server.
 $(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
-	$(CC) $(CFLAGS) $(ext_objects) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined-version,--version-script=outbox_ext/exports.map -o $@
+	$(call say,LINK,$@)
+	$(quiet)$(CC) $(CFLAGS) $(ext_objects) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined-version,--version-script=outbox_ext/exports.map -o $@
 
 -include $(wildcard $(BUILD)/outbox_ext/*.d)
 
+# ---- librdkafka -----------------------------------------------------------------------------------------------------
+
+rdkafka_choice := $(BUILD)/librdkafka.choice
+ifeq ($(LIBRDKAFKA),pinned)
+rdkafka := $(BUILD)/librdkafka/complete
+rdkafka_cflags := -isystem $(BUILD)/librdkafka/include
+rdkafka_recipe := $(shell sha256sum <packaging/librdkafka)
+rdkafka_libs = $(BUILD)/librdkafka/librdkafka.a $(shell cat $(BUILD)/librdkafka/link-with)
+else ifeq ($(LIBRDKAFKA),system)
+rdkafka :=
+rdkafka_cflags := $(shell pkg-config --cflags rdkafka 2>/dev/null)
+rdkafka_libs := $(shell pkg-config --libs rdkafka 2>/dev/null)
+else
+$(error LIBRDKAFKA is "$(LIBRDKAFKA)" and must be "pinned" or "system")
+endif
+
+$(BUILD)/librdkafka/complete: packaging/librdkafka
+	+@CC='$(CC)' CXX='$(CXX)' CFLAGS='$(harden)' $< $(@D)
+
+# Whatever includes librdkafka is compiled again when the choice changes, or the version.
+$(rdkafka_choice): FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIBRDKAFKA) $(rdkafka_recipe)' | cmp -s - $@ || echo '$(LIBRDKAFKA) $(rdkafka_recipe)' >$@
+FORCE:
+
 # ---- the relay ------------------------------------------------------------------------------------------------------
 
-relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' \
-	$(shell pkg-config --cflags libpq rdkafka spdlog libmicrohttpd libcrypto 2>/dev/null)
+relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) \
+	$(shell pkg-config --cflags libpq spdlog libmicrohttpd libcrypto 2>/dev/null)
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-relay_libs := $(shell pkg-config --libs libpq rdkafka spdlog fmt libmicrohttpd libcrypto 2>/dev/null) -pthread
+relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicrohttpd libcrypto 2>/dev/null) -pthread
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp))
 
@@ -65,17 +104,20 @@ all: $(BUILD)/outbox-relay
 
 install: install-relay
 install-relay: $(BUILD)/outbox-relay
-	install -D -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
+	install -D -s -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 uninstall: uninstall-relay
 uninstall-relay:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 
 $(BUILD)/outbox-relay: $(relay_objects)
-	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
+	$(if $(filter system,$(LIBRDKAFKA)),-@$@ version >$(BUILD)/version)
 
-$(BUILD)/relay/%.o: relay/%.cpp
+$(BUILD)/relay/%.o: relay/%.cpp $(rdkafka_choice) | $(rdkafka)
 	@mkdir -p $(@D)
-	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
+	$(call say,CXX,$<)
+	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/relay/*.d)
 
@@ -87,56 +129,70 @@ orders_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard docker/orders/*.cpp))
 $(BUILD)/test/%.o $(BUILD)/docker/%.o: relay_cxxflags += -I.
 # With the library's own macros, or its classes have other sizes.
 $(BUILD)/docker/%.o: relay_cxxflags += $(shell pkg-config --cflags cpp-httplib 2>/dev/null)
-$(BUILD)/test/%.o: test/%.cpp
+$(BUILD)/test/%.o: test/%.cpp $(rdkafka_choice) | $(rdkafka)
 	@mkdir -p $(@D)
-	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
+	$(call say,CXX,$<)
+	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 $(BUILD)/docker/%.o: docker/%.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
+	$(call say,CXX,$<)
+	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
 # With the one file of the extension's that needs no server.
 $(BUILD)/unit_tests: $(unit_objects) $(BUILD)/outbox_ext/json_scan.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
-	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
 $(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
-	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
 $(BUILD)/proxy: $(BUILD)/test/chaos/proxy.o
-	$(CXX) $(relay_ldflags) -o $@ $^
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^
 
 $(BUILD)/orders: $(orders_objects)
-	$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
 
-# A real Apache Kafka: its jars, from Maven's own cache where they are known.
+# A real Apache Kafka: its jars, from the user's Maven cache where there is one. No cache and no /tmp/hsperfdata_* is left behind.
+maven := MAVEN_OPTS=-XX:-UsePerfData mvn -q -B $(if $(wildcard $(HOME)/.m2/repository),,-Dmaven.repo.local='$(abspath $(BUILD))/maven')
 $(BUILD)/kafka/complete: test/support/kafka/pom.xml
-	rm -rf $(@D)/libs
-	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(BUILD))/kafka/libs'
+	$(call say,MVN,$(@D)/libs)
+	@rm -rf $(@D)/libs
+	$(quiet)$(maven) -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(BUILD))/kafka/libs'
+	@rm -rf $(BUILD)/maven
 	@touch $@
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
 bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-arrived $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
 $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
-	$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
 # The extension's pure parts in a program of their own, compiled as for the server.
 count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o outbox_ext/json_scan.o)
 $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 	@mkdir -p $(@D)
-	$(COMPILE.cc) -I. -MMD -MP -o $@ $<
+	$(call say,CXX,$<)
+	$(quiet)$(COMPILE.cc) -I. -MMD -MP -o $@ $<
 $(BUILD)/bench-count-extension: $(count_extension)
-	$(CXX) -o $@ $^
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) -o $@ $^
 
 # The extension with another plugin: one that lets the server queue what others write, for a measurement of what that costs, and the one of 1.0.
 other_plugins := $(addprefix $(BUILD)/test/,bench/plugin_no_filter.o support/plugin_1_0.o)
 $(other_plugins): $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(COMPILE.cc) -I. -MMD -MP -o $@ $<
+	$(call say,CXX,$<)
+	$(quiet)$(COMPILE.cc) -I. -MMD -MP -o $@ $<
 $(BUILD)/outbox_no_filter.so: $(BUILD)/test/bench/plugin_no_filter.o
 $(BUILD)/plugin-1.0/outbox.so: $(BUILD)/test/support/plugin_1_0.o
 $(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugin.o,$(ext_objects)) outbox_ext/exports.map
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
+	$(call say,LINK,$@)
+	$(quiet)$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
 
 # Other relays to compare with, each where it can be fetched.
 go_relay := test/bench/peers/go-relay
@@ -145,8 +201,8 @@ $(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.s
 
 debezium := io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin
 $(BUILD)/peers/debezium/complete: test/bench/peers/debezium/pom.xml
-	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
-	mvn -q -B -f $< dependency:copy -Dartifact=$(debezium) -DoutputDirectory='$(abspath $(@D))'
+	$(maven) -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
+	$(maven) -f $< dependency:copy -Dartifact=$(debezium) -DoutputDirectory='$(abspath $(@D))'
 	mkdir -p $(@D)/plugins
 	tar -xzf $(@D)/debezium-connector-postgres-*.tar.gz -C $(@D)/plugins
 	@touch $@

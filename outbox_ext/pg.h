@@ -60,6 +60,7 @@ extern "C" {
 #endif
 extern PGDLLIMPORT char *locale_monetary; // of utils/pg_locale.h, which needs the headers of ICU up to 18
 #pragma GCC diagnostic pop
+extern PGDLLIMPORT char *locale_monetary; // of utils/pg_locale.h, which includes ICU's headers where the server has ICU
 }
 
 // LSN_FORMAT_ARGS does not compile in C++.

@@ -1,5 +1,7 @@
 #include "kafka_properties.h"
 
+#include "librdkafka_version.h"
+
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -145,6 +147,21 @@ void try_out(rd_kafka_type_t type, KafkaConf conf) {
         throw std::invalid_argument("Kafka properties: " + error);
 }
 
+std::string value_of(const rd_kafka_conf_t *conf, const char *property) {
+    char value[128] = "";
+    size_t size = sizeof(value);
+    rd_kafka_conf_get(conf, property, value, &size);
+    return value;
+}
+
+void check_library(const rd_kafka_conf_t *conf) {
+    if (!value_of(conf, "security.protocol").starts_with("sasl"))
+        return;
+    std::string refusal = librdkafka_refusal(rd_kafka_version(), value_of(conf, "sasl.mechanisms"));
+    if (!refusal.empty())
+        throw std::invalid_argument(refusal);
+}
+
 } // namespace
 
 KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error) {
@@ -185,7 +202,9 @@ static void require_complete_login(const std::vector<KafkaProperty> &properties)
 // Without brokers: it talks to nobody.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once) {
     require_complete_login(properties);
-    try_out(RD_KAFKA_PRODUCER, make_kafka_conf("", properties));
+    KafkaConf conf = make_kafka_conf("", properties);
+    check_library(conf.get());
+    try_out(RD_KAFKA_PRODUCER, std::move(conf));
     if (!exactly_once)
         return;
     try_out(RD_KAFKA_PRODUCER, make_transactional_conf("", properties, "outbox"));

@@ -4,6 +4,7 @@
 #include "dsn.h"
 #include "http_server.h"
 #include "kafka_sink.h"
+#include "librdkafka_version.h"
 #include "options.h"
 #include "relay.h"
 #include "signals.h"
@@ -73,6 +74,8 @@ int execute(int argc, char **argv, Signals &signals) {
     if (auto *health = std::get_if<HealthCommand>(&options.command))
         return ask_health(*health);
     RunCommand &run = std::get<RunCommand>(options.command);
+    if (std::string risk = librdkafka_risk(rd_kafka_version()); !risk.empty() && !run.kafka.brokers.empty())
+        spdlog::warn("{}", risk);
     if (!run.kafka.skip_ids.empty())
         prepare_skip(run, signals);
     Status status;

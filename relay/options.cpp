@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "dsn.h"
+#include "librdkafka_version.h"
 #include "values.h"
 #include "variables.h"
 
@@ -313,6 +314,9 @@ Options parse_options(int argc, char **argv) {
     }
     if (version->parsed()) {
         std::cout << version_text() << std::endl;
+        for (const std::string &remark : {librdkafka_refusal(rd_kafka_version(), "SCRAM-"), librdkafka_risk(rd_kafka_version())})
+            if (!remark.empty())
+                std::cerr << "warning: " << remark << std::endl;
         exit(0);
     }
     if (!health->parsed()) // which asks about a relay that may have been refused for its variables

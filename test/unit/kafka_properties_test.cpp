@@ -1,4 +1,5 @@
 #include "relay/kafka_properties.h"
+#include "relay/librdkafka_version.h"
 
 #include <gtest/gtest.h>
 
@@ -124,6 +125,20 @@ TEST(KafkaProperties, know_what_a_login_lacks) {
     EXPECT_NE(refusal({protocol, scram, user, password, {"sasl.password", ""}}).find("sasl.password"), std::string::npos);
     EXPECT_NE(refusal({protocol, bearer}).find("sasl.oauthbearer.method=oidc"), std::string::npos);
     EXPECT_EQ(refusal({protocol, bearer, {"enable.sasl.oauthbearer.unsecure.jwt", "true"}}), "");
+}
+
+TEST(KafkaProperties, scram_needs_a_library_that_can_log_in) {
+    std::vector<KafkaProperty> properties{
+        {"security.protocol", "SASL_PLAINTEXT"}, {"sasl.mechanism", "SCRAM-SHA-512"}, {"sasl.username", "u"}, {"sasl.password", "p"}};
+    std::string said;
+    try {
+        check_kafka_properties(properties, false);
+    } catch (const std::invalid_argument &error) {
+        said = error.what();
+    }
+    EXPECT_EQ(said, librdkafka_refusal(rd_kafka_version(), "SCRAM-SHA-512"));
+    properties[0].second = "PLAINTEXT";
+    EXPECT_NO_THROW(check_kafka_properties(properties, false)) << "nobody logs in";
 }
 
 } // namespace
