@@ -67,6 +67,7 @@ ok(wait_for_confirmation($node), 'WAL without events is confirmed');
 cmp_ok(scalar(state_records()), '<', 60, 'at a modest rate');
 is($relay->terminate, 0, 'it ends in good order');
 $relay->start;
+$relay->wait_until_streaming($node);
 ok(wait_for_confirmation($node), 'and starts again where it was');
 is($relay->terminate, 0, 'once more');
 

@@ -3,10 +3,11 @@
 use strict;
 use warnings;
 
+use List::Util qw(max);
 use Outbox::Checker;
 use Outbox::Kafka;
 use Outbox::Node;
-use Outbox::Process qw(random_seed slurp wait_until);
+use Outbox::Process qw(random_seed slowness slurp wait_until);
 use Outbox::Relay;
 use Outbox::Workload;
 use PostgreSQL::Test::Utils;
@@ -76,10 +77,11 @@ sub set_up {
     return;
 }
 
-# From what ends one relay to the confirmation of an event that came after it.
+# From what ends one relay to the confirmation of an event that came after it. On a busy machine the promise takes longer to keep.
 sub takes_over_within {
     my ($seconds, $what, $end) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $busy = slowness();
     my $start = time;
     my $relay = $end->();
     wait_until_delivering($relay, 1);
@@ -87,7 +89,9 @@ sub takes_over_within {
     $node->safe_psql('postgres', q{SELECT outbox.emit('aside', 'k', '1')});
     wait_for_confirmation($node);
     my $confirmed = time - $start;
-    cmp_ok($confirmed, '<', $seconds, sprintf '%s: %s: delivers after %.2f s, has confirmed after %.2f s', $delivery, $what, $delivering, $confirmed);
+    $busy = max($busy, slowness());
+    cmp_ok($confirmed, '<', $seconds * $busy, sprintf '%s: %s: delivers after %.2f s, has confirmed after %.2f s, on a machine %.1f times as slow as alone',
+        $delivery, $what, $delivering, $confirmed, $busy);
     return $relay;
 }
 

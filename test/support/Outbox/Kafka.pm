@@ -16,7 +16,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 my $log4j = dirname(__FILE__) . '/../kafka/log4j2.properties';
-my @small_java = qw(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto);
+my @small_java = qw(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xshare:auto);
 
 my $cluster_id = 'MkU3OEVBNTcwNTJENDM2Qg';
 

@@ -8,9 +8,9 @@ use Carp qw(croak);
 use Exporter qw(import);
 use Outbox::Tls;
 use POSIX qw(WNOHANG);
-use Time::HiRes qw(clock_gettime sleep time);
+use Time::HiRes qw(clock_gettime sleep time CLOCK_MONOTONIC);
 
-our @EXPORT_OK = qw(wait_until slurp random_seed cpu_s);
+our @EXPORT_OK = qw(wait_until slurp random_seed cpu_s slowness);
 
 my %running;    # pid => object
 
@@ -49,6 +49,17 @@ sub slurp {
 sub cpu_s {
     my ($pid) = @_;
     return clock_gettime(-8 * ($pid + 1) + 2);
+}
+
+# How many times longer than on a quiet machine things take now, at least 1: a twentieth of a second of work, timed, for a second at most.
+# For a limit in seconds that a promise gives.
+sub slowness {
+    my ($start, $before) = (clock_gettime(CLOCK_MONOTONIC), cpu_s($$));
+    my ($work_s, $seconds) = (0, 0);
+    while ($work_s < 0.05 && $seconds < 1) {
+        ($work_s, $seconds) = (cpu_s($$) - $before, clock_gettime(CLOCK_MONOTONIC) - $start);
+    }
+    return $seconds < 1.2 * $work_s ? 1 : $seconds / $work_s;
 }
 
 # Seeds rand() and says with what, so that a failure can be played again.
