@@ -23,7 +23,7 @@ namespace {
 // Allocates in the current context. A failure is an ereport; the context then frees everything.
 class PallocAllocator {
 public:
-    static const bool kNeedFree = true;
+    [[maybe_unused]] static const bool kNeedFree = true;
 
     void *Malloc(size_t size) { return size == 0 ? nullptr : palloc(size); }
     void *Realloc(void *old, size_t, size_t size) {

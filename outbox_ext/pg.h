@@ -3,8 +3,9 @@
 
 extern "C" {
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-parameter" // ilist.h, bufpage.h
-#pragma GCC diagnostic ignored "-Wregister"         // before 16
+#pragma GCC diagnostic ignored "-Wunused-parameter"   // ilist.h, bufpage.h
+#pragma GCC diagnostic ignored "-Wregister"           // before 16
+#pragma GCC diagnostic ignored "-Wignored-attributes" // clang: the format attributes are those of the compiler that built the server
 #include "postgres.h"
 
 // What libpq.h and pg_locale.h bring of TLS, Kerberos and ICU needs the headers of those libraries; the extension uses none of it.

@@ -126,7 +126,7 @@ KafkaConf make_conf(const std::string &brokers, const std::vector<KafkaProperty>
     for (const auto &[property, value] : defaults)
         set(conf.get(), property, value);
     for (const auto &[property, value] : properties) {
-        auto lock = std::find_if(locked.begin(), locked.end(), [&](const Locked &entry) { return entry.property == property; });
+        auto lock = std::find_if(locked.begin(), locked.end(), [&name = property](const Locked &entry) { return entry.property == name; });
         if (lock != locked.end())
             throw std::invalid_argument("property \"" + property + "\" is locked: " + lock->reason);
         set(conf.get(), property, value);

@@ -86,10 +86,7 @@ std::optional<State> parse_state(std::string_view json) {
     document.Parse(json.data(), json.size());
     if (document.HasParseError() || !document.IsObject())
         return std::nullopt;
-    auto member = [&](const char *name) {
-        auto found = document.FindMember(name);
-        return found == document.MemberEnd() ? nullptr : &found->value;
-    };
+    auto member = [&](const char *name) { return document.HasMember(name) ? &document[name] : nullptr; };
     auto *version = member("v"), *lsn = member("lsn"), *ordinal = member("ordinal"), *complete = member("complete"),
          *events = member("events"), *timeline = member("timeline"), *topics = member("topics");
     bool is_state = version && version->IsInt() && version->GetInt() == state_version && lsn && lsn->IsString() && ordinal &&
