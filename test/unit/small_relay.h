@@ -16,7 +16,7 @@ namespace outbox {
 class SmallRelay : public testing::Test, public DeliveryListener {
 protected:
     static constexpr Lsn slot_start{0x100};
-    static constexpr auto patience = std::chrono::seconds(20);
+    static constexpr auto patience = std::chrono::seconds(60); // a busy machine takes its time
 
     // ---- the stream: transactions at 0x200, 0x300, …
 
