@@ -84,7 +84,10 @@ sub secured {
     }
     my $asks_kafka = grep { $_ eq '--brokers' } @command;
     my $names_protocol = grep { /security\.protocol|^--property-file$/ } @command;
-    return (\@command, $asks_kafka && !$names_protocol ? { OUTBOX_PROPERTY => join "\n", $tls->kafka_client_properties } : {});
+    return (\@command, {}) if !$asks_kafka || $names_protocol;
+    my @properties = $tls->kafka_client_properties;
+    return ([ @command, map { ('-X', $_) } @properties ], {}) if grep { $_ eq '-X' } @command;    # which a variable would not add to
+    return (\@command, { OUTBOX_PROPERTY => join "\n", @properties });
 }
 
 sub _secured_dsn {
