@@ -68,7 +68,7 @@ CALL pg_temp.emit_with('search_path', 'public, pg_temp');
 CALL pg_temp.emit_with('search_path', '');
 CALL pg_temp.emit_with('search_path', 'pg_temp, pg_catalog');
 CALL pg_temp.emit_with('quote_all_identifiers', 'on');
-CALL pg_temp.emit_with('array_nulls', 'off', 'escape_string_warning', 'off', 'client_encoding', 'LATIN1');
+CALL pg_temp.emit_with('array_nulls', 'off', 'client_encoding', 'LATIN1');
 CALL pg_temp.emit_with('timezone', 'Asia/Tokyo', 'datestyle', 'German', 'intervalstyle', 'sql_standard', 'extra_float_digits', '-5', 'bytea_output', 'escape', 'quote_all_identifiers', 'on', 'search_path', 'public');
 SELECT n, count(*), count(DISTINCT event) AS forms FROM seen GROUP BY n ORDER BY n;
 SELECT session, event FROM seen AS s WHERE n = 1 AND event <> (SELECT event FROM seen WHERE session = 'as it comes' AND n = 1);
