@@ -10,6 +10,7 @@
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
 #   make format        clang-format over the sources
+#   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
 #   make clean         delete build/
 #
 # The relay is linked with the librdkafka that packaging/librdkafka makes, a version that is known to be good. LIBRDKAFKA=system
@@ -241,7 +242,20 @@ demo:
 format:
 	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h relay/*.cpp relay/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
 
+# The other processor, and the other compiler. The libraries' headers are those of this machine.
+cross := $(wildcard outbox_ext/*.cpp relay/*.cpp docker/orders/*.cpp)
+cross-check:
+	test/support/packages cross
+	$(MAKE) -j$(shell nproc) CXX=aarch64-linux-gnu-g++ WERROR=1 $(cross:%=$(BUILD)/syntax/aarch64-linux-gnu-g++/%)
+	$(MAKE) -j$(shell nproc) CXX=clang++ WERROR=1 $(cross:%=$(BUILD)/syntax/clang++/%)
+flags_of = $(if $(filter outbox_ext/%,$(1)),$(CXXFLAGS) $(CPPFLAGS),$(relay_cxxflags) -I.)
+$(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
+	@mkdir -p $(@D)
+	$(call say,$(CXX),$<)
+	$(quiet)$(CXX) $(call flags_of,$<) -fsyntax-only $<
+	@touch $@
+
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: install-relay uninstall-relay test-programs bench-programs bench-peers demo-programs test chaos bench demo format print-module
+.PHONY: install-relay uninstall-relay test-programs bench-programs bench-peers demo-programs test chaos bench demo format cross-check print-module
