@@ -5,17 +5,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace outbox {
 namespace {
 
-constexpr size_t topics_max = 1024;  // handles kept; with more topics in use they are made anew
+constexpr size_t topics_max = 1024;  // handles kept; with more topics in use the oldest goes
 constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a topic's first record
 constexpr int flush_ms = 1;
+constexpr auto complain_after = std::chrono::milliseconds(1000); // of waiting for Kafka: a lost connection is soon made again
 constexpr auto give_up_after = std::chrono::milliseconds(30000);
 constexpr int16_t end_txn_request = 26;
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
@@ -134,7 +137,8 @@ KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque)
 }
 
 void KafkaProducer::taken(const rd_kafka_topic_t *topic) {
-    in_flight_++;
+    if (in_flight_++ == 0 && !expects_answer_)
+        heard_at_ = Clock::now();
     has_unflushed_ = true;
     is_unplaced_ = chosen_ == RD_KAFKA_PARTITION_UA;
     if (!is_unplaced_)
@@ -184,10 +188,15 @@ rd_kafka_topic_t *KafkaProducer::topic_of(std::string_view name) {
     if (retry_at_ != Clock::time_point::max() && Clock::now() < retry_at_)
         return nullptr;
     Topic topic = make_topic(name_);
-    if (!topic_is_ready(topic.get()))
+    Partitions &its = partitions_of(topic.get());
+    if (!its.is_ready && !topic_is_ready(topic.get()))
         return nullptr;
-    if (topics_.size() >= topics_max)
-        topics_.clear(); // records in flight hold their own references
+    its.is_ready = true; // once looked up, as long as nothing speaks against it: another handle needs no other look
+    if (topics_.size() >= topics_max) {
+        topics_.erase(handles_.front()); // records in flight hold their own references
+        handles_.pop_front();
+    }
+    handles_.push_back(name_);
     return topics_.emplace(name_, std::move(topic)).first->second.get();
 }
 
@@ -202,15 +211,22 @@ KafkaProducer::Topic KafkaProducer::make_topic(const std::string &name) {
 }
 
 void KafkaProducer::forget_topic(const std::string &name) {
-    topics_.erase(name);
-    if (auto partitions = partitions_.find(name); partitions != partitions_.end())
+    if (topics_.erase(name) > 0)
+        handles_.erase(std::find(handles_.begin(), handles_.end(), name));
+    if (auto partitions = partitions_.find(name); partitions != partitions_.end()) {
         partitions->second.known.forget();
+        partitions->second.is_ready = false;
+    }
 }
 
 bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
     const rd_kafka_metadata_t *metadata = nullptr;
     rd_kafka_resp_err_t error = rd_kafka_metadata(handle_, 0, topic, &metadata, topic_lookup_ms);
+    bool is_unanswered = error != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (std::exchange(expects_topic_, is_unanswered) != is_unanswered)
+        heard_at_ = Clock::now();
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kafka_.answered();
         error = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
         rd_kafka_metadata_destroy(metadata);
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -222,7 +238,7 @@ bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
         }
         say_topic(fmt::format("waiting for topic \"{}\": {}", rd_kafka_topic_name(topic), rd_kafka_err2str(error)));
     } else {
-        say(brokers_, "Kafka cannot be reached; waiting for it");
+        kafka_.unanswered();
     }
     look_again_later();
     return false;
@@ -244,6 +260,7 @@ void KafkaProducer::serve(int timeout_ms) {
         rd_kafka_event_destroy(event);
         timeout_ms = 0;
     }
+    complain_if_due();
 }
 
 void KafkaProducer::serve_reports(rd_kafka_event_t *event) {
@@ -258,6 +275,10 @@ void KafkaProducer::note_report(const rd_kafka_message_t &message) {
     if (message.partition < 0)
         return;
     KnownPartitions &known = partitions_of(message.rkt).known;
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        heard_at_ = now_;
+        kafka_.answered();
+    }
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
         known.acknowledged(message.partition, now_);
     else
@@ -275,13 +296,28 @@ void KafkaProducer::serve_error(rd_kafka_event_t *event) {
         listener_.producer_died(rd_kafka_event_error_string(event));
         return;
     }
-    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        say(brokers_, "Kafka cannot be reached; waiting for it");
-    else if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL)
-        say(brokers_, fmt::format("Kafka refuses the connection: {}", rd_kafka_event_error_string(event)));
-    else
-        spdlog::debug("Kafka: {}: {}", rd_kafka_err2name(error), rd_kafka_event_error_string(event));
+    kafka_.note(error, rd_kafka_event_error_string(event), Clock::now());
+    spdlog::debug("Kafka: {}: {}", rd_kafka_err2name(error), rd_kafka_event_error_string(event));
 }
+
+// Kafka's absence is a matter while something waits for it, and before it was ever reached.
+bool KafkaProducer::is_a_matter() const { return in_flight_ > 0 || expects_answer_ || expects_topic_ || !kafka_.has_answered(); }
+
+void KafkaProducer::expect_answer(bool is_expected) {
+    if (std::exchange(expects_answer_, is_expected) != is_expected)
+        heard_at_ = Clock::now();
+}
+
+Clock::time_point KafkaProducer::complain_at() const {
+    return kafka_.is_away() && is_a_matter() ? heard_at_ + complain_after : Clock::time_point::max();
+}
+
+void KafkaProducer::complain_if_due() {
+    if (Clock::now() >= complain_at())
+        say(brokers_, kafka_.sentence() + "; waiting for it");
+}
+
+Clock::time_point KafkaProducer::serve_at() const { return brokers_.stands() ? Clock::time_point::max() : complain_at(); }
 
 void KafkaProducer::say(Condition &condition, const std::string &text) {
     if (condition.changed(text))

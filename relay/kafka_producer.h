@@ -8,9 +8,11 @@
 #include "kafka_record.h"
 #include "known_partitions.h"
 #include "log.h"
+#include "reachability.h"
 #include "sink.h"
 
 #include <atomic>
+#include <deque>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -55,7 +57,14 @@ public:
     void say_topic(const std::string &text) { say(topic_, text); }
     void all_is_well(); // a record was acknowledged
 
+    // A broker has answered something else than a delivery. And: whether somebody waits for such an answer, with no record in flight.
+    void answered() { kafka_.answered(); }
+    void expect_answer(bool is_expected);
+    const Reachability &kafka() const { return kafka_; }
+    bool is_a_matter() const; // whether it can be reached: something waits for it, or it has never been reached
+
     pollfd wanted() const { return {wakeup_, POLLIN, 0}; }
+    Clock::time_point serve_at() const; // though nothing happens
     Clock::time_point retry_at() const { return retry_at_; }
     size_t in_flight() const { return in_flight_; }
     size_t batch_bytes() const { return batch_bytes_; } // batch.size
@@ -75,7 +84,8 @@ private:
     struct Partitions {
         KafkaProducer *producer;
         KnownPartitions known;
-        int32_t sticky = 0; // for records without a key
+        bool is_ready = false; // it was there when it was last looked up
+        int32_t sticky = 0;    // for records without a key
         Clock::time_point sticky_until{};
     };
 
@@ -92,6 +102,8 @@ private:
     void note_report(const rd_kafka_message_t &message);
     void serve_error(rd_kafka_event_t *event);
     static void say(Condition &condition, const std::string &text);
+    Clock::time_point complain_at() const;
+    void complain_if_due();
     static rd_kafka_resp_err_t watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *self, char *, size_t);
     static rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t,
                                             void *self);
@@ -103,6 +115,7 @@ private:
 
     std::unordered_map<std::string, Partitions> partitions_; // of all topics used, as many as Kafka has; handles come and go
     std::unordered_map<std::string, Topic> topics_;          // that are ready
+    std::deque<std::string> handles_;                        // their names, the oldest first
     std::string name_;                                       // scratch
     size_t in_flight_ = 0;
     size_t batch_bytes_ = 0;
@@ -119,6 +132,9 @@ private:
     Clock::time_point retry_at_ = Clock::time_point::max(); // when a topic is looked at again
     Backoff topic_backoff_{std::chrono::milliseconds(1600)};
     Condition brokers_, topic_;
+    Reachability kafka_;
+    bool expects_answer_ = false, expects_topic_ = false; // beside what is in flight
+    Clock::time_point heard_at_ = Clock::now();           // when Kafka last answered, or was first waited for
 };
 
 bool is_about_topic(rd_kafka_resp_err_t error); // it may be there, or be allowed, later

@@ -164,8 +164,16 @@ void check_library(const rd_kafka_conf_t *conf) {
 
 } // namespace
 
-KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error) {
+static void note_error(rd_kafka_t *, int error, const char *text, void *kafka) {
+    static_cast<Reachability *>(kafka)->note(static_cast<rd_kafka_resp_err_t>(error), text, std::chrono::steady_clock::now());
+}
+
+KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error, Reachability *kafka) {
     rd_kafka_conf_set_log_cb(conf.get(), nullptr); // what matters comes as an error
+    if (kafka != nullptr) {
+        rd_kafka_conf_set_opaque(conf.get(), kafka);
+        rd_kafka_conf_set_error_cb(conf.get(), note_error);
+    }
     char words[512] = "";
     KafkaHandle handle(rd_kafka_new(type, conf.get(), words, sizeof(words)));
     if (handle)

@@ -2,6 +2,8 @@
 // Tested by test/unit/kafka_properties_test.cpp.
 #pragma once
 
+#include "reachability.h"
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,8 +38,9 @@ bool is_secret(std::string_view property);
 // Our defaults, then the user's, then the locked ones. Throws std::invalid_argument, also for a locked property, with the reason.
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties);
 
-// A client without a log. Null where librdkafka refuses, with its words.
-KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error);
+// A client without a log. Null where librdkafka refuses, with its words. What it says of its connections goes to `kafka`, which outlives
+// it, while rd_kafka_poll is called.
+KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error, Reachability *kafka = nullptr);
 
 // What librdkafka looks at only when it makes a client: values that must fit each other, files. Throws as make_kafka_conf, or with its
 // words.

@@ -28,9 +28,9 @@ struct EventDestroy {
 };
 using Event_ = std::unique_ptr<rd_kafka_event_t, EventDestroy>;
 
-KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf) {
+KafkaHandle make_handle(rd_kafka_type_t type, KafkaConf conf, Reachability &kafka) {
     std::string error;
-    KafkaHandle handle = make_kafka_client(type, std::move(conf), error);
+    KafkaHandle handle = make_kafka_client(type, std::move(conf), error, &kafka);
     if (!handle)
         throw SinkFailure("cannot create a Kafka client: " + error);
     return handle;
@@ -69,10 +69,16 @@ void require_shape(const std::string &topic, int partitions) {
                         topic, partitions));
 }
 
+// Why Kafka does not answer, where a client knows; otherwise what its call said.
+std::string reason_of(const Reachability &kafka, rd_kafka_resp_err_t error) {
+    return kafka.is_away() ? kafka.sentence() : rd_kafka_err2str(error);
+}
+
+// Not as long as that where Kafka refuses the connection for a reason that does not pass.
 template <class Try>
-void wait_for(const std::string &what, Signals &signals, Try attempt) {
+void wait_for(const std::string &what, const Reachability &kafka, Signals &signals, Try attempt) {
     std::string reason = "no answer";
-    for (auto until = Clock::now() + patience; Clock::now() < until;) {
+    for (auto until = Clock::now() + patience; Clock::now() < until && !kafka.is_refused_for_good(Clock::now());) {
         if (attempt(reason))
             return;
         signals.pause(std::chrono::milliseconds(20));
@@ -89,8 +95,8 @@ std::string transactional_id(const Source &source) { return "outbox-" + source.s
 StateReader::StateReader(const KafkaTarget &target, std::string key)
     : target_(target),
       key_(std::move(key)),
-      asker_(make_handle(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_uncommitted"))),
-      reader_(make_handle(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_committed"))) {}
+      asker_(make_handle(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_uncommitted"), kafka_)),
+      reader_(make_handle(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_committed"), kafka_)) {}
 
 StateReader::~StateReader() {
     if (topic_ == nullptr)
@@ -101,7 +107,11 @@ StateReader::~StateReader() {
 }
 
 bool StateReader::advance() {
-    if (!end_ && !find_end())
+    bool is_ready = end_ || find_end();
+    for (rd_kafka_t *client : {asker_.get(), reader_.get()})
+        if (client != nullptr)
+            rd_kafka_poll(client, 0);
+    if (!is_ready)
         return false;
     for (int wait = poll_ms; !is_at_end_; wait = 0)
         if (!read_one(wait))
@@ -128,6 +138,8 @@ bool StateReader::find_end() {
     rd_kafka_resp_err_t error;
     std::optional<int> partitions = partitions_of(reader_.get(), target_.state_topic, error); // which then knows where to read
     int64_t low = 0, high = 0;
+    if (partitions)
+        kafka_.answered();
     if (!partitions || error != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         missing_since_ = Clock::time_point::max();
     else if (missing_since_ == Clock::time_point::max())
@@ -140,7 +152,7 @@ bool StateReader::find_end() {
         throw PositionRefused(fmt::format(
             "the state topic \"{}\" does not exist; create it with: outbox-relay setup --delivery exactly-once", target_.state_topic));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(error));
+        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, reason_of(kafka_, error));
         return false;
     }
     waiting_for_.clear();
@@ -164,7 +176,7 @@ void StateReader::take(const rd_kafka_message_t &message) {
         return;
     }
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(message.err));
+        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, reason_of(kafka_, message.err));
         return;
     }
     waiting_for_.clear();
@@ -190,7 +202,7 @@ namespace {
 
 std::unique_ptr<StateReader> read_to_end(const KafkaTarget &target, const Source &source, Signals &signals) {
     auto reader = std::make_unique<StateReader>(target, state_key(source));
-    wait_for("cannot read the state topic", signals, [&](std::string &reason) {
+    wait_for("cannot read the state topic", reader->kafka(), signals, [&](std::string &reason) {
         bool done = reader->advance();
         if (!reader->waiting_for().empty())
             reason = reader->waiting_for();
@@ -260,6 +272,12 @@ void require_compaction(rd_kafka_t *handle, const std::string &name, Signals &si
     size_t count = 0;
     const rd_kafka_ConfigResource_t **results =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    rd_kafka_resp_err_t refused = count == 1 ? rd_kafka_ConfigResource_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (refused != RD_KAFKA_RESP_ERR_NO_ERROR)
+        spdlog::warn(
+            "cannot look whether the state topic \"{}\" has cleanup.policy=compact: {}. Allow DescribeConfigs on it, or make sure: a "
+            "topic that deletes old records loses the position",
+            name, rd_kafka_err2str(refused));
     size_t entries = 0;
     const rd_kafka_ConfigEntry_t **configs = count == 1 ? rd_kafka_ConfigResource_configs(results[0], &entries) : nullptr;
     for (size_t i = 0; i < entries; i++)
@@ -287,16 +305,20 @@ void complete(const char *what, Signals &signals, Call call) {
 } // namespace
 
 bool ensure_state_topic(const KafkaTarget &target, Signals &signals) {
-    KafkaHandle handle = make_handle(RD_KAFKA_PRODUCER, make_kafka_conf(target.brokers, target.properties));
+    Reachability kafka;
+    KafkaHandle handle = make_handle(RD_KAFKA_PRODUCER, make_kafka_conf(target.brokers, target.properties), kafka);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     bool created = false;
-    wait_for("topic \"" + target.state_topic + "\"", signals, [&](std::string &reason) {
+    wait_for("topic \"" + target.state_topic + "\"", kafka, signals, [&](std::string &reason) {
         std::optional<int> partitions = partitions_of(handle.get(), target.state_topic, error);
         if (partitions && error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !created) {
             create(handle.get(), target.state_topic, signals);
             created = true;
         }
-        reason = rd_kafka_err2str(error);
+        rd_kafka_poll(handle.get(), 0);
+        if (partitions)
+            kafka.answered();
+        reason = reason_of(kafka, error);
         if (!partitions || error != RD_KAFKA_RESP_ERR_NO_ERROR)
             return false;
         require_shape(target.state_topic, *partitions);
@@ -310,7 +332,8 @@ StateWriter::StateWriter(const KafkaTarget &target, const Source &source, Signal
     : topic_(target.state_topic),
       key_(state_key(source)),
       signals_(signals),
-      handle_(make_handle(RD_KAFKA_PRODUCER, make_transactional_conf(target.brokers, target.properties, transactional_id(source)))) {
+      handle_(
+          make_handle(RD_KAFKA_PRODUCER, make_transactional_conf(target.brokers, target.properties, transactional_id(source)), kafka_)) {
     complete("cannot begin a Kafka transaction", signals_, [&](int ms) { return rd_kafka_init_transactions(handle_.get(), ms); });
 }
 

@@ -39,6 +39,7 @@ public:
     // Throws PositionRefused where a later one cannot be read. What has been replaced is not asked about.
     void require_readable() const;
     bool is_readable() const { return !unreadable_at_; }
+    const Reachability &kafka() const { return kafka_; }
     const std::string &waiting_for() const { return waiting_for_; } // for people; empty: nothing in particular
 
 private:
@@ -48,6 +49,7 @@ private:
 
     const KafkaTarget &target_;
     std::string key_;
+    Reachability kafka_;
     KafkaHandle asker_;  // sees uncommitted records, so it knows the true end
     KafkaHandle reader_; // sees committed ones only
     rd_kafka_topic_t *topic_ = nullptr;
@@ -73,6 +75,7 @@ public:
 private:
     std::string topic_, key_;
     Signals &signals_;
+    Reachability kafka_;
     KafkaHandle handle_;
 };
 

@@ -1,0 +1,48 @@
+// Whether Kafka can be reached, and why not, out of what one librdkafka client says of its connections. Pure: the clock is the caller's.
+// Tested by test/unit/reachability_test.cpp, and against real brokers by test/t/063_kafka_out_of_reach.t.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace outbox {
+
+// An error event, taken apart.
+struct ConnectionError {
+    std::string broker; // host:port
+    std::string reason;
+    bool is_refusal = false; // of who we are, or of how we speak: a password, a certificate, TLS or none. It passes only when somebody acts
+    bool was_connected = false; // a connection that stood has ended, as an idle one does; nothing says that another cannot be made
+};
+ConnectionError parse_connection_error(rd_kafka_resp_err_t error, std::string_view text);
+
+class Reachability {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    // An error event of the client.
+    void note(rd_kafka_resp_err_t error, std::string_view text, Time now);
+    void unanswered() { is_unanswered_ = true; } // a request
+    void answered();
+
+    bool is_away() const { return is_unanswered_ || last_.is_refusal || (are_all_down_ && !last_.reason.empty()); } // as far as tried
+    bool has_answered() const { return has_answered_; }                                                             // ever
+    bool is_refused() const { return last_.is_refusal; }
+    bool is_refused_for_good(Time now) const { return is_refused() && now >= refused_since_ + certain_after; }
+
+    // "Kafka cannot be reached at 127.0.0.1:9092: Connection refused".
+    std::string sentence() const;
+
+private:
+    static constexpr std::chrono::milliseconds certain_after{2000}; // a broker that has just started may not know yet
+
+    ConnectionError last_;
+    Time refused_since_{};
+    bool are_all_down_ = false; // no connection to any broker stands
+    bool is_unanswered_ = false, has_answered_ = false;
+};
+
+} // namespace outbox

@@ -1,0 +1,75 @@
+// What one producer does by itself, against librdkafka's mock cluster: handles of topics, and what it says of Kafka's absence.
+#include "mock_kafka.h"
+
+#include "relay/kafka_producer.h"
+#include "relay/kafka_properties.h"
+
+#include <gtest/gtest.h>
+
+namespace outbox {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class KafkaProducerTest : public testing::Test, public KafkaProducer::Listener {
+protected:
+    void reported(const rd_kafka_message_t &message) override { acknowledged_ += message.err == RD_KAFKA_RESP_ERR_NO_ERROR; }
+    void producer_died(const std::string &reason) override { ADD_FAILURE() << reason; }
+
+    std::unique_ptr<KafkaProducer> make_producer() {
+        return std::make_unique<KafkaProducer>(make_kafka_conf(kafka_.brokers(), {{"linger.ms", "0"}}),
+                                               static_cast<KafkaProducer::Listener &>(*this));
+    }
+    static KafkaProducer::Outcome produce(KafkaProducer &producer, const std::string &topic) {
+        static char value[] = "1";
+        KafkaRecord record;
+        record.topic = topic;
+        record.value = value;
+        record.value_size = 1;
+        record.copies = true;
+        record.headers.reset(rd_kafka_headers_new(1));
+        return producer.produce(record, nullptr);
+    }
+    template <class Condition>
+    bool serve_until(KafkaProducer &producer, Condition condition, seconds patience = seconds(60)) {
+        for (auto until = Clock::now() + patience; Clock::now() < until; producer.serve(5))
+            if (condition())
+                return true;
+        return false;
+    }
+
+    MockKafka kafka_{"orders"};
+    int acknowledged_ = 0;
+};
+
+// Of more topics than it keeps handles of, only the oldest handle goes, and another one needs no look-up.
+TEST_F(KafkaProducerTest, needs_kafka_for_no_topic_that_it_has_known) {
+    auto producer = make_producer();
+    constexpr int topics = 1030;
+    for (int i = 0; i < topics; i++)
+        ASSERT_TRUE(serve_until(*producer, [&] { return produce(*producer, fmt::format("t{}", i)) == KafkaProducer::Outcome::taken; }));
+    ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == topics; }));
+    kafka_.go_down();
+    for (int i : {1029, 500, 6, 5, 0})
+        EXPECT_EQ(produce(*producer, fmt::format("t{}", i)), KafkaProducer::Outcome::taken) << i;
+}
+
+TEST_F(KafkaProducerTest, has_nothing_to_say_while_nothing_waits) {
+    auto producer = make_producer();
+    ASSERT_TRUE(serve_until(*producer, [&] { return produce(*producer, "orders") == KafkaProducer::Outcome::taken; }));
+    ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 1; }));
+    kafka_.go_down();
+    serve_until(
+        *producer, [&] { return producer->kafka().is_away(); }, seconds(3));
+    EXPECT_FALSE(producer->is_a_matter());
+    EXPECT_EQ(producer->serve_at(), Clock::time_point::max());
+    ASSERT_EQ(produce(*producer, "orders"), KafkaProducer::Outcome::taken);
+    ASSERT_TRUE(serve_until(*producer, [&] { return producer->kafka().is_away(); }));
+    EXPECT_TRUE(producer->is_a_matter());
+    EXPECT_NE(producer->kafka().sentence().find("at 127.0.0.1:"), std::string::npos) << producer->kafka().sentence();
+    EXPECT_NE(producer->kafka().sentence().find(": Connection refused"), std::string::npos) << producer->kafka().sentence();
+}
+
+} // namespace
+} // namespace outbox
