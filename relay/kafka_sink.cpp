@@ -12,6 +12,7 @@ KafkaSink::~KafkaSink() {
 }
 
 std::unique_ptr<KafkaProducer> KafkaSink::make_producer() {
+    reread_properties(target_);
     KafkaConf conf = make_kafka_conf(target_.brokers, target_.properties);
     if (target_.batch_bytes != 0)
         rd_kafka_conf_set(conf.get(), "batch.size", std::to_string(target_.batch_bytes).c_str(), nullptr, 0);
@@ -27,7 +28,7 @@ void KafkaSink::start(const Source &source) {
 // ---- offering -------------------------------------------------------------------------------------------------------
 
 Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
-    if (!producer_)
+    if (!producer_ || renewal_.is_asked())
         return Offer::busy;
 
     // A topic that may be looked at but not written to shows only by a record: one alone, so that nothing is repeated for it.
@@ -79,6 +80,7 @@ void KafkaSink::serve() {
         throw_refusal();
     if (!failure_.empty())
         throw SinkFailure(std::exchange(failure_, {}));
+    renewal_.serve(target_, *producer_, producer_->in_flight() == 0);
 }
 
 void KafkaSink::reported(const rd_kafka_message_t &message) {

@@ -4,6 +4,7 @@
 
 #include "kafka_producer.h"
 #include "poison.h"
+#include "rotation.h"
 
 namespace outbox {
 
@@ -20,8 +21,10 @@ public:
             producer_->flush();
     }
     void serve() override;
+    void reload() override { renewal_.ask(target_, producer_.get()); }
     pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
     Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
+    Clock::time_point serve_at() const override { return producer_ ? producer_->serve_at() : Clock::time_point::max(); }
     uint64_t events_set_aside() const override { return target_.set_aside_count; }
     bool empty() const override { return !producer_ || producer_->in_flight() == 0; }
 
@@ -43,7 +46,8 @@ private:
     bool wants_larger_batches_ = false;       // the event for which they were made small is out of the way
     bool is_dead_ = false;                    // a fatal error: this producer delivers nothing more
     bool is_closing_ = false;                 // in the destructor
-    std::string failure_;                     // found while serving the producer, thrown after it
+    Renewal renewal_;
+    std::string failure_; // found while serving the producer, thrown after it
     Refusals refusals_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kafka_properties.h"
+#include "log.h"
 #include "wire.h"
 
 #include <map>
@@ -23,15 +24,20 @@ struct SetAside {
 
 struct KafkaTarget {
     std::string brokers = {};
-    std::vector<KafkaProperty> properties = {};
+    std::vector<KafkaProperty> properties = {}; // in force: those of the file, then our own
+    std::string property_file = {};             // read again by rotation.h; empty: none
+    std::vector<KafkaProperty> own_properties = {};
+    bool exactly_once = false; // for which they have to be good
     OnPoison on_poison = OnPoison::stop;
     std::string dead_letter_topic = "outbox.dead-letter";
     std::string state_topic = "outbox.state";
     std::set<std::string> skip_ids = {}; // the events that an operator wants to do without
 
     // Learned.
-    std::string suspect = {}; // a topic that refused a record for reasons of its own; empty: none
-    size_t batch_bytes = 0;   // smaller batches than the properties say, because larger ones were refused; 0: as they say
+    std::string fingerprint = {}; // of the properties in force
+    Condition rotation = {};      // why they cannot be read again
+    std::string suspect = {};     // a topic that refused a record for reasons of its own; empty: none
+    size_t batch_bytes = 0;       // smaller batches than the properties say, because larger ones were refused; 0: as they say
     std::map<std::string, SetAside> set_aside = {}; // by event id, until it is done; at most set_aside_max
     bool was_refused = false;                       // the position, when it was last read; a second time in a row is final
     uint64_t set_aside_count = 0;                   // done

@@ -234,6 +234,11 @@ RunCommand run_command(RunCommand command, const Input &input) {
     command.commit_interval = std::chrono::milliseconds(input.commit_interval_ms);
     command.kafka.brokers = input.brokers;
     command.kafka.properties = kafka_properties(input, command.delivery);
+    command.kafka.property_file = input.property_file;
+    for (const std::string &text : input.properties)
+        if (!text.empty())
+            command.kafka.own_properties.push_back(parse_kafka_property(text));
+    command.kafka.exactly_once = command.delivery == Delivery::exactly_once;
     command.kafka.skip_ids = {input.ids.begin(), input.ids.end()};
     return command;
 }

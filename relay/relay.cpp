@@ -155,6 +155,10 @@ void Relay::take_signal() {
         return;
     signalfd_siginfo signal;
     while (read(signals_, &signal, sizeof(signal)) == sizeof(signal)) {
+        if (signal.ssi_signo == SIGHUP) {
+            sink_->reload();
+            continue;
+        }
         if (state_ != State::running)
             _exit(128 + static_cast<int>(signal.ssi_signo));
         signal_ = static_cast<int>(signal.ssi_signo);

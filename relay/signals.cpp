@@ -19,6 +19,7 @@ Signals::Signals() {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     int error = pthread_sigmask(SIG_BLOCK, &set, nullptr);
     if (error != 0)
         throw std::system_error(error, std::generic_category(), "pthread_sigmask");

@@ -1,5 +1,6 @@
-// SIGTERM and SIGINT as something to wait for. main() makes one before anything else, and hands it to every command: a process that is
-// PID 1, as in a container, never gets a signal that has neither a handler nor a mask, and would have to be killed.
+// SIGTERM, SIGINT and SIGHUP as something to wait for; SIGHUP has a running relay look for changed passwords and ends every other command.
+// main() makes one before anything else, and hands it to every command: a process that is PID 1, as in a container, never gets a signal
+// that has neither a handler nor a mask, and would have to be killed.
 //
 // A command that waits polls descriptor() beside what it waits for, or calls stop_if_asked() every few hundred milliseconds, and lets
 // Interrupted pass: main() ends the process with 128 + the signal's number. Tested by test/t/050_signals.t.

@@ -74,6 +74,9 @@ public:
     // The relay or the server is stopping: what was taken need not wait for anything but Kafka.
     virtual void hurry() { flush(); }
 
+    // An operator has changed passwords or certificates.
+    virtual void reload() {}
+
     // How far the slot may be confirmed, where everything up to `delivered` has been delivered.
     virtual Lsn confirmable(Lsn delivered) { return delivered; }
 

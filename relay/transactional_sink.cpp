@@ -45,6 +45,7 @@ void TransactionalSink::start(const Source &source) {
 }
 
 void TransactionalSink::open_producer() {
+    reread_properties(target_);
     KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
     if (target_.batch_bytes != 0)
         rd_kafka_conf_set(conf.get(), "batch.size", std::to_string(target_.batch_bytes).c_str(), nullptr, 0);
@@ -57,12 +58,14 @@ void TransactionalSink::open_producer() {
 void TransactionalSink::fence() {
     KafkaError error(rd_kafka_init_transactions(producer_->handle(), slice_ms));
     if (error && comes_again(error)) {
-        if (Clock::now() > phase_since_ + said_after && waiting_.changed(rd_kafka_error_string(error.get())))
+        if (!producer_->kafka().is_away() && Clock::now() > phase_since_ + said_after &&
+            waiting_.changed(rd_kafka_error_string(error.get())))
             spdlog::warn("waiting for Kafka to begin transactions: {}", rd_kafka_error_string(error.get()));
         return;
     }
     if (error)
         fail("cannot begin Kafka transactions", error);
+    producer_->answered();
     reader_ = std::make_unique<StateReader>(target_, state_key(source_));
     phase_ = Phase::reading;
 }
@@ -140,7 +143,7 @@ void TransactionalSink::stop() {
 // ---- offering -------------------------------------------------------------------------------------------------------
 
 Offer TransactionalSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
-    if (phase_ != Phase::open || poison_)
+    if (phase_ != Phase::open || poison_ || renewal_.is_asked())
         return Offer::busy;
     require_rest_of_split(transaction.end);
     if (stored_.covers(transaction.end, event.ordinal))
@@ -451,6 +454,7 @@ void TransactionalSink::serve() {
         return;
     producer_->serve();
     react();
+    renewal_.serve(target_, *producer_, phase_ == Phase::open && batch_.empty() && is_shown_);
     read_back();
     require_progress();
     switch (phase_) {
@@ -481,7 +485,7 @@ void TransactionalSink::serve_open() {
 }
 
 Clock::time_point TransactionalSink::serve_at() const {
-    auto at = next_step_at();
+    auto at = producer_ ? std::min(next_step_at(), producer_->serve_at()) : next_step_at();
     return is_shown_ ? at : std::min(at, Clock::now() + look_again);
 }
 
@@ -514,6 +518,7 @@ void TransactionalSink::require_progress() {
     if (std::exchange(watched_phase_, phase_) != phase_)
         phase_since_ = now;
     bool is_bounded = phase_ == Phase::fencing || phase_ == Phase::reading || phase_ == Phase::committing || phase_ == Phase::aborting;
+    producer_->expect_answer(is_bounded);
     if (is_bounded && now > phase_since_ + phase_max)
         throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
 }

@@ -17,6 +17,7 @@
 #include "kafka_producer.h"
 #include "poison.h"
 #include "position.h"
+#include "rotation.h"
 #include "state_topic.h"
 
 #include <deque>
@@ -38,6 +39,7 @@ public:
     void hurry() override;
     Lsn confirmable(Lsn delivered) override;
     void serve() override;
+    void reload() override { renewal_.ask(target_, producer_.get()); }
     pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
     Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
     Clock::time_point serve_at() const override;
@@ -144,6 +146,7 @@ private:
     std::optional<size_t> left_out_from_; // of the batch, once it is aborted
     std::optional<PoisonedEvent> poison_; // thrown once the events before it are committed
     Condition waiting_, abort_condition_;
+    Renewal renewal_;
 };
 
 } // namespace outbox
