@@ -1,5 +1,7 @@
 #include "connection.h"
 
+#include "connect_error.h"
+#include "conninfo.h"
 #include "log.h"
 
 #include <new>
@@ -23,15 +25,24 @@ std::string field(const PGresult *result, int code) {
     return value == nullptr ? std::string() : std::string(value);
 }
 
-// After a failover a wrong synchronized_standby_slots, for example, shows nowhere else.
-void log_notice(void *, const PGresult *notice) {
+std::string notice_text(const PGresult *notice) {
     std::string text = "PostgreSQL says: " + field(notice, PG_DIAG_MESSAGE_PRIMARY);
     if (std::string detail = field(notice, PG_DIAG_MESSAGE_DETAIL); !detail.empty())
         text += " (" + detail + ")";
     if (std::string hint = field(notice, PG_DIAG_MESSAGE_HINT); !hint.empty())
         text += " (" + hint + ")";
-    bool warning = field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING";
-    spdlog::log(warning ? spdlog::level::warn : spdlog::level::debug, "{}", one_line(std::move(text)));
+    return one_line(std::move(text));
+}
+
+bool is_warning(const PGresult *notice) { return field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING"; }
+
+// After a failover a wrong synchronized_standby_slots, for example, shows nowhere else.
+void log_notice(void *, const PGresult *notice) {
+    spdlog::log(is_warning(notice) ? spdlog::level::warn : spdlog::level::debug, "{}", notice_text(notice));
+}
+
+void pass_notice_on(void *listener, const PGresult *notice) {
+    (*static_cast<const NoticeListener *>(listener))(notice_text(notice), is_warning(notice));
 }
 
 // What every connection asks for. The connection string overrides the defaults before it.
@@ -47,6 +58,8 @@ public:
             add("dbname", dsn.c_str());
         add("fallback_application_name", "outbox-relay");
         add("client_encoding", "UTF8");
+        if (!password_file_problem(dsn).empty())
+            add("passfile", no_password_file);
     }
 
     void add(const char *keyword, const char *value) {
@@ -71,17 +84,41 @@ Connection checked(PGconn *connection) {
 
 } // namespace
 
-Connection start_connection(const std::string &dsn) {
+Connection start_connection(const std::string &dsn, const std::vector<Host> &hosts, Purpose purpose) {
     Parameters parameters(dsn);
-    parameters.add("replication", "database");
-    return checked(PQconnectStartParams(parameters.keywords(), parameters.values(), 1));
+    std::string names = join_hosts(hosts, &Host::name), addresses = join_hosts(hosts, &Host::address),
+                ports = join_hosts(hosts, &Host::port);
+    parameters.add("host", names.c_str()); // libpq passes over what is empty
+    parameters.add("hostaddr", addresses.c_str());
+    parameters.add("port", ports.c_str());
+    if (purpose == Purpose::replication)
+        parameters.add("replication", "database");
+    Connection connection = checked(PQconnectStartParams(parameters.keywords(), parameters.values(), 1));
+    PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE); // with SQLSTATE
+    return connection;
+}
+
+void send_notices_to(PGconn *connection, const NoticeListener &listener) {
+    PQsetNoticeReceiver(connection, pass_notice_on, const_cast<NoticeListener *>(&listener));
+}
+
+std::string connect_error_of(const PGconn *connection, const std::string &dsn) {
+    auto text = [](const char *value) { return std::string(value == nullptr ? "" : value); };
+    return explain_connect_error(PQerrorMessage(connection), {text(PQuser(connection)), text(PQdb(connection)), names_database(dsn)});
+}
+
+Host host_of(const PGconn *connection) {
+    auto text = [](const char *value) { return std::string(value == nullptr ? "" : value); };
+    return {text(PQhost(connection)), text(PQhostaddr(connection)), text(PQport(connection))};
 }
 
 Connection connect(const std::string &dsn) {
+    if (std::string problem = password_file_problem(dsn); !problem.empty())
+        spdlog::warn("{}", problem);
     Parameters parameters(dsn);
     Connection connection = checked(PQconnectdbParams(parameters.keywords(), parameters.values(), 1));
     if (PQstatus(connection.get()) != CONNECTION_OK)
-        throw Failure(ExitCode::unexpected, "cannot connect to PostgreSQL: " + error_of(connection.get()));
+        throw Failure(ExitCode::unexpected, "cannot connect to PostgreSQL: " + connect_error_of(connection.get(), dsn));
     return connection;
 }
 

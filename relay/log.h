@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,21 @@ public:
 
 private:
     std::string said_;
+};
+
+// Several conditions that take turns, as where each host of a connection string has its own reason: each is said once, until all are over.
+class Conditions {
+public:
+    bool changed(const std::string &now) {
+        if (said_.size() == remembered_max)
+            said_.clear();
+        return said_.insert(without_numbers(now)).second;
+    }
+    void clear() { said_.clear(); }
+
+private:
+    static constexpr size_t remembered_max = 32;
+    std::set<std::string> said_;
 };
 
 } // namespace outbox

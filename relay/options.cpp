@@ -230,6 +230,7 @@ RunCommand run_command(RunCommand command, const Input &input) {
     command.relay.max_in_flight_bytes = input.max_in_flight_bytes;
     command.relay.shutdown_grace = std::chrono::milliseconds(input.shutdown_grace_ms);
     command.relay.server_silence = std::chrono::milliseconds(input.server_silence_ms);
+    command.relay.stream.answer_timeout = std::min(command.relay.stream.answer_timeout, command.relay.server_silence);
     command.listen = parse_endpoint(input.listen);
     command.commit_interval = std::chrono::milliseconds(input.commit_interval_ms);
     command.kafka.brokers = input.brokers;

@@ -19,7 +19,6 @@ constexpr auto slot_in_use_cap = milliseconds(1000); // a relay that waits for a
 constexpr auto sink_backoff_cap = milliseconds(10000);
 constexpr auto leave_grace = milliseconds(1000); // for the server's answer to the last confirmation
 constexpr auto settled_after = milliseconds(5000);
-constexpr auto stalled_after = milliseconds(1000);
 constexpr auto probe_interval = milliseconds(5000); // a login each, for as long as Kafka is away
 
 constexpr auto sleep_max = std::chrono::seconds(10);  // so that the status shows a loop that turns
@@ -44,7 +43,9 @@ Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &s
       connect_backoff_(connect_backoff_cap),
       slot_backoff_(slot_in_use_cap),
       sink_backoff_(sink_backoff_cap),
-      progress_at_(Clock::now()) {}
+      slot_watch_(options_.stream.dsn, options_.stream.slot) {
+    stream_.on_notice([this](const std::string &text, bool is_warning) { take_notice(text, is_warning); });
+}
 
 void Relay::run() {
     while (state_ != State::left) {
@@ -53,7 +54,7 @@ void Relay::run() {
             step();
         } catch (const StreamLost &lost) {
             without_stream_ = lost.slot_in_use() ? RelayState::standby : RelayState::connecting;
-            lose_session(lost.what(), lost.slot_in_use() ? slot_backoff_.next() : connect_backoff_.next());
+            lose_session(lost);
         } catch (const SinkFailure &failure) {
             without_stream_ = RelayState::waiting_for_kafka;
             lose_sink(failure);
@@ -67,8 +68,10 @@ void Relay::run() {
                           std::string(error.what()) + ": the extension on the server and this relay are of different versions");
         }
     }
-    if (failure_ && !is_done()) // otherwise it met an event that is the next relay's
-        throw *failure_;
+    if (ending_.is_good())
+        spdlog::info("stopped");
+    if (ending_.failure() && !is_done()) // otherwise it met an event that is the next relay's
+        throw *ending_.failure();
 }
 
 void Relay::step() {
@@ -80,6 +83,7 @@ void Relay::step() {
     pump();
     confirm();
     require_answers();
+    watch_slot();
     watch_for_server_shutdown();
     end_when_done();
     drain();
@@ -109,6 +113,8 @@ void Relay::wait() {
             probe = wanted.size();
             wanted.push_back(probe_.wanted());
         }
+        if (slot_watch_.is_running())
+            wanted.push_back(slot_watch_.wanted());
     }
 
     // What libpq holds shows in no descriptor.
@@ -141,10 +147,12 @@ Clock::time_point Relay::next_deadline() const {
         until = std::min(until, connect_at_);
     if (!stream_.is_streaming())
         return until;
+    if (state_ == State::running)
+        until = std::min(until, slot_watch_.due_at());
     if (state_ != State::leaving)
         until = std::min({until, confirmer_.due_at(confirmable()), confirmer_.silent_at()});
-    if (state_ == State::running && !server_is_stopping() && session_.is_waiting())
-        until = std::min<Clock::time_point>(until, std::max<Clock::time_point>(probe_at_, progress_at_ + stalled_after));
+    if (state_ == State::running && !server_is_stopping())
+        until = std::min(until, std::max(probe_at_, stall_.stalls_at()));
     if (server_is_stopping())
         until = std::min<Clock::time_point>(until, server_stops_at_ + options_.shutdown_grace);
     return until;
@@ -154,16 +162,19 @@ void Relay::take_signal() {
     if (!signal_is_ready_)
         return;
     signalfd_siginfo signal;
+    std::optional<int> number; // of the first one: those that arrive together are one
     while (read(signals_, &signal, sizeof(signal)) == sizeof(signal)) {
-        if (signal.ssi_signo == SIGHUP) {
+        if (signal.ssi_signo == SIGHUP)
             sink_->reload();
-            continue;
-        }
-        if (state_ != State::running)
-            _exit(128 + static_cast<int>(signal.ssi_signo));
-        signal_ = static_cast<int>(signal.ssi_signo);
-        spdlog::info("stopping: waiting up to {} ms for what is in flight", options_.shutdown_grace.count());
-        start_draining();
+        else
+            number = number.value_or(static_cast<int>(signal.ssi_signo));
+    }
+    if (!number)
+        return;
+    switch (ending_.signalled(*number, state_ == State::running)) {
+    case Ending::Answer::drain: return start_draining();
+    case Ending::Answer::wait: return;
+    case Ending::Answer::end_at_once: _exit(ending_.status_at_once(*number));
     }
 }
 
@@ -181,7 +192,8 @@ void Relay::connect_if_due() {
     stream_.advance();
     if (was_streaming || !stream_.is_streaming())
         return;
-    streaming_since_ = progress_at_ = Clock::now();
+    streaming_since_ = Clock::now();
+    stall_.begin(streaming_since_);
     confirmer_.begin(stream_.sender_timeout(), streaming_since_);
     postgres_.clear();
     slot_backoff_.reset();
@@ -189,7 +201,8 @@ void Relay::connect_if_due() {
     spdlog::info("streaming from slot \"{}\"", options_.stream.slot);
 }
 
-void Relay::lose_session(const std::string &reason, milliseconds pause) {
+void Relay::lose_session(const StreamLost &lost) {
+    std::string reason = reason_of(lost);
     if (stream_.is_streaming() && state_ != State::leaving)
         status_.sessions_lost++;
     if (state_ == State::leaving)
@@ -197,9 +210,23 @@ void Relay::lose_session(const std::string &reason, milliseconds pause) {
     else if (state_ == State::draining)
         spdlog::warn("{}; {}", reason, comes_again);
     else if (postgres_.changed(reason))
-        spdlog::warn("{}; trying again", reason);
+        spdlog::log(lost.slot_in_use() ? spdlog::level::info : spdlog::level::warn, "{}", reason);
     end_session();
-    connect_at_ = Clock::now() + pause;
+    connect_at_ = Clock::now() + (lost.slot_in_use() ? slot_backoff_.next() : connect_backoff_.next());
+}
+
+std::string Relay::reason_of(const StreamLost &lost) {
+    if (lost.slot_in_use())
+        return std::string("standing by: ") + lost.what();
+    if (state_ != State::running)
+        return lost.what();
+    if (!same_error_.note(lost.sqlstate(), stream_.source().confirmed))
+        return std::string(lost.what()) + "; trying again";
+    return fmt::format(
+        "{}: the server has failed three times at the position {} of the slot, and will not get past it by itself. Its own log "
+        "says more; an update of its minor release may mend it. What nobody can decode is given up with "
+        "pg_replication_slot_advance(), and its events are lost. Trying again",
+        lost.what(), format_lsn(stream_.source().confirmed));
 }
 
 // What was accepted and not delivered is lost to this sink. Only the slot knows it all.
@@ -237,6 +264,7 @@ void Relay::end_session() {
     stream_.close();
     sink_->stop();
     probe_.cancel();
+    slot_watch_.cancel();
     session_number_++;
     session_ = make_session();
     confirmer_.end();
@@ -248,7 +276,7 @@ void Relay::end_session() {
 // ---- the one place that decides when PostgreSQL is read -------------------------------------------------------------
 
 bool Relay::may_read() const {
-    if (failure_ || (state_ == State::draining && !session_.in_transaction()))
+    if (ending_.failure() || (state_ == State::draining && !session_.in_transaction()))
         return false;
     return !session_.is_offering() && !budget_.exhausted() && session_.transactions_in_flight() < transactions_in_flight_max;
 }
@@ -258,7 +286,7 @@ void Relay::pump() {
         return;
     if (state_ == State::leaving)
         return await_goodbye();
-    if (failure_ || (state_ == State::draining && !session_.in_transaction()))
+    if (ending_.failure() || (state_ == State::draining && !session_.in_transaction()))
         give_up_offering();
     size_t received = 0;
     uint64_t begun = session_.transactions();
@@ -352,6 +380,23 @@ void Relay::require_answers() {
     throw StreamLost(fmt::format("PostgreSQL has not answered for {} ms, though the connection stands", confirmer_.patience().count()));
 }
 
+// ---- what else there is to know of the server -----------------------------------------------------------------------
+
+void Relay::watch_slot() {
+    if (!stream_.is_streaming() || state_ != State::running)
+        return slot_watch_.cancel();
+    auto now = Clock::now();
+    slot_watch_.start_if_due(stream_.host(), now);
+    slot_watch_.advance(status_, now);
+}
+
+void Relay::take_notice(const std::string &text, bool is_warning) {
+    if (!is_warning)
+        spdlog::debug("{}", text);
+    else if (complaint_.note(text, Clock::now()))
+        spdlog::warn("{}", text);
+}
+
 // ---- the server's shutdown ------------------------------------------------------------------------------------------
 
 // A fast shutdown ends only when all is confirmed. With Kafka away that is never: after the grace the relay gives way, and starts again
@@ -360,22 +405,19 @@ void Relay::watch_for_server_shutdown() {
     if (!stream_.is_streaming() || state_ != State::running)
         return;
     auto now = Clock::now();
-    if (made_progress_ || !session_.is_waiting()) {
-        // A new producer may get on for a moment and fail at the same place again.
-        if (made_progress_ && now - streaming_since_ > settled_after && kafka_.clear())
-            spdlog::info("Kafka accepts events again");
-        progress_at_ = now;
-        made_progress_ = false;
-    }
+    // A new producer may get on for a moment and fail at the same place again.
+    if (made_progress_ && now - streaming_since_ > settled_after && kafka_.clear())
+        spdlog::info("Kafka accepts events again");
+    stall_.note(std::exchange(made_progress_, false), session_.is_waiting(), session_.confirmed(), confirmable(), now);
     if (probe_is_ready_ && probe_.is_running() && probe_.advance() == ShutdownProbe::Answer::shutting_down) {
         spdlog::warn("PostgreSQL is shutting down; waiting up to {} ms for Kafka", options_.shutdown_grace.count());
         server_stops_at_ = now;
     }
     if (server_is_stopping()) {
         if (now >= server_stops_at_ + options_.shutdown_grace)
-            throw StreamLost("PostgreSQL is shutting down and Kafka takes no events: left it, nothing is confirmed that is not delivered");
-    } else if (now >= progress_at_ + stalled_after && now >= probe_at_) {
-        probe_.start(options_.stream.dsn);
+            throw StreamLost("PostgreSQL is shutting down and Kafka takes nothing: left it, nothing is confirmed that is not delivered");
+    } else if (stall_.stalls(now) && now >= probe_at_) {
+        probe_.start(options_.stream.dsn, stream_.host());
         probe_at_ = now + probe_interval;
     }
 }
@@ -396,7 +438,16 @@ void Relay::end_when_done() {
         stop_for(Failure(ExitCode::unexpected, options_.not_done));
 }
 
+void Relay::say_what_is_awaited() const {
+    if (sink_->empty() && session_.events_in_flight() == 0)
+        return;
+    std::string topic = session_.last_topic().empty() ? "" : ", the last of topic \"" + session_.last_topic() + "\"";
+    spdlog::info("stopping: waiting up to {} ms for {} events in flight{}", options_.shutdown_grace.count(), session_.events_in_flight(),
+                 topic);
+}
+
 void Relay::start_draining() {
+    say_what_is_awaited();
     state_ = State::draining;
     probe_.cancel(); // it is served only while running
     drain_until_ = Clock::now() + options_.shutdown_grace;
@@ -404,13 +455,12 @@ void Relay::start_draining() {
 
 // What was accepted before is still delivered and confirmed, so that the next start does not repeat it.
 void Relay::stop_for(const Failure &failure) {
-    if (!failure_)
-        failure_ = failure;
+    ending_.fail(failure);
     if (state_ == State::running)
         start_draining();
 }
 
-bool Relay::has_drained() const { return state_ == State::draining && sink_->empty() && (failure_ || !session_.in_transaction()); }
+bool Relay::has_drained() const { return state_ == State::draining && sink_->empty() && (ending_.failure() || !session_.in_transaction()); }
 
 void Relay::drain() {
     auto now = Clock::now();
@@ -418,7 +468,9 @@ void Relay::drain() {
         bool done = has_drained();
         if (!done && now < drain_until_)
             return;
-        if (!done)
+        if (done)
+            ending_.drained();
+        else
             spdlog::warn("stopped before Kafka had everything; {}", comes_again);
         leave();
     } else if (state_ == State::leaving && now >= drain_until_) {
@@ -462,7 +514,9 @@ RelayState Relay::visible_state(Clock::time_point now) const {
         return RelayState::draining;
     if (!stream_.is_streaming())
         return without_stream_;
-    bool stalls = now >= progress_at_ + stalled_after && (session_.is_offering() || !sink_->empty());
+    if (complaint_.stands(now))
+        return RelayState::waiting_for_postgres;
+    bool stalls = stall_.events_stall(now) && (session_.is_offering() || !sink_->empty());
     bool is_unproven = kafka_.stands() && now < streaming_since_ + settled_after;
     return stalls || is_unproven ? RelayState::waiting_for_kafka : RelayState::streaming;
 }
@@ -476,6 +530,7 @@ void Relay::update_status() {
     status_.messages_rejected = rejected_;
     status_.events_set_aside = sink_->events_set_aside();
     status_.in_flight_bytes = budget_.used();
+    status_.oldest_commit_ms = session_.oldest_commit_ms();
     status_.in_flight_transactions = session_.transactions_in_flight();
     if (confirmer_.sent() > Lsn{}) // what an earlier session confirmed still counts
         status_.confirmed_lsn = static_cast<uint64_t>(confirmer_.sent());

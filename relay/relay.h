@@ -5,13 +5,18 @@
 #pragma once
 
 #include "backoff.h"
+#include "complaint.h"
 #include "confirmer.h"
+#include "ending.h"
 #include "log.h"
 #include "rhythm.h"
+#include "same_error.h"
 #include "service_notify.h"
 #include "session.h"
 #include "shutdown_probe.h"
 #include "sink.h"
+#include "slot_watch.h"
+#include "stall.h"
 #include "status.h"
 #include "stream.h"
 
@@ -44,7 +49,7 @@ public:
     void run();
 
     // The signal that ended it before it was done.
-    std::optional<int> ended_by() const { return is_done() ? std::nullopt : signal_; }
+    std::optional<int> ended_by() const { return is_done() ? std::nullopt : ending_.ended_by(); }
 
 private:
     enum class State { running, draining, leaving, left }; // draining: events are awaited; leaving: the server's answer
@@ -55,7 +60,8 @@ private:
     void take_signal();
 
     void connect_if_due();
-    void lose_session(const std::string &reason, std::chrono::milliseconds pause);
+    void lose_session(const StreamLost &lost);
+    std::string reason_of(const StreamLost &lost);
     void lose_sink(const SinkFailure &failure);
     void end_session();
     Session make_session();
@@ -72,11 +78,14 @@ private:
     void send_status();
     void require_answers();
 
+    void watch_slot();
+    void take_notice(const std::string &text, bool is_warning);
     void watch_for_server_shutdown();
     bool server_is_stopping() const { return server_stops_at_ != Clock::time_point::max(); }
 
     void end_when_done();
     bool is_done() const;
+    void say_what_is_awaited() const;
     void start_draining();
     void stop_for(const Failure &failure);
     bool has_drained() const;
@@ -91,7 +100,6 @@ private:
     RelayOptions options_;
     SinkFactory make_sink_;
     int signals_;
-    std::optional<int> signal_; // the first
     Status &status_;
     Budget budget_;
     std::unique_ptr<Sink> sink_;
@@ -108,9 +116,10 @@ private:
     Clock::time_point connect_at_;
     Clock::time_point sink_lost_at_;
     Backoff connect_backoff_, slot_backoff_, sink_backoff_;
-    Condition postgres_, kafka_;
+    Conditions postgres_;
+    Condition kafka_;
     Clock::time_point drain_until_ = Clock::time_point::max();
-    std::optional<Failure> failure_; // what run() ends with
+    Ending ending_;
 
     // the rhythm of reading
     std::vector<pollfd> wanted_;
@@ -122,10 +131,15 @@ private:
 
     // the server's shutdown
     ShutdownProbe probe_;
-    bool made_progress_ = false;
-    Clock::time_point progress_at_; // of the last delivery, or when nothing was awaited
+    Stall stall_;
+    bool made_progress_ = false; // since the stall was looked at
     Clock::time_point probe_at_;
     Clock::time_point server_stops_at_ = Clock::time_point::max(); // when it was noticed
+
+    // what else it knows of the server
+    SlotWatch slot_watch_;
+    Complaint complaint_;
+    SameError same_error_;
 
     uint64_t rejected_ = 0;
     Clock::time_point rejected_said_at_;

@@ -39,11 +39,15 @@ bool Session::offer_event(Sink &sink, std::string_view line) {
         throw FormatError("an event outside a transaction of the stream");
     Event event = parse_event(line);
     event.ordinal = events_ + 1;
+    if (last_topic_ != event.topic)
+        last_topic_ = event.topic;
     Offer answer = sink.offer(begin_, event, *chunk_);
     if (answer == Offer::busy)
         return false;
-    if (answer == Offer::taken)
+    if (answer == Offer::taken) {
         tracker_.add();
+        events_in_flight_++;
+    }
     events_++;
     return true;
 }
@@ -57,6 +61,7 @@ void Session::begin(std::string_view line) {
     begin_line_.assign(line); // the transaction may outlive the chunk
     begin_ = parse_begin(begin_line_);
     transaction_ = tracker_.begin(begin_.end);
+    oldest_commit_.begun(transaction_, begin_.commit_time_ms);
     chunk_->set_transaction(transaction_, begin_.end);
     events_ = 0;
 }

@@ -3,6 +3,7 @@
 // Tested by test/unit/session_test.cpp.
 #pragma once
 
+#include "oldest_commit.h"
 #include "sink.h"
 #include "tracker.h"
 
@@ -36,9 +37,16 @@ public:
 
     // Also of chunks of earlier sessions, which count for nothing any more: the slot sends their events again.
     void delivered(const Chunk &chunk) {
-        if (chunk.session() == number_)
-            tracker_.delivered(chunk.transaction());
+        if (chunk.session() != number_)
+            return;
+        tracker_.delivered(chunk.transaction());
+        events_in_flight_--;
     }
+
+    // What is accepted by the sink and not delivered, and the topic of the event that was offered last.
+    uint64_t events_in_flight() const { return events_in_flight_; }
+    const std::string &last_topic() const { return last_topic_; }
+    int64_t oldest_commit_ms() { return oldest_commit_.commit_time_ms(tracker_.oldest(), tracker_.begun()); } // 0: none is in flight
 
     Lsn confirmed() const { return tracker_.confirmed(); }
     bool in_transaction() const { return tracker_.in_transaction(); }
@@ -60,6 +68,9 @@ private:
     std::string begin_line_;          // its first line, which begin_ looks into
     Begin begin_{};
     uint64_t events_ = 0; // of it
+    uint64_t events_in_flight_ = 0;
+    std::string last_topic_;
+    OldestCommit oldest_commit_;
     bool is_ahead_ = false;
     Chunk::Pointer chunk_;
     std::string_view rest_; // of its lines

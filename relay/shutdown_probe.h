@@ -11,7 +11,8 @@ class ShutdownProbe {
 public:
     enum class Answer { none, running, shutting_down };
 
-    void start(const std::string &dsn);
+    // Asks where the stream comes from: nothing is looked up, and no other host answers for this one.
+    void start(const std::string &dsn, const Host &host);
     void cancel() { connection_.reset(); }
     bool is_running() const { return connection_ != nullptr; }
     pollfd wanted() const;

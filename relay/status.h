@@ -9,10 +9,11 @@
 
 namespace outbox {
 
-enum class RelayState { connecting, standby, streaming, waiting_for_kafka, draining };
+enum class RelayState { connecting, standby, streaming, waiting_for_kafka, waiting_for_postgres, draining };
 
-inline constexpr std::array relay_states = {RelayState::connecting, RelayState::standby, RelayState::streaming,
-                                            RelayState::waiting_for_kafka, RelayState::draining};
+inline constexpr std::array relay_states = {
+    RelayState::connecting,           RelayState::standby, RelayState::streaming, RelayState::waiting_for_kafka,
+    RelayState::waiting_for_postgres, RelayState::draining};
 
 // What operators read, everywhere in these words.
 constexpr const char *name_of(RelayState state) {
@@ -21,10 +22,14 @@ constexpr const char *name_of(RelayState state) {
     case RelayState::standby: return "standby"; // another relay has the slot
     case RelayState::streaming: return "streaming";
     case RelayState::waiting_for_kafka: return "waiting for Kafka";
+    case RelayState::waiting_for_postgres: return "waiting for PostgreSQL"; // which says in the log what it waits for itself
     case RelayState::draining: return "draining";
     }
     return "";
 }
+
+// pg_replication_slots.wal_status, from good to bad.
+inline constexpr std::array wal_statuses = {"reserved", "extended", "unreserved", "lost"};
 
 struct Status {
     using Clock = std::chrono::steady_clock;
@@ -42,6 +47,14 @@ struct Status {
 
     std::atomic<uint64_t> in_flight_bytes{0}, in_flight_transactions{0};
     std::atomic<uint64_t> confirmed_lsn{0}, wal_end_lsn{0}; // 0: not known yet
+    std::atomic<int64_t> oldest_commit_ms{0};               // of those with events that Kafka does not have, in Unix time; 0: there is none
+
+    // What the server said of the slot when it was asked last.
+    static constexpr int64_t unknown = -1; // never asked, or no value
+    std::atomic<int64_t> slot_seen_at_s{unknown};
+    std::atomic<int64_t> slot_restart_lsn{unknown}, slot_retained_bytes{unknown}, slot_behind_bytes{unknown};
+    std::atomic<int64_t> slot_catalog_xmin_age{unknown}, slot_safe_wal_size{unknown};
+    std::atomic<int> slot_wal_status{-1}; // of wal_statuses
 };
 
 constexpr auto stuck_after = std::chrono::seconds(60);

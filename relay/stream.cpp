@@ -8,7 +8,6 @@
 namespace outbox {
 namespace {
 
-constexpr auto connect_timeout = std::chrono::seconds(15);  // for all hosts of the connection string, until the stream runs
 constexpr auto takeover_patience = std::chrono::seconds(2); // for the process that was told to end
 constexpr const char *batch_bytes = "65536"; // see the plugin's option; also what one chunk holds at most, but for long lines
 
@@ -52,13 +51,14 @@ enum IdentifyColumn { SYSTEM_IDENTIFIER, TIMELINE };
 // ---- towards streaming ----------------------------------------------------------------------------------------------
 
 void Stream::open() {
-    connection_ = start_connection(options_.dsn);
     phase_ = Phase::connecting;
-    polling_ = PGRES_POLLING_WRITING;
-    deadline_ = Clock::now() + connect_timeout;
     unsent_ = ended_ = false;
-    if (PQstatus(connection_.get()) == CONNECTION_BAD)
-        fail();
+    connector_.start();
+}
+
+void Stream::close() {
+    connector_.stop();
+    connection_.reset();
 }
 
 void Stream::fail() {
@@ -67,27 +67,39 @@ void Stream::fail() {
 }
 
 pollfd Stream::wanted() const {
-    short events = POLLIN;
-    if (phase_ == Phase::connecting)
-        events = polling_ == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    else if (unsent_)
-        events |= POLLOUT;
-    return {is_open() ? PQsocket(connection_.get()) : -1, events, 0};
+    if (connector_.is_running())
+        return connector_.wanted();
+    return {is_open() ? PQsocket(connection_.get()) : -1, static_cast<short>(unsent_ ? POLLIN | POLLOUT : POLLIN), 0};
+}
+
+Clock::time_point Stream::deadline() const {
+    if (is_streaming())
+        return Clock::time_point::max();
+    return connector_.is_running() ? connector_.deadline() : deadline_;
 }
 
 void Stream::advance() {
     if (phase_ == Phase::streaming)
         return flush();
-    if (Clock::now() >= deadline_)
-        throw StreamLost("PostgreSQL does not answer");
-    if (phase_ == Phase::connecting) {
-        polling_ = PQconnectPoll(connection_.get());
-        if (polling_ == PGRES_POLLING_FAILED)
-            fail();
-        if (polling_ == PGRES_POLLING_OK)
-            connected();
+    if (connector_.is_running()) {
+        connection_ = connector_.advance();
+        if (connection_)
+            greet();
         return;
     }
+    try {
+        converse();
+    } catch (const StreamLost &lost) {
+        if (!lost.slot_in_use())
+            connector_.host_failed();
+        throw;
+    }
+}
+
+// Asks what it has to know of the server and the slot, one question after the other.
+void Stream::converse() {
+    if (Clock::now() >= deadline_)
+        throw StreamLost("PostgreSQL does not answer");
     flush();
     if (PQconsumeInput(connection_.get()) == 0)
         fail();
@@ -100,15 +112,21 @@ void Stream::advance() {
     }
 }
 
-void Stream::connected() {
+void Stream::greet() {
     if (PQsetnonblocking(connection_.get(), 1) != 0)
         fail();
     plugin_is_1_0_ = false;
+    deadline_ = Clock::now() + options_.answer_timeout;
     source_ = {};
     source_.slot = options_.slot;
     source_.topics = options_.topics;
     // The owner of the database may have set one with operators and functions of his own in front.
     ask(Phase::pinning, "SET search_path = pg_catalog, pg_temp");
+}
+
+void Stream::give_up() {
+    given_up_ = PQbackendPID(connection_.get());
+    connector_.host_failed();
 }
 
 void Stream::ask(Phase phase, const std::string &command) {
@@ -225,13 +243,14 @@ void Stream::started(const PGresult *result) {
         taking_over_until_ = {};
         given_up_ = 0;
         heard_ = false;
+        connector_.host_succeeded();
         return;
     }
     std::string state = sqlstate_of(result), reason = error_of(result);
-    if (state == "55006" && is_taking_over())
-        return;           // at once again: those who wait as well ask more seldom
-    if (state == "55006") // in use; the server's message has the process
-        throw StreamLost(reason, true);
+    if (state == StreamLost::slot_in_use_code && is_taking_over())
+        return;                                // at once again: those who wait as well ask more seldom
+    if (state == StreamLost::slot_in_use_code) // the server's message has the process
+        throw StreamLost(reason, state);
     if (state == "42704")
         throw Failure(ExitCode::slot_unusable, reason + ". Create it with: outbox-relay setup --slot " + options_.slot);
     if (state == "55000")
@@ -248,7 +267,7 @@ void Stream::started(const PGresult *result) {
     }
     if (state == "22023")
         throw Failure(ExitCode::plugin_refused, reason + ". The extension on the server and this relay are of different versions.");
-    throw StreamLost(reason);
+    throw StreamLost(reason, state);
 }
 
 // ---- streaming ------------------------------------------------------------------------------------------------------
@@ -276,7 +295,7 @@ Stream::Message Stream::receive() {
                 return std::monostate(); // it may still send the rest of a long transaction
             Result result(PQgetResult(connection_.get()));
             if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR)
-                throw StreamLost(error_of(result.get()));
+                throw StreamLost(error_of(result.get()), sqlstate_of(result.get()));
             return std::monostate();
         }
         consumed = input_is_waiting();

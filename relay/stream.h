@@ -3,7 +3,7 @@
 #pragma once
 
 #include "chunk.h"
-#include "connection.h"
+#include "connector.h"
 #include "sink.h"
 #include "source.h"
 
@@ -14,35 +14,29 @@
 
 namespace outbox {
 
-// The connection ended or never came about: try again later.
-class StreamLost : public std::runtime_error {
-public:
-    explicit StreamLost(const std::string &what, bool slot_in_use = false) : std::runtime_error(what), slot_in_use_(slot_in_use) {}
-    bool slot_in_use() const { return slot_in_use_; } // by another relay, which may end at any moment
-
-private:
-    bool slot_in_use_;
-};
-
 struct StreamOptions {
     std::string dsn;
-    std::string slot;      // validated: [a-z0-9_]{1,63}
-    std::string topics;    // the plugin's option, validated; empty: all
-    bool takeover = false; // end the process that has the slot at the start, and no other later
+    std::string slot;                                // validated: [a-z0-9_]{1,63}
+    std::string topics;                              // the plugin's option, validated; empty: all
+    bool takeover = false;                           // end the process that has the slot at the start, and no other later
+    std::chrono::milliseconds answer_timeout{15000}; // of each host, and of all that is asked before the stream runs
 };
 
 class Stream {
 public:
-    explicit Stream(StreamOptions options) : options_(std::move(options)) {}
+    explicit Stream(StreamOptions options) : options_(std::move(options)), connector_(options_.dsn, options_.answer_timeout) {}
+
+    // Hears what the server says beside the stream: a text for the log, and whether it is a warning.
+    void on_notice(NoticeListener listener) { connector_.on_notice(std::move(listener)); }
 
     // Starts to connect. Then advance() whenever the descriptor is ready, or at its deadline, until it is streaming.
     void open();
-    void close() { connection_.reset(); }
+    void close();
 
-    bool is_open() const { return connection_ != nullptr; }
+    bool is_open() const { return connector_.is_running() || connection_ != nullptr; }
     bool is_streaming() const { return is_open() && phase_ == Phase::streaming; }
     pollfd wanted() const;
-    Clock::time_point deadline() const { return is_streaming() ? Clock::time_point::max() : deadline_; }
+    Clock::time_point deadline() const;
 
     // One step towards streaming. Throws StreamLost; Failure where another attempt would change nothing.
     void advance();
@@ -58,7 +52,10 @@ public:
     void confirm(Lsn confirmed, bool requests_reply);
 
     // The server does not answer: its process is asked to end when the slot is looked at next, or the slot stays its own.
-    void give_up() { given_up_ = PQbackendPID(connection_.get()); }
+    void give_up();
+
+    // Where the stream comes from, for other connections to the same server.
+    Host host() const { return host_of(connection_.get()); }
 
     // Says goodbye: once the server has answered, it has seen the last confirmation. Then receive() until has_ended().
     void end();
@@ -74,7 +71,8 @@ private:
     // In this order; `learning` asks for the history of the server's timeline, where it has one.
     enum class Phase { connecting, pinning, identifying, learning, checking, starting, streaming };
 
-    void connected();
+    void greet();
+    void converse();
     void take(const PGresult *result);
     void next_phase();
     void ask(Phase phase, const std::string &command);
@@ -90,10 +88,10 @@ private:
     [[noreturn]] void fail();
 
     StreamOptions options_;
-    Connection connection_;
+    Connector connector_;
+    Connection connection_; // once the server has let the relay in
     Phase phase_ = Phase::connecting;
-    PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
-    Clock::time_point deadline_;
+    Clock::time_point deadline_;          // of what is asked before the stream runs
     Clock::time_point taking_over_until_; // who had the slot is told to end
     int told_to_end_ = 0;                 // its process
     std::chrono::milliseconds sender_timeout_{60000};

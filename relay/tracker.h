@@ -66,6 +66,7 @@ public:
     bool idle() const { return count_ == 0; }
     bool in_transaction() const { return open_; }
     size_t size() const { return count_; }             // transactions in flight
+    Number oldest() const { return first_; }           // in flight; begun() where there is none
     uint64_t begun() const { return first_ + count_; } // transactions so far
 
 private:

@@ -15,26 +15,52 @@ use Time::HiRes qw(time);
 my $grace_ms = 2000;
 $ENV{PGCTLTIMEOUT} = 30;
 
-random_seed();
-my $node = outbox_node('main');
-create_slot($node);
-my $kafka = Outbox::Kafka->new->start;
-$kafka->create_topic($_, 6) for Outbox::Workload->topics;
-my $workload = Outbox::Workload->new($node);
-my $relay = Outbox::Relay->new($node, kafka => $kafka, args => [ '--shutdown-grace-ms', $grace_ms ])->start;
+# Each delivery has a server and a Kafka of its own.
+my ($node, $kafka, $workload, $relay, $delivery);
 
-# The seconds that a fast shutdown takes in the middle of the work.
+sub set_up {
+    ($delivery) = @_;
+    $node = outbox_node($delivery =~ tr/-//dr);
+    $kafka = Outbox::Kafka->new->start;
+    $kafka->create_topic($_, 6) for Outbox::Workload->topics;
+    if ($delivery eq 'exactly-once') {
+        my ($code, undef, $err) = Outbox::Relay::set_up_exactly_once($node, $kafka);
+        is($code, 0, "$delivery: set up") or diag $err;
+    }
+    else {
+        create_slot($node);
+    }
+    $workload = Outbox::Workload->new($node);
+    $relay = Outbox::Relay->new($node, name => $delivery, kafka => $kafka, args => [ '--delivery', $delivery, '--shutdown-grace-ms', $grace_ms ])->start;
+    return;
+}
+
+# The seconds that a fast shutdown takes.
+sub shutdown_takes {
+    my $start = time;
+    my $stopped = $node->stop('fast', fail_ok => 1);
+    my $seconds = time - $start;
+    ok($stopped, "$delivery: the server has stopped") or $node->stop('immediate');
+    return $seconds;
+}
+
 sub shutdown_under_load {
     my $before = $workload->committed;
     $workload->start(2, 3_000);
     $relay->wait_until_streaming($node);
     wait_until { $workload->committed > $before + 300 } 'writers write';
-    my $start = time;
-    my $stopped = $node->stop('fast', fail_ok => 1);
-    my $seconds = time - $start;
-    ok($stopped, 'the server has stopped') or $node->stop('immediate');
+    my $seconds = shutdown_takes();
     $workload->wait;
     return $seconds;
+}
+
+# Nothing is in flight; what others write makes the server's position move on, beyond what Kafka can be told.
+sub shutdown_idle {
+    $relay->wait_until_streaming($node);
+    ok(wait_for_confirmation($node), "$delivery: everything is confirmed");
+    $kafka->pause;
+    $node->safe_psql('postgres', 'CREATE TABLE IF NOT EXISTS others(i int); INSERT INTO others SELECT generate_series(1, 1000)');
+    return shutdown_takes();
 }
 
 sub restart {
@@ -42,21 +68,38 @@ sub restart {
     $workload->commit_prepared;
 }
 
-my $seconds = shutdown_under_load();
-cmp_ok($seconds, '<=', 10, sprintf 'Kafka up: the shutdown took %.1f s', $seconds);
-restart();
-ok(wait_for_confirmation($node), 'the same relay delivers what is left');
+sub is_soon {
+    my ($seconds, $limit, $what) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    cmp_ok($seconds, '<=', $limit, sprintf '%s: %s: the shutdown took %.1f s', $delivery, $what, $seconds);
+    return;
+}
 
-# Frozen, not dead: connections stay, nothing is ever answered.
-$kafka->pause;
-$seconds = shutdown_under_load();
-cmp_ok($seconds, '<=', $grace_ms / 1000 + 10, sprintf 'Kafka frozen: the shutdown took %.1f s', $seconds);
-ok($relay->alive, 'the relay stays up');
-$kafka->resume;
-restart();
-ok(wait_for_confirmation($node), 'and delivers what is left');
+random_seed();
+for ([ 'at-least-once', 'any' ], [ 'exactly-once', 'none' ]) {
+    my $duplicates = $_->[1];
+    set_up($_->[0]);
+    is_soon(shutdown_under_load(), 10, 'Kafka up, busy');
+    restart();
+    ok(wait_for_confirmation($node), "$delivery: the same relay delivers what is left");
 
-is($relay->terminate, 0, 'it ends in good order');
-history_ok($workload->transactions, [ $kafka->consume($workload->topics) ], 'two shutdowns', duplicates => 'any');
+    # Frozen, not dead: connections stay, nothing is ever answered.
+    is_soon(shutdown_idle(), $grace_ms / 1000 + 10, 'Kafka frozen, idle');
+    $kafka->resume;
+    restart();
+    $relay->wait_until_streaming($node);
+
+    $kafka->pause;
+    is_soon(shutdown_under_load(), $grace_ms / 1000 + 10, 'Kafka frozen, busy');
+    ok($relay->alive, "$delivery: the relay stays up");
+    $kafka->resume;
+    restart();
+    ok(wait_for_confirmation($node), "$delivery: and delivers what is left");
+
+    is($relay->terminate, 0, "$delivery: it ends in good order");
+    history_ok($workload->transactions, [ $kafka->consume($workload->topics) ], "$delivery: three shutdowns", duplicates => $duplicates);
+    $kafka->stop;
+    $node->stop;
+}
 
 done_testing();

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use HTTP::Tiny;
+use IO::Socket::INET;
 use Outbox::Node;
 use Outbox::Process qw(wait_until);
 use Outbox::Relay;
@@ -48,6 +49,15 @@ kill 'CONT', $walsender;
 ok(wait_for_confirmation($node), 'awake again, it ends and the event is delivered');
 isnt(slot($node, 'active_pid'), $walsender, 'by another walsender');
 is(scalar(grep { /"orders"/ } $relay->output), 1, 'once');
+is($relay->terminate, 0, 'it ends in good order');
+
+# ---- a host that lets the relay in and says nothing ----------------------------------------------------------------------
+
+my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "$!";
+my $two = 'host=127.0.0.1,127.0.0.1 port=' . $silent->sockport . ',' . $node->port . ' dbname=postgres';
+$relay = Outbox::Relay->new($node, name => 'two', dsn => $two, args => \@args)->start;
+$relay->wait_for_log(qr/PostgreSQL does not answer at "127\.0\.0\.1", port \d+; trying again/);
+ok($relay->wait_until_streaming($node), 'the other host of the connection string has its turn');
 is($relay->terminate, 0, 'it ends in good order');
 
 # ---- a relay that does not read ------------------------------------------------------------------------------------------

@@ -1,0 +1,37 @@
+// When the oldest transaction committed that is not delivered yet, to a second. Pure. Tested by test/unit/oldest_commit_test.cpp.
+//
+// Of transactions that committed within one second the first one stands for all, so that many in flight cost little.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+namespace outbox {
+
+class OldestCommit {
+public:
+    void begun(uint64_t transaction, int64_t commit_time_ms) {
+        if (marks_.empty() || commit_time_ms >= marks_.back().commit_time_ms + 1000)
+            marks_.push_back({transaction, commit_time_ms});
+    }
+
+    // `oldest` in flight, `begun`: how many transactions have begun. 0: none is in flight.
+    int64_t commit_time_ms(uint64_t oldest, uint64_t begun) {
+        if (oldest == begun) {
+            marks_.clear();
+            return 0;
+        }
+        while (marks_.size() > 1 && marks_[1].transaction <= oldest)
+            marks_.pop_front();
+        return marks_.empty() ? 0 : marks_.front().commit_time_ms;
+    }
+
+private:
+    struct Mark {
+        uint64_t transaction;
+        int64_t commit_time_ms;
+    };
+    std::deque<Mark> marks_;
+};
+
+} // namespace outbox

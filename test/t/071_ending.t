@@ -1,0 +1,58 @@
+# Which signal counts: two that arrive together are one, and a signal while the relay stops for an event that Kafka refuses does not hide
+# that event from whoever reads the exit status.
+use strict;
+use warnings;
+
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Process qw(wait_until);
+use Outbox::Relay;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $node = outbox_node('main');
+create_slot($node);
+my $kafka = Outbox::Kafka->new->start;
+$kafka->create_topic('orders', 1);
+
+sub is_asleep { my ($relay) = @_; return Outbox::Process::slurp('/proc/' . $relay->pid . '/stat') =~ /\) T / }
+
+# Both are there when the relay reads its signals.
+sub two_at_once {
+    my ($relay) = @_;
+    $relay->signal('STOP');
+    wait_until { is_asleep($relay) } 'it is stopped';
+    $relay->signal($_) for qw(TERM INT);
+    $relay->signal('CONT');
+    return;
+}
+
+my $relay = Outbox::Relay->new($node, kafka => $kafka, args => [qw(--shutdown-grace-ms 20000)])->start;
+$relay->wait_until_streaming($node);
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
+ok(wait_for_confirmation($node), 'the topic is known');
+$kafka->pause;
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '2') FROM generate_series(1, 3)});
+sleep 0.5;
+two_at_once($relay);
+$relay->wait_for_log(qr/stopping: waiting up to 20000 ms for 3 events in flight, the last of topic "orders"/);
+$kafka->resume;
+is($relay->wait_for_exit(30), 0, 'two signals that arrive together: it delivers what is in flight');
+ok(wait_for_confirmation($node), 'and confirms it');
+like($relay->log, qr/ stopped$/m, 'and says that it is done');
+
+# The client refuses the large one by itself, while the one before is on its way to a broker that does not answer.
+$relay = Outbox::Relay->new($node, name => 'refusing', kafka => $kafka, args => [qw(--shutdown-grace-ms 3000 -X message.max.bytes=2000 -X batch.size=1000)])->start;
+$relay->wait_until_streaming($node);
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '4')});
+ok(wait_for_confirmation($node), 'the topic is known');
+$kafka->pause;
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '5')});
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', to_json(repeat('x', 10000))::text)});
+$relay->wait_for_log(qr/stopping: waiting up to 3000 ms for 1 events in flight/);
+$relay->signal('TERM');
+is($relay->wait_for_exit(20), 8, 'a signal during the stop for a refused event: the exit status still tells of the event');
+$kafka->resume;
+
+done_testing();

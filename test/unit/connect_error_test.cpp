@@ -1,0 +1,54 @@
+#include "relay/connect_error.h"
+
+#include <gtest/gtest.h>
+
+namespace outbox {
+namespace {
+
+const Connecting to_app{"relay", "app"};
+const std::string prefix = "connection to server at \"db\" (10.0.0.1), port 5432 failed: ";
+
+TEST(ConnectError, of_libpq_alone_stays_as_it_is) {
+    EXPECT_EQ(explain_connect_error(prefix + "Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?\n",
+                                    to_app),
+              prefix + "Connection refused  Is the server running on that host and accepting TCP/IP connections?");
+    EXPECT_EQ(explain_connect_error("", to_app), "");
+}
+
+TEST(ConnectError, what_is_said_with_tls_and_without_is_said_once) {
+    std::string line = prefix + "FATAL:  28P01: password authentication failed for user \"relay\"\nLOCATION:  auth_failed, auth.c:335\n";
+    EXPECT_EQ(
+        explain_connect_error(line + line, to_app),
+        prefix + "FATAL:  password authentication failed for user \"relay\" (SQLSTATE 28P01); the password comes from --dsn, PGPASSWORD or "
+                 "PGPASSFILE");
+}
+
+TEST(ConnectError, a_missing_line_of_pg_hba_is_written_out) {
+    std::string line = prefix + "FATAL:  28000: no pg_hba.conf entry for host \"10.0.0.2\", user \"relay\", database \"app\", ";
+    std::string said = explain_connect_error(line + "SSL encryption\n" + line + "no encryption\n", to_app);
+    EXPECT_EQ(said.find("no pg_hba.conf entry"), said.rfind("no pg_hba.conf entry")) << said;
+    EXPECT_NE(said.find("host app relay <the relay's address> scram-sha-256"), std::string::npos) << said;
+    EXPECT_EQ(said.find("no dbname"), std::string::npos) << said;
+}
+
+TEST(ConnectError, a_database_that_nobody_named_is_told_of) {
+    const Connecting unnamed{"relay", "relay", false};
+    std::string said =
+        explain_connect_error(prefix + "FATAL:  28000: no pg_hba.conf entry for host \"h\", user \"relay\", database \"relay\"\n", unnamed);
+    EXPECT_NE(said.find("no dbname is given in --dsn, so the user's name \"relay\" was taken"), std::string::npos) << said;
+    said = explain_connect_error(prefix + "FATAL:  3D000: database \"relay\" does not exist\n", unnamed);
+    EXPECT_NE(said.find("no dbname is given in --dsn"), std::string::npos) << said;
+}
+
+TEST(ConnectError, a_role_without_replication_is_told_how_to_get_it) {
+    std::string said = explain_connect_error(prefix + "FATAL:  42501: must be superuser or replication role to start walsender\n", to_app);
+    EXPECT_NE(said.find("; ALTER ROLE \"relay\" REPLICATION"), std::string::npos) << said;
+}
+
+TEST(ConnectError, a_code_is_found_whatever_the_language) {
+    EXPECT_NE(explain_connect_error(prefix + "ВАЖНО:  28P01: пароль\n", to_app).find("SQLSTATE 28P01"), std::string::npos);
+    EXPECT_EQ(explain_connect_error("a: b: ABCDE", to_app), "a: b: ABCDE");
+}
+
+} // namespace
+} // namespace outbox
