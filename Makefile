@@ -5,6 +5,7 @@
 #   make installcheck  pg_regress against a running server with the extension, wal_level=logical and
 #                      max_prepared_transactions (and output_plugin_libraries, where it knows that)
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
+#   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
 #   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all
 #   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
@@ -195,6 +196,22 @@ $(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugi
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
 
+# What reads bytes of others, fuzzed: by clang, with its sanitizers. RapidJSON itself adds numbers to null pointers.
+fuzzers := $(patsubst test/fuzz/%_fuzz.cpp,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.cpp))
+fuzz_cxx = clang++ -std=c++20 -O1 -g -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -I.
+fuzzed := $(addprefix $(BUILD)/fuzz/,relay/wire.o relay/envelope.o relay/decode.o relay/position.o outbox_ext/json_scan.o)
+$(BUILD)/fuzz/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(fuzz_cxx) -MMD -MP -c -o $@ $<
+fuzz_server := $(addprefix $(BUILD)/fuzz/,outbox_ext/envelope.o outbox_ext/json.o test/fuzz/guard.o)
+$(fuzz_server): $(BUILD)/fuzz/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(fuzz_cxx) -fno-exceptions -fno-rtti -Wno-ignored-attributes $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/fuzz/test/fuzz/%_fuzz.o $(fuzzed)
+	$(fuzz_cxx) -fsanitize=fuzzer -o $@ $^
+$(BUILD)/fuzz/guard: $(fuzz_server) $(BUILD)/fuzz/test/bench/no-server.o
+-include $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)
+
 # Other relays to compare with, each where it can be fetched.
 go_relay := test/bench/peers/go-relay
 $(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.sum
@@ -214,13 +231,19 @@ bench-peers:
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
-test-programs: all $(BUILD)/unit_tests $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
+test-programs: all fuzz-programs $(BUILD)/unit_tests $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 
 test:
 	test/support/packages test demo
 	$(MAKE) -j$(shell nproc) test-programs
 	test/support/unprivileged test/run
+
+fuzz-programs: $(fuzzers)
+fuzz:
+	test/support/packages test
+	$(MAKE) -j$(shell nproc) fuzz-programs
+	test/support/unprivileged test/run fuzz
 
 chaos:
 	test/support/packages test
@@ -258,4 +281,4 @@ $(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: install-relay uninstall-relay test-programs bench-programs bench-peers demo-programs test chaos bench demo format cross-check print-module
+.PHONY: fuzz fuzz-programs install-relay uninstall-relay test-programs bench-programs bench-peers demo-programs test chaos bench demo format cross-check print-module

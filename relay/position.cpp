@@ -76,14 +76,14 @@ std::string format_state(const State &state) {
     writer.Key("timeline");
     writer.Uint(state.timeline);
     writer.Key("topics");
-    writer.String(state.topics.c_str());
+    writer.String(state.topics.data(), static_cast<rapidjson::SizeType>(state.topics.size()));
     writer.EndObject();
     return {buffer.GetString(), buffer.GetSize()};
 }
 
 std::optional<State> parse_state(std::string_view json) {
     rapidjson::Document document;
-    document.Parse(json.data(), json.size());
+    document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size()); // not on the C stack: anybody's record may be nested deep
     if (document.HasParseError() || !document.IsObject())
         return std::nullopt;
     auto member = [&](const char *name) { return document.HasMember(name) ? &document[name] : nullptr; };

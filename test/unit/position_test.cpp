@@ -134,5 +134,14 @@ TEST(TimelineHistory, is_read_as_the_server_writes_it) {
     EXPECT_TRUE(parse_timeline_history("").empty());
 }
 
+TEST(State, a_deeply_nested_record_is_none) {
+    for (const char *open : {"[", "{\"v\":", "[{\"a\":["}) {
+        std::string text;
+        for (int i = 0; i < 1'000'000; i++)
+            text += open;
+        EXPECT_FALSE(parse_state(text));
+    }
+}
+
 } // namespace
 } // namespace outbox

@@ -1,0 +1,27 @@
+// The plugin's guard, and behind it the relay: a message that the guard lets through is one line that the relay reads without an error,
+// and its texts have no escape that the relay does not know.
+#include "relay/decode.h"
+#include "relay/envelope.h"
+#include "test/fuzz/guard.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    using namespace outbox;
+    std::string message(reinterpret_cast<const char *>(data), size), scratch;
+    if (guard_rejects(message.data(), message.size()) != nullptr)
+        return 0;
+    if (message.find('\n') != std::string::npos || kind_of(message) != LineKind::envelope)
+        abort();
+    Event event = parse_event(message);
+    unescape(event.key.value_or(""), scratch);
+    unescape(event.type, scratch);
+    for (std::string_view headers = event.headers; std::optional<Header> header = next_header(headers);) {
+        unescape(header->name, scratch);
+        unescape(header->value, scratch);
+    }
+    if (event.payload_kind == PayloadKind::base64)
+        decode_base64(message.data() + (event.payload.data() - message.data()), event.payload.size());
+    return 0;
+}

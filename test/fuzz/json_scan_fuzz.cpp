@@ -1,0 +1,31 @@
+// The JSON scanner: what it accepts, it accepts again in the form it has given it, which has no shorter form and is never longer.
+#include "outbox_ext/json_scan.h"
+
+#include <cstdlib>
+#include <memory>
+
+namespace {
+
+void require(bool holds) {
+    if (!holds)
+        abort();
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const char *text = reinterpret_cast<const char *>(data);
+    std::unique_ptr<char[]> once(new char[size]), twice(new char[size]); // a byte more is seen by the sanitizer
+    size_t once_size = 0, twice_size = 0;
+    bool valid = json_scan(text, size, once.get(), &once_size);
+    require(json_scan(text, size) == valid);
+    require(valid || !json_is_compact(text, size));
+    if (!valid)
+        return 0;
+    require(once_size <= size);
+    require(json_scan(once.get(), once_size, twice.get(), &twice_size));
+    require(twice_size == once_size && memcmp(once.get(), twice.get(), once_size) == 0);
+    require(json_is_compact(once.get(), once_size));
+    require(!json_is_compact(text, size) || once_size == size);
+    return 0;
+}
