@@ -48,6 +48,8 @@ TEST_F(KafkaProducerTest, needs_kafka_for_no_topic_that_it_has_known) {
     auto producer = make_producer();
     constexpr int topics = 1030;
     for (int i = 0; i < topics; i++)
+        kafka_.create(fmt::format("t{}", i));
+    for (int i = 0; i < topics; i++)
         ASSERT_TRUE(serve_until(*producer, [&] { return produce(*producer, fmt::format("t{}", i)) == KafkaProducer::Outcome::taken; }));
     ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == topics; }));
     kafka_.go_down();
