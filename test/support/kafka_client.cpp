@@ -67,10 +67,10 @@ private:
     std::chrono::steady_clock::time_point end_;
 };
 
-// Of OUTBOX_KAFKA_CLIENT_PROPERTIES: property=value, one a line.
+// Of KAFKA_CLIENT_PROPERTIES: property=value, one a line.
 template <typename Visit>
 void for_each_property(Visit visit) {
-    const char *text = std::getenv("OUTBOX_KAFKA_CLIENT_PROPERTIES");
+    const char *text = std::getenv("KAFKA_CLIENT_PROPERTIES");
     std::istringstream lines(text == nullptr ? "" : text);
     for (std::string line; std::getline(lines, line);)
         visit(line.substr(0, line.find('=')), line.substr(line.find('=') + 1));

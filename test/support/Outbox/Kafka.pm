@@ -78,7 +78,7 @@ sub new {
         croak "$variable is not set" if !$ENV{$variable};
     }
     my $tls = Outbox::Tls::everywhere();
-    $ENV{OUTBOX_KAFKA_CLIENT_PROPERTIES} = join "\n", $tls->kafka_client_properties if $tls;
+    $ENV{KAFKA_CLIENT_PROPERTIES} = join "\n", $tls->kafka_client_properties if $tls;
     my $folder = PostgreSQL::Test::Utils::tempdir('kafka');
     my $self = bless {
         port => PostgreSQL::Test::Cluster::get_free_port(),
