@@ -64,14 +64,13 @@ history_ok(\@transactions, \@records, "$rounds kills and $crashes crashes among 
 # Two events of a transaction each, and where the first ends and the second begins: (first id, second id, LSN). A server that writes a
 # record of its own between the two gets another try.
 sub adjacent_commits {
-    create_slot($node, 'look');
+    create_slot($node, 'look', 'test_decoding');
     for (1 .. 20) {
         my @ids = split /\n/, $node->safe_psql('postgres', "SELECT outbox.emit('there', 'k', '1');\nSELECT outbox.emit('missing', 'k', '2')");
         flush();
-        my @lines = split /\n/, $node->safe_psql('postgres', q{
-            SELECT lsn, (data::json->>'commit')::pg_lsn FROM pg_logical_slot_get_changes('look', NULL, NULL)
-            WHERE data LIKE '{"begin"%' OR data LIKE '{"commit"%'});
-        my ($ends, $begins) = ((split /\|/, $lines[1])[1], (split /\|/, $lines[2])[0]);
+        # BEGIN, message, COMMIT of each: at BEGIN stands where its first record begins, at COMMIT where its last one ends.
+        my @positions = split /\n/, $node->safe_psql('postgres', q{SELECT lsn FROM pg_logical_slot_get_changes('look', NULL, NULL)});
+        my ($ends, $begins) = @positions[2, 3];
         if ($ends eq $begins) {
             $node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('look')});
             return (@ids, $ends);
