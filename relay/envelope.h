@@ -31,6 +31,8 @@ struct Commit {
 struct Rejected {
     std::string_view lsn;
     std::string_view reason;
+    std::string_view id = {}; // of an event, of a topic that is none for events; empty: it is no event at all
+    std::string_view topic = {};
 };
 
 enum class PayloadKind { json, base64, none };

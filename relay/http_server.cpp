@@ -44,7 +44,10 @@ Answer answer_to(std::string_view method, std::string_view path, const Status &s
     }
     if (path == "/ready") {
         RelayState state = status.state;
-        return word(state == RelayState::streaming, name_of(state));
+        Answer answer = word(state == RelayState::streaming, name_of(state));
+        if (std::string text = status.waiting_for.get(); !text.empty())
+            answer.body += text + "\n";
+        return answer;
     }
     return {MHD_HTTP_NOT_FOUND, ""};
 }

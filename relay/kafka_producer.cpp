@@ -1,6 +1,7 @@
 #include "kafka_producer.h"
 
-#include "poison.h"
+#include "kafka_errors.h"
+#include "refusal_text.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,9 +26,9 @@ constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
 void log_line(rd_kafka_event_t *event) {
     const char *facility, *text;
-    int level;                                                    // syslog's
-    if (rd_kafka_event_log(event, &facility, &text, &level) == 0) // why a transaction failed shows nowhere else
-        spdlog::log(strcmp(facility, "TXNERR") == 0 ? spdlog::level::warn : spdlog::level::debug, "librdkafka {}: {}", facility, text);
+    int level; // syslog's
+    if (rd_kafka_event_log(event, &facility, &text, &level) == 0)
+        spdlog::debug("librdkafka {}: {}", facility, text);
 }
 
 size_t number_of(const rd_kafka_conf_t *conf, const char *property) {
@@ -37,12 +38,6 @@ size_t number_of(const rd_kafka_conf_t *conf, const char *property) {
 }
 
 } // namespace
-
-bool is_about_topic(rd_kafka_resp_err_t error) {
-    return error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-           error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-           error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-}
 
 KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(listener) {
     batch_bytes_ = number_of(conf.get(), "batch.size");
@@ -101,7 +96,7 @@ void KafkaProducer::take_back(std::chrono::milliseconds patience) {
 // ---- producing ------------------------------------------------------------------------------------------------------
 
 KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque) {
-    rd_kafka_topic_t *topic = topic_of(record.topic);
+    rd_kafka_topic_t *topic = topic_of(record);
     if (topic == nullptr || (is_unplaced_ && in_flight_ > 0))
         return Outcome::busy;
     chosen_ = RD_KAFKA_PARTITION_UA;
@@ -128,9 +123,7 @@ KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque)
     if (error_ == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return Outcome::busy; // until deliveries are served
     if (is_about_topic(error_)) {
-        say_topic(fmt::format("waiting for topic \"{}\": {}", record.topic, rd_kafka_err2str(error_)));
-        forget_topic(std::string(record.topic));
-        look_again_later();
+        wait_for_topic(record, error_);
         return Outcome::busy;
     }
     return is_about_content(error_) ? Outcome::refused : Outcome::failed;
@@ -179,8 +172,8 @@ void KafkaProducer::flush(bool insist) {
 }
 
 // Null where the topic is not ready; the stream then waits.
-rd_kafka_topic_t *KafkaProducer::topic_of(std::string_view name) {
-    name_.assign(name);
+rd_kafka_topic_t *KafkaProducer::topic_of(const KafkaRecord &record) {
+    name_.assign(record.topic);
     if (auto known = topics_.find(name_); known != topics_.end()) {
         retry_at_ = Clock::time_point::max(); // what an earlier session waited for is not what this record waits for
         return known->second.get();
@@ -189,7 +182,7 @@ rd_kafka_topic_t *KafkaProducer::topic_of(std::string_view name) {
         return nullptr;
     Topic topic = make_topic(name_);
     Partitions &its = partitions_of(topic.get());
-    if (!its.is_ready && !topic_is_ready(topic.get()))
+    if (!its.is_ready && !topic_is_ready(topic.get(), record))
         return nullptr;
     its.is_ready = true; // once looked up, as long as nothing speaks against it: another handle needs no other look
     if (topics_.size() >= topics_max) {
@@ -219,7 +212,18 @@ void KafkaProducer::forget_topic(const std::string &name) {
     }
 }
 
-bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
+// Says which event waits, so that an operator can create the topic, allow it, or skip the event.
+void KafkaProducer::wait_for_topic(const KafkaRecord &record, rd_kafka_resp_err_t error) {
+    std::string event;
+    if (!record.id.empty())
+        event = fmt::format(" ({}; without the event: {})", name_of(record.id, record.end), skip_advice(record.id));
+    waiting_for_ = fmt::format("waiting for topic \"{}\": {}{}", record.topic, rd_kafka_err2str(error), event);
+    say(topic_, waiting_for_);
+    forget_topic(std::string(record.topic));
+    look_again_later();
+}
+
+bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic, const KafkaRecord &record) {
     const rd_kafka_metadata_t *metadata = nullptr;
     rd_kafka_resp_err_t error = rd_kafka_metadata(handle_, 0, topic, &metadata, topic_lookup_ms);
     bool is_unanswered = error != RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -232,11 +236,13 @@ bool KafkaProducer::topic_is_ready(rd_kafka_topic_t *topic) {
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
             retry_at_ = Clock::time_point::max();
             topic_backoff_.reset();
+            waiting_for_.clear();
             if (topic_.clear())
                 spdlog::info("topic \"{}\" is there", rd_kafka_topic_name(topic));
             return true;
         }
-        say_topic(fmt::format("waiting for topic \"{}\": {}", rd_kafka_topic_name(topic), rd_kafka_err2str(error)));
+        wait_for_topic(record, error);
+        return false;
     } else {
         kafka_.unanswered();
     }

@@ -54,8 +54,9 @@ public:
     void take_back(std::chrono::milliseconds patience = std::chrono::milliseconds(1000));
     void forget_topic(const std::string &name);
     void look_again_later() { retry_at_ = Clock::now() + topic_backoff_.next(); }
-    void say_topic(const std::string &text) { say(topic_, text); }
-    void all_is_well(); // a record was acknowledged
+    void wait_for_topic(const KafkaRecord &record, rd_kafka_resp_err_t error); // looks again later
+    const std::string &waiting_for() const { return waiting_for_; }            // which topic, and for which event; empty: none
+    void all_is_well();                                                        // a record was acknowledged
 
     // A broker has answered something else than a delivery. And: whether somebody waits for such an answer, with no record in flight.
     void answered() { kafka_.answered(); }
@@ -96,8 +97,8 @@ private:
     void taken(const rd_kafka_topic_t *topic);
 
     Topic make_topic(const std::string &name);
-    rd_kafka_topic_t *topic_of(std::string_view name);
-    bool topic_is_ready(rd_kafka_topic_t *topic);
+    rd_kafka_topic_t *topic_of(const KafkaRecord &record);
+    bool topic_is_ready(rd_kafka_topic_t *topic, const KafkaRecord &record);
     void serve_reports(rd_kafka_event_t *event);
     void note_report(const rd_kafka_message_t &message);
     void serve_error(rd_kafka_event_t *event);
@@ -135,8 +136,7 @@ private:
     Reachability kafka_;
     bool expects_answer_ = false, expects_topic_ = false; // beside what is in flight
     Clock::time_point heard_at_ = Clock::now();           // when Kafka last answered, or was first waited for
+    std::string waiting_for_;
 };
-
-bool is_about_topic(rd_kafka_resp_err_t error); // it may be there, or be allowed, later
 
 } // namespace outbox

@@ -32,15 +32,29 @@ std::string sha256(std::string_view bytes) {
     return text;
 }
 
+// What stands for a part that is left out.
+void add_digest(KafkaRecord &record, const std::string &part, std::string_view bytes) {
+    add_header(record, "outbox-" + part + "-bytes", std::to_string(bytes.size()));
+    add_header(record, "outbox-" + part + "-sha256", sha256(bytes));
+}
+
 } // namespace
 
-KafkaRecord RecordMaker::make(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside *aside, const KafkaTarget &target,
+KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const KafkaTarget &target,
                               const Source &source) {
-    if (aside == nullptr)
-        return delivery(event, timestamp_ms, chunk);
-    if (aside->is_skip)
-        return skip_note(event, chunk, state_key(source), target.state_topic);
-    return dead_letter(event, timestamp_ms, chunk, *aside, target.dead_letter_topic);
+    KafkaRecord record;
+    if (form == Form::event) {
+        record = delivery(event, commit_time_ms, chunk);
+    } else if (form == Form::note) {
+        record = skip_note(event, chunk, state_key(source), target.state_topic);
+    } else {
+        const Quarantine::Refusal *refusal = target.quarantine.find({chunk.transaction_end(), event.ordinal});
+        const char *reason = refusal == nullptr ? "" : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error));
+        record = dead_letter(event, form, commit_time_ms, chunk, reason, target.dead_letter_topic);
+    }
+    record.id = event.id;
+    record.end = chunk.transaction_end();
+    return record;
 }
 
 KafkaRecord RecordMaker::delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk) {
@@ -54,23 +68,30 @@ KafkaRecord RecordMaker::delivery(const Event &event, int64_t timestamp_ms, Chun
     return record;
 }
 
-KafkaRecord RecordMaker::dead_letter(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside &why,
+KafkaRecord RecordMaker::dead_letter(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const char *reason,
                                      const std::string &topic) {
     KafkaRecord record;
     record.topic = topic_ = topic;
-    record.timestamp_ms = timestamp_ms;
     record.cost_bytes = record_overhead_bytes;
-    put_key(record, event);
-    if (!why.without_payload)
+    if (form == Form::bare_letter) {
+        record.headers.reset(rd_kafka_headers_new(headers_expected));
+        add_header(record, "id", event.id);
+    } else {
+        put_key(record, event);
+        put_headers(record, event);
+    }
+    if (form == Form::letter)
         put_value(record, event, chunk);
-    put_headers(record, event);
     add_header(record, "outbox-topic", event.topic);
-    add_header(record, "outbox-reason", why.reason);
+    add_header(record, "outbox-reason", reason);
     add_header(record, "outbox-lsn", format_lsn(chunk.transaction_end()));
-    if (why.without_payload) {
-        std::string_view left_out = payload(event);
-        add_header(record, "outbox-payload-bytes", std::to_string(left_out.size()));
-        add_header(record, "outbox-payload-sha256", sha256(left_out));
+    add_header(record, "outbox-timestamp", std::to_string(commit_time_ms));
+    if (form != Form::letter)
+        add_digest(record, "payload", payload(event));
+    if (form == Form::bare_letter) {
+        if (event.key)
+            add_digest(record, "key", unescape(*event.key, key_));
+        add_digest(record, "headers", event.headers);
     }
     return record;
 }

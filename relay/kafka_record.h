@@ -19,6 +19,8 @@ using KafkaHeaders = std::unique_ptr<rd_kafka_headers_t, HeadersDestroy>;
 // Views, good until the next record is made. Where `copies` is not set the value is the chunk's and has to live until the delivery report.
 struct KafkaRecord {
     std::string_view topic;
+    std::string_view id;       // the event's; empty: none
+    Lsn end{};                 // of its transaction
     const char *key = nullptr; // null: none
     size_t key_size = 0;
     void *value = nullptr; // null: a tombstone
@@ -31,15 +33,15 @@ struct KafkaRecord {
 
 class RecordMaker {
 public:
-    // What is to be produced for the event: its delivery, or what stands for it where it is set aside.
-    KafkaRecord make(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside *aside, const KafkaTarget &target,
-                     const Source &source);
+    // The event in this form. `commit_time_ms` is since 1970.
+    KafkaRecord make(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const KafkaTarget &target, const Source &source);
 
     KafkaRecord delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk);
 
-    // The event as it is, plus the headers outbox-topic, outbox-reason and outbox-lsn; without its payload: outbox-payload-bytes and
-    // outbox-payload-sha256 instead.
-    KafkaRecord dead_letter(const Event &event, int64_t timestamp_ms, Chunk &chunk, const SetAside &why, const std::string &topic);
+    // The event as it is, with the time of now, plus the headers outbox-topic, outbox-reason, outbox-lsn and outbox-timestamp (the commit
+    // time, in ms since 1970). Where the form leaves the payload, the key or the headers out, outbox-…-bytes and outbox-…-sha256 instead.
+    KafkaRecord dead_letter(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const char *reason,
+                            const std::string &topic);
 
     // One line of JSON about it in the state topic, under a key of its own: everything but key, headers and payload.
     KafkaRecord skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const std::string &topic);

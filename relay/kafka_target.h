@@ -1,26 +1,17 @@
-// Where to produce to, what to do with events whose content Kafka refuses, and what was learned about them: outlives the producers.
+// Where to produce to, what to do with events that Kafka does not take, and what was learned about them: outlives the producers.
 // Tested by test/unit/kafka_sink_test.cpp.
 #pragma once
 
 #include "kafka_properties.h"
 #include "log.h"
-#include "wire.h"
+#include "quarantine.h"
 
-#include <map>
 #include <optional>
 #include <set>
 
 namespace outbox {
 
 enum class OnPoison { stop, dead_letter };
-
-// What is to become of an event that is not delivered as it is.
-struct SetAside {
-    std::string reason = {};
-    bool without_payload = false; // the dead letter itself was refused with it
-    bool is_skip = false;         // an operator said so: only a note of it is kept
-    bool stops = false;           // it is not: the relay ends before it, once all that came earlier is delivered
-};
 
 struct KafkaTarget {
     std::string brokers = {};
@@ -36,18 +27,15 @@ struct KafkaTarget {
     // Learned.
     std::string fingerprint = {}; // of the properties in force
     Condition rotation = {};      // why they cannot be read again
-    std::string suspect = {};     // a topic that refused a record for reasons of its own; empty: none
-    size_t batch_bytes = 0;       // smaller batches than the properties say, because larger ones were refused; 0: as they say
-    std::map<std::string, SetAside> set_aside = {}; // by event id, until it is done; at most set_aside_max
-    bool was_refused = false;                       // the position, when it was last read; a second time in a row is final
-    uint64_t set_aside_count = 0;                   // done
-    std::set<std::string> skipped = {};             // of skip_ids: done
-    Lsn skipped_end{};                              // of their transactions
+    Quarantine quarantine = {};
+    bool was_refused = false;     // the position, when it was last read; a second time in a row is final
+    uint64_t set_aside_count = 0; // events that something else stands for
 
-    // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all have been met yet.
-    std::optional<Lsn> skips_end() const { return skipped.size() == skip_ids.size() ? std::optional<Lsn>(skipped_end) : std::nullopt; }
+    // Topics that are no topics for events: Kafka's own, and the relay's, where an event could pass for a position or a dead letter.
+    bool is_reserved(std::string_view topic) const { return topic.starts_with("__") || topic == state_topic || topic == dead_letter_topic; }
 
-    static constexpr size_t set_aside_max = 1024;
+    // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all of them have been met yet.
+    std::optional<Lsn> skips_end() const { return quarantine.skips_end(); }
 };
 
 } // namespace outbox

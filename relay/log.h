@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +17,22 @@ void start_logging(LogFormat format, spdlog::level::level_enum level);
 // The text with "#" for each number in it: process ids, ports, addresses, LSNs, names of temporary files. The names of topics and the ids
 // of events stay as they are, because each of them is a matter of its own.
 std::string without_numbers(std::string_view text);
+
+// A bound on what others can make the log say: ten lines a second.
+class FewLines {
+public:
+    bool may_speak(std::chrono::steady_clock::time_point now) {
+        if (now - since_ >= std::chrono::seconds(1)) {
+            since_ = now;
+            lines_ = 0;
+        }
+        return lines_++ < 10;
+    }
+
+private:
+    std::chrono::steady_clock::time_point since_;
+    int lines_ = 0;
+};
 
 // Says a condition when it changes, not as often as it is met. Tested by test/unit/log_test.cpp.
 class Condition {

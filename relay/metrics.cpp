@@ -66,6 +66,7 @@ std::string metrics_text(const Status &status) {
 
     text.counter("events_delivered_total", "Events that Kafka has, repetitions included.", status.events_delivered);
     text.counter("messages_rejected_total", "Messages in the stream that are no events.", status.messages_rejected);
+    text.counter("events_rejected_total", "Events of topics that are Kafka's or the relay's own.", status.events_rejected);
     text.counter("events_set_aside_total", "Events that Kafka refuses and that the relay went on without.", status.events_set_aside);
     text.counter("sessions_lost_total", "Streams from PostgreSQL that broke off.", status.sessions_lost);
     text.counter("producers_lost_total", "Kafka producers that failed and were replaced.", status.producers_lost);

@@ -336,8 +336,15 @@ bool Relay::next_message() {
 
 // Anybody who may call pg_logical_emit_message() can write such messages, as many as they like: one line a second is enough.
 void Relay::count_rejected(const Rejected &rejected) {
-    rejected_++;
     auto now = Clock::now();
+    if (!rejected.id.empty()) {
+        events_rejected_++;
+        if (events_rejected_said_.may_speak(now))
+            spdlog::warn("rejected event {} of topic \"{}\", transaction {}: {} ({} so far)", rejected.id, rejected.topic, rejected.lsn,
+                         rejected.reason, events_rejected_);
+        return;
+    }
+    rejected_++;
     if (now < rejected_said_at_ + std::chrono::seconds(1) && rejected_ > 1)
         return;
     rejected_said_at_ = now;
@@ -528,7 +535,9 @@ void Relay::update_status() {
     status_.state = state;
     status_.events_delivered = events_delivered_;
     status_.messages_rejected = rejected_;
+    status_.events_rejected = events_rejected_;
     status_.events_set_aside = sink_->events_set_aside();
+    status_.waiting_for.set(state == RelayState::waiting_for_kafka ? sink_->waiting_for() : "");
     status_.in_flight_bytes = budget_.used();
     status_.oldest_commit_ms = session_.oldest_commit_ms();
     status_.in_flight_transactions = session_.transactions_in_flight();

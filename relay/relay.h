@@ -141,8 +141,9 @@ private:
     Complaint complaint_;
     SameError same_error_;
 
-    uint64_t rejected_ = 0;
+    uint64_t rejected_ = 0, events_rejected_ = 0;
     Clock::time_point rejected_said_at_;
+    FewLines events_rejected_said_;
 
     // for the status
     RelayState without_stream_ = RelayState::connecting; // why there is none

@@ -48,8 +48,15 @@ bool Session::offer_event(Sink &sink, std::string_view line) {
         tracker_.add();
         events_in_flight_++;
     }
+    if (answer == Offer::rejected)
+        reject(event);
     events_++;
     return true;
+}
+
+void Session::reject(const Event &event) {
+    std::string lsn = format_lsn(begin_.end);
+    on_rejected_({lsn, "the topic is Kafka's or the relay's own", event.id, event.topic});
 }
 
 // A chunk belongs to one transaction.

@@ -58,6 +58,7 @@ private:
     bool take_line(Sink &sink, std::string_view line);
     void begin(std::string_view line);
     bool offer_event(Sink &sink, std::string_view line);
+    void reject(const Event &event);
     void commit(Sink &sink, std::string_view line);
 
     uint64_t number_;

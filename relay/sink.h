@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <string>
 
 namespace outbox {
 
@@ -33,12 +34,9 @@ private:
     bool at_once_;
 };
 
-// An event whose content Kafka refuses, now and with every attempt.
+// An event whose content Kafka refuses, now and with every attempt, in every form that the options allow. Says what helps.
 class PoisonedEvent : public std::runtime_error {
-public:
-    PoisonedEvent(const std::string &what, std::string_view id)
-        : std::runtime_error(what + ". Raise the topic's max.message.bytes, or let it go on without this event: outbox-relay skip --id " +
-                             std::string(id) + " with the options of run, or run with --on-poison dead-letter") {}
+    using std::runtime_error::runtime_error;
 };
 
 // Whoever read the events has gone; there is nobody to write for.
@@ -47,10 +45,11 @@ class SinkClosed : public std::runtime_error {
 };
 
 enum class Offer {
-    taken,  // the listener will hear of it
-    busy,   // full, or waiting for something outside: nothing has happened, and the same event is to be offered again when what wanted()
-            // names is ready, or at retry_at()
-    passed, // was delivered before: nothing to wait for
+    taken,    // the listener will hear of it
+    busy,     // full, or waiting for something outside: nothing has happened, and the same event is to be offered again when what wanted()
+              // names is ready, or at retry_at()
+    passed,   // was delivered before: nothing to wait for
+    rejected, // of a topic that is none for events, and never delivered
 };
 
 class Sink {
@@ -87,6 +86,9 @@ public:
     virtual pollfd wanted() const = 0;
     virtual Clock::time_point retry_at() const { return Clock::time_point::max(); } // of an offer
     virtual Clock::time_point serve_at() const { return Clock::time_point::max(); }
+
+    // Which event keeps the stream waiting, and for what; empty: none that is known.
+    virtual std::string waiting_for() const { return {}; }
 
     virtual uint64_t events_set_aside() const { return 0; } // events that it went on without, since the start of the process
     virtual bool empty() const = 0;                         // everything taken is delivered, or will not be

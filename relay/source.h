@@ -24,6 +24,7 @@ struct Source {
     std::vector<TimelineEnd> history; // of the timelines before this one, oldest first; empty also where the server has lost it
     Lsn wal_end{};                    // of the server, when it was asked
     Lsn confirmed{};                  // the slot's, when it was asked
+    int64_t clock_ahead_ms = 0;       // the server's clock, compared with this machine's
     bool was_held = false;            // another had the slot then, and may have delivered more before it ended
 };
 

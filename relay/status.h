@@ -1,4 +1,4 @@
-// What the relay is doing, for whoever asks: its loop writes, once a turn, and others read at any moment. Passive, no locks: each value is
+// What the relay is doing, for whoever asks: its loop writes, once a turn, and others read at any moment. Passive: each value is
 // right by itself, but they need not fit together to the last event. Tested by test/unit/status_test.cpp and test/t/018_status.t.
 #pragma once
 
@@ -6,6 +6,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
+#include <string>
 
 namespace outbox {
 
@@ -30,6 +32,23 @@ constexpr const char *name_of(RelayState state) {
 
 // pg_replication_slots.wal_status, from good to bad.
 inline constexpr std::array wal_statuses = {"reserved", "extended", "unreserved", "lost"};
+// One line that the loop writes and others read.
+class SharedText {
+public:
+    void set(const std::string &text) {
+        std::lock_guard lock(mutex_);
+        if (text_ != text)
+            text_ = text;
+    }
+    std::string get() const {
+        std::lock_guard lock(mutex_);
+        return text_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::string text_;
+};
 
 struct Status {
     using Clock = std::chrono::steady_clock;
@@ -41,10 +60,12 @@ struct Status {
 
     Counter events_delivered{0};  // repetitions included
     Counter messages_rejected{0}; // no events at all
+    Counter events_rejected{0};   // of topics that are none for events
     Counter events_set_aside{0};  // that Kafka refuses
     Counter sessions_lost{0};     // that were streaming
     Counter producers_lost{0};
 
+    SharedText waiting_for; // the event that keeps the stream waiting; empty: none
     std::atomic<uint64_t> in_flight_bytes{0}, in_flight_transactions{0};
     std::atomic<uint64_t> confirmed_lsn{0}, wal_end_lsn{0}; // 0: not known yet
     std::atomic<int64_t> oldest_commit_ms{0};               // of those with events that Kafka does not have, in Unix time; 0: there is none

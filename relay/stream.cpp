@@ -21,6 +21,11 @@ int64_t postgres_clock_us() {
     return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count() - from_1970_to_2000_s * 1000000;
 }
 
+int64_t clock_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
 // Where it can be told from the catalog what is wrong, it is told here, in words that START_REPLICATION does not have.
 constexpr const char *check_sql =
     "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), s.slot_name, s.plugin, s.database,"
@@ -28,7 +33,8 @@ constexpr const char *check_sql =
     " s.confirmed_flush_lsn, s.active_pid,"
     " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END,"
     " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.left("
-    "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 8) END";
+    "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 8) END,"
+    " pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
 constexpr const char *from_sql =
     " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name OPERATOR(pg_catalog.=) ";
 enum CheckColumn {
@@ -42,7 +48,8 @@ enum CheckColumn {
     CONFIRMED,
     HOLDER,
     WAL_END,
-    WRITE_TIMELINE
+    WRITE_TIMELINE,
+    SERVER_CLOCK
 };
 enum IdentifyColumn { SYSTEM_IDENTIFIER, TIMELINE };
 
@@ -230,6 +237,7 @@ void Stream::check_slot(const PGresult *result) {
     source_.confirmed = parse_lsn(column(CONFIRMED)).value_or(Lsn{});
     source_.wal_end = parse_lsn(column(WAL_END)).value_or(Lsn{});
     source_.was_held = !column(HOLDER).empty();
+    source_.clock_ahead_ms = static_cast<int64_t>(strtod(column(SERVER_CLOCK).c_str(), nullptr) * 1000) - clock_ms();
     if (options_.takeover && source_.was_held) {
         taking_over_until_ = Clock::now() + takeover_patience;
         told_to_end_ = atoi(column(HOLDER).c_str());

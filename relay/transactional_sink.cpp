@@ -19,6 +19,7 @@ constexpr auto phase_max = std::chrono::seconds(60);
 constexpr auto said_after = std::chrono::seconds(2);
 constexpr auto split_after = std::chrono::milliseconds(10000); // a third of transaction.timeout.ms
 constexpr int aborts_max = 8;                                  // then a new producer
+constexpr size_t alone_in_flight_max = 64;                     // records that are a batch each
 
 bool comes_again(const KafkaError &error) { return rd_kafka_error_is_retriable(error.get()) != 0; }
 
@@ -39,6 +40,8 @@ TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseco
 void TransactionalSink::start(const Source &source) {
     stop();
     source_ = source;
+    target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
+    target_.quarantine.forget_before(source.confirmed);
     wanted_ = ended_ = committed_ = complete_ = events_ = {}; // nothing is confirmed before the position is read
     acknowledged_.reset();
     open_producer();
@@ -47,8 +50,15 @@ void TransactionalSink::start(const Source &source) {
 void TransactionalSink::open_producer() {
     reread_properties(target_);
     KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
-    if (target_.batch_bytes != 0)
-        rd_kafka_conf_set(conf.get(), "batch.size", std::to_string(target_.batch_bytes).c_str(), nullptr, 0);
+    auto set = [&conf](const char *property, const char *value) { rd_kafka_conf_set(conf.get(), property, value, nullptr, 0); };
+    if (care_.one_batch)
+        set("max.in.flight.requests.per.connection", "1");
+    if (care_.batch_bytes != 0)
+        set("batch.size", std::to_string(care_.batch_bytes).c_str());
+    if (care_.each_alone) {
+        set("batch.num.messages", "1");
+        set("linger.ms", "0");
+    }
     producer_.reset();
     producer_ = std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
     phase_ = Phase::fencing;
@@ -109,12 +119,14 @@ void TransactionalSink::require_acknowledged() const {
 }
 
 void TransactionalSink::begin() {
+    has_position_ = false;
+    if (!batch_.empty()) // what could not go with the last transaction
+        return begin_again();
     KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
     if (error)
         fail("cannot begin a Kafka transaction", error);
-    batch_.clear();
     producer_->forget_ends_sent();
-    in_transaction_ = wants_close_ = is_closed_ = has_position_ = false;
+    in_transaction_ = wants_close_ = is_closed_ = false;
     phase_ = Phase::open;
 }
 
@@ -135,8 +147,12 @@ void TransactionalSink::stop() {
     failure_.clear();
     death_.clear();
     poison_.reset();
-    left_out_from_.reset();
-    refusals_ = {};
+    refused_.clear();
+    transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+    examination_.end();
+    suspicion_.forget();
+    care_ = {};
+    is_examining_ = is_closed_ = in_transaction_ = wants_close_ = false;
     aborts_ = 0;
 }
 
@@ -148,19 +164,59 @@ Offer TransactionalSink::offer(const Begin &transaction, const Event &event, Chu
     require_rest_of_split(transaction.end);
     if (stored_.covers(transaction.end, event.ordinal))
         return Offer::passed;
+    if (target_.is_reserved(event.topic))
+        return Offer::rejected;
+    if (target_.quarantine.stops_at({transaction.end, event.ordinal}))
+        return stop_at(transaction, event);
+    bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
+    if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = examination_.batch_bytes()}))
+        return Offer::busy;
+    Entry &entry = batch_.emplace_back(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
     size_t cost = 0;
-    switch (produce(event, transaction.commit_time_ms, chunk, cost)) {
-    case KafkaProducer::Outcome::taken: break;
-    case KafkaProducer::Outcome::busy: return Offer::busy;
-    case KafkaProducer::Outcome::refused: return refuse(transaction, event);
-    case KafkaProducer::Outcome::failed: react(); return Offer::busy;
+    KafkaProducer::Outcome outcome = event_producer_.produce(*producer_, event, transaction.commit_time_ms, chunk, entry, cost);
+    if (outcome == KafkaProducer::Outcome::taken) {
+        if (batch_.size() == 1)
+            opened_at_ = Clock::now();
+        entry.chunk.reset(chunk.retain(cost + sizeof(Entry)));
+        entry.state = Entry::State::in_flight;
+        in_transaction_ = true;
+        wants_close_ |= batch_.size() >= batch_events_max;
+        return Offer::taken;
     }
-    if (batch_.empty())
-        opened_at_ = Clock::now();
-    batch_.push_back({Chunk::Pointer(chunk.retain(cost + sizeof(Entry))), event.line, transaction.commit_time_ms, event.ordinal});
-    in_transaction_ = true;
-    wants_close_ |= batch_.size() >= batch_events_max;
-    return Offer::taken;
+    batch_.pop_back();
+    if (outcome == KafkaProducer::Outcome::refused)
+        return stop_at(transaction, event);
+    if (outcome == KafkaProducer::Outcome::failed)
+        note_failed_produce();
+    return Offer::busy;
+}
+
+// Between two batches. A producer with another configuration fences this one, and reads the position again.
+bool TransactionalSink::use_care(Care care) {
+    if (care == care_)
+        return true;
+    if (!is_shown_)
+        return false;
+    care_ = care;
+    source_.wal_end = std::max(source_.wal_end, stored_.end);
+    open_producer();
+    return false;
+}
+
+void TransactionalSink::note_failed_produce() {
+    if (failure_.empty())
+        failure_ = fmt::format("topic \"{}\": {}", event_producer_.topic(), rd_kafka_err2str(producer_->error()));
+    react();
+}
+
+// The events before it are delivered first.
+Offer TransactionalSink::stop_at(const Begin &transaction, const Event &event) {
+    poison_ = poisoned(event, transaction.end, transaction.commit_time_ms, target_);
+    if (!batch_.empty()) {
+        in_transaction_ = batch_.back().end() == transaction.end;
+        close_batch();
+    }
+    return Offer::busy;
 }
 
 // The slot sends whole transactions, so the rest of one that was split comes before all that follows it.
@@ -174,32 +230,6 @@ void TransactionalSink::require_rest_of_split(Lsn end) {
                           " events are in Kafka, and the slot does not have the rest any more. To go on without: "
                           "outbox-relay setup --delivery exactly-once --reset-state");
     split_.reset();
-}
-
-KafkaProducer::Outcome TransactionalSink::produce(const Event &event, int64_t commit_time_ms, Chunk &chunk, size_t &cost) {
-    for (;;) {
-        const SetAside *aside = find_set_aside(target_, event.id);
-        KafkaRecord record = maker_.make(event, commit_time_ms, chunk, aside, target_, source_);
-        cost = record.cost_bytes;
-        KafkaProducer::Outcome outcome = producer_->produce(record, &chunk);
-        if (outcome == KafkaProducer::Outcome::failed && failure_.empty())
-            failure_ = fmt::format("topic \"{}\": {}", record.topic, rd_kafka_err2str(producer_->error()));
-        if (outcome != KafkaProducer::Outcome::refused || !set_aside(target_, event.id, rd_kafka_err2str(producer_->error())))
-            return outcome;
-    } // as a dead letter, at the latest the one without payload
-}
-
-PoisonedEvent TransactionalSink::poisoned(const Event &event, Lsn end) const {
-    return {poison_text(event.id, event.topic, event.payload.size(), format_lsn(end), rd_kafka_err2str(producer_->error())), event.id};
-}
-
-Offer TransactionalSink::refuse(const Begin &transaction, const Event &event) {
-    poison_ = poisoned(event, transaction.end);
-    if (!batch_.empty()) {
-        in_transaction_ = batch_.back().end() == transaction.end;
-        close_batch();
-    }
-    return Offer::busy;
 }
 
 void TransactionalSink::commit(const Commit &commit) {
@@ -231,7 +261,15 @@ Lsn TransactionalSink::confirmable(Lsn delivered) {
 // ---- committing -----------------------------------------------------------------------------------------------------
 
 void TransactionalSink::close_batch() {
-    next_ = {batch_.back().end(), batch_.back().ordinal, !in_transaction_};
+    part_ = batch_.size();
+    close_part();
+}
+
+// With the first events of the batch; all of a transaction of the stream are there where the next event is of another one.
+void TransactionalSink::close_part() {
+    const Entry &last = batch_[part_ - 1];
+    bool is_complete = part_ < batch_.size() ? batch_[part_].end() != last.end() : !in_transaction_;
+    next_ = {last.end(), last.ordinal, is_complete};
     is_closed_ = true;
     closed_at_ = Clock::now();
     phase_ = Phase::finishing;
@@ -244,6 +282,7 @@ bool TransactionalSink::position_is_due() const {
 
 void TransactionalSink::keep_position() {
     next_ = {wanted_, 0, true};
+    part_ = 0;
     is_closed_ = true;
     phase_ = Phase::finishing;
 }
@@ -305,25 +344,22 @@ void TransactionalSink::committed() {
     is_shown_ = false;
     if (stored_.complete)
         committed_ = std::max(committed_, stored_.end);
-    auto before = std::find_if(batch_.rbegin(), batch_.rend(), [this](const Entry &entry) { return entry.end() != stored_.end; });
-    if (before != batch_.rend())
-        committed_ = std::max(committed_, before->end());
+    auto part_end = batch_.begin() + static_cast<long>(part_);
+    for (auto entry = batch_.begin(); entry != part_end; entry++)
+        if (entry->end() != stored_.end)
+            committed_ = std::max(committed_, entry->end());
     aborts_ = 0;
     abort_backoff_.reset();
     if (abort_condition_.clear())
         spdlog::info("Kafka transactions are committed again");
     producer_->all_is_well();
-    bool was_set_aside = false;
-    for (const Entry &entry : batch_) {
-        if (!target_.set_aside.empty())
-            was_set_aside |= note_set_aside(target_, parse_event(entry.line).id, entry.end());
-        listener_.delivered(*entry.chunk);
+    for (auto entry = batch_.begin(); entry != part_end; entry++) {
+        event_producer_.settled(*entry);
+        listener_.delivered(*entry->chunk);
     }
-    batch_.clear();
-    if (was_set_aside && target_.set_aside.empty() && target_.batch_bytes != 0) { // they were small to find it
-        target_.batch_bytes = 0;
-        is_doubtful = true; // also a way to larger batches
-    }
+    batch_.erase(batch_.begin(), part_end);
+    part_ = 0;
+    is_examining_ = !batch_.empty();
     if (!is_doubtful)
         return begin();
     source_.wal_end = std::max(source_.wal_end, stored_.end);
@@ -351,45 +387,15 @@ void TransactionalSink::read_back() {
 void TransactionalSink::react() {
     if (!death_.empty())
         throw SinkFailure(death_);
-    if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && !refusals_.any()))
+    if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && refused_.empty()))
         return;
-    if (!refusals_.any() && abort_condition_.changed(failure_))
-        spdlog::warn("{}; aborting the Kafka transaction and repeating it", failure_);
-    phase_ = Phase::aborting;
-}
-
-// After the abort, when every report has been seen.
-void TransactionalSink::judge_refusals() {
-    std::string text, id = refusals_.id();
-    switch (refusals_.judge(target_, producer_->batch_bytes(), text)) {
-    case Refusals::Verdict::set_aside: spdlog::warn("{}; setting it aside", text); return;
-    case Refusals::Verdict::smaller_batches: throw SinkFailure(text, true);
-    case Refusals::Verdict::stop: break;
+    if (refused_.empty()) {
+        KafkaError error(rd_kafka_begin_transaction(producer_->handle())); // cannot begin meanwhile, and this says why
+        transaction_error_ = error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (error && transaction_error_ != RD_KAFKA_RESP_ERR__STATE)
+            failure_ = rd_kafka_error_string(error.get());
     }
-    poison_ = PoisonedEvent(text, id);
-    auto found = std::find_if(batch_.begin(), batch_.end(), [&](const Entry &entry) { return parse_event(entry.line).id == id; });
-    leave_out_from(static_cast<size_t>(found - batch_.begin()));
-}
-
-// The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
-void TransactionalSink::leave_out_from(size_t index) {
-    if (index >= batch_.size())
-        return;
-    Lsn end = batch_[index].end();
-    batch_.erase(batch_.begin() + static_cast<long>(index), batch_.end());
-    in_transaction_ = !batch_.empty() && batch_.back().end() == end;
-    if (batch_.empty())
-        is_closed_ = false; // and so without a position of its own
-    else
-        close_batch();
-}
-
-void TransactionalSink::throw_poison() {
-    if (!poison_)
-        return;
-    PoisonedEvent poison = *std::exchange(poison_, std::nullopt);
-    phase_ = Phase::closed; // with no event in the transaction
-    throw poison;
+    phase_ = Phase::aborting;
 }
 
 void TransactionalSink::abort_batch() {
@@ -405,46 +411,182 @@ void TransactionalSink::abort_batch() {
 
 void TransactionalSink::aborted() {
     repeat_at_ = Clock::now();
-    if (refusals_.any()) {
-        judge_refusals();
-    } else if (producer_->ends_sent() > 1) { // a late copy would end the next transaction, and take its events away
-        throw SinkFailure("aborting a Kafka transaction took a second request", true);
-    } else {
-        if (++aborts_ > aborts_max)
-            throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
-        repeat_at_ += abort_backoff_.next();
-    }
+    judge();
     failure_.clear();
-    produced_ = 0;
     has_position_ = false;
-    if (left_out_from_)
-        leave_out_from(*std::exchange(left_out_from_, std::nullopt));
+    begin_again();
+}
+
+// With the events of the batch that have not been committed.
+void TransactionalSink::begin_again() {
+    divide();
+    Care care = {is_examining_ && examination_.is_alone(), care_.one_batch, examination_.batch_bytes()};
+    if (!(care == care_) && is_shown_) {
+        use_care(care);
+        return;
+    }
     KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
     if (error)
         fail("cannot begin a Kafka transaction", error);
     producer_->forget_ends_sent();
+    produced_ = 0;
     phase_ = Phase::repeating;
+}
+
+// ---- refusals -------------------------------------------------------------------------------------------------------
+
+// After the abort, when every report has been seen. A transaction can also fail as a whole, and nobody says for which record: then those
+// that were on their way are taken for a batch.
+void TransactionalSink::judge() {
+    std::vector<Refused> refused = std::exchange(refused_, {});
+    rd_kafka_resp_err_t error = std::exchange(transaction_error_, RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (producer_->ends_sent() > 1) // a late copy would end the next transaction, and take its events away
+        throw SinkFailure("aborting a Kafka transaction took a second request", true);
+    bool is_of_all = refused.empty() && blame_of(error) != Blame::operation;
+    for (Entry &entry : batch_) {
+        if (entry.state != Entry::State::in_flight)
+            continue;
+        entry.state = Entry::State::queued;
+        if (is_of_all)
+            refused.push_back({&entry, error, "", 0});
+    }
+    if (refused.empty())
+        return failure_.empty() ? void() : count_abort();
+    is_examining_ = true;
+    aborts_ = 0;
+    for (const RefusedBatch &batch : batches_of(refused))
+        judge_batch(batch);
+}
+
+// After a refusal librdkafka 2.0 has the next transaction fail as well, for the gap in its sequence numbers: that is no reason to wait.
+void TransactionalSink::count_abort() {
+    if (is_examining_ && aborts_ == 0) {
+        aborts_++;
+        return;
+    }
+    if (abort_condition_.changed(failure_))
+        spdlog::warn("{}; aborting the Kafka transaction and repeating it", failure_);
+    if (++aborts_ > aborts_max)
+        throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
+    repeat_at_ += abort_backoff_.next();
+}
+
+void TransactionalSink::judge_batch(const RefusedBatch &batch) {
+    const Refused &first = *batch.records.front();
+    if (care_.each_alone || batch.is_told_apart()) {
+        for (const Refused *each : batch.records)
+            if (!is_innocent(each->error))
+                judge_lone(*each);
+    } else if (blame_of(first.error) == Blame::topic && !first.topic.empty()) {
+        suspicion_.raise(first.entry->position());
+    } else {
+        if (!examination_.is_running())
+            spdlog::warn("Kafka refuses {} records with \"{}\"; looking for the event to blame", batch.records.size(),
+                         rd_kafka_err2str(first.error));
+        examination_.refused(batch.records.size(), batch.too_large_bytes());
+    }
+}
+
+void TransactionalSink::judge_lone(const Refused &refused) {
+    std::string why = refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ? clock_fault(*refused.entry, source_, now_ms()) : "";
+    if (blame_of(refused.error) == Blame::topic && !refused.topic.empty())
+        producer_->forget_topic(refused.topic);
+    bool is_guilty = blame_of(refused.error) == Blame::content && why.empty();
+    if (!is_guilty && !suspicion_.refused_again(refused, why, Clock::now()))
+        return;
+    examination_.found();
+    target_.quarantine.refused(refused.entry->position(), refused.error);
+    if (suspicion_.is_about(refused.entry->position()))
+        suspicion_.forget();
+}
+
+// What the next Kafka transaction has of the batch: everything up to an event that has to wait; or that one alone.
+void TransactionalSink::divide() {
+    part_ = batch_.size();
+    for (size_t i = 0; i < batch_.size(); i++) {
+        if (target_.quarantine.stops_at(batch_[i].position())) {
+            stop_before(i);
+            part_ = batch_.size();
+            return;
+        }
+        if (suspicion_.is_about(batch_[i].position())) {
+            part_ = std::max<size_t>(i, 1);
+            return;
+        }
+    }
+}
+
+// The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
+void TransactionalSink::stop_before(size_t index) {
+    const Entry &entry = batch_[index];
+    if (!poison_)
+        poison_ = poisoned(entry.event(), entry.end(), entry.commit_time_ms, target_);
+    Lsn end = entry.end();
+    batch_.erase(batch_.begin() + static_cast<long>(index), batch_.end());
+    in_transaction_ = !batch_.empty() && batch_.back().end() == end;
+    is_closed_ = !batch_.empty(); // where it is empty, it has no position of its own
+}
+
+void TransactionalSink::throw_poison() {
+    if (!poison_)
+        return;
+    PoisonedEvent poison = *std::exchange(poison_, std::nullopt);
+    phase_ = Phase::closed; // with no event in the transaction
+    throw poison;
+}
+
+// Produces what nobody knows yet whether Kafka takes it, in groups, and then has the transaction aborted.
+void TransactionalSink::examine() {
+    for (; produced_ < part_; produced_++) {
+        Entry &entry = batch_[produced_];
+        if (entry.state == Entry::State::accepted)
+            continue;
+        bool is_suspect = suspicion_.is_about(entry.position());
+        if (is_suspect && Clock::now() < suspicion_.retry_at())
+            return;
+        size_t limit = is_suspect ? 1 : care_.each_alone ? alone_in_flight_max : examination_.limit();
+        if (producer_->in_flight() >= limit)
+            return producer_->flush();
+        if (!produce_again(entry))
+            return;
+    }
+    producer_->flush();
+    if (producer_->in_flight() > 0)
+        return;
+    is_examining_ = false;
+    examination_.end();
+    phase_ = Phase::aborting;
 }
 
 void TransactionalSink::repeat() {
     if (Clock::now() < repeat_at_)
         return;
-    for (; produced_ < batch_.size(); produced_++) {
-        Entry &entry = batch_[produced_];
-        Event event = parse_event(entry.line);
-        size_t cost;
-        switch (produce(event, entry.commit_time_ms, *entry.chunk, cost)) {
-        case KafkaProducer::Outcome::taken: continue;
-        case KafkaProducer::Outcome::busy: return;
-        case KafkaProducer::Outcome::failed: return react();
-        case KafkaProducer::Outcome::refused: // it was taken before, so what is refused now is its dead letter
-            poison_ = poisoned(event, entry.end());
-            left_out_from_ = produced_;
-            phase_ = Phase::aborting;
+    if (is_examining_)
+        return examine();
+    for (; produced_ < part_; produced_++)
+        if (!produce_again(batch_[produced_]))
             return;
-        }
+    if (part_ < batch_.size())
+        close_part();
+    else if (is_closed_ && !batch_.empty())
+        close_batch();
+    else
+        phase_ = is_closed_ ? Phase::finishing : Phase::open;
+}
+
+// False where nothing more can be produced at the moment.
+bool TransactionalSink::produce_again(Entry &entry) {
+    size_t cost;
+    switch (event_producer_.produce(*producer_, entry.event(), entry.commit_time_ms, *entry.chunk, entry, cost)) {
+    case KafkaProducer::Outcome::taken: entry.state = Entry::State::in_flight; return true;
+    case KafkaProducer::Outcome::failed: note_failed_produce(); return false;
+    case KafkaProducer::Outcome::refused: phase_ = Phase::aborting; return false; // it stops the stream
+    case KafkaProducer::Outcome::busy: break;
     }
-    phase_ = is_closed_ ? Phase::finishing : Phase::open;
+    bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
+    if (waits_for_topic && produced_ > 0) // what comes before it does not wait
+        part_ = produced_;
+    return false;
 }
 
 // ---- serving --------------------------------------------------------------------------------------------------------
@@ -472,8 +614,9 @@ void TransactionalSink::serve() {
 void TransactionalSink::serve_open() {
     if (is_shown_ && batch_.empty())
         throw_poison();
+    bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
     auto now = Clock::now();
-    if (!batch_.empty() && budget_.exhausted()) { // a transaction of the stream that does not fit is split
+    if (!batch_.empty() && (budget_.exhausted() || waits_for_topic)) { // a transaction of the stream that does not fit is split
         close_batch();
     } else if (!batch_.empty() && now >= opened_at_ + commit_interval_) {
         wants_close_ = true;
@@ -493,6 +636,8 @@ Clock::time_point TransactionalSink::next_step_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::repeating:
+        if (is_examining_ && !batch_.empty() && suspicion_.is_about(batch_.front().position()))
+            return std::max(repeat_at_, suspicion_.retry_at());
         if (producer_->retry_at() != Clock::time_point::max())
             return std::max(repeat_at_, producer_->retry_at());
         return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
@@ -523,22 +668,46 @@ void TransactionalSink::require_progress() {
         throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
 }
 
+std::string TransactionalSink::waiting_for() const {
+    if (suspicion_.stands())
+        return suspicion_.text();
+    return producer_ ? producer_->waiting_for() : "";
+}
+
 void TransactionalSink::reported(const rd_kafka_message_t &message) {
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || phase_ == Phase::closed)
+    auto *entry = static_cast<Entry *>(message._private); // null: the position's record
+    if (phase_ == Phase::closed)
         return;
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (entry != nullptr)
+            accepted(*entry);
+        return;
+    }
     if (is_purged(message.err)) { // librdkafka does that by itself where the transaction has failed, and logs why
         if (phase_ != Phase::aborting && failure_.empty())
             failure_ = "the Kafka transaction has failed";
         return;
     }
-    if (is_about_content(message.err) && message._private != nullptr) {
-        refusals_.note(message);
+    if (entry != nullptr && blame_of(message.err) != Blame::operation) {
+        refused_.push_back({entry, message.err, rd_kafka_topic_name(message.rkt), message.partition});
+        entry->state = Entry::State::queued;
         return;
     }
     if (is_about_topic(message.err))
         producer_->forget_topic(rd_kafka_topic_name(message.rkt)); // looked up again, and waited for
     if (failure_.empty() && phase_ != Phase::aborting)
         failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
+}
+
+// By Kafka; by consumers only when the transaction is committed.
+void TransactionalSink::accepted(Entry &entry) {
+    entry.state = Entry::State::accepted;
+    if (!is_examining_)
+        return;
+    aborts_ = 0;
+    examination_.accepted(1);
+    if (suspicion_.is_about(entry.position()))
+        suspicion_.clear();
 }
 
 } // namespace outbox

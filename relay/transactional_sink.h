@@ -10,13 +10,18 @@
 // where they come back from a crash (KAFKA-20734). Nothing is committed on top of what nobody can see: once an operator has ended such a
 // transaction, its events come again from the slot.
 //
+// Where Kafka refuses a record, the transaction is aborted and the batch examined: its records go again, as they are or in the form that
+// stands for them, in transactions that are aborted as well, in groups that become smaller until each guilty event has been alone. Every
+// record that Kafka has accepted once is done with. Then the batch is produced as a whole. So no record is written more than three times.
+// An event that has to wait (its topic is missing or forbidden) is cut off with all that follows: what came before it is committed, and no
+// transaction stays open.
+//
 // Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
 // Tested by test/unit/transactional_sink_test.cpp and test/t/.
 #pragma once
 
-#include "kafka_producer.h"
-#include "poison.h"
 #include "position.h"
+#include "produce_event.h"
 #include "rotation.h"
 #include "state_topic.h"
 
@@ -43,6 +48,7 @@ public:
     pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
     Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
     Clock::time_point serve_at() const override;
+    std::string waiting_for() const override;
     uint64_t events_set_aside() const override { return target_.set_aside_count; }
     bool empty() const override { return batch_.empty() && is_shown_; }
 
@@ -58,13 +64,12 @@ private:
         repeating,  // producing the batch again
     };
 
-    // An event of the batch; its line lies in the chunk.
-    struct Entry {
-        Chunk::Pointer chunk;
-        std::string_view line;
-        int64_t commit_time_ms;
-        uint64_t ordinal;
-        Lsn end() const { return chunk->transaction_end(); }
+    // How the producer is configured.
+    struct Care {
+        bool each_alone = false; // each record is a batch of its own
+        bool one_batch = false;  // is on its way at a time: the partitions forget the producer
+        size_t batch_bytes = 0;  // larger ones are refused; 0: as configured
+        bool operator==(const Care &) const = default;
     };
 
     void open_producer();
@@ -74,11 +79,11 @@ private:
     void begin();
 
     void require_rest_of_split(Lsn end);
-    KafkaProducer::Outcome produce(const Event &event, int64_t commit_time_ms, Chunk &chunk, size_t &cost);
-    PoisonedEvent poisoned(const Event &event, Lsn end) const;
-    Offer refuse(const Begin &transaction, const Event &event);
+    void note_failed_produce();
+    Offer stop_at(const Begin &transaction, const Event &event);
 
     void close_batch();
+    void close_part();
     void keep_position();
     void finish();
     bool produce_position();
@@ -87,29 +92,40 @@ private:
     void read_back();
 
     void react();
-    void judge_refusals();
-    void leave_out_from(size_t index);
-    void throw_poison();
     void abort_batch();
     void aborted();
+    void begin_again();
+
+    bool use_care(Care care);
+    void judge();
+    void count_abort();
+    void judge_batch(const RefusedBatch &batch);
+    void judge_lone(const Refused &refused);
+    void divide();
+    void stop_before(size_t index);
+    void throw_poison();
+    void examine();
     void repeat();
+    bool produce_again(Entry &entry);
     bool position_is_due() const;
     void serve_open();
     Clock::time_point next_step_at() const;
     void require_progress();
 
     void reported(const rd_kafka_message_t &message) override;
+    void accepted(Entry &entry);
     void producer_died(const std::string &reason) override { death_ = "the Kafka producer failed: " + reason; }
 
     KafkaTarget &target_;
     std::chrono::milliseconds commit_interval_;
     const Budget &budget_;
     DeliveryListener &listener_;
-    RecordMaker maker_;
+    EventProducer event_producer_{target_, source_};
 
     // the session
     Source source_;
     std::unique_ptr<KafkaProducer> producer_;
+    Care care_;
     std::unique_ptr<StateReader> reader_;
     Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
     Clock::time_point phase_since_;
@@ -126,6 +142,7 @@ private:
 
     // the batch: one Kafka transaction
     std::deque<Entry> batch_;
+    size_t part_ = 0;             // how many of its events the next Kafka transaction has; the others wait
     Clock::time_point opened_at_; // when its first event came
     bool in_transaction_ = false; // more of the last entry's transaction is to come
     bool wants_close_ = false;    // at the next end of a transaction
@@ -134,6 +151,7 @@ private:
     Position next_;               // of a closed batch
     bool has_position_ = false;   // its record is on its way
     size_t produced_ = 0;         // entries, while repeating
+    bool is_examining_ = false;   // the open transaction will be aborted
     int aborts_ = 0;              // in a row
     Clock::time_point repeat_at_;
     Backoff abort_backoff_{std::chrono::milliseconds(5000)};
@@ -142,8 +160,10 @@ private:
     // found while serving the producer, dealt with after it
     std::string failure_; // of a record: the transaction must be aborted
     std::string death_;   // of the producer
-    Refusals refusals_;
-    std::optional<size_t> left_out_from_; // of the batch, once it is aborted
+    std::vector<Refused> refused_;
+    rd_kafka_resp_err_t transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR; // that of the transaction as a whole
+    Examination examination_;
+    Suspicion suspicion_;
     std::optional<PoisonedEvent> poison_; // thrown once the events before it are committed
     Condition waiting_, abort_condition_;
     Renewal renewal_;

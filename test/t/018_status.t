@@ -185,7 +185,7 @@ is(request($waiting, '/live')->{status}, 200, 'and live');
 is($waiting->wait_for_exit(10), 0, 'until the grace has passed');
 is_deeply(heard($manager)->[-1], [ 'STATUS=draining', 'STOPPING=1' ], 'the service manager hears that it stops');
 
-# A batch that the topic refuses ends the producer; the next one sends smaller batches, which are still too large here.
+# A batch that the topic refuses is sent again in smaller ones: that is no state of its own, and ends no session.
 my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('small', 1, 'max.message.bytes=1000');
 create_slot($node, 'small');
@@ -193,13 +193,10 @@ my $refused = Outbox::Relay->new($node, name => 'refused', kafka => $kafka, args
     env => { NOTIFY_SOCKET => "$folder/notify" })->start;
 $refused->wait_for_log(qr/streaming/);
 $node->safe_psql('postgres', q{SELECT outbox.emit('small', 'k', to_json(repeat(md5(i::text), 20))::text) FROM generate_series(1, 100) AS i});
-becomes($refused, 'waiting for Kafka', 'producers fail: waiting for Kafka');
-becomes($refused, 'streaming', 'the last one has proven itself: streaming');
-is_deeply([ map { $_->[0] } @{ heard($manager) } ], [ map { "STATUS=$_" } 'connecting', 'streaming', 'waiting for Kafka', 'streaming' ],
-    'and the state did not flap');
 ok(wait_for_confirmation($node, 'small'), 'everything is delivered');
+is(ready($refused), 'streaming', 'and it streams');
 my $metrics = metrics($refused);
-cmp_ok($metrics->{producers_lost_total}, '>=', 2, 'lost producers are counted');
+is($metrics->{producers_lost_total}, 0, 'no start from the slot was needed');
 is($metrics->{sessions_lost_total}, 0, 'and are no lost sessions');
 is($_->terminate, 0, 'it ends in good order') for $refused, $second;
 
