@@ -6,7 +6,8 @@
 #                      max_prepared_transactions (and output_plugin_libraries, where it knows that)
 #   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
 #   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
-#   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all
+#   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
+#                      BROKERS=3 against a cluster, ALONE=75 each fault in a round of its own for so many seconds
 #   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)

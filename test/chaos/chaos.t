@@ -1,4 +1,5 @@
-# One delivery under chaos: OUTBOX_CHAOS_DELIVERY, with SEED, DURATION and DECK (faults other than all kinds). With a mutant (OUTBOX_CHAOS_MUTANT, built as OUTBOX_CHAOS_RELAY)
+# One delivery under chaos: OUTBOX_CHAOS_DELIVERY, with SEED, DURATION and DECK (faults other than all kinds); BROKERS=3: against a cluster;
+# ALONE=75: each kind of fault in a round of its own, for so many seconds. With a mutant (OUTBOX_CHAOS_MUTANT, built as OUTBOX_CHAOS_RELAY)
 # it is the other way round: the bug must be caught, by the faults that its patch names, within two minutes.
 use strict;
 use warnings;
@@ -13,13 +14,14 @@ my ($number, $unit) = ($ENV{DURATION} || '30s') =~ /^(\d+)([smh]?)$/ or die "DUR
 my %options = (
     delivery => $ENV{OUTBOX_CHAOS_DELIVERY} || 'at-least-once', seed => $seed, folder => 'build/chaos',
     seconds => $number * { '' => 1, s => 1, m => 60, h => 3600 }->{$unit},
+    cluster => ($ENV{BROKERS} // 1) == 3, alone_s => $ENV{ALONE},
 );
 
 # How many faults of each kind: "relay_kill=5 pg_crash=1".
 sub deck {
     my ($cards) = @_;
     my %deck = map { split /=/ } split / /, $cards;
-    my %known = map { $_ => 1 } Outbox::Chaos::Schedule->kinds;
+    my %known = map { $_ => 1 } Outbox::Chaos::Schedule->kinds($options{cluster});
     $known{$_} or die "no such fault: $_\n" for keys %deck;
     return \%deck;
 }
@@ -40,7 +42,8 @@ if ($mutant) {
     cmp_ok(time - $start, '<', 120, "$mutant: within two minutes");
 }
 else {
-    diag "SEED=$seed DELIVERY=$options{delivery}, $options{seconds} s of faults";
+    my $what = $options{alone_s} ? "each fault alone for $options{alone_s} s" : "$options{seconds} s of faults";
+    diag "SEED=$seed DELIVERY=$options{delivery}, $what", $options{cluster} ? ', three brokers' : '';
     my $chaos = Outbox::Chaos->new(%options, $ENV{DECK} ? (deck => deck($ENV{DECK})) : ());
     $chaos->run;
     $chaos->report;

@@ -1,7 +1,7 @@
 // proxy: TCP links between the relay and its two ends, which can be made as bad as networks are. Not a general proxy: loopback only, a
 // handful of connections, commanded by one program. Tested by test/t/040_proxy.t.
 //
-//   proxy NAME=LISTEN_PORT:TARGET_PORT...
+//   proxy NAME=[ADDRESS:]LISTEN_PORT:TARGET_PORT...      ADDRESS: one of the loopback network's, 127.0.0.1 without
 //
 // Says "ok" when it listens. Reads commands on standard input, one a line, answers each with a line, and ends with its input.
 //
@@ -94,11 +94,12 @@ struct Link {
     }
 };
 
-sockaddr_in loopback(int port) {
+sockaddr_in loopback(int port, const std::string &host = "127.0.0.1") {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (!host.starts_with("127.") || inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1)
+        throw std::invalid_argument("no address of the loopback network: " + host);
     return address;
 }
 
@@ -109,10 +110,9 @@ int new_socket() {
     return result;
 }
 
-int listen_at(int port) {
+int listen_at(const sockaddr_in &address) {
     const int listener = new_socket(), on = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const sockaddr_in address = loopback(port);
     if (bind(listener, reinterpret_cast<const sockaddr *>(&address), sizeof address) || listen(listener, 64))
         fail("listen");
     fcntl(listener, F_SETFL, O_NONBLOCK);
@@ -179,12 +179,15 @@ class Proxy {
 public:
     explicit Proxy(const std::vector<std::string> &links) {
         for (const std::string &text : links) {
-            const size_t equals = text.find('='), colon = text.find(':');
-            if (equals == std::string::npos || colon == std::string::npos)
-                throw std::invalid_argument("usage: proxy NAME=LISTEN_PORT:TARGET_PORT...");
+            const size_t equals = text.find('='), target = text.rfind(':');
+            if (equals == std::string::npos || target == std::string::npos || target < equals)
+                throw std::invalid_argument("usage: proxy NAME=[ADDRESS:]LISTEN_PORT:TARGET_PORT...");
+            const std::string from = text.substr(equals + 1, target - equals - 1);
+            const size_t colon = from.find(':');
             Link &link = links_[text.substr(0, equals)];
-            link.listener = listen_at(std::stoi(text.substr(equals + 1)));
-            link.target_port = std::stoi(text.substr(colon + 1));
+            link.listener = listen_at(colon == std::string::npos ? loopback(std::stoi(from))
+                                                                 : loopback(std::stoi(from.substr(colon + 1)), from.substr(0, colon)));
+            link.target_port = std::stoi(text.substr(target + 1));
         }
     }
 

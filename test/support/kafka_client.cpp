@@ -23,9 +23,11 @@ namespace {
 constexpr int request_timeout_ms = 10'000;
 constexpr int end_timeout_ms = 60'000;
 
-constexpr const char *usage_text = "usage: kafka-client BROKERS ready [SECONDS]\n"
+constexpr const char *usage_text = "usage: kafka-client BROKERS ready [SECONDS [NODES]]\n"
+                                   "       kafka-client BROKERS in-sync [SECONDS]\n"
                                    "       kafka-client BROKERS create-topic NAME PARTITIONS [CONFIG=VALUE]...\n"
                                    "       kafka-client BROKERS configure-topic NAME CONFIG=VALUE...\n"
+                                   "       kafka-client BROKERS add-partitions NAME PARTITIONS\n"
                                    "       kafka-client BROKERS delete-topic NAME\n"
                                    "       kafka-client BROKERS consume TOPIC...\n"
                                    "       kafka-client BROKERS trim TOPIC...\n"
@@ -47,6 +49,7 @@ using Event = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
 using Message = Owned<rd_kafka_message_t, rd_kafka_message_destroy>;
 using Topic = Owned<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 using NewTopic = Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+using NewPartitions = Owned<rd_kafka_NewPartitions_t, rd_kafka_NewPartitions_destroy>;
 using DeleteTopic = Owned<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
 using Metadata = Owned<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
 using Arguments = std::span<char *>;
@@ -151,7 +154,23 @@ void check_topics(const rd_kafka_topic_result_t **results, size_t count, const s
 
 void ready(const char *brokers, Arguments arguments) {
     const Client client = connect(RD_KAFKA_PRODUCER, brokers);
-    wait_until(client.get(), arguments.empty() ? 30 : std::atoi(arguments[0]), "broker not ready", serves);
+    const int nodes = arguments.size() < 2 ? 1 : std::atoi(arguments[1]);
+    wait_until(client.get(), arguments.empty() ? 30 : std::atoi(arguments[0]), "broker not ready",
+               [&](const auto &metadata) { return metadata.broker_cnt >= nodes && serves(metadata); });
+}
+
+// Every replica of every partition is in sync.
+bool is_in_sync(const rd_kafka_metadata_t &metadata) {
+    for (const auto &topic : std::span(metadata.topics, metadata.topic_cnt))
+        for (const auto &partition : std::span(topic.partitions, topic.partition_cnt))
+            if (partition.isr_cnt < partition.replica_cnt)
+                return false;
+    return serves(metadata);
+}
+
+void in_sync(const char *brokers, Arguments arguments) {
+    const Client client = connect(RD_KAFKA_PRODUCER, brokers);
+    wait_until(client.get(), arguments.empty() ? 30 : std::atoi(arguments[0]), "replicas not in sync", is_in_sync);
 }
 
 // Calls back with each name and value of CONFIG=VALUE.
@@ -170,7 +189,7 @@ void create_topic(const char *brokers, Arguments arguments) {
     const Client client = connect(RD_KAFKA_PRODUCER, brokers);
     const Queue queue(rd_kafka_queue_new(client.get()));
     char reason[512];
-    const NewTopic topic(rd_kafka_NewTopic_new(name.c_str(), std::atoi(arguments[1]), 1, reason, sizeof reason));
+    const NewTopic topic(rd_kafka_NewTopic_new(name.c_str(), std::atoi(arguments[1]), -1 /* replicas: the broker's default */, reason, sizeof reason));
     if (!topic)
         fail(reason);
     for_each_setting(arguments.subspan(2),
@@ -201,6 +220,32 @@ void configure_topic(const char *brokers, Arguments arguments) {
     const auto results = rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(event.get()), &count);
     for (const auto *result : std::span(results, count))
         check(rd_kafka_ConfigResource_error(result), what);
+}
+
+int partitions_of(const rd_kafka_metadata_t &metadata, std::string_view name) {
+    for (const auto &topic : std::span(metadata.topics, metadata.topic_cnt))
+        if (topic.topic == name)
+            return topic.partition_cnt;
+    return 0;
+}
+
+// So that the topic has as many as PARTITIONS says.
+void add_partitions(const char *brokers, Arguments arguments) {
+    const std::string name = arguments[0], what = "cannot add partitions to " + name;
+    const int count = std::atoi(arguments[1]);
+    const Client client = connect(RD_KAFKA_PRODUCER, brokers);
+    const Queue queue(rd_kafka_queue_new(client.get()));
+    char reason[512];
+    const NewPartitions partitions(rd_kafka_NewPartitions_new(name.c_str(), static_cast<size_t>(count), reason, sizeof reason));
+    if (!partitions)
+        fail(reason);
+    rd_kafka_NewPartitions_t *each[] = {partitions.get()};
+    rd_kafka_CreatePartitions(client.get(), each, 1, nullptr, queue.get());
+    const Event event = await_result(queue.get(), what);
+    size_t results_count;
+    const auto results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event.get()), &results_count);
+    check_topics(results, results_count, what);
+    wait_until(client.get(), 30, what, [&](const auto &metadata) { return partitions_of(metadata, name) == count && serves(metadata); });
 }
 
 void delete_topic(const char *brokers, Arguments arguments) {
@@ -439,8 +484,10 @@ struct Command {
     void (*run)(const char *brokers, Arguments arguments);
 };
 constexpr Command commands[] = {{"ready", 0, ready},
+                                {"in-sync", 0, in_sync},
                                 {"create-topic", 2, create_topic},
                                 {"configure-topic", 2, configure_topic},
+                                {"add-partitions", 2, add_partitions},
                                 {"delete-topic", 1, delete_topic},
                                 {"consume", 1, consume},
                                 {"trim", 1, trim},

@@ -34,7 +34,8 @@ my %invariants = (
 );
 
 # new(delivery => ..., seed => n, seconds => n, folder => for the history; deck => {kind => how many}, program => another relay,
-# rounds => n and round_s => seconds instead of what follows from `seconds`)
+# rounds => n and round_s => seconds instead of what follows from `seconds`; alone_s => seconds: each kind of fault in a round of its own, so
+# long; cluster => 1: three brokers)
 sub new {
     my ($class, %options) = @_;
     my $rounds = int($options{seconds} / 75) || 1;
@@ -43,7 +44,9 @@ sub new {
         %options, violations => [], previous => [], memory_kb => 0,
     }, $class;
     $self->{schedule} = Outbox::Chaos::Schedule->new(
-        seed => $options{seed}, deck => $options{deck}, max_pause => $self->{round_s} > 45 ? 30 : 6);
+        seed => $options{seed}, deck => $options{deck}, max_pause => $self->{round_s} > 45 ? 30 : 6, cluster => $options{cluster},
+        alone_s => $options{alone_s});
+    $self->{rounds} = $self->{schedule}->rounds_alone if $options{alone_s};
     return $self;
 }
 
@@ -54,9 +57,10 @@ sub run {
     $self->{history} = Outbox::Chaos::History->new($self->{folder}, $name);
     $self->{writers} = Outbox::Chaos::Writers->new($self->{seed});
     my %topics = map { $_ => $self->{writers}->topic($_) } $self->{writers}->topics;
-    $self->{stage} = Outbox::Chaos::Stage->new($self->{delivery}, program => $self->{program}, topics => \%topics);
+    $self->{stage} = Outbox::Chaos::Stage->new(
+        $self->{delivery}, program => $self->{program}, topics => \%topics, cluster => $self->{cluster});
     $self->{writers}->prepare($self->{stage}->node);
-    $self->{observer} = Outbox::Chaos::Observer->new;
+    $self->{observer} = Outbox::Chaos::Observer->new($self->{writers}->own_topics);
     $self->{faults} = Outbox::Chaos::Faults->new(
         $self->{stage}, $self->{writers}, on_violation => sub { $self->violation(@_) }, busy => sub { $self->{busy}{ $_[0] } },
         capture => sub {    # of topics that are about to be deleted: their offsets begin anew
@@ -102,14 +106,15 @@ sub _round {
     $self->{writers}->begin_round($stage->node, $number);
     $self->{checker} = Outbox::Chaos::Checker->new(delivery => $self->{delivery}, previous => $self->{previous});
     my $sessions = $stage->sessions;
-    $self->_storm($self->{schedule}->round($number, $self->{round_s}));
+    $self->_storm($self->{alone_s} ? $self->{schedule}->alone($number) : $self->{schedule}->round($number, $self->{round_s}));
     $self->_calm;
     $sessions = $stage->sessions - $sessions;
     $self->{checker}->add_sessions($sessions);
     $self->_judge;
     my $counts = $self->{checker}->counts;
     $history->count({ %$counts, sessions => $sessions });
-    diag sprintf 'round %d of %d: %d faults, %d events, %d duplicates, %d violations', $number, $self->{rounds}, $self->{injected},
+    my $what = $self->{alone_s} ? $self->{schedule}->alone($number)->{kind} : "$self->{injected} faults";
+    diag sprintf 'round %d of %d: %s, %d events, %d duplicates, %d violations', $number, $self->{rounds}, $what,
         $counts->{emitted}, $counts->{duplicates}, scalar @{ $self->{violations} };
     $self->{previous} = [ $self->{checker}->shrink, @{ $self->{previous} }[ 0 .. ($#{ $self->{previous} } > 0 ? 0 : -1) ] ];
     $stage->kafka->trim($self->{writers}->topics);
@@ -143,6 +148,7 @@ sub _launch {
         my @steps = $is_free ? $self->{faults}->steps($fault) : ();
         if ($is_free && !@steps) {
             $self->{history}->write('skipped', kind => $fault->{kind});
+            diag "this machine cannot do $fault->{kind}" if $self->{alone_s};
         }
         elsif ($is_free) {
             $self->{busy}{$_}++ for @{ $fault->{resources} };
@@ -242,13 +248,14 @@ sub _records {
     my ($self, @topics) = @_;
     my @records;
     for my $topic (@topics) {
-        my $fixed = $self->{writers}->topic($topic)->{partitions} == 1;
+        my $about = $self->{writers}->topic($topic);
+        my ($fixed, $moves) = ($about->{partitions} == 1 && !$about->{grows}, defined $about->{grows});
         $self->{stage}->kafka->for_each_record(sub {
             my ($record) = @_;
             return if $record->{offset} <= ($self->{judged}{$topic}{ $record->{partition} } // -1);
             my $value = delete $record->{value};
             $record->{payload} = defined $value ? sha256_hex($value) : undef;
-            @$record{qw(time fixed)} = (delete $record->{timestamp}, $fixed);
+            @$record{qw(time fixed moves)} = (delete $record->{timestamp}, $fixed, $moves);
             push @records, $record;
             $self->{history}->write('record', map { $_ => $record->{$_} } qw(topic partition offset time headers));
         }, $topic);

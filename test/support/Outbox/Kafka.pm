@@ -1,4 +1,4 @@
-# A real Apache Kafka, one node in KRaft mode, for one test: free ports, a temporary folder, gone with the test.
+# A real Apache Kafka, one node in KRaft mode, for one test: free ports, a temporary folder, gone with the test. Outbox::KafkaCluster has three.
 # OUTBOX_KAFKA_LIBS is the folder of its jars, OUTBOX_KAFKA_CLIENT the program that creates topics and reads them back.
 package Outbox::Kafka;
 
@@ -22,9 +22,16 @@ my $cluster_id = 'MkU3OEVBNTcwNTJENDM2Qg';
 
 # The two broker.* lines let it serve again within seconds after a crash; the default session time-out would fence it for ten.
 sub _properties {
-    my ($self, $controller) = @_;
-    my @listeners = ("PLAINTEXT://127.0.0.1:$self->{port}", "CONTROLLER://127.0.0.1:$controller", @{ $self->{listeners} });
+    my ($self) = @_;
+    my $cluster = $self->{cluster};
+    my @listeners = ("PLAINTEXT://127.0.0.1:$self->{port}", @{ $self->{listeners} });
     my @advertised = @listeners;
+    push @listeners, "CONTROLLER://127.0.0.1:$self->{controller}";
+    push @advertised, 'CONTROLLER://' . ($cluster ? "$cluster->{controller}:$self->{controller}" : "127.0.0.1:$self->{controller}");
+    if ($cluster) {
+        push @listeners, "INTERNAL://127.0.0.1:$self->{internal}";
+        push @advertised, "INTERNAL://$cluster->{internal}:$self->{internal}";
+    }
     my $tls = Outbox::Tls::everywhere();
     my $proxied = $tls ? 'SSL' : 'PLAINTEXT';
     my $settings = '';
@@ -36,23 +43,28 @@ sub _properties {
         push @listeners, "PROXIED://127.0.0.1:$self->{inner_port}";
         push @advertised, "PROXIED://127.0.0.1:$self->{proxy_port}";
     }
+    my ($id, $replicas, $in_sync) = $cluster ? ($cluster->{id}, 3, 2) : (1, 1, 1);
+    my $quorum = $cluster ? "voters=$cluster->{voters}" : "bootstrap.servers=127.0.0.1:$self->{controller}";
+    my $internal = $cluster ? 'INTERNAL' : 'PLAINTEXT';
     local $" = ',';
     return <<"END";
 process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:$controller
+node.id=$id
+controller.quorum.$quorum
 listeners=@listeners
 advertised.listeners=@advertised
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SSL,PROXIED:$proxied$self->{protocols}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SSL,INTERNAL:PLAINTEXT,PROXIED:$proxied$self->{protocols}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
+inter.broker.listener.name=$internal
 log.dirs=$self->{data}
 metadata.log.dir=$self->{folder}/metadata
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
+default.replication.factor=$replicas
+min.insync.replicas=$in_sync
+offsets.topic.replication.factor=$replicas
 offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$in_sync
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=3000
@@ -72,6 +84,7 @@ END
 # storage tool's --add-scram takes them.
 # inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port. data: another folder for the records; inside: a
 # command that runs the broker where that folder is.
+# cluster: { id, voters, controller and internal (host names of this node, of which each node has its own idea), hosts (the file of its idea) }.
 sub new {
     my ($class, %options) = @_;
     for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
@@ -80,9 +93,12 @@ sub new {
     my $tls = Outbox::Tls::everywhere();
     $ENV{KAFKA_CLIENT_PROPERTIES} = join "\n", $tls->kafka_client_properties if $tls;
     my $folder = PostgreSQL::Test::Utils::tempdir('kafka');
+    my $cluster = $options{cluster};
+    my $name = $cluster ? "kafka$cluster->{id}" : 'kafka';
     my $self = bless {
-        port => PostgreSQL::Test::Cluster::get_free_port(),
-        log => "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_kafka.log',
+        (map { $_ => $options{$_} // PostgreSQL::Test::Cluster::get_free_port() } qw(port controller internal)),
+        log => "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . "_$name.log",
+        cluster => $cluster,
         folder => $folder,
         java => $options{java} // \@small_java,
         config => "$folder/server.properties",
@@ -96,7 +112,7 @@ sub new {
         proxy_port => $options{proxy_port},
     }, $class;
     PostgreSQL::Test::Utils::append_to_file($self->{config},
-        $self->_properties(PostgreSQL::Test::Cluster::get_free_port()) . ($options{acls} ? $authorizer : '') . ($options{properties} // ''));
+        $self->_properties . ($options{acls} ? $authorizer : '') . ($options{properties} // ''));
     return $self;
 }
 
@@ -122,11 +138,12 @@ sub launch {
 
 sub wait_until_ready { return $_[0]->_client('ready', 180) } # Java on a busy machine
 
-# A process that ends when it serves.
+# A process that ends when every partition has a leader ("ready") or all its replicas ("in-sync").
 sub begin_waiting {
-    my ($self) = @_;
+    my ($self, $state) = @_;
     return Outbox::Process->spawn(
-        name => 'kafka-client', command => [ $ENV{OUTBOX_KAFKA_CLIENT}, $self->brokers, 'ready', 60 ], stdout => $self->{log}, stderr => $self->{log});
+        name => 'kafka-client', command => [ $ENV{OUTBOX_KAFKA_CLIENT}, $self->brokers, $state // 'ready', 60 ], stdout => '/dev/null',
+        stderr => '/dev/null');
 }
 
 sub alive { return $_[0]{process}->alive }
@@ -135,7 +152,7 @@ sub log { return slurp($_[0]{log}) }
 
 sub _format {
     my ($self) = @_;
-    my $tool = $self->_java('kafka.tools.StorageTool', qw(format --standalone -t), $cluster_id, '-c', $self->{config},
+    my $tool = $self->_java('kafka.tools.StorageTool', 'format', ($self->{cluster} ? () : '--standalone'), '-t', $cluster_id, '-c', $self->{config},
         map { ('--add-scram', $_) } @{ $self->{scram} });
     croak 'cannot format: ' . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
     return;
@@ -143,7 +160,8 @@ sub _format {
 
 sub _java_command {
     my ($self, @arguments) = @_;
-    return (@{ $self->{inside} }, @{ $self->{java} }, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
+    my @hosts = $self->{cluster} ? "-Djdk.net.hosts.file=$self->{cluster}{hosts}" : ();
+    return (@{ $self->{inside} }, @{ $self->{java} }, @hosts, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
 }
 
 sub _java {
@@ -216,10 +234,10 @@ sub produce {
     return;
 }
 
-sub delete_topic {
-    my ($self, $name) = @_;
-    return $self->_client('delete-topic', $name);
-}
+sub delete_topic { my ($self, $name) = @_; return $self->_client('delete-topic', $name) }
+
+# So that it has so many.
+sub add_partitions { my ($self, $name, $count) = @_; return $self->_client('add-partitions', $name, $count) }
 
 # Where the partitions of the topics end, as text.
 # And: forgets the records of the topics, as their consumers have read them.
@@ -230,7 +248,7 @@ sub _client {
     my ($self, @arguments) = @_;
     my ($out, $err) = ('', '');
     IPC::Run::run([ $ENV{OUTBOX_KAFKA_CLIENT}, $self->brokers, @arguments ], '<', \'', '>', \$out, '2>', \$err)
-        or croak "kafka-client @arguments: $err" . ($self->{process}->alive ? '' : slurp($self->{log}));
+        or croak "kafka-client @arguments: $err" . ($self->alive ? '' : $self->log);
     return $out;
 }
 

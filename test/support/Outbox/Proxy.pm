@@ -12,18 +12,18 @@ use POSIX qw(mkfifo);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-# new(name => target port, ...): runs, each link on a free port of its own.
+# new(name => target port or [address, port, target port], ...): runs, each link on the given address and port, or on a free port of its own.
 sub new {
     my ($class, %targets) = @_;
     croak 'OUTBOX_PROXY is not set' if !$ENV{OUTBOX_PROXY};
     my $folder = PostgreSQL::Test::Utils::tempdir('proxy');
-    my %port = map { $_ => PostgreSQL::Test::Cluster::get_free_port() } keys %targets;
+    my %port = map { $_ => ref $targets{$_} ? $targets{$_}[1] : PostgreSQL::Test::Cluster::get_free_port() } keys %targets;
     my $log = "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_proxy.log';
     mkfifo("$folder/commands", 0600) or croak "mkfifo: $!";
     open my $commands, '+<', "$folder/commands" or croak "commands: $!";    # both ways, or the open would wait for the reader
     $commands->autoflush;
     my $process = Outbox::Process->spawn(
-        name => 'proxy', command => [ $ENV{OUTBOX_PROXY}, map { "$_=$port{$_}:$targets{$_}" } sort keys %targets ],
+        name => 'proxy', command => [ $ENV{OUTBOX_PROXY}, map { "$_=" . (ref $targets{$_} ? join(':', @{ $targets{$_} }) : "$port{$_}:$targets{$_}") } sort keys %targets ],
         stdin => "$folder/commands", stdout => "$folder/answers", stderr => $log);
     my $self = bless { process => $process, commands => $commands, answers => "$folder/answers", port => \%port, given => 0 }, $class;
     $self->_await_answer('start');

@@ -8,7 +8,7 @@ use warnings;
 use File::Basename qw(basename);
 use File::Copy qw(copy);
 use File::Path qw(rmtree);
-use Outbox::Node;
+use Outbox::Node qw(crash current_lsn slot postmaster children);
 use Outbox::Process qw(slurp);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::RecursiveCopy;
@@ -102,18 +102,25 @@ sub _clock_jump {
         $self->_start);
 }
 
-# An event larger than its topic takes, and others of its key right behind it, which a relay gets all at once: it must deliver none of
-# those, and end with 8. Then the operator raises the limit, for good, and it goes on as if nothing had been.
+# An event that its topic does not take, and others of its key right behind it, which a relay gets all at once: it must deliver none of
+# those, and end with 8. Then the operator lets the topic take it, for good, and the relay goes on as if nothing had been.
+#   large    the topic never took so much
+#   lowered  the topic took so much, until the events had been written
+#   compact  the topic became one of keys, and the event has none
 sub _poison {
-    my ($self) = @_;
+    my ($self, $fault) = @_;
     my ($stage, $writers) = @$self{qw(stage writers)};
     my %topics = $writers->next_poisoned_topics;
     my ($topic, @others) = sort keys %topics;
+    $topics{$topic}{max_bytes} = 20_000 if $fault->{how} eq 'large';
+    my %refuse = (lowered => [20_000], compact => [ undef, 'cleanup.policy=compact' ]);
     my $relay = sub { $self->active_relay };
     return (
         $self->_kill,
         (map { my $name = $_; at_once(sub { $stage->create_topic($name, $topics{$name}) }) } sort keys %topics),
-        at_once(sub { $writers->start_poison($stage->node, $topic, @others) }), sub { return $writers->poison_is_written },
+        at_once(sub { $writers->start_poison($stage->node, $fault->{how} eq 'compact' ? 'keyless' : 'large', $topic, @others) }),
+        sub { return $writers->poison_is_written },
+        at_once(sub { $stage->configure_topic($topic, @{ $refuse{ $fault->{how} } }) if $refuse{ $fault->{how} } }),
         $self->_start, at_once(sub { $stage->release_relay($self->{active}) }),
         $self->within(90, 'I7', 'a relay stops at a poisoned event', sub { !$relay->()->alive }),
         at_once(sub {
@@ -189,6 +196,78 @@ sub _pg_ctl {
         name => 'pg_ctl', command => [ qw(pg_ctl -t 120 stop -m), $mode, '-D', $node->data_dir ], stdout => '/dev/null', stderr => '/dev/null');
 }
 
+# Every process of the server stands still, while the kernel keeps its connections.
+sub _pg_freeze {
+    my ($self, $fault) = @_;
+    my @processes;
+    return (
+        $self->_down(sub {
+            my $postmaster = postmaster($_[0]);
+            @processes = ($postmaster, children($postmaster));
+            kill 'STOP', @processes;
+        }),
+        after($fault->{pause}),
+        at_once(sub { kill 'CONT', @processes; $self->{server_up} = 1 }));
+}
+
+# Only the process that the relay talks to.
+sub _walsender_freeze {
+    my ($self, $fault) = @_;
+    my $process;
+    return (
+        at_once(sub {
+            $process = slot($self->{stage}->node, 'active_pid');
+            kill 'STOP', $process if $process;
+        }),
+        after($fault->{pause}), at_once(sub { kill 'CONT', $process if $process }));
+}
+
+# A server whose clock is days off, until it is restarted with the right one. Who samples the slot is told the difference.
+sub _pg_clock {
+    my ($self, $fault) = @_;
+    return if !$faketime;
+    my $start = sub {
+        my ($days) = @_;
+        return at_once(sub {
+            local %ENV = %ENV;
+            @ENV{qw(LD_PRELOAD FAKETIME FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC)} = ($faketime, sprintf('%+dd', $days), 1, 1) if $days;
+            my $node = $self->{stage}->node;
+            $node->append_conf('postgresql.conf', 'chaos.clock_ahead_s = ' . $days * 86400);
+            $node->start;
+            $self->_is_up;
+        });
+    };
+    return ($self->_stop_fast, $start->($fault->{days}), after($fault->{pause}), $self->_stop_fast, $start->(0));
+}
+
+# The relay's password is changed on the server first, and in its file a while later.
+sub _pg_password {
+    my ($self, $fault) = @_;
+    my $stage = $self->{stage};
+    my $word = 'word' . ++$self->{passwords};
+    return (
+        at_once(sub {
+            $stage->change_password($word);
+            $stage->node->safe_psql('postgres', 'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL');
+        }),
+        after($fault->{down}),
+        at_once(sub { $stage->write_password($word) }));
+}
+
+# A transaction that has written something and then does nothing: the slot cannot let go of the WAL since.
+sub _open_transaction {
+    my ($self, $fault) = @_;
+    return (at_once(sub { $self->{writers}->start_idle($self->{stage}->node, $fault->{pause}) if $self->{server_up} }), after($fault->{pause}));
+}
+
+sub _foreign_messages {
+    my ($self, $fault) = @_;
+    my $process;
+    return (
+        at_once(sub { $process = $self->{writers}->start_foreign($self->{stage}->node, $fault->{count}) }),
+        sub { return !$process->alive });
+}
+
 sub _pg_fast { my ($self, $fault) = @_; return ($self->_stop_fast, after($fault->{down}), $self->_up) }
 
 # The server must come to its end although a relay is attached: at once where Kafka takes events, else after the relay's grace.
@@ -258,34 +337,96 @@ sub _copy_wal {
 
 # ---- Kafka ----------------------------------------------------------------------------------------------------------
 
+# The broker, and until each partition has a leader again.
 sub _launch {
-    my ($self) = @_;
+    my ($self, $node, $state) = @_;
     my $kafka = $self->{stage}->kafka;
     my $ready;
     return (
-        at_once(sub { $kafka->launch; $ready = $kafka->begin_waiting }),
+        at_once(sub { $self->{stage}->broker($node)->launch; $ready = $kafka->begin_waiting($state) }),
         $self->within(90, 'I7', 'Kafka starts', sub { defined $ready->status }));
 }
 
 sub _broker_kill {
     my ($self, $fault) = @_;
-    return (at_once(sub { $self->{stage}->kafka->kill_nine }), after($fault->{down}), $self->_launch);
+    return (at_once(sub { $self->{stage}->broker($fault->{node})->kill_nine }), after($fault->{down}), $self->_launch($fault->{node}));
+}
+
+sub _stop_broker {
+    my ($self, $node) = @_;
+    my $broker = sub { $self->{stage}->broker($node) };
+    my $until;
+    return (
+        at_once(sub { $broker->()->signal('TERM'); $until = time + 20 }),
+        sub { return !$broker->()->alive || time > $until && $broker->()->kill_nine });
 }
 
 sub _broker_restart {
     my ($self, $fault) = @_;
-    my $kafka = $self->{stage}->kafka;
-    my $until;
-    return (
-        at_once(sub { $kafka->signal('TERM'); $until = time + 20 }),
-        sub { return !$kafka->alive || time > $until && $kafka->kill_nine },
-        after($fault->{down}), $self->_launch);
+    return ($self->_stop_broker($fault->{node}), after($fault->{down}), $self->_launch($fault->{node}));
 }
 
 sub _broker_pause {
     my ($self, $fault) = @_;
+    my $broker = sub { $self->{stage}->broker($fault->{node}) };
+    return (at_once(sub { $broker->()->pause }), after($fault->{pause}), at_once(sub { $broker->()->resume }));
+}
+
+# ---- a cluster ------------------------------------------------------------------------------------------------------
+
+# Two of three are gone: fewer replicas are in sync than a write needs.
+sub _brokers_below_minimum {
+    my ($self, $fault) = @_;
+    my ($one, $other) = split / /, $fault->{nodes};
+    my $stage = $self->{stage};
+    return (
+        at_once(sub { $stage->broker($_)->kill_nine for $one, $other }), after($fault->{down}),
+        at_once(sub { $stage->broker($one)->launch }), $self->_launch($other));
+}
+
+# As for an update: each in its turn, when all replicas are in sync again.
+sub _rolling_restart {
+    my ($self) = @_;
+    return map { ($self->_stop_broker($_), $self->_launch($_, 'in-sync')) } 1 .. 3;
+}
+
+sub _controller_kill {
+    my ($self, $fault) = @_;
+    my $stage = $self->{stage};
+    my ($node, @launch);
+    return (
+        at_once(sub { $node = $stage->kafka->controller; $stage->broker($node)->kill_nine; @launch = $self->_launch($node) }),
+        after($fault->{down}), sub { $launch[0]->() }, sub { $launch[1]->() });
+}
+
+# A broker that its clients reach and the others do not.
+sub _broker_island {
+    my ($self, $fault) = @_;
     my $kafka = $self->{stage}->kafka;
-    return (at_once(sub { $kafka->pause }), after($fault->{pause}), at_once(sub { $kafka->resume }));
+    return (at_once(sub { $kafka->isolate($fault->{node}) }), after($fault->{pause}), at_once(sub { $kafka->join_again($fault->{node}) }));
+}
+
+sub _partitions_added {
+    my ($self) = @_;
+    my $topic = $self->{writers}->growing_topic or return;
+    return at_once(sub { $self->{stage}->kafka->add_partitions($topic, ++$self->{writers}->topic($topic)->{partitions}) });
+}
+
+# A node loses its replicas of a topic, gets them again, and another one leads each partition.
+sub _reassignment {
+    my ($self, $fault) = @_;
+    my $kafka = $self->{stage}->kafka;
+    my $count = $self->{writers}->topic($fault->{topic})->{partitions};
+    my @left = grep { $_ != $fault->{without} } 1 .. 3;
+    my $ready;
+    return (
+        at_once(sub { $kafka->reassign($fault->{topic}, map { $_ % 2 ? [@left] : [ reverse @left ] } 1 .. $count) }),
+        after($fault->{pause}),
+        at_once(sub {
+            $kafka->reassign($fault->{topic}, map { [ $fault->{without}, @left ] } 1 .. $count);
+            $ready = $kafka->begin_waiting('in-sync');
+        }),
+        $self->within(90, 'I7', 'replicas are in sync', sub { defined $ready->status }));
 }
 
 # A broker that cannot write gives up its disk, and with it itself.
@@ -331,10 +472,11 @@ sub _link {
     my ($self, $end, $what, $fault) = @_;
     my $proxy = $self->{stage}->proxy;
     my ($argument) = grep { defined } @$fault{qw(ms bytes way)}, '';
+    my @links = $self->{stage}->links($end);
     return (
-        at_once(sub { $proxy->command($end, $what, $argument) }),
+        at_once(sub { $proxy->command($_, $what, $argument) for @links }),
         after($fault->{pause} // ($what eq 'cut' ? 4 : 0)),
-        at_once(sub { $proxy->command($end, 'heal') }));
+        at_once(sub { $proxy->command($_, 'heal') for @links }));
 }
 
 1;

@@ -1,4 +1,4 @@
-# What goes wrong, and when: the same for the same seed. Kinds are dealt like cards, so that each has its turn.
+# What goes wrong, and when: the same for the same seed. Kinds are dealt like cards, so that each has its turn; or each has a round alone.
 package Outbox::Chaos::Schedule;
 
 use strict;
@@ -13,24 +13,43 @@ my %kinds = (
     relay_stop => [ 5, ['relay'], sub { pause => _pause(@_) } ],
     relay_term => [ 5, ['relay'], sub { down => $_[0]->between(0, 0.5) } ],
     clock_jump => [ 2, ['relay'], sub { jumps => join ' ', map { $_[0]->pick(qw(+3600 -3600 +86400 -86400 +5 -5)) } 1 .. 3 } ],
-    poison => [ 1, [qw(relay pg broker)], sub { () } ],
+    poison => [ 1, [qw(relay pg broker)], sub { how => $_[0]->pick(qw(large lowered compact)) } ],
     takeover => [ 2, ['relay'], sub { how => $_[0]->pick(qw(wait force)), pause => $_[0]->between(1, 3) } ],
     pg_crash => [ 5, [qw(pg)], sub { down => $_[0]->between(0, 1) } ],
     pg_immediate => [ 2, [qw(pg)], sub { down => $_[0]->between(0, 1) } ],
     pg_fast => [ 2, [qw(pg)], sub { down => $_[0]->between(0, 1) } ],
+    pg_freeze => [ 1, [qw(pg)], sub { pause => _pause(@_) } ],
+    pg_clock => [ 1, [qw(pg)], sub { days => $_[0]->pick(-2, 2), pause => $_[0]->between(1, 4) } ],
+    pg_password => [ 1, [qw(pg)], sub { down => $_[0]->between(0.5, 3) } ],
+    walsender_freeze => [ 2, [qw(pg)], sub { pause => _pause(@_) } ],
+    open_transaction => [ 2, [], sub { pause => _pause(@_) } ],
+    foreign_messages => [ 2, [qw(pg)], sub { count => 1000 + $_[0]->below(100_000) } ],
     promotion => [ 1, [qw(pg)], sub { () } ],
-    broker_kill => [ 3, ['broker'], sub { down => $_[0]->between(0, 2) } ],
-    broker_restart => [ 2, ['broker'], sub { down => $_[0]->between(0, 2) } ],
-    broker_pause => [ 3, ['broker'], sub { pause => _pause(@_) } ],
+    broker_kill => [ 3, ['broker'], sub { node => _node(@_), down => $_[0]->between(0, 2) } ],
+    broker_restart => [ 2, ['broker'], sub { node => _node(@_), down => $_[0]->between(0, 2) } ],
+    broker_pause => [ 3, ['broker'], sub { node => _node(@_), pause => _pause(@_) } ],
     disk_full => [ 1, ['broker'], sub { down => $_[0]->between(1, 3) } ],
     topic_recreate => [ 1, [qw(relay broker kafka_link)], sub { topic => $_[0]->pick(qw(payments orders)) } ],
     map({ link_kinds($_) } qw(pg kafka)),
 );
 
+# What only a cluster of brokers has.
+my %cluster_kinds = (
+    brokers_below_minimum => [ 2, ['broker'], sub { nodes => join(' ', ($_[0]->shuffle(1 .. 3))[ 0, 1 ]), down => $_[0]->between(1, 6) } ],
+    rolling_restart => [ 1, ['broker'], sub { () } ],
+    controller_kill => [ 2, ['broker'], sub { down => $_[0]->between(0, 3) } ],
+    broker_island => [ 2, ['broker'], sub { node => _node(@_), pause => 2 + _pause(@_) } ],
+    partitions_added => [ 1, ['broker'], sub { () } ],
+    reassignment => [ 1, ['broker'], sub { topic => $_[0]->pick(qw(orders payments)), without => _node(@_), pause => $_[0]->between(1, 4) } ],
+);
+
+sub _node { my ($random) = @_; return 1 + $random->below(3) }
+
 # How long they take, about, besides their own pauses: what they occupy is left alone meanwhile.
 my %lasts = (
     relay_kill => 0.8, relay_term => 0.8, poison => 12, clock_jump => 6, takeover => 6, pg_fast => 2, promotion => 9, broker_kill => 10, broker_restart => 8,
-    disk_full => 15, topic_recreate => 3, pg_cut => 4, kafka_cut => 4,
+    disk_full => 15, topic_recreate => 3, pg_cut => 4, kafka_cut => 4, pg_clock => 5, foreign_messages => 2, brokers_below_minimum => 15,
+    rolling_restart => 40, controller_kill => 14, broker_island => 8, partitions_added => 2, reassignment => 10,
 );
 
 sub link_kinds {
@@ -52,14 +71,29 @@ sub _pause {
     return 1 + ($longest - 1) * $random->between(0, 1)**3;
 }
 
-sub kinds { return sort keys %kinds }
-sub resources { return $kinds{ $_[1] }[1] }
+sub _known { my ($is_cluster) = @_; return $is_cluster ? (%kinds, %cluster_kinds) : %kinds }
+sub kinds { my ($class, $is_cluster) = @_; my %known = _known($is_cluster); return sort keys %known }
 
-# new(seed => n, deck => {kind => how many} or nothing for all, max_pause => seconds)
+# new(seed => n, deck => {kind => how many} or nothing for all, max_pause => seconds, cluster => whether there is one,
+# alone_s => how long each fault lasts in a round of its own)
 sub new {
     my ($class, %options) = @_;
-    my $deck = $options{deck} // { map { $_ => $kinds{$_}[0] } keys %kinds };
-    return bless { %options, deck => $deck, cards => [], decks => 0 }, $class;
+    my %known = _known($options{cluster});
+    my $deck = $options{deck} // { map { $_ => $known{$_}[0] } keys %known };
+    return bless { %options, known => \%known, deck => $deck, cards => [], decks => 0 }, $class;
+}
+
+# How many rounds it takes until each kind has had one alone.
+sub rounds_alone { my ($self) = @_; return scalar keys %{ $self->{deck} } }
+
+# One fault, as long as alone_s where it has a length: what the next fault would heal does not pass for healed.
+sub alone {
+    my ($self, $number) = @_;
+    my $kind = (sort keys %{ $self->{deck} })[ $number - 1 ];
+    my $random = Outbox::Chaos::Random->new($self->{seed}, 'alone', $kind);
+    my $fault = { at => 3, kind => $kind, resources => $self->{known}{$kind}[1], $self->{known}{$kind}[2]->($random, $self->{max_pause}) };
+    exists $fault->{$_} and $fault->{$_} = $self->{alone_s} for qw(pause down);
+    return $fault;
 }
 
 # The faults of one round: [{ at => seconds, kind, resources, parameters... }], in order.
@@ -69,7 +103,7 @@ sub round {
     my ($at, %free_at, @faults) = (1);
     while ($at < $seconds) {
         my $kind = $self->_deal;
-        my $fault = { at => $at, kind => $kind, resources => $kinds{$kind}[1], $kinds{$kind}[2]->($random, $self->{max_pause}) };
+        my $fault = { at => $at, kind => $kind, resources => $self->{known}{$kind}[1], $self->{known}{$kind}[2]->($random, $self->{max_pause}) };
         $at += $random->chance(0.3) ? $random->between(0, 0.2) : $random->between(0.3, 1.5);
         $fault->{at} = max($fault->{at}, map { $free_at{$_} // 0 } @{ $fault->{resources} });
         my $end = $fault->{at} + ($lasts{$kind} // 0.5) + ($fault->{down} // 0) + ($fault->{pause} // 0);

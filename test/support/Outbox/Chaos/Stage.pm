@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Outbox::Kafka;
+use Outbox::KafkaCluster;
 use Outbox::Node;
 use Outbox::Process qw(wait_until slurp);
 use Outbox::Proxy;
@@ -26,17 +27,24 @@ checkpoint_timeout = 30s
 log_min_messages = warning
 END
 
-# new(delivery, program => the relay, topics => {name => {...}}): all is up, the slot is made, no relay runs yet.
+# new(delivery, program => the relay, topics => {name => {...}}, cluster => 1 for three brokers): all is up, the slot is made, no relay runs yet.
 sub new {
     my ($class, $delivery, %options) = @_;
     my $self = bless { delivery => $delivery, options => \%options, relays => {}, exits => [], nodes => 0 }, $class;
     $self->{node} = outbox_node($self->next_node_name, conf => $settings);
-    $self->_make_disk;
-    my $inner_port = PostgreSQL::Test::Cluster::get_free_port();
-    $self->{proxy} = Outbox::Proxy->new(pg => $self->{node}->port, kafka => $inner_port);
-    $self->{kafka} = Outbox::Kafka->new(
-        inner_port => $inner_port, proxy_port => $self->{proxy}->port('kafka'), data => $self->{data}, inside => $self->{inside},
-        properties => "log.segment.bytes=16777216\nlog.initial.task.delay.ms=1000\n");
+    $self->_give_password;
+    $self->_make_disk if !$options{cluster};
+    my @brokers = $options{cluster} ? map({ "kafka$_" } 1 .. 3) : 'kafka';
+    my @inner_ports = map { PostgreSQL::Test::Cluster::get_free_port() } @brokers;
+    $self->{proxy} = Outbox::Proxy->new(pg => $self->{node}->port, map { $brokers[$_] => $inner_ports[$_] } 0 .. $#brokers);
+    $self->{links} = { pg => ['pg'], kafka => \@brokers };
+    my @proxy_ports = map { $self->{proxy}->port($_) } @brokers;
+    my $properties = "log.segment.bytes=16777216\nlog.initial.task.delay.ms=1000\n";
+    $self->{kafka} = $options{cluster}
+        ? Outbox::KafkaCluster->new(inner_ports => \@inner_ports, proxy_ports => \@proxy_ports, properties => $properties)
+        : Outbox::Kafka->new(inner_port => $inner_ports[0], proxy_port => $proxy_ports[0], data => $self->{data}, inside => $self->{inside},
+            properties => $properties);
+    $self->{relay_brokers} = join ',', map { "127.0.0.1:$_" } @proxy_ports;
     $self->{kafka}->start;
     $self->create_topic($_, $options{topics}{$_}) for sort keys %{ $options{topics} };
     $self->_set_up;
@@ -46,6 +54,12 @@ sub new {
 sub node { return $_[0]{node} }
 sub kafka { return $_[0]{kafka} }
 sub proxy { return $_[0]{proxy} }
+
+# One of the brokers, or the only one.
+sub broker { my ($self, $id) = @_; return $self->{options}{cluster} ? $self->{kafka}->node($id) : $self->{kafka} }
+
+# The names of the proxy's links to PostgreSQL ("pg") or to all brokers ("kafka").
+sub links { my ($self, $end) = @_; return @{ $self->{links}{$end} } }
 sub next_node_name { my ($self) = @_; return 'node' . ++$self->{nodes} }
 
 # A promoted standby takes the place of the primary, for writers and relays alike.
@@ -62,10 +76,10 @@ sub create_topic {
     return;
 }
 
-# Changes how large its batches may be.
+# Changes how large its batches may be, and what else is named.
 sub configure_topic {
-    my ($self, $name, $max_bytes) = @_;
-    return $self->{kafka}->configure_topic($name, _topic_settings($max_bytes));
+    my ($self, $name, $max_bytes, @others) = @_;
+    return $self->{kafka}->configure_topic($name, _topic_settings($max_bytes), @others);
 }
 
 # Kafka's own clock stamps the records, for the samples of the slot are compared with it.
@@ -106,6 +120,32 @@ sub _set_up {
     return;
 }
 
+# The relay logs in by a password, out of a file that it is told to read at each connection.
+sub _give_password {
+    my ($self) = @_;
+    $self->{password_file} = PostgreSQL::Test::Utils::tempdir('password') . '/pgpass';
+    my $rules = $self->{node}->data_dir . '/pg_hba.conf';
+    my $old = slurp($rules);
+    unlink $rules;
+    PostgreSQL::Test::Utils::append_to_file($rules, "host all relay 127.0.0.1/32 scram-sha-256\n$old");
+    $self->{node}->reload;
+    $self->change_password('first');
+    $self->write_password('first');
+    return;
+}
+
+# The server's side of it, and the relay's.
+sub change_password { my ($self, $word) = @_; $self->{node}->safe_psql('postgres', "ALTER ROLE relay PASSWORD '$word'"); return }
+
+sub write_password {
+    my ($self, $word) = @_;
+    my $file = $self->{password_file};
+    unlink $file;
+    PostgreSQL::Test::Utils::append_to_file($file, "*:*:*:*:$word\n");
+    chmod 0600, $file or die "chmod: $!\n";
+    return;
+}
+
 # ---- relays ---------------------------------------------------------------------------------------------------------
 
 # The relay of this name, from now on restarted by a supervisor. env and arguments: of this start (and the supervisor's).
@@ -113,7 +153,7 @@ sub start_relay {
     my ($self, $name, $env, @arguments) = @_;
     my $relay = $self->{relays}{$name} = Outbox::Relay->new(
         $self->{node}, name => $name, program => $self->{options}{program}, env => $env,
-        dsn => 'host=127.0.0.1 port=' . $self->{proxy}->port('pg') . ' dbname=postgres', kafka => '127.0.0.1:' . $self->{proxy}->port('kafka'),
+        dsn => 'host=127.0.0.1 port=' . $self->{proxy}->port('pg') . " dbname=postgres passfile=$self->{password_file}", kafka => $self->{relay_brokers},
         args => [ '--delivery', $self->{delivery}, '--shutdown-grace-ms', 3000, @arguments ]);
     $relay->start;
     $self->{wanted}{$name} = 1;

@@ -15,10 +15,12 @@ use PostgreSQL::Test::Utils;
 # Partitions, and what the topic's own limit of a batch is.
 my %topics = (
     orders => { partitions => 6 },
+    growing => { partitions => 1, grows => 8 },    # to so many at most; a key of it does not keep its partition
     payments => { partitions => 3 },
     journal => { partitions => 1 },
     small => { partitions => 2, max_bytes => 60_000 },
 );
+my @own_topics = qw(outbox.state outbox.dead-letter __consumer_offsets);
 my @keys = ((map { sprintf 'k%02d', $_ } 1 .. 10), '', 'ключ "1"');
 my $transactions = 60;    # of a session
 
@@ -26,6 +28,8 @@ my $fixture = <<'END';
 CREATE TABLE counter(topic text, key text, seq bigint NOT NULL DEFAULT 0, PRIMARY KEY (topic, key)) WITH (fillfactor = 10);
 CREATE TABLE ledger(id uuid PRIMARY KEY);
 CREATE TABLE audit(txn text PRIMARY KEY);
+CREATE TABLE idle(n int);
+CREATE ROLE stranger LOGIN;
 
 -- One event, its row, and what the checker must know of it. kind: json, bytes or tombstone.
 CREATE FUNCTION act(txn text, topic_ text, key_ text, kind text, size int) RETURNS text LANGUAGE plpgsql AS $$
@@ -62,6 +66,15 @@ sub new {
 # The topics of this round and, where poisoned events had theirs, of the two before.
 sub topics { my ($self) = @_; return (sort(keys %topics), sort keys %{ $self->{poisoned} }) }
 sub topic { my ($self, $name) = @_; return $topics{$name} // $self->{poisoned}{$name} }
+
+# The topic that may have one more partition; undef: it has all.
+sub growing_topic {
+    my ($topic) = grep { $topics{$_}{grows} && $topics{$_}{partitions} < $topics{$_}{grows} } sort keys %topics;
+    return $topic;
+}
+
+# Topics that no event may have.
+sub own_topics { return @own_topics }
 
 sub prepare {
     my ($self, $node) = @_;
@@ -120,29 +133,54 @@ sub _start {
 sub next_poisoned_topics {
     my ($self) = @_;
     my $stem = "poisoned-$self->{round}-" . ++$self->{poisons};
-    my %new = ($stem => { partitions => 2, max_bytes => 20_000 }, map { ("$stem-$_" => { partitions => 1 }) } 1 .. 5);
+    my %new = ($stem => { partitions => 2 }, map { ("$stem-$_" => { partitions => 1 }) } 1 .. 5);
     $_->{round} = $self->{round} for values %new;
     %{ $self->{poisoned} } = (%{ $self->{poisoned} // {} }, %new);
     return %new;
 }
 
-# An event too large for its topic, with others of its key around it. What comes right behind it has topics that the relay has to look up,
-# so that it is busy with them when the refusal comes.
+# An event that its topic will not take (large, or keyless), with others around it. What comes right behind it has topics that the relay
+# has to look up, so that it is busy with them when the refusal comes.
 sub start_poison {
-    my ($self, $node, $topic, @others) = @_;
+    my ($self, $node, $how, $topic, @others) = @_;
     my $name = $self->_next_name;
     my @keys = map { "('$_', 'k01')" } $topic, @others;
     $node->safe_psql('postgres', 'INSERT INTO counter(topic, key) VALUES ' . join ', ', @keys);
     my $transaction = sub {
         my ($name, @events) = @_;
-        my $acts = join '', map { "SELECT act('$name', '$_->[0]', 'k01', 'json', $_->[1]);\n" } @events;
+        my $acts = join '', map { sprintf "SELECT act('%s', '%s', %s, 'json', %d);\n", $name, $_->[0], $_->[2] // "'k01'", $_->[1] } @events;
         return "\\echo begin $name\nBEGIN;\nINSERT INTO audit VALUES ('$name');\n${acts}COMMIT;\n\\echo ok $name\n";
     };
-    $self->_run($node, $transaction->("$name-1", [ $topic, 300 ], [ $topic, 30_000 ], (map { [ $topic, 300 + $_ ] } 1 .. 20),
+    my @poison = $how eq 'large' ? ($topic, 30_000) : ($topic, 300, 'NULL');
+    $self->_run($node, $transaction->("$name-1", [ $topic, 300 ], \@poison, (map { [ $topic, 300 + $_ ] } 1 .. 20),
             map { [ $_, 400 ] } @others),
         map { $transaction->("$name-$_", [ $topic, 200 + $_ ]) } 2 .. 20);
     $self->{poison} = $self->{running}[-1];
     return;
+}
+
+# A transaction that writes a row and then nothing for so many seconds.
+sub start_idle {
+    my ($self, $node, $seconds) = @_;
+    return $self->_spawn($node, 'idle', "BEGIN; INSERT INTO idle VALUES (1); SELECT pg_sleep($seconds); ROLLBACK;");
+}
+
+# Messages that are no events, by a role that has no rights: others' prefixes, what looks like an envelope and is none, and envelopes for
+# the topics in which relays keep their own records.
+sub start_foreign {
+    my ($self, $node, $count) = @_;
+    my @forged = map { qq({"topic":"$_","key":"outbox\@1/postgres","id":"01900000-0000-7000-8000-000000000000","payload":{"a":1}}) } @own_topics;
+    my @broken = ('', '{', '{"topic":"orders"', '{"topic":"orders"}x', "{\"topic\":\"orders\",\n\"payload\":1}", '[1]', '{"begin":"0/1"}', '{"commit":"0/1","events":1}');
+    my $literals = join ', ', map { "('" . s/'/''/gr . "')" } @forged, @broken;
+    return $self->_spawn($node, 'foreign', "SELECT count(pg_logical_emit_message(n % 5 > 0, 'stranger', 'x')) FROM generate_series(1, $count) n;"
+        . "SELECT count(pg_logical_emit_message(true, 'outbox', content)) FROM (VALUES $literals) AS v(content);", 'stranger');
+}
+
+sub _spawn {
+    my ($self, $node, $name, $sql, $user) = @_;
+    return Outbox::Process->spawn(
+        name => $name, command => [ qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $node->connstr('postgres'), $user ? ('-U', $user) : (), '-c', $sql ],
+        stdout => '/dev/null', stderr => '/dev/null');
 }
 
 sub poison_is_written { return !$_[0]{poison}->alive }
