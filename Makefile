@@ -276,7 +276,7 @@ flags_of = $(if $(filter outbox_ext/%,$(1)),$(CXXFLAGS) $(CPPFLAGS),$(relay_cxxf
 $(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
 	@mkdir -p $(@D)
 	$(call say,$(CXX),$<)
-	$(quiet)$(CXX) $(call flags_of,$<) -fsyntax-only $<
+	$(quiet)$(CXX) $(call flags_of,$<) -idirafter /usr/include/$(shell $(CC) -print-multiarch) -fsyntax-only $<
 	@touch $@
 
 print-module:
