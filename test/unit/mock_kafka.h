@@ -24,7 +24,6 @@ public:
         for (const char *topic : topics)
             rd_kafka_mock_topic_create(cluster_, topic, 1, 1);
     }
-    void create(const std::string &topic) { rd_kafka_mock_topic_create(cluster_, topic.c_str(), 1, 1); }
     ~MockKafka() {
         rd_kafka_mock_cluster_destroy(cluster_);
         rd_kafka_destroy(owner_);
