@@ -445,12 +445,14 @@ void Relay::end_when_done() {
         stop_for(Failure(ExitCode::unexpected, options_.not_done));
 }
 
+// A transaction of which the sink has not taken every event yet is waited for as well.
 void Relay::say_what_is_awaited() const {
-    if (sink_->empty() && session_.events_in_flight() == 0)
+    if (sink_->empty() && !session_.in_transaction())
         return;
+    uint64_t events = session_.events_in_flight();
+    std::string what = events > 0 ? fmt::format("{} events in flight", events) : "the rest of a transaction";
     std::string topic = session_.last_topic().empty() ? "" : ", the last of topic \"" + session_.last_topic() + "\"";
-    spdlog::info("stopping: waiting up to {} ms for {} events in flight{}", options_.shutdown_grace.count(), session_.events_in_flight(),
-                 topic);
+    spdlog::info("stopping: waiting up to {} ms for {}{}", options_.shutdown_grace.count(), what, topic);
 }
 
 void Relay::start_draining() {
