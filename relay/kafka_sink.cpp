@@ -231,10 +231,12 @@ void KafkaSink::judge() {
         producer_.reset();
     is_dead_ = false;
     queue_again();
-    if (was_alone)
-        judge_alone(refused.front());
-    else
-        judge_group(refused);
+    if (!was_alone)
+        return judge_group(refused);
+    const Refused &lone = refused.front();
+    if (blame_of(lone.error) == Blame::topic && producer_)
+        producer_->forget_topic(lone.topic);
+    judge_alone(lone, source_, target_, examination_, suspicion_);
 }
 
 // All that is not acknowledged, in order: also what another producer's records stood in front of.
@@ -270,19 +272,6 @@ void KafkaSink::note_guilty(const Refused &refused) {
         suspicion_.raise(refused.entry->position());
     else
         target_.quarantine.refused(refused.entry->position(), refused.error);
-}
-
-void KafkaSink::judge_alone(const Refused &refused) {
-    std::string why = refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ? clock_fault(*refused.entry, source_, now_ms()) : "";
-    if (blame_of(refused.error) == Blame::topic && producer_)
-        producer_->forget_topic(refused.topic);
-    bool is_guilty = blame_of(refused.error) == Blame::content && why.empty();
-    if (!is_guilty && !suspicion_.refused_again(refused, why, Clock::now()))
-        return;
-    examination_.found();
-    target_.quarantine.refused(refused.entry->position(), refused.error);
-    if (suspicion_.is_about(refused.entry->position()))
-        suspicion_.forget();
 }
 
 } // namespace outbox

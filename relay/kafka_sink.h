@@ -61,7 +61,6 @@ private:
     void queue_again();
     void judge_group(const std::vector<Refused> &refused);
     void note_guilty(const Refused &refused);
-    void judge_alone(const Refused &refused);
 
     KafkaTarget &target_;
     DeliveryListener &listener_;

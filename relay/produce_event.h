@@ -37,6 +37,10 @@ PoisonedEvent poisoned(const Event &event, Lsn end, int64_t commit_time_ms, cons
 // Why the brokers refuse the event's time, where a clock is to blame and not the event; empty: the event is too old, or too new.
 std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms);
 
+// A record was refused while it was alone. The quarantine knows its event from then on where the event is to blame, at once for its content
+// and otherwise when the suspicion has lasted; an event that waits for a topic or a clock stays suspected.
+void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, Examination &examination, Suspicion &suspicion);
+
 // Partitions forget an idempotent producer by the times of its records (producer.id.expiration.ms, by default a day, KAFKA-9144), and take
 // whatever batch comes first from a producer that they do not know: one that overtakes a batch which has failed. For records this old only
 // one batch may be on its way. Once it is so, it stays so for an hour of the stream's time.

@@ -488,16 +488,9 @@ void TransactionalSink::judge_batch(const RefusedBatch &batch) {
 }
 
 void TransactionalSink::judge_lone(const Refused &refused) {
-    std::string why = refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ? clock_fault(*refused.entry, source_, now_ms()) : "";
     if (blame_of(refused.error) == Blame::topic && !refused.topic.empty())
         producer_->forget_topic(refused.topic);
-    bool is_guilty = blame_of(refused.error) == Blame::content && why.empty();
-    if (!is_guilty && !suspicion_.refused_again(refused, why, Clock::now()))
-        return;
-    examination_.found();
-    target_.quarantine.refused(refused.entry->position(), refused.error);
-    if (suspicion_.is_about(refused.entry->position()))
-        suspicion_.forget();
+    judge_alone(refused, source_, target_, examination_, suspicion_);
 }
 
 // What the next Kafka transaction has of the batch: everything up to an event that has to wait; or that one alone.
