@@ -24,13 +24,6 @@ constexpr auto give_up_after = std::chrono::milliseconds(30000);
 constexpr int16_t end_txn_request = 26;
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
-void log_line(rd_kafka_event_t *event) {
-    const char *facility, *text;
-    int level; // syslog's
-    if (rd_kafka_event_log(event, &facility, &text, &level) == 0)
-        spdlog::debug("librdkafka {}: {}", facility, text);
-}
-
 size_t number_of(const rd_kafka_conf_t *conf, const char *property) {
     char value[32];
     size_t size = sizeof(value);
@@ -261,7 +254,7 @@ void KafkaProducer::serve(int timeout_ms) {
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_DR: serve_reports(event); break;
         case RD_KAFKA_EVENT_ERROR: serve_error(event); break;
-        case RD_KAFKA_EVENT_LOG: log_line(event); break;
+        case RD_KAFKA_EVENT_LOG: serve_log(event); break;
         }
         rd_kafka_event_destroy(event);
         timeout_ms = 0;
@@ -304,6 +297,15 @@ void KafkaProducer::serve_error(rd_kafka_event_t *event) {
     }
     kafka_.note(error, rd_kafka_event_error_string(event), Clock::now());
     spdlog::debug("Kafka: {}: {}", rd_kafka_err2name(error), rd_kafka_event_error_string(event));
+}
+
+void KafkaProducer::serve_log(rd_kafka_event_t *event) {
+    const char *facility, *text;
+    int level; // syslog's
+    if (rd_kafka_event_log(event, &facility, &text, &level) != 0)
+        return;
+    kafka_.note_log(level, facility, text, Clock::now());
+    spdlog::debug("librdkafka {}: {}", facility, text);
 }
 
 // Kafka's absence is a matter while something waits for it, and before it was ever reached.

@@ -102,6 +102,7 @@ private:
     void serve_reports(rd_kafka_event_t *event);
     void note_report(const rd_kafka_message_t &message);
     void serve_error(rd_kafka_event_t *event);
+    void serve_log(rd_kafka_event_t *event);
     static void say(Condition &condition, const std::string &text);
     Clock::time_point complain_at() const;
     void complain_if_due();

@@ -168,16 +168,25 @@ static void note_error(rd_kafka_t *, int error, const char *text, void *kafka) {
     static_cast<Reachability *>(kafka)->note(static_cast<rd_kafka_resp_err_t>(error), text, std::chrono::steady_clock::now());
 }
 
+static void note_log(const rd_kafka_t *client, int level, const char *facility, const char *line) {
+    static_cast<Reachability *>(rd_kafka_opaque(client))->note_log(level, facility, line, std::chrono::steady_clock::now());
+}
+
 KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error, Reachability *kafka) {
-    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // what matters comes as an error
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // or librdkafka prints to standard error
     if (kafka != nullptr) {
         rd_kafka_conf_set_opaque(conf.get(), kafka);
         rd_kafka_conf_set_error_cb(conf.get(), note_error);
+        rd_kafka_conf_set_log_cb(conf.get(), note_log);
+        rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0); // or librdkafka's threads would call note_log
     }
     char words[512] = "";
     KafkaHandle handle(rd_kafka_new(type, conf.get(), words, sizeof(words)));
-    if (handle)
+    if (handle) {
         (void)conf.release();
+        if (kafka != nullptr)
+            rd_kafka_set_log_queue(handle.get(), nullptr);
+    }
     error = words;
     return handle;
 }

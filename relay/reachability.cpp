@@ -31,14 +31,27 @@ bool speaks_of_tls(std::string_view text) {
            text.find("security.protocol") != std::string_view::npos;
 }
 
+// "[thrd:127.0.0.1:9092/bootstrap]: " before a line of librdkafka's log.
+std::string_view without_thread(std::string_view line) {
+    if (line.starts_with("[thrd:"))
+        if (size_t end = line.find("]: "); end != std::string_view::npos)
+            return line.substr(end + 3);
+    return line;
+}
+
+constexpr int syslog_error = 3;
+
 } // namespace
 
 ConnectionError parse_connection_error(rd_kafka_resp_err_t error, std::string_view text) {
     ConnectionError result;
+    bool is_first_request = false;
     if (size_t after = text.rfind(" (after "); after != std::string_view::npos) {
         result.was_connected = text.find("in state UP", after) != std::string_view::npos;
+        is_first_request = text.find("in state APIVERSION_QUERY", after) != std::string_view::npos;
         text = text.substr(0, after);
     }
+    bool is_plain = text.find("ssl://") == std::string_view::npos;
     for (size_t end; (end = text.find(": ")) < text.find(' ');) { // the names before the text
         std::string address = address_of(text.substr(0, end));
         if (!address.empty())
@@ -47,6 +60,10 @@ ConnectionError parse_connection_error(rd_kafka_resp_err_t error, std::string_vi
     }
     result.reason = without_call(text);
     result.is_refusal = error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL || speaks_of_tls(text);
+    if (is_first_request && is_plain && text.find("closed by peer") != std::string_view::npos && !result.is_refusal) {
+        result.reason += ": a listener for TLS closes a connection without TLS like this; see security.protocol";
+        result.is_refusal = true;
+    }
     if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION && text.find("SCRAM") != std::string_view::npos && rd_kafka_version() < 0x02060100)
         result.reason += std::string(". librdkafka ") + rd_kafka_version_str() +
                          " cannot log in by SCRAM to Kafka 3.8.1, 4.0 and later, whatever the password is; 2.6.1 can";
@@ -67,6 +84,11 @@ void Reachability::note(rd_kafka_resp_err_t error, std::string_view text, Time n
     if (next.is_refusal && !is_refused())
         refused_since_ = now;
     last_ = std::move(next);
+}
+
+void Reachability::note_log(int level, std::string_view facility, std::string_view line, Time now) {
+    if (facility == "FAIL" && level > syslog_error)
+        note(RD_KAFKA_RESP_ERR__TRANSPORT, without_thread(line), now);
 }
 
 void Reachability::answered() {

@@ -25,6 +25,8 @@ public:
 
     // An error event of the client.
     void note(rd_kafka_resp_err_t error, std::string_view text, Time now);
+    // A line of the client's log. librdkafka 2.14 says only there that a broker has closed a connection.
+    void note_log(int level, std::string_view facility, std::string_view line, Time now);
     void unanswered() { is_unanswered_ = true; } // a request
     void answered();
 

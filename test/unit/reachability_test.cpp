@@ -51,6 +51,27 @@ TEST(Reachability, takes_the_wrong_protocol_for_a_refusal) {
     }
 }
 
+// librdkafka 2.14 writes a line to its log, and makes no error event, where the broker has closed the connection.
+TEST(Reachability, takes_a_first_request_without_TLS_that_is_closed_for_a_refusal) {
+    const char *text = "127.0.0.1:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 29ms in state "
+                       "APIVERSION_QUERY)";
+    std::string line = std::string("[thrd:127.0.0.1:1/bootstrap]: ") + text;
+    Reachability kafka;
+    kafka.note_log(6, "STATE", line, Time{});
+    kafka.note_log(3, "FAIL", line, Time{});
+    EXPECT_FALSE(kafka.is_refused()) << "another facility, and a line that is an event, too";
+    kafka.note_log(6, "FAIL", line, Time{});
+    EXPECT_TRUE(kafka.is_refused());
+    EXPECT_EQ(kafka.sentence(), "Kafka refuses the connection at 127.0.0.1:1: connection closed by peer: receive 0 after "
+                                "POLLIN: a listener for TLS closes a connection without TLS like this; see security.protocol");
+    Reachability with_tls;
+    with_tls.note_log(6, "FAIL", std::string("[thrd:x]: ssl://") + text, Time{});
+    EXPECT_FALSE(with_tls.is_refused());
+    Reachability idle;
+    idle.note_log(6, "FAIL", "[thrd:x]: a:1/1: Disconnected: connection closed by peer (after 1001ms in state UP)", Time{});
+    EXPECT_EQ(idle.sentence(), "Kafka cannot be reached") << "a connection that stood";
+}
+
 TEST(Reachability, is_gone_when_no_broker_is_left) {
     Reachability kafka;
     kafka.note(transport, "a:1/1: Connect to ipv4#10.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)", Time{});
