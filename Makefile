@@ -96,12 +96,12 @@ FORCE:
 
 # ---- the relay ------------------------------------------------------------------------------------------------------
 
-relay_cxxflags := -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) \
+relay_cxxflags := -Irelay -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) \
 	$(shell pkg-config --cflags libpq spdlog libmicrohttpd libcrypto 2>/dev/null)
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicrohttpd libcrypto 2>/dev/null) -pthread
 
-relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp))
+relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.cpp))
 
 all: $(BUILD)/outbox-relay
 
@@ -122,7 +122,7 @@ $(BUILD)/relay/%.o: relay/%.cpp $(rdkafka_choice) | $(rdkafka)
 	$(call say,CXX,$<)
 	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
--include $(wildcard $(BUILD)/relay/*.d)
+-include $(wildcard $(BUILD)/relay/*.d $(BUILD)/relay/*/*.d)
 
 # ---- tests and demo -------------------------------------------------------------------------------------------------
 
@@ -199,8 +199,8 @@ $(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugi
 
 # What reads bytes of others, fuzzed: by clang, with its sanitizers. RapidJSON itself adds numbers to null pointers.
 fuzzers := $(patsubst test/fuzz/%_fuzz.cpp,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.cpp))
-fuzz_cxx = clang++ -std=c++20 -O1 -g -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -I.
-fuzzed := $(addprefix $(BUILD)/fuzz/,relay/wire.o relay/envelope.o relay/decode.o relay/position.o outbox_ext/json_scan.o)
+fuzz_cxx = clang++ -std=c++20 -O1 -g -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -I. -Irelay
+fuzzed := $(addprefix $(BUILD)/fuzz/,relay/core/wire.o relay/core/envelope.o relay/core/decode.o relay/core/position.o outbox_ext/json_scan.o)
 $(BUILD)/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(fuzz_cxx) -MMD -MP -c -o $@ $<
@@ -264,10 +264,10 @@ demo:
 	test/support/unprivileged docker/demo
 
 format:
-	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h relay/*.cpp relay/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
+	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
 
 # The other processor, and the other compiler. The libraries' headers are those of this machine.
-cross := $(wildcard outbox_ext/*.cpp relay/*.cpp docker/orders/*.cpp)
+cross := $(wildcard outbox_ext/*.cpp relay/*.cpp relay/*/*.cpp docker/orders/*.cpp)
 cross-check:
 	test/support/packages cross
 	$(MAKE) -j$(shell nproc) CXX=aarch64-linux-gnu-g++ WERROR=1 $(cross:%=$(BUILD)/syntax/aarch64-linux-gnu-g++/%)

@@ -4,7 +4,7 @@
 //   {"topic":"orders","key":"42","id":"0193…","type":"order.created","headers":{"traceparent":"00-…"},"payload":{…}}
 //
 // `payload` is a JSON value without white space; `payload_base64` carries bytes instead; neither is a tombstone.
-// This is the writing side and the plugin's guard; the relay reads it in relay/envelope.h. Tested by sql/envelope.sql, sql/forged.sql.
+// This is the writing side and the plugin's guard; the relay reads it in relay/core/envelope.h. Tested by sql/envelope.sql, sql/forged.sql.
 #pragma once
 
 #include "json.h"

@@ -1,15 +1,15 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
-#include "command_health.h"
-#include "command_setup.h"
-#include "dsn.h"
-#include "http_server.h"
-#include "kafka_sink.h"
-#include "librdkafka_version.h"
-#include "options.h"
-#include "relay.h"
-#include "signals.h"
-#include "state_topic.h"
-#include "transactional_sink.h"
+#include "base/signals.h"
+#include "command/health.h"
+#include "command/setup.h"
+#include "config/dsn.h"
+#include "config/options.h"
+#include "kafka/at_least_once_sink.h"
+#include "kafka/exactly_once_sink.h"
+#include "kafka/librdkafka_version.h"
+#include "kafka/state_topic.h"
+#include "loop/relay.h"
+#include "watch/http_server.h"
 
 #include <malloc.h>
 #include <sys/prctl.h>

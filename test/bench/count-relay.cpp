@@ -2,8 +2,8 @@
 // instructions: unlike times, they are the same on a busy machine. Started by case/smoke.pm.
 //
 //   bench-count-relay PART EVENTS      PART: wire, envelope, single, batch
-#include "relay/decode.h"
-#include "relay/session.h"
+#include "relay/core/decode.h"
+#include "relay/core/session.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -5,8 +5,8 @@
 //
 // Confirms the target when everything up to it has come, then prints {"messages", "bytes", "polls"} and keeps the connection until
 // SIGTERM, so that the walsender can still be looked at. PAUSE_US 0 polls again at once.
-#include "relay/rhythm.h"
-#include "relay/wire.h"
+#include "relay/core/rhythm.h"
+#include "relay/core/wire.h"
 
 #include <libpq-fe.h>
 #include <poll.h>

@@ -4,7 +4,7 @@
 //   bench-sink BROKERS TOPIC EVENTS PAYLOAD_BYTES
 //
 // Prints {"seconds", "cpu_s", "switches"}: from the first record to the last acknowledgement, with the topic known before.
-#include "relay/kafka_properties.h"
+#include "relay/kafka/properties.h"
 
 #include <sys/resource.h>
 

@@ -1,7 +1,7 @@
 // The plugin's guard, and behind it the relay: a message that the guard lets through is one line that the relay reads without an error,
 // and its texts have no escape that the relay does not know.
-#include "relay/decode.h"
-#include "relay/envelope.h"
+#include "relay/core/decode.h"
+#include "relay/core/envelope.h"
 #include "test/fuzz/guard.h"
 
 #include <cstdint>

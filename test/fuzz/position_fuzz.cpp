@@ -1,6 +1,6 @@
 // A record of the state topic and a timeline history file: read or refused. What was read from a record is written and read again alike,
 // and the rules of where to go on end in a position or in PositionRefused.
-#include "relay/position.h"
+#include "relay/core/position.h"
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // Replication messages and the text of an LSN: read or refused, and what was read is written as it was meant.
-#include "relay/wire.h"
+#include "relay/core/wire.h"
 
 #include <cstdlib>
 

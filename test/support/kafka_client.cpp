@@ -189,7 +189,8 @@ void create_topic(const char *brokers, Arguments arguments) {
     const Client client = connect(RD_KAFKA_PRODUCER, brokers);
     const Queue queue(rd_kafka_queue_new(client.get()));
     char reason[512];
-    const NewTopic topic(rd_kafka_NewTopic_new(name.c_str(), std::atoi(arguments[1]), -1 /* replicas: the broker's default */, reason, sizeof reason));
+    const NewTopic topic(
+        rd_kafka_NewTopic_new(name.c_str(), std::atoi(arguments[1]), -1 /* replicas: the broker's default */, reason, sizeof reason));
     if (!topic)
         fail(reason);
     for_each_setting(arguments.subspan(2),

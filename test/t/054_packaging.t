@@ -9,7 +9,7 @@ use Test::More;
 
 my $project = abs_path(dirname(__FILE__) . '/../..');
 my ($makefile, $unit, $dockerfile, $compose, $codes) = map { slurp("$project/$_") }
-    qw(Makefile packaging/outbox-relay.service docker/Dockerfile docker/compose.yaml relay/exit_code.h);
+    qw(Makefile packaging/outbox-relay.service docker/Dockerfile docker/compose.yaml relay/base/exit_code.h);
 
 # A missing file would leave the relay to its defaults.
 like($unit, qr{^EnvironmentFile=/etc/outbox-relay/environment$}m, 'the unit needs its environment');

@@ -1,4 +1,4 @@
-#include "relay/complaint.h"
+#include "relay/loop/complaint.h"
 
 #include <gtest/gtest.h>
 

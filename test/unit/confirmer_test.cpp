@@ -1,4 +1,4 @@
-#include "relay/confirmer.h"
+#include "relay/loop/confirmer.h"
 
 #include <gtest/gtest.h>
 

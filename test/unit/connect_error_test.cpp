@@ -1,4 +1,4 @@
-#include "relay/connect_error.h"
+#include "relay/postgres/connect_error.h"
 
 #include <gtest/gtest.h>
 

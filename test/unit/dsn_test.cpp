@@ -1,4 +1,4 @@
-#include "relay/dsn.h"
+#include "relay/config/dsn.h"
 
 #include <gtest/gtest.h>
 

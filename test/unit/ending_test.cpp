@@ -1,4 +1,4 @@
-#include "relay/ending.h"
+#include "relay/loop/ending.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-#include "relay/decode.h"
-#include "relay/envelope.h"
+#include "relay/core/decode.h"
+#include "relay/core/envelope.h"
 
 #include <gtest/gtest.h>
 

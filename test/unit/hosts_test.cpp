@@ -1,4 +1,4 @@
-#include "relay/hosts.h"
+#include "relay/postgres/hosts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // What one producer does by itself, against librdkafka's mock cluster: handles of topics, and what it says of Kafka's absence.
 #include "mock_kafka.h"
 
-#include "relay/kafka_producer.h"
-#include "relay/kafka_properties.h"
+#include "relay/kafka/producer.h"
+#include "relay/kafka/properties.h"
 
 #include <gtest/gtest.h>
 

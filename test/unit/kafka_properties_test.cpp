@@ -1,5 +1,5 @@
-#include "relay/kafka_properties.h"
-#include "relay/librdkafka_version.h"
+#include "relay/kafka/librdkafka_version.h"
+#include "relay/kafka/properties.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The Kafka sink against librdkafka's mock cluster, for the faults that a real broker cannot be asked to show. All else: test/t/.
 #include "mock_kafka.h"
-#include "relay/kafka_sink.h"
+#include "relay/kafka/at_least_once_sink.h"
 
 #include <gtest/gtest.h>
 

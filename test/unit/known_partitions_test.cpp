@@ -1,4 +1,4 @@
-#include "relay/known_partitions.h"
+#include "relay/core/known_partitions.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Versions of librdkafka that are known to be bad.
-#include "relay/librdkafka_version.h"
+#include "relay/kafka/librdkafka_version.h"
 
 #include <gtest/gtest.h>
 

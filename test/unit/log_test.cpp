@@ -1,4 +1,4 @@
-#include "relay/log.h"
+#include "relay/base/log.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "relay/oldest_commit.h"
+#include "relay/core/oldest_commit.h"
 
 #include <gtest/gtest.h>
 

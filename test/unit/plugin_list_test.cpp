@@ -1,4 +1,4 @@
-#include "relay/plugin_list.h"
+#include "relay/postgres/plugin_list.h"
 
 #include <gtest/gtest.h>
 

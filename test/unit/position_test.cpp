@@ -1,4 +1,4 @@
-#include "relay/position.h"
+#include "relay/core/position.h"
 
 #include <gtest/gtest.h>
 

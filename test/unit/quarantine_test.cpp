@@ -1,6 +1,6 @@
 // What becomes of events that Kafka refuses, and how the guilty are found among the innocent.
-#include "relay/kafka_errors.h"
-#include "relay/quarantine.h"
+#include "relay/core/quarantine.h"
+#include "relay/kafka/errors.h"
 
 #include <gtest/gtest.h>
 

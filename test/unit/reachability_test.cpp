@@ -1,4 +1,4 @@
-#include "relay/reachability.h"
+#include "relay/kafka/reachability.h"
 
 #include <gtest/gtest.h>
 

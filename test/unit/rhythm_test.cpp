@@ -1,4 +1,4 @@
-#include "relay/rhythm.h"
+#include "relay/core/rhythm.h"
 
 #include <gtest/gtest.h>
 

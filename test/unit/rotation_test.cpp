@@ -1,4 +1,4 @@
-#include "relay/rotation.h"
+#include "relay/kafka/rotation.h"
 
 #include <gtest/gtest.h>
 

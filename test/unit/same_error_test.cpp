@@ -1,4 +1,4 @@
-#include "relay/same_error.h"
+#include "relay/loop/same_error.h"
 
 #include <gtest/gtest.h>
 

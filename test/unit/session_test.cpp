@@ -1,4 +1,4 @@
-#include "relay/session.h"
+#include "relay/core/session.h"
 
 #include <gtest/gtest.h>
 

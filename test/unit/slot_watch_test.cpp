@@ -1,5 +1,5 @@
-#include "relay/metrics.h"
-#include "relay/slot_watch.h"
+#include "relay/postgres/slot_watch.h"
+#include "relay/watch/metrics.h"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "mock_kafka.h"
-#include "relay/session.h"
-#include "relay/transactional_sink.h"
+#include "relay/core/session.h"
+#include "relay/kafka/exactly_once_sink.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "relay/stall.h"
+#include "relay/loop/stall.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-#include "relay/endpoint.h"
-#include "relay/metrics.h"
+#include "relay/config/endpoint.h"
+#include "relay/watch/metrics.h"
 
 #include <gtest/gtest.h>
 

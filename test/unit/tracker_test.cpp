@@ -1,4 +1,4 @@
-#include "relay/tracker.h"
+#include "relay/core/tracker.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 // What Kafka may answer: transactional_sink_errors_test.cpp. What consumers see: test/t/.
 #include "small_relay.h"
 
-#include "relay/exit_code.h"
+#include "relay/base/exit_code.h"
 
 namespace outbox {
 namespace {

@@ -1,4 +1,4 @@
-#include "relay/values.h"
+#include "relay/config/values.h"
 
 #include <gtest/gtest.h>
 

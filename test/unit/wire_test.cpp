@@ -1,4 +1,4 @@
-#include "relay/wire.h"
+#include "relay/core/wire.h"
 
 #include <gtest/gtest.h>
 

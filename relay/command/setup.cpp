@@ -1,0 +1,231 @@
+#include "command/setup.h"
+
+#include "base/log.h"
+#include "command/position_setup.h"
+#include "postgres/extension_check.h"
+#include "postgres/harden.h"
+#include "postgres/plugin_list.h"
+#include "postgres/slot_check.h"
+#include "postgres/steps.h"
+
+namespace outbox {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr auto reload_patience = seconds(10);
+constexpr auto turn_patience = seconds(60);  // for another setup
+constexpr auto others_patience = seconds(3); // for a slot that is being made
+constexpr auto look_interval = std::chrono::milliseconds(50);
+constexpr auto say_again_after = seconds(60);
+constexpr long setup_lock = 0x6f7574626f78; // "outbox", as an advisory lock
+
+// What one setup does, in the order of run().
+class Setup {
+public:
+    explicit Setup(const SetupCommand &command, Signals &signals)
+        : command_(command), server_(command.dsn, signals), steps_(server_, command.dry_run), position_(command, steps_) {}
+
+    void run() {
+        if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
+            throw Failure(ExitCode::not_prepared, "the server is a standby; connect to the primary");
+        require_wal_level();
+        if (!command_.dry_run)
+            take_turns();
+        std::optional<SlotState> slot = finished_slot();
+        if (command_.delivery == Delivery::exactly_once)
+            position_.prepare(slot.has_value());
+        install_extension(steps_);
+        if (command_.harden)
+            harden(steps_);
+        allow_plugin();
+        if (slot)
+            steps_.say(name() + " is there");
+        else
+            create_slot();
+        if (command_.delivery == Delivery::exactly_once)
+            position_.finish(!slot);
+        if (!command_.topics.empty())
+            steps_.say("run its relay with: outbox-relay run --slot " + command_.slot + " --topics '" + command_.topics + "'");
+    }
+
+private:
+    std::string name() const { return "slot \"" + command_.slot + "\""; }
+
+    void require_wal_level() {
+        std::string level = server_.value("SHOW wal_level");
+        if (level == "logical" || (server_.version() >= 190000 && level == "replica"))
+            return;
+        const char *sql = "ALTER SYSTEM SET wal_level = logical";
+        if (command_.dry_run)
+            std::cout << sql << "; -- takes a restart of the server" << std::endl;
+        else
+            throw Failure(ExitCode::not_prepared, "wal_level is \"" + level + "\" and must be \"logical\": " + sql +
+                                                      ", restart the server, "
+                                                      "then run setup again");
+    }
+
+    template <class Condition>
+    bool comes_true(seconds patience, Condition condition) {
+        auto until = std::chrono::steady_clock::now() + patience;
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() >= until)
+                return false;
+            server_.signals().pause(look_interval);
+        }
+        return true;
+    }
+
+    // ---- one setup at a time
+
+    void take_turns() {
+        std::string lock = std::to_string(setup_lock);
+        bool is_ours = false;
+        std::optional<SlotState> slot;
+        constexpr auto never = std::chrono::steady_clock::time_point::max();
+        auto unfinished_since = never;
+        comes_true(turn_patience, [&] {
+            is_ours = server_.is_true("SELECT pg_catalog.pg_try_advisory_lock(" + lock + ")");
+            slot = is_ours ? std::nullopt : look_at_slot(server_, command_.slot);
+            auto now = std::chrono::steady_clock::now();
+            unfinished_since = slot && slot->is_unfinished ? std::min(unfinished_since, now) : never;
+            return is_ours || now - others_patience >= unfinished_since; // the other one waits for transactions, which may never end
+        });
+        if (is_ours)
+            return;
+        if (slot && slot->is_unfinished)
+            throw Failure(ExitCode::not_prepared, unfinished_text(command_.slot, look_at_making(server_, slot->holder)));
+        std::string other = server_.value(
+            "SELECT pid FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND granted AND"
+            " database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname"
+            " OPERATOR(pg_catalog.=) pg_catalog.current_database()) AND ((classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32)"
+            " OPERATOR(pg_catalog.|) objid::pg_catalog.int8) OPERATOR(pg_catalog.=) " +
+            lock);
+        Making making = look_at_making(server_, other);
+        throw Failure(ExitCode::not_prepared, making.maker
+                                                  ? "another setup is at work in this database: " + making.maker->described() +
+                                                        ". Let it end, or end it: " + making.maker->ended_by() + ". Then run setup again"
+                                                  : "another setup was at work in this database; run setup again");
+    }
+
+    // ---- the permission for the plugin
+
+    // Servers since August 2026 start only those output plugins that this setting names. Older ones do not know it.
+    PluginList allowed_plugins() {
+        return parse_plugin_list(
+            server_.value("SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'output_plugin_libraries'"));
+    }
+
+    // Whether the server knows a setting that this role may not read.
+    bool setting_is_hidden() {
+        try {
+            server_.query("SHOW output_plugin_libraries");
+        } catch (const QueryRefused &refused) {
+            return refused.sqlstate() == "42501";
+        }
+        return false;
+    }
+
+    void allow_plugin() {
+        if (server_.rows("SELECT 1 FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'output_plugin_libraries'").empty())
+            return steps_.say(setting_is_hidden() ? "\"output_plugin_libraries\" cannot be read by this role; it must name \"outbox\""
+                                                  : "this server needs no permission for the plugin");
+        PluginList list = allowed_plugins();
+        if (list.allows("outbox"))
+            return steps_.say("plugin \"outbox\" is allowed");
+        if (list.is_misquoted)
+            steps_.say("output_plugin_libraries has several names in one pair of quotes, which the server takes for one name; each goes on "
+                       "its own");
+
+        std::string names;
+        bool is_named = false;
+        for (const std::string &plugin : list.names) {
+            names += (names.empty() ? "" : ", ") + quote_literal(plugin);
+            is_named |= plugin == "outbox";
+        }
+        if (!is_named)
+            names += (names.empty() ? "" : ", ") + std::string("'outbox'");
+        steps_.change("allowed plugin \"outbox\" (output_plugin_libraries)",
+                      {"ALTER SYSTEM SET output_plugin_libraries = " + names, "SELECT pg_catalog.pg_reload_conf()"});
+        if (command_.dry_run)
+            std::cout << "SELECT pg_catalog.pg_sleep(1); -- until this session has read it, too" << std::endl;
+        else if (!comes_true(reload_patience, [&] { return allowed_plugins().allows("outbox"); }))
+            throw Failure(ExitCode::not_prepared,
+                          "output_plugin_libraries still does not name \"outbox\": is it set on the server's command line?");
+    }
+
+    // ---- the slot
+
+    // nullopt: there is none. One that somebody else makes at this moment is awaited for a while.
+    std::optional<SlotState> finished_slot() {
+        std::optional<SlotState> slot;
+        bool is_finished = comes_true(others_patience, [&] {
+            slot = look_at_slot(server_, command_.slot);
+            if (slot)
+                require_usable(command_.slot, *slot);
+            return !slot || !slot->is_unfinished;
+        });
+        if (!is_finished)
+            throw Failure(ExitCode::not_prepared, unfinished_text(command_.slot, look_at_making(server_, slot->holder)));
+        return slot;
+    }
+
+    void create_slot() {
+        if (!command_.dry_run)
+            steps_.say("creating " + name() + " (waits for transactions that are open now)");
+        // From 17 on a standby can carry the slot over a failover.
+        std::string failover = server_.version() >= 170000 ? ", failover => true" : "";
+        try {
+            steps_.change(
+                "created " + name() + ": events are kept for the relay from now on",
+                {"SELECT pg_catalog.pg_create_logical_replication_slot(" + quote_literal(command_.slot) + ", 'outbox'" + failover + ")"},
+                [this] { say_what_it_waits_for(); });
+        } catch (const Interrupted &) {
+            steps_.say(name() + " is not created: the server was told to give it up");
+            throw;
+        } catch (const QueryRefused &refused) {
+            if (refused.sqlstate() != "42710" || !finished_slot()) // duplicate_object
+                throw;
+            steps_.say(name() + " is there");
+        }
+    }
+
+    // In a connection of its own, for this one is busy.
+    void say_what_it_waits_for() {
+        std::string text;
+        try {
+            if (!watch_)
+                watch_.emplace(command_.dsn, server_.signals());
+            Making making = look_at_making(*watch_, std::to_string(server_.process()));
+            text = "for " + making.waits_for_text();
+            if (!making.waits_for.empty())
+                text += ". Let it end, or end it: " + making.waits_for[0].ended_by();
+            waits_for_ = making.waits_for.empty() ? "" : making.waits_for[0].ended_by();
+        } catch (const Failure &failure) {
+            text = std::string("for transactions that cannot be looked at: ") + failure.what();
+            watch_.reset();
+            waits_for_ = failure.what();
+        }
+        auto now = std::chrono::steady_clock::now();
+        if (waits_for_ == said_ && now < said_at_ + say_again_after)
+            return;
+        said_ = waits_for_;
+        said_at_ = now;
+        steps_.say(name() + " waits " + text);
+    }
+
+    const SetupCommand &command_;
+    Server server_;
+    Steps steps_;
+    PositionSetup position_;
+    std::optional<Server> watch_;
+    std::string waits_for_; // now
+    std::optional<std::string> said_;
+    std::chrono::steady_clock::time_point said_at_;
+};
+
+} // namespace
+
+void set_up(const SetupCommand &command, Signals &signals) { Setup(command, signals).run(); }
+
+} // namespace outbox

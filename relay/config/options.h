@@ -1,0 +1,59 @@
+// The command line: every option named once, with its OUTBOX_… variable unless it is for once. Wrong ones end the process with exit code 2,
+// as far as their text says that they are wrong. Tested by test/t/051_options.t.
+#pragma once
+
+#include "base/exit_code.h"
+#include "base/log.h"
+#include "config/endpoint.h"
+#include "kafka/target.h"
+#include "loop/relay.h"
+#include "stdout/stdout_sink.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace outbox {
+
+enum class Delivery { at_least_once, exactly_once };
+
+// Also `skip`: it delivers until the event that is to be skipped is behind it.
+struct RunCommand {
+    RelayOptions relay;
+    KafkaTarget kafka;
+    bool to_stdout = false; // instead of to Kafka
+    Delivery delivery = Delivery::at_least_once;
+    std::chrono::milliseconds commit_interval; // of exactly once
+    LineFormat format = LineFormat::json;
+    std::optional<Endpoint> listen; // for the status
+};
+
+struct SetupCommand {
+    std::string dsn;
+    std::string slot;
+    std::string topics;
+    bool dry_run = false;
+    bool harden = false; // takes pg_logical_emit_message() from PUBLIC
+    Delivery delivery = Delivery::at_least_once;
+    KafkaTarget kafka; // of exactly once
+    bool reset_state = false;
+};
+
+struct HealthCommand {
+    Endpoint relay;
+    bool ready = false; // whether it streams, not only whether its loop turns
+};
+
+struct Options {
+    std::variant<RunCommand, SetupCommand, HealthCommand> command;
+    LogFormat log_format = LogFormat::text;
+    spdlog::level::level_enum log_level = spdlog::level::info;
+};
+
+// outbox-relay and the libraries that it runs with.
+std::string version_text();
+
+// Prints help or the version and exits where that was asked for. Throws Failure with one line that says what was expected.
+Options parse_options(int argc, char **argv);
+
+} // namespace outbox

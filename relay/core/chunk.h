@@ -1,0 +1,112 @@
+// What one CopyData brought of a transaction: the lines, and the records cut from it that the sink has not delivered yet. Keys and payloads
+// are views into it, so nothing is copied on the way to Kafka. Of several transactions in a CopyData each has a chunk, and the first
+// chunk has the memory. One thread only.
+#pragma once
+
+#include "core/tracker.h"
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+namespace outbox {
+
+// Bytes held on behalf of events that are not delivered, against a bound. As long as it is not reached one more chunk is
+// let in, however large.
+class Budget {
+public:
+    explicit Budget(size_t limit) : limit_(limit) {}
+
+    bool exhausted() const { return used_ >= limit_; }
+    size_t used() const { return used_; }
+    void take(size_t bytes) { used_ += bytes; }
+    void give_back(size_t bytes) { used_ -= bytes; }
+
+private:
+    size_t limit_;
+    size_t used_ = 0;
+};
+
+struct Free {
+    void operator()(char *memory) const { free(memory); }
+};
+using Memory = std::unique_ptr<char, Free>; // libpq's buffers: PQfreemem is free()
+
+struct CopyData {
+    Memory memory;
+    std::string_view lines; // within it
+};
+
+class Chunk {
+public:
+    struct Release {
+        void operator()(Chunk *chunk) const { chunk->release(); }
+    };
+    using Pointer = std::unique_ptr<Chunk, Release>;
+
+    // `lines` lies within `memory`. The budget outlives every chunk.
+    static Pointer create(Memory memory, std::string_view lines, uint64_t session, Budget &budget) {
+        return Pointer(new Chunk(std::move(memory), lines, session, budget));
+    }
+
+    // For the next transaction in the same memory.
+    Pointer sibling() {
+        owner_->references_++;
+        return Pointer(new Chunk(*owner_));
+    }
+
+    std::string_view lines() const { return lines_; } // of the whole CopyData
+    char *writable(std::string_view part) { return owner_->memory_.get() + (part.data() - owner_->memory_.get()); }
+
+    uint64_t session() const { return session_; }
+    Tracker::Number transaction() const { return transaction_; }
+    Lsn transaction_end() const { return transaction_end_; } // of its commit record
+    void set_transaction(Tracker::Number number, Lsn end) {
+        transaction_ = number;
+        transaction_end_ = end;
+    }
+
+    // One more record of this chunk is in flight; `bytes` is what it costs beside the chunk itself.
+    Chunk *retain(size_t bytes) {
+        charge(bytes);
+        references_++;
+        return this;
+    }
+    void release() {
+        if (--references_ == 0)
+            delete this;
+    }
+
+private:
+    Chunk(Memory memory, std::string_view lines, uint64_t session, Budget &budget)
+        : memory_(std::move(memory)), lines_(lines), session_(session), budget_(budget) {
+        charge(lines.size() + sizeof(Chunk) + 64); // and the allocator's own
+    }
+    explicit Chunk(Chunk &owner) : owner_(&owner), lines_(owner.lines_), session_(owner.session_), budget_(owner.budget_) {
+        charge(sizeof(Chunk) + 16);
+    }
+    ~Chunk() {
+        budget_.give_back(charged_);
+        if (owner_ != this)
+            owner_->release();
+    }
+    Chunk(const Chunk &) = delete;
+    Chunk &operator=(const Chunk &) = delete;
+
+    void charge(size_t bytes) {
+        budget_.take(bytes);
+        charged_ += bytes;
+    }
+
+    Memory memory_;       // of the first chunk
+    Chunk *owner_ = this; // the first chunk
+    std::string_view lines_;
+    uint64_t session_;
+    Tracker::Number transaction_ = 0;
+    Lsn transaction_end_{};
+    uint32_t references_ = 1;
+    size_t charged_ = 0;
+    Budget &budget_;
+};
+
+} // namespace outbox

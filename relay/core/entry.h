@@ -1,0 +1,29 @@
+// An event that a sink has taken and whose record is not safe yet, with all that it takes to produce the record again.
+#pragma once
+
+#include "core/chunk.h"
+#include "core/envelope.h"
+#include "core/quarantine.h"
+
+namespace outbox {
+
+struct Entry {
+    enum class State : uint8_t { queued, in_flight, accepted };
+
+    Chunk::Pointer chunk;
+    std::string_view line; // in the chunk
+    int64_t commit_time_ms;
+    uint64_t ordinal;
+    State state = State::queued;
+    Form form = Form::event; // that was produced last
+
+    Lsn end() const { return chunk->transaction_end(); }
+    EventPosition position() const { return {end(), ordinal}; }
+    Event event() const {
+        Event event = parse_event(line);
+        event.ordinal = ordinal;
+        return event;
+    }
+};
+
+} // namespace outbox

@@ -1,0 +1,277 @@
+#include "kafka/at_least_once_sink.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+constexpr auto look_again = std::chrono::milliseconds(5); // whether there is room for the next record
+
+void set(const KafkaConf &conf, const char *property, const char *value) { rd_kafka_conf_set(conf.get(), property, value, nullptr, 0); }
+
+} // namespace
+
+KafkaSink::KafkaSink(KafkaTarget &target, DeliveryListener &listener) : target_(target), listener_(listener) {}
+
+KafkaSink::~KafkaSink() {
+    is_closing_ = true;
+    producer_.reset();
+}
+
+void KafkaSink::start(const Source &source) {
+    source_ = source;
+    target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
+    target_.quarantine.forget_before(source.confirmed);
+    if (!producer_)
+        producer_ = make_producer(care_ = {});
+}
+
+// What is not on its way comes again from the slot; an operator may have skipped the event that it waited for.
+void KafkaSink::stop() {
+    forget_queued();
+    suspicion_.forget();
+}
+
+// ---- producers ------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<KafkaProducer> KafkaSink::make_producer(Care care) {
+    reread_properties(target_);
+    KafkaConf conf = make_kafka_conf(target_.brokers, target_.properties);
+    if (care.one_batch || care.survives_refusals)
+        set(conf, "max.in.flight.requests.per.connection", "1");
+    if (care.survives_refusals) {
+        set(conf, "enable.gapless.guarantee", "false");
+        set(conf, "linger.ms", "0");
+    }
+    if (care.batch_bytes != 0)
+        set(conf, "batch.size", std::to_string(care.batch_bytes).c_str());
+    return std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
+}
+
+KafkaSink::Care KafkaSink::care_for(EventPosition position, int64_t commit_time_ms) const {
+    if (examination_.is_alone() || suspicion_.is_about(position))
+        return {.survives_refusals = true};
+    bool is_old = is_forgotten_at_once(commit_time_ms, now_ms(), care_.one_batch);
+    return {.one_batch = is_old, .batch_bytes = examination_.batch_bytes()};
+}
+
+// True where the producer is there for one more record. It is replaced only when nothing is on its way, so nothing is repeated.
+bool KafkaSink::make_room(Care care) {
+    size_t in_flight = producer_ ? producer_->in_flight() : 0;
+    if (in_flight >= (care.survives_refusals ? 1 : examination_.limit()))
+        return false;
+    if (producer_ && care == care_)
+        return true;
+    if (in_flight > 0) {
+        producer_->flush();
+        return false;
+    }
+    producer_.reset();
+    producer_ = make_producer(care_ = care);
+    return true;
+}
+
+// ---- offering -------------------------------------------------------------------------------------------------------
+
+Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+    if (!producer_ || queued_ > 0 || renewal_.is_asked())
+        return Offer::busy;
+    if (target_.is_reserved(event.topic))
+        return Offer::rejected;
+    EventPosition position{chunk.transaction_end(), event.ordinal};
+    if (target_.quarantine.stops_at(position)) {
+        if (!entries_.empty())
+            return Offer::busy;
+        throw poisoned(event, transaction.end, transaction.commit_time_ms, target_);
+    }
+    if (!make_room(care_for(position, transaction.commit_time_ms)))
+        return Offer::busy;
+    Entry &entry = entries_.emplace_back(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
+    size_t cost = 0;
+    KafkaProducer::Outcome outcome = events_.produce(*producer_, event, transaction.commit_time_ms, chunk, entry, cost);
+    if (outcome == KafkaProducer::Outcome::taken) {
+        entry.chunk.reset(chunk.retain(cost + sizeof(Entry)));
+        entry.state = Entry::State::in_flight;
+        return Offer::taken;
+    }
+    entries_.pop_back();
+    if (outcome == KafkaProducer::Outcome::failed)
+        end_producer();
+    return Offer::busy; // where it was refused, the next offer finds that it stops the stream
+}
+
+// Produces again what was on its way to a producer that has ended.
+void KafkaSink::repeat() {
+    while (queued_ > 0) {
+        Entry &entry = entries_[entries_.size() - queued_];
+        if (entry.state == Entry::State::accepted) {
+            queued_--;
+            continue;
+        }
+        if (target_.quarantine.stops_at(entry.position()))
+            return stop_at(entry);
+        if (suspicion_.is_about(entry.position()) && Clock::now() < suspicion_.retry_at())
+            return;
+        if (!make_room(care_for(entry.position(), entry.commit_time_ms)))
+            return;
+        size_t cost;
+        switch (events_.produce(*producer_, entry.event(), entry.commit_time_ms, *entry.chunk, entry, cost)) {
+        case KafkaProducer::Outcome::taken: break;
+        case KafkaProducer::Outcome::busy: return;
+        case KafkaProducer::Outcome::refused: continue;
+        case KafkaProducer::Outcome::failed: return end_producer();
+        }
+        entry.state = Entry::State::in_flight;
+        queued_--;
+    }
+}
+
+// All that came before the event is delivered first; nothing that comes after it ever is.
+void KafkaSink::stop_at(const Entry &entry) {
+    if (producer_ && producer_->in_flight() > 0)
+        return;
+    PoisonedEvent poison = poisoned(entry.event(), entry.end(), entry.commit_time_ms, target_);
+    forget_queued();
+    throw poison;
+}
+
+void KafkaSink::forget_queued() {
+    entries_.erase(entries_.end() - static_cast<long>(queued_), entries_.end());
+    queued_ = 0;
+}
+
+// ---- serving --------------------------------------------------------------------------------------------------------
+
+void KafkaSink::serve() {
+    if (producer_) {
+        producer_->serve();
+        judge();
+    }
+    repeat();
+    if (producer_)
+        renewal_.serve(target_, *producer_, producer_->in_flight() == 0);
+}
+
+Clock::time_point KafkaSink::serve_at() const {
+    return std::min(repeat_at(), producer_ ? producer_->serve_at() : Clock::time_point::max());
+}
+
+// When what is queued is looked at again.
+Clock::time_point KafkaSink::repeat_at() const {
+    if (queued_ == 0)
+        return Clock::time_point::max();
+    const Entry &entry = entries_[entries_.size() - queued_];
+    if (entry.state != Entry::State::accepted && suspicion_.is_about(entry.position()))
+        return std::max(suspicion_.retry_at(), Clock::now() + look_again);
+    if (producer_ && producer_->retry_at() != Clock::time_point::max())
+        return producer_->retry_at();
+    return producer_ && producer_->in_flight() > 0 ? Clock::now() + look_again : Clock::now();
+}
+
+std::string KafkaSink::waiting_for() const {
+    if (suspicion_.stands())
+        return suspicion_.text();
+    return producer_ ? producer_->waiting_for() : "";
+}
+
+void KafkaSink::reported(const rd_kafka_message_t &message) {
+    if (is_closing_) // nobody listens any more
+        return;
+    Entry &entry = *static_cast<Entry *>(message._private);
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return acknowledged(entry);
+    if (blame_of(message.err) != Blame::operation)
+        refused_.push_back({&entry, message.err, rd_kafka_topic_name(message.rkt), message.partition});
+    else if (failure_.empty())
+        failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
+}
+
+void KafkaSink::acknowledged(Entry &entry) {
+    if (suspicion_.is_about(entry.position()))
+        suspicion_.clear();
+    events_.settled(entry);
+    listener_.delivered(*entry.chunk);
+    entry.state = Entry::State::accepted;
+    entry.chunk.reset();
+    while (!entries_.empty() && entries_.front().state == Entry::State::accepted)
+        entries_.pop_front();
+    queued_ = std::min(queued_, entries_.size());
+    examination_.accepted(1);
+    producer_->all_is_well();
+}
+
+void KafkaSink::producer_died(const std::string &reason) {
+    is_dead_ = true;
+    failure_ = "the Kafka producer failed: " + reason;
+}
+
+// It takes no more records: why is in its reports.
+void KafkaSink::end_producer() {
+    if (failure_.empty())
+        failure_ = fmt::format("topic \"{}\": {}", events_.topic(), rd_kafka_err2str(producer_->error()));
+    is_dead_ = true;
+    judge();
+}
+
+// ---- refusals -------------------------------------------------------------------------------------------------------
+
+// After the reports have been served.
+void KafkaSink::judge() {
+    if (is_dead_ || (!refused_.empty() && !care_.survives_refusals))
+        producer_->take_back(); // its last reports may have the reason
+    if (refused_.empty() && failure_.empty())
+        return;
+    std::vector<Refused> refused = std::exchange(refused_, {});
+    std::string failure = std::exchange(failure_, {});
+    if (refused.empty())
+        throw SinkFailure(failure);
+    bool was_alone = care_.survives_refusals;
+    if (is_dead_ || !was_alone)
+        producer_.reset();
+    is_dead_ = false;
+    queue_again();
+    if (!was_alone)
+        return judge_group(refused);
+    const Refused &lone = refused.front();
+    if (blame_of(lone.error) == Blame::topic && producer_)
+        producer_->forget_topic(lone.topic);
+    judge_alone(lone, source_, target_, examination_, suspicion_);
+}
+
+// All that is not acknowledged, in order: also what another producer's records stood in front of.
+void KafkaSink::queue_again() {
+    queued_ = entries_.size();
+    for (Entry &entry : entries_)
+        if (entry.state == Entry::State::in_flight)
+            entry.state = Entry::State::queued;
+}
+
+void KafkaSink::judge_group(const std::vector<Refused> &refused) {
+    for (const RefusedBatch &batch : batches_of(refused)) {
+        const Refused &first = *batch.records.front();
+        if (blame_of(first.error) == Blame::topic) {
+            suspicion_.raise(first.entry->position());
+        } else if (batch.is_told_apart()) {
+            for (const Refused *each : batch.records)
+                if (!is_innocent(each->error))
+                    note_guilty(*each);
+        } else {
+            if (!examination_.is_running())
+                spdlog::warn("Kafka refuses a batch of {} records of topic \"{}\": {}; looking for the event to blame",
+                             batch.records.size(), first.topic, rd_kafka_err2str(first.error));
+            examination_.refused(batch.records.size(), batch.too_large_bytes());
+        }
+    }
+}
+
+void KafkaSink::note_guilty(const Refused &refused) {
+    bool may_pass = blame_of(refused.error) == Blame::unknown ||
+                    (refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP && !clock_fault(*refused.entry, source_, now_ms()).empty());
+    if (may_pass)
+        suspicion_.raise(refused.entry->position());
+    else
+        target_.quarantine.refused(refused.entry->position(), refused.error);
+}
+
+} // namespace outbox

@@ -1,0 +1,84 @@
+// Produces events to Kafka at least once: idempotent, without gaps. What Kafka has not acknowledged is kept in memory, in order. Where
+// Kafka refuses a record, the producer ends with all that is on the way (enable.gapless.guarantee), and another one produces what was not
+// acknowledged again: in smaller groups, until the guilty event is alone. One that is alone goes by a producer that survives its refusal,
+// and nothing else is on the way meanwhile. After anything else a new sink starts from the slot.
+// Tested by test/unit/kafka_sink_test.cpp and test/t/.
+#pragma once
+
+#include "kafka/produce_event.h"
+#include "kafka/rotation.h"
+
+#include <deque>
+
+namespace outbox {
+
+class KafkaSink : public Sink, private KafkaProducer::Listener {
+public:
+    // The target's properties have been through make_kafka_conf before. Target and listener outlive the sink.
+    KafkaSink(KafkaTarget &target, DeliveryListener &listener);
+    ~KafkaSink() override;
+
+    void start(const Source &source) override;
+    void stop() override;
+    Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
+    void flush() override {
+        if (producer_)
+            producer_->flush();
+    }
+    void serve() override;
+    void reload() override { renewal_.ask(target_, producer_.get()); }
+    pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
+    Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
+    Clock::time_point serve_at() const override;
+    uint64_t events_set_aside() const override { return target_.set_aside_count; }
+    std::string waiting_for() const override;
+    bool empty() const override { return entries_.empty(); }
+
+private:
+    // How careful a producer has to be.
+    struct Care {
+        bool survives_refusals = false; // one record is on its way at a time
+        bool one_batch = false;         // is on its way at a time: the partitions forget the producer
+        size_t batch_bytes = 0;         // larger ones are refused; 0: as configured
+        bool operator==(const Care &) const = default;
+    };
+
+    Care care_for(EventPosition position, int64_t commit_time_ms) const;
+    bool make_room(Care care);
+    std::unique_ptr<KafkaProducer> make_producer(Care care);
+
+    void repeat();
+    Clock::time_point repeat_at() const;
+    void stop_at(const Entry &entry);
+    void forget_queued();
+
+    void reported(const rd_kafka_message_t &message) override;
+    void producer_died(const std::string &reason) override;
+    void acknowledged(Entry &entry);
+    void end_producer();
+
+    void judge();
+    void queue_again();
+    void judge_group(const std::vector<Refused> &refused);
+    void note_guilty(const Refused &refused);
+
+    KafkaTarget &target_;
+    DeliveryListener &listener_;
+    Source source_;
+    EventProducer events_{target_, source_};
+    std::unique_ptr<KafkaProducer> producer_; // from the first session on
+    Care care_;                               // that it takes
+
+    std::deque<Entry> entries_; // not acknowledged, oldest first; those that have to be produced again are the last
+    size_t queued_ = 0;         // of them
+
+    bool is_dead_ = false;    // a fatal error: this producer delivers nothing more
+    bool is_closing_ = false; // in the destructor
+    std::string failure_;     // found while serving the producer, thrown after it
+    std::vector<Refused> refused_;
+    Examination examination_;
+    Suspicion suspicion_;
+    Renewal renewal_;
+};
+
+} // namespace outbox

@@ -1,0 +1,706 @@
+#include "kafka/exactly_once_sink.h"
+
+#include "base/exit_code.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+constexpr int slice_ms = 10;                                        // what a call into librdkafka may wait
+constexpr size_t batch_events_max = 20000;                          // closed at the next end of a transaction
+constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
+constexpr auto commit_is_slow = std::chrono::seconds(10);           // socket.timeout.ms: a request may have been repeated
+constexpr auto look_again = std::chrono::milliseconds(2);           // whether a commit can be seen
+constexpr auto shows_within = std::chrono::seconds(10);             // a commit; less than transaction.timeout.ms
+constexpr auto goodbye = std::chrono::milliseconds(500);            // for the abort at the end of a session
+constexpr auto phase_max = std::chrono::seconds(60);
+constexpr auto said_after = std::chrono::seconds(2);
+constexpr auto split_after = std::chrono::milliseconds(10000); // a third of transaction.timeout.ms
+constexpr int aborts_max = 8;                                  // then a new producer
+constexpr size_t alone_in_flight_max = 64;                     // records that are a batch each
+
+bool comes_again(const KafkaError &error) { return rd_kafka_error_is_retriable(error.get()) != 0; }
+
+[[noreturn]] void fail(const char *what, const KafkaError &error) {
+    throw SinkFailure(fmt::format("{}: {}", what, rd_kafka_error_string(error.get())));
+}
+
+bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT; }
+
+} // namespace
+
+TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget,
+                                     DeliveryListener &listener)
+    : target_(target), commit_interval_(commit_interval), budget_(budget), listener_(listener) {}
+
+// ---- the session ----------------------------------------------------------------------------------------------------
+
+void TransactionalSink::start(const Source &source) {
+    stop();
+    source_ = source;
+    target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
+    target_.quarantine.forget_before(source.confirmed);
+    wanted_ = ended_ = committed_ = complete_ = events_ = {}; // nothing is confirmed before the position is read
+    acknowledged_.reset();
+    open_producer();
+}
+
+void TransactionalSink::open_producer() {
+    reread_properties(target_);
+    KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
+    auto set = [&conf](const char *property, const char *value) { rd_kafka_conf_set(conf.get(), property, value, nullptr, 0); };
+    if (care_.one_batch)
+        set("max.in.flight.requests.per.connection", "1");
+    if (care_.batch_bytes != 0)
+        set("batch.size", std::to_string(care_.batch_bytes).c_str());
+    if (care_.each_alone) {
+        set("batch.num.messages", "1");
+        set("linger.ms", "0");
+    }
+    producer_.reset();
+    producer_ = std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
+    phase_ = Phase::fencing;
+}
+
+// When it returns without an error, every transaction of whoever came before is finished, and nothing of it can be committed any more.
+void TransactionalSink::fence() {
+    KafkaError error(rd_kafka_init_transactions(producer_->handle(), slice_ms));
+    if (error && comes_again(error)) {
+        if (!producer_->kafka().is_away() && Clock::now() > phase_since_ + said_after &&
+            waiting_.changed(rd_kafka_error_string(error.get())))
+            spdlog::warn("waiting for Kafka to begin transactions: {}", rd_kafka_error_string(error.get()));
+        return;
+    }
+    if (error)
+        fail("cannot begin Kafka transactions", error);
+    producer_->answered();
+    reader_ = std::make_unique<StateReader>(target_, state_key(source_));
+    phase_ = Phase::reading;
+}
+
+void TransactionalSink::read_position() {
+    try {
+        bool done = reader_->advance();
+        if (!reader_->waiting_for().empty() && waiting_.changed(reader_->waiting_for()))
+            spdlog::warn("waiting for {}", reader_->waiting_for());
+        if (!done)
+            return;
+        reader_->require_readable();
+        stored_ = resume(reader_->state(), source_);
+        require_acknowledged();
+        events_ = std::min(reader_->state()->events, stored_.end);
+    } catch (const PositionRefused &refused) {
+        // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
+        if (std::exchange(target_.was_refused, true))
+            throw Failure(ExitCode::position_refused, refused.what());
+        throw SinkFailure(refused.what(), true);
+    }
+    target_.was_refused = false;
+    waiting_.clear();
+    committed_ = complete_ = stored_.complete ? stored_.end : source_.confirmed;
+    is_shown_ = true;
+    split_ = stored_.complete || stored_.end <= ended_ ? std::nullopt : std::optional<Lsn>(stored_.end);
+    stored_at_ = Clock::now();
+    spdlog::info("exactly once from {} on", format_lsn(stored_.end));
+    begin();
+}
+
+// After a doubtful commit the position is read again within the session. What Kafka has acknowledged before is not in memory any more:
+// where the position that is read does not cover it, an operator has ended the transaction that nobody could see, and only the slot has its
+// events.
+void TransactionalSink::require_acknowledged() const {
+    if (acknowledged_ && !stored_.covers(*acknowledged_))
+        throw SinkFailure(fmt::format("Kafka has acknowledged a transaction up to {} and shows a position of {}: the transaction was ended "
+                                      "without its events, which come again",
+                                      format_lsn(acknowledged_->end), format_lsn(stored_.end)),
+                          true);
+}
+
+void TransactionalSink::begin() {
+    has_position_ = false;
+    if (!batch_.empty()) // what could not go with the last transaction
+        return begin_again();
+    KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
+    if (error)
+        fail("cannot begin a Kafka transaction", error);
+    producer_->forget_ends_sent();
+    in_transaction_ = wants_close_ = is_closed_ = false;
+    phase_ = Phase::open;
+}
+
+// An open transaction would hold up those who read committed records. One that is being committed is left to the next producer.
+void TransactionalSink::stop() {
+    bool is_open = phase_ == Phase::open || phase_ == Phase::finishing || phase_ == Phase::repeating || phase_ == Phase::aborting;
+    phase_ = Phase::closed;
+    for (auto until = Clock::now() + goodbye; is_open && death_.empty() && Clock::now() < until;) {
+        KafkaError error(rd_kafka_abort_transaction(producer_->handle(), slice_ms));
+        producer_->serve();
+        is_open = error && comes_again(error);
+    }
+    reader_.reset();
+    producer_.reset();
+    is_shown_ = true;
+    batch_.clear();
+    split_.reset();
+    failure_.clear();
+    death_.clear();
+    poison_.reset();
+    refused_.clear();
+    transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+    examination_.end();
+    suspicion_.forget();
+    care_ = {};
+    is_examining_ = is_closed_ = in_transaction_ = wants_close_ = false;
+    aborts_ = 0;
+}
+
+// ---- offering -------------------------------------------------------------------------------------------------------
+
+Offer TransactionalSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+    if (phase_ != Phase::open || poison_ || renewal_.is_asked())
+        return Offer::busy;
+    require_rest_of_split(transaction.end);
+    if (stored_.covers(transaction.end, event.ordinal))
+        return Offer::passed;
+    if (target_.is_reserved(event.topic))
+        return Offer::rejected;
+    if (target_.quarantine.stops_at({transaction.end, event.ordinal}))
+        return stop_at(transaction, event);
+    bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
+    if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = examination_.batch_bytes()}))
+        return Offer::busy;
+    Entry &entry = batch_.emplace_back(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
+    size_t cost = 0;
+    KafkaProducer::Outcome outcome = event_producer_.produce(*producer_, event, transaction.commit_time_ms, chunk, entry, cost);
+    if (outcome == KafkaProducer::Outcome::taken) {
+        if (batch_.size() == 1)
+            opened_at_ = Clock::now();
+        entry.chunk.reset(chunk.retain(cost + sizeof(Entry)));
+        entry.state = Entry::State::in_flight;
+        in_transaction_ = true;
+        wants_close_ |= batch_.size() >= batch_events_max;
+        return Offer::taken;
+    }
+    batch_.pop_back();
+    if (outcome == KafkaProducer::Outcome::refused)
+        return stop_at(transaction, event);
+    if (outcome == KafkaProducer::Outcome::failed)
+        note_failed_produce();
+    return Offer::busy;
+}
+
+// Between two batches. A producer with another configuration fences this one, and reads the position again.
+bool TransactionalSink::use_care(Care care) {
+    if (care == care_)
+        return true;
+    if (!is_shown_)
+        return false;
+    care_ = care;
+    source_.wal_end = std::max(source_.wal_end, stored_.end);
+    open_producer();
+    return false;
+}
+
+void TransactionalSink::note_failed_produce() {
+    if (failure_.empty())
+        failure_ = fmt::format("topic \"{}\": {}", event_producer_.topic(), rd_kafka_err2str(producer_->error()));
+    react();
+}
+
+// The events before it are delivered first.
+Offer TransactionalSink::stop_at(const Begin &transaction, const Event &event) {
+    poison_ = poisoned(event, transaction.end, transaction.commit_time_ms, target_);
+    if (!batch_.empty()) {
+        in_transaction_ = batch_.back().end() == transaction.end;
+        close_batch();
+    }
+    return Offer::busy;
+}
+
+// The slot sends whole transactions, so the rest of one that was split comes before all that follows it.
+void TransactionalSink::require_rest_of_split(Lsn end) {
+    if (!split_ || end < *split_)
+        return;
+    if (end > *split_)
+        throw Failure(ExitCode::position_refused,
+                      "exactly-once delivery cannot go on: of the transaction at " + format_lsn(*split_) + " " +
+                          std::to_string(stored_.ordinal) +
+                          " events are in Kafka, and the slot does not have the rest any more. To go on without: "
+                          "outbox-relay setup --delivery exactly-once --reset-state");
+    split_.reset();
+}
+
+void TransactionalSink::commit(const Commit &commit) {
+    if (split_ == commit.end)
+        split_.reset();
+    ended_ = commit.end;
+    in_transaction_ = false;
+    if (phase_ == Phase::open && wants_close_ && !batch_.empty())
+        close_batch();
+}
+
+// Nobody else is coming: the batch need not wait for company. But a stream of single events is not a Kafka transaction for each: every one
+// costs the brokers a marker in each partition that it touches, and their coordinator three records.
+void TransactionalSink::flush() {
+    if (Clock::now() >= closed_at_ + commit_interval_)
+        hurry();
+}
+
+void TransactionalSink::hurry() {
+    if (phase_ == Phase::open && !batch_.empty() && !in_transaction_)
+        close_batch();
+}
+
+Lsn TransactionalSink::confirmable(Lsn delivered) {
+    wanted_ = std::max(wanted_, delivered);
+    return std::min(delivered, complete_);
+}
+
+// ---- committing -----------------------------------------------------------------------------------------------------
+
+void TransactionalSink::close_batch() {
+    part_ = batch_.size();
+    close_part();
+}
+
+// With the first events of the batch; all of a transaction of the stream are there where the next event is of another one.
+void TransactionalSink::close_part() {
+    const Entry &last = batch_[part_ - 1];
+    bool is_complete = part_ < batch_.size() ? batch_[part_].end() != last.end() : !in_transaction_;
+    next_ = {last.end(), last.ordinal, is_complete};
+    is_closed_ = true;
+    closed_at_ = Clock::now();
+    phase_ = Phase::finishing;
+}
+
+// The slot may be confirmed only up to what the state topic has: also where there was nothing to deliver, as on an idle database.
+bool TransactionalSink::position_is_due() const {
+    return phase_ == Phase::open && batch_.empty() && (wanted_ > stored_.end || (wanted_ == stored_.end && !stored_.complete));
+}
+
+void TransactionalSink::keep_position() {
+    next_ = {wanted_, 0, true};
+    part_ = 0;
+    is_closed_ = true;
+    phase_ = Phase::finishing;
+}
+
+bool TransactionalSink::produce_position() {
+    if (has_position_)
+        return true;
+    std::string key = state_key(source_),
+                value = format_state({next_, batch_.empty() ? events_ : next_.end, source_.timeline, source_.topics});
+    KafkaRecord record;
+    record.topic = target_.state_topic;
+    record.key = key.data();
+    record.key_size = key.size();
+    record.value = value.data();
+    record.value_size = value.size();
+    record.copies = true;
+    record.headers.reset(rd_kafka_headers_new(1));
+    KafkaProducer::Outcome outcome = producer_->produce(record, nullptr);
+    has_position_ = outcome == KafkaProducer::Outcome::taken;
+    if (!has_position_ && outcome != KafkaProducer::Outcome::busy && failure_.empty())
+        failure_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(producer_->error()));
+    return has_position_;
+}
+
+// librdkafka commits when everything is acknowledged; it cannot wait for that itself while the reports come as events.
+void TransactionalSink::finish() {
+    if (produce_position()) {
+        producer_->flush(true);
+        producer_->serve();
+    }
+    react();
+    if (phase_ != Phase::finishing || !has_position_ || producer_->in_flight() > 0 || !is_shown_)
+        return;
+    phase_ = Phase::committing;
+    commit_began_at_ = Clock::now();
+    commit_batch();
+}
+
+void TransactionalSink::commit_batch() {
+    KafkaError error(rd_kafka_commit_transaction(producer_->handle(), slice_ms));
+    if (!error)
+        return committed();
+    if (comes_again(error))
+        return;
+    if (rd_kafka_error_txn_requires_abort(error.get()) == 0 || producer_->ends_sent() > 0) // then it may have taken place
+        fail("cannot commit a Kafka transaction", error);
+    failure_ = rd_kafka_error_string(error.get());
+    phase_ = Phase::aborting;
+}
+
+void TransactionalSink::committed() {
+    // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
+    bool is_doubtful = producer_->ends_sent() > 1 || Clock::now() - commit_began_at_ > commit_is_slow;
+    stored_ = next_;
+    acknowledged_ = next_;
+    if (!batch_.empty())
+        events_ = stored_.end;
+    stored_at_ = Clock::now();
+    is_shown_ = false;
+    if (stored_.complete)
+        committed_ = std::max(committed_, stored_.end);
+    auto part_end = batch_.begin() + static_cast<long>(part_);
+    for (auto entry = batch_.begin(); entry != part_end; entry++)
+        if (entry->end() != stored_.end)
+            committed_ = std::max(committed_, entry->end());
+    aborts_ = 0;
+    abort_backoff_.reset();
+    if (abort_condition_.clear())
+        spdlog::info("Kafka transactions are committed again");
+    producer_->all_is_well();
+    for (auto entry = batch_.begin(); entry != part_end; entry++) {
+        event_producer_.settled(*entry);
+        listener_.delivered(*entry->chunk);
+    }
+    batch_.erase(batch_.begin(), part_end);
+    part_ = 0;
+    is_examining_ = !batch_.empty();
+    if (!is_doubtful)
+        return begin();
+    source_.wal_end = std::max(source_.wal_end, stored_.end);
+    open_producer();
+}
+
+// The position is in the same transaction as the events, so who sees the one sees the others.
+void TransactionalSink::read_back() {
+    if (is_shown_ || phase_ == Phase::fencing || phase_ == Phase::reading)
+        return;
+    reader_->follow();
+    const std::optional<State> &state = reader_->state();
+    if (state && state->position.covers(stored_)) {
+        is_shown_ = true;
+        complete_ = committed_;
+    } else if (Clock::now() > stored_at_ + shows_within) {
+        throw SinkFailure(fmt::format("Kafka has acknowledged a transaction and does not show it in the state topic \"{}\"; nothing of "
+                                      "it is confirmed",
+                                      target_.state_topic));
+    }
+}
+
+// ---- failing --------------------------------------------------------------------------------------------------------
+
+void TransactionalSink::react() {
+    if (!death_.empty())
+        throw SinkFailure(death_);
+    if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && refused_.empty()))
+        return;
+    if (refused_.empty()) {
+        KafkaError error(rd_kafka_begin_transaction(producer_->handle())); // cannot begin meanwhile, and this says why
+        transaction_error_ = error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (error && transaction_error_ != RD_KAFKA_RESP_ERR__STATE)
+            failure_ = rd_kafka_error_string(error.get());
+    }
+    phase_ = Phase::aborting;
+}
+
+void TransactionalSink::abort_batch() {
+    KafkaError error(rd_kafka_abort_transaction(producer_->handle(), slice_ms));
+    producer_->serve();
+    if (!death_.empty())
+        throw SinkFailure(death_);
+    if (!error && producer_->in_flight() == 0)
+        return aborted();
+    if (error && !comes_again(error))
+        fail("cannot abort a Kafka transaction", error);
+}
+
+void TransactionalSink::aborted() {
+    repeat_at_ = Clock::now();
+    judge();
+    failure_.clear();
+    has_position_ = false;
+    begin_again();
+}
+
+// With the events of the batch that have not been committed.
+void TransactionalSink::begin_again() {
+    divide();
+    Care care = {is_examining_ && examination_.is_alone(), care_.one_batch, examination_.batch_bytes()};
+    if (!(care == care_) && is_shown_) {
+        use_care(care);
+        return;
+    }
+    KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
+    if (error)
+        fail("cannot begin a Kafka transaction", error);
+    producer_->forget_ends_sent();
+    produced_ = 0;
+    phase_ = Phase::repeating;
+}
+
+// ---- refusals -------------------------------------------------------------------------------------------------------
+
+// After the abort, when every report has been seen. A transaction can also fail as a whole, and nobody says for which record: then those
+// that were on their way are taken for a batch.
+void TransactionalSink::judge() {
+    std::vector<Refused> refused = std::exchange(refused_, {});
+    rd_kafka_resp_err_t error = std::exchange(transaction_error_, RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (producer_->ends_sent() > 1) // a late copy would end the next transaction, and take its events away
+        throw SinkFailure("aborting a Kafka transaction took a second request", true);
+    bool is_of_all = refused.empty() && blame_of(error) != Blame::operation;
+    for (Entry &entry : batch_) {
+        if (entry.state != Entry::State::in_flight)
+            continue;
+        entry.state = Entry::State::queued;
+        if (is_of_all)
+            refused.push_back({&entry, error, "", 0});
+    }
+    if (refused.empty())
+        return failure_.empty() ? void() : count_abort();
+    is_examining_ = true;
+    aborts_ = 0;
+    for (const RefusedBatch &batch : batches_of(refused))
+        judge_batch(batch);
+}
+
+// After a refusal librdkafka 2.0 has the next transaction fail as well, for the gap in its sequence numbers: that is no reason to wait.
+void TransactionalSink::count_abort() {
+    if (is_examining_ && aborts_ == 0) {
+        aborts_++;
+        return;
+    }
+    if (abort_condition_.changed(failure_))
+        spdlog::warn("{}; aborting the Kafka transaction and repeating it", failure_);
+    if (++aborts_ > aborts_max)
+        throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
+    repeat_at_ += abort_backoff_.next();
+}
+
+void TransactionalSink::judge_batch(const RefusedBatch &batch) {
+    const Refused &first = *batch.records.front();
+    if (care_.each_alone || batch.is_told_apart()) {
+        for (const Refused *each : batch.records)
+            if (!is_innocent(each->error))
+                judge_lone(*each);
+    } else if (blame_of(first.error) == Blame::topic && !first.topic.empty()) {
+        suspicion_.raise(first.entry->position());
+    } else {
+        if (!examination_.is_running())
+            spdlog::warn("Kafka refuses {} records with \"{}\"; looking for the event to blame", batch.records.size(),
+                         rd_kafka_err2str(first.error));
+        examination_.refused(batch.records.size(), batch.too_large_bytes());
+    }
+}
+
+void TransactionalSink::judge_lone(const Refused &refused) {
+    if (blame_of(refused.error) == Blame::topic && !refused.topic.empty())
+        producer_->forget_topic(refused.topic);
+    judge_alone(refused, source_, target_, examination_, suspicion_);
+}
+
+// What the next Kafka transaction has of the batch: everything up to an event that has to wait; or that one alone.
+void TransactionalSink::divide() {
+    part_ = batch_.size();
+    for (size_t i = 0; i < batch_.size(); i++) {
+        if (target_.quarantine.stops_at(batch_[i].position())) {
+            stop_before(i);
+            part_ = batch_.size();
+            return;
+        }
+        if (suspicion_.is_about(batch_[i].position())) {
+            part_ = std::max<size_t>(i, 1);
+            return;
+        }
+    }
+}
+
+// The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
+void TransactionalSink::stop_before(size_t index) {
+    const Entry &entry = batch_[index];
+    if (!poison_)
+        poison_ = poisoned(entry.event(), entry.end(), entry.commit_time_ms, target_);
+    Lsn end = entry.end();
+    batch_.erase(batch_.begin() + static_cast<long>(index), batch_.end());
+    in_transaction_ = !batch_.empty() && batch_.back().end() == end;
+    is_closed_ = !batch_.empty(); // where it is empty, it has no position of its own
+}
+
+void TransactionalSink::throw_poison() {
+    if (!poison_)
+        return;
+    PoisonedEvent poison = *std::exchange(poison_, std::nullopt);
+    phase_ = Phase::closed; // with no event in the transaction
+    throw poison;
+}
+
+// Produces what nobody knows yet whether Kafka takes it, in groups, and then has the transaction aborted.
+void TransactionalSink::examine() {
+    for (; produced_ < part_; produced_++) {
+        Entry &entry = batch_[produced_];
+        if (entry.state == Entry::State::accepted)
+            continue;
+        bool is_suspect = suspicion_.is_about(entry.position());
+        if (is_suspect && Clock::now() < suspicion_.retry_at())
+            return;
+        size_t limit = is_suspect ? 1 : care_.each_alone ? alone_in_flight_max : examination_.limit();
+        if (producer_->in_flight() >= limit)
+            return producer_->flush();
+        if (!produce_again(entry))
+            return;
+    }
+    producer_->flush();
+    if (producer_->in_flight() > 0)
+        return;
+    is_examining_ = false;
+    examination_.end();
+    phase_ = Phase::aborting;
+}
+
+void TransactionalSink::repeat() {
+    if (Clock::now() < repeat_at_)
+        return;
+    if (is_examining_)
+        return examine();
+    for (; produced_ < part_; produced_++)
+        if (!produce_again(batch_[produced_]))
+            return;
+    if (part_ < batch_.size())
+        close_part();
+    else if (is_closed_ && !batch_.empty())
+        close_batch();
+    else
+        phase_ = is_closed_ ? Phase::finishing : Phase::open;
+}
+
+// False where nothing more can be produced at the moment.
+bool TransactionalSink::produce_again(Entry &entry) {
+    size_t cost;
+    switch (event_producer_.produce(*producer_, entry.event(), entry.commit_time_ms, *entry.chunk, entry, cost)) {
+    case KafkaProducer::Outcome::taken: entry.state = Entry::State::in_flight; return true;
+    case KafkaProducer::Outcome::failed: note_failed_produce(); return false;
+    case KafkaProducer::Outcome::refused: phase_ = Phase::aborting; return false; // it stops the stream
+    case KafkaProducer::Outcome::busy: break;
+    }
+    bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
+    if (waits_for_topic && produced_ > 0) // what comes before it does not wait
+        part_ = produced_;
+    return false;
+}
+
+// ---- serving --------------------------------------------------------------------------------------------------------
+
+void TransactionalSink::serve() {
+    if (phase_ == Phase::closed)
+        return;
+    producer_->serve();
+    react();
+    renewal_.serve(target_, *producer_, phase_ == Phase::open && batch_.empty() && is_shown_);
+    read_back();
+    require_progress();
+    switch (phase_) {
+    case Phase::fencing: return fence();
+    case Phase::reading: return read_position();
+    case Phase::finishing: return finish();
+    case Phase::committing: return commit_batch();
+    case Phase::aborting: return abort_batch();
+    case Phase::repeating: return repeat();
+    case Phase::open: return serve_open();
+    case Phase::closed: return;
+    }
+}
+
+void TransactionalSink::serve_open() {
+    if (is_shown_ && batch_.empty())
+        throw_poison();
+    bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
+    auto now = Clock::now();
+    if (!batch_.empty() && (budget_.exhausted() || waits_for_topic)) { // a transaction of the stream that does not fit is split
+        close_batch();
+    } else if (!batch_.empty() && now >= opened_at_ + commit_interval_) {
+        wants_close_ = true;
+        if (!in_transaction_ || now >= opened_at_ + split_after) // an open transaction holds up the consumers of other topics
+            close_batch();
+    } else if (position_is_due() && now >= stored_at_ + position_interval) {
+        keep_position();
+    }
+}
+
+Clock::time_point TransactionalSink::serve_at() const {
+    auto at = producer_ ? std::min(next_step_at(), producer_->serve_at()) : next_step_at();
+    return is_shown_ ? at : std::min(at, Clock::now() + look_again);
+}
+
+Clock::time_point TransactionalSink::next_step_at() const {
+    switch (phase_) {
+    case Phase::closed: return Clock::time_point::max();
+    case Phase::repeating:
+        if (is_examining_ && !batch_.empty() && suspicion_.is_about(batch_.front().position()))
+            return std::max(repeat_at_, suspicion_.retry_at());
+        if (producer_->retry_at() != Clock::time_point::max())
+            return std::max(repeat_at_, producer_->retry_at());
+        return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
+    case Phase::finishing: // without a position where its topic is waited for, or nothing has been tried yet
+        if (!has_position_ && producer_->retry_at() != Clock::time_point::max())
+            return producer_->retry_at();
+        return Clock::now() + std::chrono::milliseconds(1);
+    case Phase::open: break;
+    default: return Clock::now(); // the calls themselves wait
+    }
+    if ((poison_ && is_shown_) || (!batch_.empty() && budget_.exhausted()))
+        return Clock::now();
+    if (!batch_.empty() && in_transaction_)
+        return opened_at_ + split_after;
+    if (!batch_.empty()) // the next time that flush() may close it, or serve_open() does
+        return Clock::now() < closed_at_ + commit_interval_ ? closed_at_ + commit_interval_ : opened_at_ + commit_interval_;
+    return position_is_due() ? stored_at_ + position_interval : Clock::time_point::max();
+}
+
+// librdkafka goes on by itself in these phases, and sometimes never again. A new producer is always safe.
+void TransactionalSink::require_progress() {
+    auto now = Clock::now();
+    if (std::exchange(watched_phase_, phase_) != phase_)
+        phase_since_ = now;
+    bool is_bounded = phase_ == Phase::fencing || phase_ == Phase::reading || phase_ == Phase::committing || phase_ == Phase::aborting;
+    producer_->expect_answer(is_bounded);
+    if (is_bounded && now > phase_since_ + phase_max)
+        throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
+}
+
+std::string TransactionalSink::waiting_for() const {
+    if (suspicion_.stands())
+        return suspicion_.text();
+    return producer_ ? producer_->waiting_for() : "";
+}
+
+void TransactionalSink::reported(const rd_kafka_message_t &message) {
+    auto *entry = static_cast<Entry *>(message._private); // null: the position's record
+    if (phase_ == Phase::closed)
+        return;
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (entry != nullptr)
+            accepted(*entry);
+        return;
+    }
+    if (is_purged(message.err)) { // librdkafka does that by itself where the transaction has failed, and logs why
+        if (phase_ != Phase::aborting && failure_.empty())
+            failure_ = "the Kafka transaction has failed";
+        return;
+    }
+    if (entry != nullptr && blame_of(message.err) != Blame::operation) {
+        refused_.push_back({entry, message.err, rd_kafka_topic_name(message.rkt), message.partition});
+        entry->state = Entry::State::queued;
+        return;
+    }
+    if (is_about_topic(message.err))
+        producer_->forget_topic(rd_kafka_topic_name(message.rkt)); // looked up again, and waited for
+    if (failure_.empty() && phase_ != Phase::aborting)
+        failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
+}
+
+// By Kafka; by consumers only when the transaction is committed.
+void TransactionalSink::accepted(Entry &entry) {
+    entry.state = Entry::State::accepted;
+    if (!is_examining_)
+        return;
+    aborts_ = 0;
+    examination_.accepted(1);
+    if (suspicion_.is_about(entry.position()))
+        suspicion_.clear();
+}
+
+} // namespace outbox

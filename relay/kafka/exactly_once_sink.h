@@ -1,0 +1,172 @@
+// Produces events to Kafka exactly once: in Kafka transactions that hold the slot's position as well, so that both are there or neither.
+// Consumers that read committed records see every event once.
+//
+// A session: fence whoever delivered for the slot before, read the position from the state topic, pass what it covers, then batch after
+// batch: begin, produce, add the position, commit, read the position back, and only then let the slot be confirmed. What was not committed
+// is produced again from memory after an abort. Whether an interrupted commit took place is never guessed: a new producer fences the old
+// one and reads again.
+//
+// Why it is read back: a commit is acknowledged before Kafka has written it to the partitions, and brokers 4.3.0 to 4.4.0 forget to do that
+// where they come back from a crash (KAFKA-20734). Nothing is committed on top of what nobody can see: once an operator has ended such a
+// transaction, its events come again from the slot.
+//
+// Where Kafka refuses a record, the transaction is aborted and the batch examined: its records go again, as they are or in the form that
+// stands for them, in transactions that are aborted as well, in groups that become smaller until each guilty event has been alone. Every
+// record that Kafka has accepted once is done with. Then the batch is produced as a whole. So no record is written more than three times.
+// An event that has to wait (its topic is missing or forbidden) is cut off with all that follows: what came before it is committed, and no
+// transaction stays open.
+//
+// Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
+// Tested by test/unit/transactional_sink_test.cpp and test/t/.
+#pragma once
+
+#include "core/position.h"
+#include "kafka/produce_event.h"
+#include "kafka/rotation.h"
+#include "kafka/state_topic.h"
+
+#include <deque>
+
+namespace outbox {
+
+class TransactionalSink : public Sink, private KafkaProducer::Listener {
+public:
+    // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
+    // source is idle and the last batch was closed that long ago, or when the budget is exhausted.
+    TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
+    ~TransactionalSink() override { stop(); }
+
+    void start(const Source &source) override;
+    void stop() override;
+    Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
+    void commit(const Commit &commit) override;
+    void flush() override;
+    void hurry() override;
+    Lsn confirmable(Lsn delivered) override;
+    void serve() override;
+    void reload() override { renewal_.ask(target_, producer_.get()); }
+    pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
+    Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
+    Clock::time_point serve_at() const override;
+    std::string waiting_for() const override;
+    uint64_t events_set_aside() const override { return target_.set_aside_count; }
+    bool empty() const override { return batch_.empty() && is_shown_; }
+
+private:
+    enum class Phase {
+        closed,     // no session
+        fencing,    // waiting for init_transactions
+        reading,    // the position
+        open,       // takes events
+        finishing,  // the batch is closed: its last records and the position are on their way
+        committing, // waiting for commit_transaction
+        aborting,   // waiting for abort_transaction
+        repeating,  // producing the batch again
+    };
+
+    // How the producer is configured.
+    struct Care {
+        bool each_alone = false; // each record is a batch of its own
+        bool one_batch = false;  // is on its way at a time: the partitions forget the producer
+        size_t batch_bytes = 0;  // larger ones are refused; 0: as configured
+        bool operator==(const Care &) const = default;
+    };
+
+    void open_producer();
+    void fence();
+    void read_position();
+    void require_acknowledged() const;
+    void begin();
+
+    void require_rest_of_split(Lsn end);
+    void note_failed_produce();
+    Offer stop_at(const Begin &transaction, const Event &event);
+
+    void close_batch();
+    void close_part();
+    void keep_position();
+    void finish();
+    bool produce_position();
+    void commit_batch();
+    void committed();
+    void read_back();
+
+    void react();
+    void abort_batch();
+    void aborted();
+    void begin_again();
+
+    bool use_care(Care care);
+    void judge();
+    void count_abort();
+    void judge_batch(const RefusedBatch &batch);
+    void judge_lone(const Refused &refused);
+    void divide();
+    void stop_before(size_t index);
+    void throw_poison();
+    void examine();
+    void repeat();
+    bool produce_again(Entry &entry);
+    bool position_is_due() const;
+    void serve_open();
+    Clock::time_point next_step_at() const;
+    void require_progress();
+
+    void reported(const rd_kafka_message_t &message) override;
+    void accepted(Entry &entry);
+    void producer_died(const std::string &reason) override { death_ = "the Kafka producer failed: " + reason; }
+
+    KafkaTarget &target_;
+    std::chrono::milliseconds commit_interval_;
+    const Budget &budget_;
+    DeliveryListener &listener_;
+    EventProducer event_producer_{target_, source_};
+
+    // the session
+    Source source_;
+    std::unique_ptr<KafkaProducer> producer_;
+    Care care_;
+    std::unique_ptr<StateReader> reader_;
+    Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
+    Clock::time_point phase_since_;
+    Position stored_;                      // what the state topic has
+    std::optional<Position> acknowledged_; // in this session: what is read back must cover it
+    bool is_shown_ = true;                 // and consumers can see
+    Lsn committed_{};                      // up to here it has everything
+    Lsn complete_{};                       // and shows it: what may be confirmed
+    Lsn wanted_{};                         // where the position could be, though there were no events
+    Clock::time_point stored_at_;          // when it was written last
+    Lsn events_{};                         // the end of the last transaction with events that it has
+    Lsn ended_{};                          // the last transaction that the stream has ended
+    std::optional<Lsn> split_;             // a transaction of which a part is stored; its rest must come first
+
+    // the batch: one Kafka transaction
+    std::deque<Entry> batch_;
+    size_t part_ = 0;             // how many of its events the next Kafka transaction has; the others wait
+    Clock::time_point opened_at_; // when its first event came
+    bool in_transaction_ = false; // more of the last entry's transaction is to come
+    bool wants_close_ = false;    // at the next end of a transaction
+    bool is_closed_ = false;      // nothing more gets in
+    Clock::time_point closed_at_; // this or the last one
+    Position next_;               // of a closed batch
+    bool has_position_ = false;   // its record is on its way
+    size_t produced_ = 0;         // entries, while repeating
+    bool is_examining_ = false;   // the open transaction will be aborted
+    int aborts_ = 0;              // in a row
+    Clock::time_point repeat_at_;
+    Backoff abort_backoff_{std::chrono::milliseconds(5000)};
+    Clock::time_point commit_began_at_;
+
+    // found while serving the producer, dealt with after it
+    std::string failure_; // of a record: the transaction must be aborted
+    std::string death_;   // of the producer
+    std::vector<Refused> refused_;
+    rd_kafka_resp_err_t transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR; // that of the transaction as a whole
+    Examination examination_;
+    Suspicion suspicion_;
+    std::optional<PoisonedEvent> poison_; // thrown once the events before it are committed
+    Condition waiting_, abort_condition_;
+    Renewal renewal_;
+};
+
+} // namespace outbox

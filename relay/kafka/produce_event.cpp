@@ -1,0 +1,88 @@
+#include "kafka/produce_event.h"
+
+#include <cstdlib>
+
+namespace outbox {
+namespace {
+
+constexpr int64_t minute_ms = 60 * 1000, hour_ms = 60 * minute_ms;
+constexpr int64_t forgotten_after_ms = 12 * hour_ms;
+
+} // namespace
+
+int64_t now_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Event &event, int64_t commit_time_ms, Chunk &chunk,
+                                              Entry &entry, size_t &cost) {
+    EventPosition position{chunk.transaction_end(), event.ordinal};
+    while (!target_.quarantine.stops_at(position)) {
+        entry.form = target_.quarantine.form_of(position, event.id);
+        KafkaRecord record = maker_.make(event, entry.form, commit_time_ms, chunk, target_, source_);
+        cost = record.cost_bytes;
+        KafkaProducer::Outcome outcome = producer.produce(record, &entry);
+        if (outcome == KafkaProducer::Outcome::failed)
+            topic_ = record.topic;
+        if (outcome != KafkaProducer::Outcome::refused)
+            return outcome;
+        target_.quarantine.refused(position, producer.error());
+    }
+    return KafkaProducer::Outcome::refused;
+}
+
+void EventProducer::settled(const Entry &entry) {
+    if (entry.form == Form::event)
+        return;
+    const Quarantine::Refusal *refusal = target_.quarantine.find(entry.position());
+    Event event = entry.event();
+    bool is_skip = entry.form == Form::note;
+    spdlog::warn("event {} of topic \"{}\", transaction {}, is not delivered but noted in topic \"{}\"{}: {}", event.id, event.topic,
+                 format_lsn(entry.end()), is_skip ? target_.state_topic : target_.dead_letter_topic,
+                 entry.form == Form::bare_letter              ? ", without its key, headers and payload"
+                 : entry.form == Form::letter_without_payload ? ", without its payload"
+                                                              : "",
+                 is_skip              ? "skipped by an operator"
+                 : refusal == nullptr ? "refused"
+                                      : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error)));
+    target_.set_aside_count++;
+    target_.quarantine.settled(entry.position(), entry.form);
+}
+
+PoisonedEvent poisoned(const Event &event, Lsn end, int64_t commit_time_ms, const KafkaTarget &target) {
+    const Quarantine::Refusal *refusal = target.quarantine.find({end, event.ordinal});
+    return PoisonedEvent(refusal_text(event, end, commit_time_ms, refusal == nullptr ? Quarantine::Refusal{} : *refusal, target, now_ms()));
+}
+
+std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms) {
+    if (entry.form != Form::event) // its record has the time of now
+        return ". This machine's clock and the brokers' differ: set them right";
+    int64_t age_ms = now_ms - entry.commit_time_ms;
+    if (age_ms < -minute_ms)
+        return fmt::format(". PostgreSQL's clock is {} ahead of this machine's: set the clocks right, or let the topic's "
+                           "message.timestamp.after.max.ms allow it",
+                           duration_text(age_ms));
+    if (source.clock_ahead_ms < -minute_ms && -source.clock_ahead_ms >= age_ms / 2)
+        return fmt::format(". PostgreSQL's clock is {} behind this machine's: set the clocks right, or let the topic's "
+                           "message.timestamp.before.max.ms allow it",
+                           duration_text(source.clock_ahead_ms));
+    return "";
+}
+
+bool is_forgotten_at_once(int64_t commit_time_ms, int64_t now_ms, bool was) {
+    return now_ms - commit_time_ms > (was ? forgotten_after_ms - hour_ms : forgotten_after_ms);
+}
+
+void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, Examination &examination, Suspicion &suspicion) {
+    std::string why = refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ? clock_fault(*refused.entry, source, now_ms()) : "";
+    bool is_guilty = blame_of(refused.error) == Blame::content && why.empty();
+    if (!is_guilty && !suspicion.refused_again(refused, why, Clock::now()))
+        return;
+    examination.found();
+    target.quarantine.refused(refused.entry->position(), refused.error);
+    if (suspicion.is_about(refused.entry->position()))
+        suspicion.forget();
+}
+
+} // namespace outbox

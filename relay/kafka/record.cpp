@@ -1,0 +1,170 @@
+#include "kafka/record.h"
+
+#include "core/decode.h"
+#include "core/position.h"
+
+#include <openssl/evp.h>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+namespace outbox {
+namespace {
+
+constexpr size_t record_overhead_bytes = 256; // librdkafka's, without headers (measured: 195)
+constexpr size_t header_overhead_bytes = 110;
+constexpr size_t headers_expected = 8;
+
+void add_header(KafkaRecord &record, std::string_view name, std::string_view value) {
+    rd_kafka_header_add(record.headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                        static_cast<ssize_t>(value.size()));
+    record.cost_bytes += header_overhead_bytes + name.size() + value.size();
+}
+
+std::string sha256(std::string_view bytes) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
+    std::string text;
+    constexpr char digits[] = "0123456789abcdef";
+    for (unsigned i = 0; i < size; i++)
+        (text += digits[digest[i] >> 4]) += digits[digest[i] & 15];
+    return text;
+}
+
+// What stands for a part that is left out.
+void add_digest(KafkaRecord &record, const std::string &part, std::string_view bytes) {
+    add_header(record, "outbox-" + part + "-bytes", std::to_string(bytes.size()));
+    add_header(record, "outbox-" + part + "-sha256", sha256(bytes));
+}
+
+} // namespace
+
+KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const KafkaTarget &target,
+                              const Source &source) {
+    KafkaRecord record;
+    if (form == Form::event) {
+        record = delivery(event, commit_time_ms, chunk);
+    } else if (form == Form::note) {
+        record = skip_note(event, chunk, state_key(source), target.state_topic);
+    } else {
+        const Quarantine::Refusal *refusal = target.quarantine.find({chunk.transaction_end(), event.ordinal});
+        const char *reason = refusal == nullptr ? "" : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error));
+        record = dead_letter(event, form, commit_time_ms, chunk, reason, target.dead_letter_topic);
+    }
+    record.id = event.id;
+    record.end = chunk.transaction_end();
+    return record;
+}
+
+KafkaRecord RecordMaker::delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk) {
+    KafkaRecord record;
+    record.topic = event.topic;
+    record.timestamp_ms = timestamp_ms;
+    record.cost_bytes = record_overhead_bytes;
+    put_key(record, event);
+    put_value(record, event, chunk);
+    put_headers(record, event);
+    return record;
+}
+
+KafkaRecord RecordMaker::dead_letter(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const char *reason,
+                                     const std::string &topic) {
+    KafkaRecord record;
+    record.topic = topic_ = topic;
+    record.cost_bytes = record_overhead_bytes;
+    if (form == Form::bare_letter) {
+        record.headers.reset(rd_kafka_headers_new(headers_expected));
+        add_header(record, "id", event.id);
+    } else {
+        put_key(record, event);
+        put_headers(record, event);
+    }
+    if (form == Form::letter)
+        put_value(record, event, chunk);
+    add_header(record, "outbox-topic", event.topic);
+    add_header(record, "outbox-reason", reason);
+    add_header(record, "outbox-lsn", format_lsn(chunk.transaction_end()));
+    add_header(record, "outbox-timestamp", std::to_string(commit_time_ms));
+    if (form != Form::letter)
+        add_digest(record, "payload", payload(event));
+    if (form == Form::bare_letter) {
+        if (event.key)
+            add_digest(record, "key", unescape(*event.key, key_));
+        add_digest(record, "headers", event.headers);
+    }
+    return record;
+}
+
+KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const std::string &topic) {
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    auto member = [&](const char *name, std::string_view value) {
+        writer.Key(name);
+        writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+    };
+    std::string_view left_out = payload(event);
+    writer.StartObject();
+    member("skipped", event.id);
+    member("topic", event.topic);
+    member("lsn", format_lsn(chunk.transaction_end()));
+    writer.Key("payload_bytes");
+    writer.Uint64(left_out.size());
+    member("payload_sha256", sha256(left_out));
+    writer.EndObject();
+
+    KafkaRecord record;
+    record.topic = topic_ = topic;
+    key_ = state_key + "/skipped/" + std::string(event.id);
+    bytes_.assign(buffer.GetString(), buffer.GetSize());
+    record.key = key_.data();
+    record.key_size = key_.size();
+    record.value = bytes_.data();
+    record.value_size = bytes_.size();
+    record.copies = true;
+    record.headers.reset(rd_kafka_headers_new(1));
+    record.cost_bytes = record_overhead_bytes + bytes_.size();
+    add_header(record, "id", event.id);
+    return record;
+}
+
+void RecordMaker::put_key(KafkaRecord &record, const Event &event) {
+    if (!event.key)
+        return;
+    std::string_view key = unescape(*event.key, key_);
+    record.key = key.data();
+    record.key_size = key.size();
+    record.cost_bytes += key.size();
+}
+
+void RecordMaker::put_value(KafkaRecord &record, const Event &event, Chunk &chunk) {
+    if (event.payload_kind == PayloadKind::json) {
+        record.value = chunk.writable(event.payload);
+        record.value_size = event.payload.size();
+    } else if (event.payload_kind == PayloadKind::base64) { // the one payload that is not in the chunk as Kafka gets it
+        record.value_size = payload(event).size();
+        record.value = bytes_.data();
+        record.copies = true;
+        record.cost_bytes += record.value_size;
+    }
+}
+
+std::string_view RecordMaker::payload(const Event &event) {
+    if (event.payload_kind != PayloadKind::base64)
+        return event.payload;
+    bytes_.assign(event.payload);
+    return {bytes_.data(), decode_base64(bytes_.data(), bytes_.size())};
+}
+
+// Whatever the headers are: one at least, by which a reader of the state topic tells an event from a position (state_topic.cpp).
+void RecordMaker::put_headers(KafkaRecord &record, const Event &event) {
+    record.headers.reset(rd_kafka_headers_new(headers_expected));
+    add_header(record, "id", event.id);
+    if (!event.type.empty())
+        add_header(record, "type", unescape(event.type, text_));
+    std::string_view own = event.headers;
+    while (std::optional<Header> header = next_header(own))
+        add_header(record, unescape(header->name, name_), unescape(header->value, text_));
+}
+
+} // namespace outbox

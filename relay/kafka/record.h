@@ -1,0 +1,58 @@
+// Events as records for Kafka: as they are delivered, as dead letters, and as notes of what was skipped. Tested by test/t/.
+#pragma once
+
+#include "core/chunk.h"
+#include "core/envelope.h"
+#include "core/source.h"
+#include "kafka/target.h"
+
+#include <memory>
+#include <string>
+
+namespace outbox {
+
+struct HeadersDestroy {
+    void operator()(rd_kafka_headers_t *headers) const { rd_kafka_headers_destroy(headers); }
+};
+using KafkaHeaders = std::unique_ptr<rd_kafka_headers_t, HeadersDestroy>;
+
+// Views, good until the next record is made. Where `copies` is not set the value is the chunk's and has to live until the delivery report.
+struct KafkaRecord {
+    std::string_view topic;
+    std::string_view id;       // the event's; empty: none
+    Lsn end{};                 // of its transaction
+    const char *key = nullptr; // null: none
+    size_t key_size = 0;
+    void *value = nullptr; // null: a tombstone
+    size_t value_size = 0;
+    bool copies = false;
+    int64_t timestamp_ms = 0; // since 1970; 0: now
+    KafkaHeaders headers;
+    size_t cost_bytes = 0; // of memory, beside the chunk
+};
+
+class RecordMaker {
+public:
+    // The event in this form. `commit_time_ms` is since 1970.
+    KafkaRecord make(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const KafkaTarget &target, const Source &source);
+
+    KafkaRecord delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk);
+
+    // The event as it is, with the time of now, plus the headers outbox-topic, outbox-reason, outbox-lsn and outbox-timestamp (the commit
+    // time, in ms since 1970). Where the form leaves the payload, the key or the headers out, outbox-…-bytes and outbox-…-sha256 instead.
+    KafkaRecord dead_letter(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const char *reason,
+                            const std::string &topic);
+
+    // One line of JSON about it in the state topic, under a key of its own: everything but key, headers and payload.
+    KafkaRecord skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const std::string &topic);
+
+private:
+    void put_key(KafkaRecord &record, const Event &event);
+    void put_value(KafkaRecord &record, const Event &event, Chunk &chunk);
+    std::string_view payload(const Event &event);
+    void put_headers(KafkaRecord &record, const Event &event);
+
+    std::string topic_, key_, name_, text_, bytes_; // scratch
+};
+
+} // namespace outbox

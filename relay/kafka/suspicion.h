@@ -1,0 +1,121 @@
+// One event for which the stream waits: Kafka answers its record, sent alone, with an error of its topic or one that nobody knows. The
+// event is tried again until Kafka takes it, an operator skips it, or an unknown error has come so often that it counts as a refusal. Said
+// once, with the event's id, topic and transaction. The clock is the caller's. Tested by test/unit/kafka_sink_test.cpp.
+#pragma once
+
+#include "base/log.h"
+#include "core/backoff.h"
+#include "core/entry.h"
+#include "core/sink.h"
+#include "kafka/errors.h"
+#include "kafka/refusal_text.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace outbox {
+
+// A record that Kafka refused.
+struct Refused {
+    Entry *entry;
+    rd_kafka_resp_err_t error;
+    std::string topic;
+    int32_t partition;
+};
+
+// Records of one partition that were refused at the same time, in the stream's order.
+struct RefusedBatch {
+    std::vector<const Refused *> records;
+
+    // Of its lines, which are a little more than the records; 0: it was not refused for its size.
+    size_t too_large_bytes() const {
+        size_t bytes = 0;
+        for (const Refused *each : records) {
+            if (each->error != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && each->error != RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE)
+                return 0;
+            bytes += each->entry->line.size();
+        }
+        return bytes;
+    }
+
+    // Whether each record's error is its own: the record was alone, or the broker has named those that it refuses.
+    bool is_told_apart() const {
+        return records.size() == 1 ||
+               std::any_of(records.begin(), records.end(), [](const Refused *each) { return is_innocent(each->error); });
+    }
+};
+
+inline std::vector<RefusedBatch> batches_of(const std::vector<Refused> &refused) {
+    std::map<std::pair<std::string_view, int32_t>, RefusedBatch> found;
+    for (const Refused &each : refused)
+        found[{each.topic, each.partition}].records.push_back(&each);
+    std::vector<RefusedBatch> batches;
+    for (auto &[place, batch] : found) {
+        std::sort(batch.records.begin(), batch.records.end(),
+                  [](const Refused *one, const Refused *other) { return one->entry->position() < other->entry->position(); });
+        batches.push_back(std::move(batch));
+    }
+    return batches;
+}
+
+class Suspicion {
+public:
+    static constexpr int unknown_max = 8; // refusals of the lone record, over three seconds at least
+
+    bool is_about(EventPosition position) const { return position_ && *position_ == position; }
+    bool stands() const { return position_.has_value(); }
+
+    // From now on the event goes alone.
+    void raise(EventPosition position) {
+        if (position_ && *position_ <= position)
+            return;
+        position_ = position;
+        refusals_ = 0;
+        backoff_.reset();
+    }
+
+    // The lone record was refused again. True where the event itself is to blame from now on.
+    bool refused_again(const Refused &refused, std::string_view why, Clock::time_point now) {
+        raise(refused.entry->position());
+        if (!is_about(refused.entry->position())) // its turn comes later
+            return false;
+        if (++refusals_ >= unknown_max && blame_of(refused.error) == Blame::unknown)
+            return true;
+        retry_at_ = now + backoff_.next();
+        Event event = refused.entry->event();
+        std::string_view id = event.id;
+        std::string_view topic = refused.topic.empty() ? event.topic : std::string_view(refused.topic);
+        text_ = fmt::format("waiting for topic \"{}\": {}{} ({}; without the event: {})", topic, rd_kafka_err2str(refused.error), why,
+                            name_of(id, refused.entry->end()), skip_advice(id));
+        if (condition_.changed(text_))
+            spdlog::warn("{}", text_);
+        return false;
+    }
+
+    Clock::time_point retry_at() const { return position_ ? retry_at_ : Clock::time_point::min(); }
+    const std::string &text() const { return text_; }
+
+    // Another session will see.
+    void forget() {
+        position_.reset();
+        text_.clear();
+        retry_at_ = Clock::time_point::min();
+    }
+    void clear() {
+        forget();
+        if (condition_.clear())
+            spdlog::info("Kafka takes the event that was waited for, or what stands for it");
+    }
+
+private:
+    std::optional<EventPosition> position_;
+    int refusals_ = 0;
+    Backoff backoff_{std::chrono::milliseconds(1600)};
+    Clock::time_point retry_at_ = Clock::time_point::min();
+    std::string text_;
+    Condition condition_;
+};
+
+} // namespace outbox

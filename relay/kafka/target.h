@@ -1,0 +1,41 @@
+// Where to produce to, what to do with events that Kafka does not take, and what was learned about them: outlives the producers.
+// Tested by test/unit/kafka_sink_test.cpp.
+#pragma once
+
+#include "base/log.h"
+#include "core/quarantine.h"
+#include "kafka/properties.h"
+
+#include <optional>
+#include <set>
+
+namespace outbox {
+
+enum class OnPoison { stop, dead_letter };
+
+struct KafkaTarget {
+    std::string brokers = {};
+    std::vector<KafkaProperty> properties = {}; // in force: those of the file, then our own
+    std::string property_file = {};             // read again by rotation.h; empty: none
+    std::vector<KafkaProperty> own_properties = {};
+    bool exactly_once = false; // for which they have to be good
+    OnPoison on_poison = OnPoison::stop;
+    std::string dead_letter_topic = "outbox.dead-letter";
+    std::string state_topic = "outbox.state";
+    std::set<std::string> skip_ids = {}; // the events that an operator wants to do without
+
+    // Learned.
+    std::string fingerprint = {}; // of the properties in force
+    Condition rotation = {};      // why they cannot be read again
+    Quarantine quarantine = {};
+    bool was_refused = false;     // the position, when it was last read; a second time in a row is final
+    uint64_t set_aside_count = 0; // events that something else stands for
+
+    // Topics that are no topics for events: Kafka's own, and the relay's, where an event could pass for a position or a dead letter.
+    bool is_reserved(std::string_view topic) const { return topic.starts_with("__") || topic == state_topic || topic == dead_letter_topic; }
+
+    // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all of them have been met yet.
+    std::optional<Lsn> skips_end() const { return quarantine.skips_end(); }
+};
+
+} // namespace outbox

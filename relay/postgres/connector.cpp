@@ -1,0 +1,96 @@
+#include "postgres/connector.h"
+
+#include "postgres/conninfo.h"
+
+namespace outbox {
+void Connector::start() {
+    stop();
+    is_running_ = true;
+    tried_ = {};
+    started_at_ = Clock::now();
+    hosts_ = hosts_of(dsn_);
+    std::string problem = password_file_problem(dsn_);
+    if (password_file_.changed(problem) && !problem.empty())
+        spdlog::warn("{}", problem);
+    for (const Host &host : hosts_)
+        if (needs_lookup(host))
+            names_.ask(host.name);
+    deadline_ = started_at_ + patience_ / 3;
+    look_up();
+}
+
+void Connector::stop() {
+    connection_.reset();
+    is_running_ = false;
+}
+
+pollfd Connector::wanted() const {
+    if (is_looking_up())
+        return names_.wanted();
+    return {PQsocket(connection_.get()), static_cast<short>(polling_ == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+}
+
+// Goes on once all names are known; with those that are, where another takes a third of the patience.
+void Connector::look_up() {
+    names_.take();
+    std::vector<Host> known;
+    std::string why;
+    bool is_complete = true;
+    for (const Host &host : hosts_) {
+        const NameLookup::Answer *answer = needs_lookup(host) ? names_.answer(host.name) : nullptr;
+        if (!needs_lookup(host))
+            known.push_back(host);
+        else if (answer == nullptr)
+            is_complete = false;
+        else if (answer->addresses.empty())
+            why = "the host name \"" + host.name + "\" has no address: " + answer->error;
+        else
+            for (const std::string &address : answer->addresses)
+                known.push_back({host.name, address, host.port});
+    }
+    auto now = Clock::now();
+    if (!is_complete && now < started_at_ + (known.empty() ? patience_ : patience_ / 3)) {
+        deadline_ = started_at_ + (now < started_at_ + patience_ / 3 ? patience_ / 3 : patience_);
+        return;
+    }
+    if (known.empty() && !hosts_.empty())
+        fail(!why.empty() ? why : "the host name \"" + hosts_.front().name + "\" is not looked up: the name server does not answer");
+    turns_.arrange(known);
+    connection_ = start_connection(dsn_, known);
+    if (on_notice_)
+        send_notices_to(connection_.get(), on_notice_);
+    polling_ = PGRES_POLLING_WRITING;
+    tried_ = host_of(connection_.get());
+    deadline_ = Clock::now() + patience_;
+    if (PQstatus(connection_.get()) == CONNECTION_BAD)
+        fail(connect_error_of(connection_.get(), dsn_));
+}
+
+Connection Connector::advance() {
+    if (is_looking_up()) {
+        look_up();
+        return nullptr;
+    }
+    auto now = Clock::now();
+    if (now >= deadline_)
+        fail("PostgreSQL does not answer at " + name_of(tried_));
+    polling_ = PQconnectPoll(connection_.get());
+    if (Host now_tried = host_of(connection_.get()); now_tried != tried_) {
+        tried_ = now_tried;
+        deadline_ = now + patience_;
+    }
+    if (polling_ == PGRES_POLLING_FAILED)
+        fail(connect_error_of(connection_.get(), dsn_));
+    if (polling_ != PGRES_POLLING_OK)
+        return nullptr;
+    PQsetErrorVerbosity(connection_.get(), PQERRORS_DEFAULT);
+    is_running_ = false;
+    return std::move(connection_);
+}
+
+void Connector::fail(const std::string &reason) {
+    host_failed();
+    throw StreamLost(reason.empty() ? "the connection ended" : reason);
+}
+
+} // namespace outbox

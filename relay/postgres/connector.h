@@ -1,0 +1,52 @@
+// From a connection string to a connection, in steps that do not wait: names are looked up by a thread of their own, then libpq tries the
+// hosts, each within its time. A host that the relay could not use has its next turn after the others. The caller polls.
+// Tested by test/t/068_names.t.
+#pragma once
+
+#include "base/log.h"
+#include "core/sink.h"
+#include "postgres/connection.h"
+#include "postgres/name_lookup.h"
+
+namespace outbox {
+
+class Connector {
+public:
+    // `patience`: with each host, and with the look-ups.
+    Connector(std::string dsn, std::chrono::milliseconds patience) : dsn_(std::move(dsn)), patience_(patience) {}
+
+    void on_notice(NoticeListener listener) { on_notice_ = std::move(listener); }
+
+    void start();
+    void stop();
+    bool is_running() const { return is_running_; }
+    pollfd wanted() const;
+    Clock::time_point deadline() const { return deadline_; }
+
+    // One step. Null: not yet there. Throws StreamLost.
+    Connection advance();
+
+    // What the last connection was worth.
+    void host_failed() { turns_.failed(tried_); }
+    void host_succeeded() { turns_.succeeded(); }
+
+private:
+    bool is_looking_up() const { return connection_ == nullptr; }
+    void look_up();
+    [[noreturn]] void fail(const std::string &reason);
+
+    std::string dsn_;
+    std::chrono::milliseconds patience_;
+    NameLookup names_;
+    HostTurns turns_;
+    bool is_running_ = false;
+    std::vector<Host> hosts_; // of the string; none: libpq looks for itself
+    Clock::time_point started_at_, deadline_;
+    Connection connection_;
+    PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
+    Host tried_; // the last one
+    Condition password_file_;
+    NoticeListener on_notice_;
+};
+
+} // namespace outbox

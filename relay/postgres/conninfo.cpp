@@ -1,0 +1,71 @@
+#include "postgres/conninfo.h"
+
+#include "postgres/connection.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace outbox {
+namespace {
+
+struct OptionsFree {
+    void operator()(PQconninfoOption *options) const { PQconninfoFree(options); }
+};
+using Options = std::unique_ptr<PQconninfoOption, OptionsFree>;
+
+// libpq tells what it makes of a string only of a connection. One with a parameter that cannot be ends before anything is looked up.
+Options evaluate(const std::string &dsn, const char *impossible_keyword, const std::string &impossible_value, const char *keyword = nullptr,
+                 const char *value = nullptr) {
+    const char *const keywords[] = {"dbname", impossible_keyword, keyword, nullptr};
+    const char *const values[] = {dsn.c_str(), impossible_value.c_str(), value, nullptr};
+    Connection connection(PQconnectStartParams(keywords, values, 1));
+    return Options(connection ? PQconninfo(connection.get()) : nullptr);
+}
+
+std::string value_of(const Options &options, const char *keyword) {
+    for (const PQconninfoOption *option = options.get(); option != nullptr && option->keyword != nullptr; option++)
+        if (strcmp(option->keyword, keyword) == 0)
+            return option->val == nullptr ? "" : option->val;
+    return "";
+}
+
+} // namespace
+
+std::vector<Host> hosts_of(const std::string &dsn) {
+    Options options = evaluate(dsn, "sslmode", "impossible", "passfile", no_password_file);
+    return split_hosts(value_of(options, "host"), value_of(options, "hostaddr"), value_of(options, "port")).value_or(std::vector<Host>{});
+}
+
+bool names_database(const std::string &dsn) {
+    if (getenv("PGDATABASE") != nullptr || getenv("PGSERVICE") != nullptr)
+        return true;
+    if (dsn.find('=') == std::string::npos && dsn.find("://") == std::string::npos)
+        return !dsn.empty(); // a database's name
+    Options options(PQconninfoParse(dsn.c_str(), nullptr));
+    return !value_of(options, "dbname").empty() || !value_of(options, "service").empty();
+}
+
+// libpq's own rules. Without a path it looks into the home folder.
+std::string password_file_problem(const std::string &dsn) {
+    std::string many_ports = "1" + std::string(198, ','); // more than there are hosts: libpq ends before it looks into the file
+    std::string file = value_of(evaluate(dsn, "port", many_ports), "passfile");
+    if (file.empty()) {
+        const char *home = getenv("HOME");
+        const passwd *user = home == nullptr || *home == '\0' ? getpwuid(geteuid()) : nullptr;
+        file = std::string(user != nullptr ? user->pw_dir : home == nullptr ? "" : home) + "/.pgpass";
+    }
+    struct stat found;
+    if (stat(file.c_str(), &found) != 0)
+        return "";
+    if (!S_ISREG(found.st_mode))
+        return "password file \"" + file + "\" is no plain file and is not read";
+    if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return "password file \"" + file + "\" is readable by others and is not read; its mode must be 0600 or less";
+    return "";
+}
+
+} // namespace outbox

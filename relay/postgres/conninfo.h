@@ -1,0 +1,20 @@
+// What libpq makes of a connection string: with its own variables, service files and defaults, and without a look-up or a connection.
+// Tested by test/unit/conninfo_test.cpp.
+#pragma once
+
+#include "postgres/hosts.h"
+
+#include <string>
+
+namespace outbox {
+
+// Empty where libpq does not take them: whoever connects hears why.
+std::vector<Host> hosts_of(const std::string &dsn);
+
+// Does the string name a database, or a variable or a service for it? Otherwise libpq takes the user's name for one.
+bool names_database(const std::string &dsn);
+
+// Why libpq takes no password from its password file, which it would say on standard error by itself. Empty: there is no reason.
+std::string password_file_problem(const std::string &dsn);
+
+} // namespace outbox

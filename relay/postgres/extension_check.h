@@ -1,0 +1,17 @@
+// Who can change what runs as outbox.emit(). Callers name the function without its argument types, so whoever may create a function in the
+// schema can put one of his own in the place of ours, and it runs with the rights of each caller, a superuser's too. Tested by
+// test/t/074_setup_security.t.
+#pragma once
+
+#include "postgres/steps.h"
+
+namespace outbox {
+
+// Throws Failure where a role that is no superuser owns the schema, may create in it, or owns a function or an operator in it that is not
+// the extension's. Says what else is in it. Before the extension is there, and after.
+void require_schema_of_ours(const Steps &steps);
+
+// Creates the extension where it is missing, updates one that is older than the files on the server.
+void install_extension(const Steps &steps);
+
+} // namespace outbox

@@ -1,0 +1,30 @@
+#include "postgres/shutdown_probe.h"
+
+#include <cstring>
+
+namespace outbox {
+
+void ShutdownProbe::start(const std::string &dsn, const Host &host) {
+    // As a replication connection: the one kind of which it is known that the server lets us in.
+    connection_ = start_connection(dsn, {host});
+    PQsetErrorVerbosity(connection_.get(), PQERRORS_SQLSTATE); // the words depend on the server's language
+    polling_ = PGRES_POLLING_WRITING;
+}
+
+pollfd ShutdownProbe::wanted() const {
+    return {PQsocket(connection_.get()), static_cast<short>(polling_ == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+}
+
+ShutdownProbe::Answer ShutdownProbe::advance() {
+    if (PQstatus(connection_.get()) != CONNECTION_BAD)
+        polling_ = PQconnectPoll(connection_.get());
+    else
+        polling_ = PGRES_POLLING_FAILED;
+    if (polling_ == PGRES_POLLING_READING || polling_ == PGRES_POLLING_WRITING)
+        return Answer::none;
+    bool refused = polling_ == PGRES_POLLING_FAILED && strstr(PQerrorMessage(connection_.get()), "57P03") != nullptr;
+    connection_.reset();
+    return refused ? Answer::shutting_down : Answer::running;
+}
+
+} // namespace outbox

@@ -1,0 +1,106 @@
+// The replication stream of one slot over libpq: connect, look at the slot, start, receive, confirm. Never blocks and never waits: the
+// caller polls the descriptor and calls advance(). Knows neither Kafka nor what the lines mean. Tested by test/t/.
+#pragma once
+
+#include "core/chunk.h"
+#include "core/sink.h"
+#include "core/source.h"
+#include "postgres/connector.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace outbox {
+
+struct StreamOptions {
+    std::string dsn;
+    std::string slot;                                // validated: [a-z0-9_]{1,63}
+    std::string topics;                              // the plugin's option, validated; empty: all
+    bool takeover = false;                           // end the process that has the slot at the start, and no other later
+    std::chrono::milliseconds answer_timeout{15000}; // of each host, and of all that is asked before the stream runs
+};
+
+class Stream {
+public:
+    explicit Stream(StreamOptions options) : options_(std::move(options)), connector_(options_.dsn, options_.answer_timeout) {}
+
+    // Hears what the server says beside the stream: a text for the log, and whether it is a warning.
+    void on_notice(NoticeListener listener) { connector_.on_notice(std::move(listener)); }
+
+    // Starts to connect. Then advance() whenever the descriptor is ready, or at its deadline, until it is streaming.
+    void open();
+    void close();
+
+    bool is_open() const { return connector_.is_running() || connection_ != nullptr; }
+    bool is_streaming() const { return is_open() && phase_ == Phase::streaming; }
+    pollfd wanted() const;
+    Clock::time_point deadline() const;
+
+    // One step towards streaming. Throws StreamLost; Failure where another attempt would change nothing.
+    void advance();
+
+    // What is next, until nothing is left. Throws StreamLost when the stream has ended.
+    using Message = std::variant<std::monostate, CopyData, Keepalive>;
+    Message receive();
+
+    // Has the server sent anything since this was asked last? Also where the rest of a long message is still to come.
+    bool take_heard() { return std::exchange(heard_, false); }
+
+    // Tells the server that everything up to here is safe. Throws StreamLost.
+    void confirm(Lsn confirmed, bool requests_reply);
+
+    // The server does not answer: its process is asked to end when the slot is looked at next, or the slot stays its own.
+    void give_up();
+
+    // Where the stream comes from, for other connections to the same server.
+    Host host() const { return host_of(connection_.get()); }
+
+    // Says goodbye: once the server has answered, it has seen the last confirmation. Then receive() until has_ended().
+    void end();
+    bool has_ended() const { return ended_; }
+
+    // What the server and the slot were when the stream started.
+    const Source &source() const { return source_; }
+
+    // How long the server lets a silent reader live; 0: for ever.
+    std::chrono::milliseconds sender_timeout() const { return sender_timeout_; }
+
+private:
+    // In this order; `learning` asks for the history of the server's timeline, where it has one.
+    enum class Phase { connecting, pinning, identifying, learning, checking, starting, streaming };
+
+    void greet();
+    void converse();
+    void take(const PGresult *result);
+    void next_phase();
+    void ask(Phase phase, const std::string &command);
+    void identify(const PGresult *result);
+    void check_slot(const PGresult *result);
+    void started(const PGresult *result);
+    std::string check_command() const;
+    std::string start_command() const;
+    void require_sent(int sent);
+    void flush();
+    bool input_is_waiting() const;
+    bool is_taking_over() const { return Clock::now() < taking_over_until_; }
+    [[noreturn]] void fail();
+
+    StreamOptions options_;
+    Connector connector_;
+    Connection connection_; // once the server has let the relay in
+    Phase phase_ = Phase::connecting;
+    Clock::time_point deadline_;          // of what is asked before the stream runs
+    Clock::time_point taking_over_until_; // who had the slot is told to end
+    int told_to_end_ = 0;                 // its process
+    std::chrono::milliseconds sender_timeout_{60000};
+    Source source_;
+    bool plugin_is_1_0_ = false;
+    bool unsent_ = false; // libpq holds bytes that the socket did not take
+    bool ended_ = false;
+    bool heard_ = false;
+    int given_up_ = 0; // the process of the walsender that fell silent
+};
+
+} // namespace outbox

@@ -1,0 +1,159 @@
+#include "watch/http_server.h"
+
+#include "base/log.h"
+#include "watch/metrics.h"
+
+#include <microhttpd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr unsigned silence_s = 1;                  // of a client
+constexpr auto patience = std::chrono::seconds(2); // with a client that is never done
+constexpr unsigned max_clients = 16;
+constexpr size_t client_bytes = 16384; // for a request and the head of its answer
+constexpr int turn_ms = 100;
+
+struct Answer {
+    unsigned code;
+    std::string body;
+    const char *content_type = "text/plain";
+};
+
+Answer answer_to(std::string_view method, std::string_view path, const Status &status) {
+    if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD)
+        return {MHD_HTTP_METHOD_NOT_ALLOWED, ""};
+    if (path == "/metrics")
+        return {MHD_HTTP_OK, metrics_text(status), metrics_content_type};
+    auto word = [](bool is_good, const char *word) {
+        return Answer{unsigned(is_good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE), std::string(word) + "\n"};
+    };
+    if (path == "/live") {
+        bool live = is_live(status, Status::Clock::now());
+        return word(live, live ? "ok" : "stuck");
+    }
+    if (path == "/ready") {
+        RelayState state = status.state;
+        Answer answer = word(state == RelayState::streaming, name_of(state));
+        if (std::string text = status.waiting_for.get(); !text.empty())
+            answer.body += text + "\n";
+        return answer;
+    }
+    return {MHD_HTTP_NOT_FOUND, ""};
+}
+
+// Called when the head of a request is complete; what would follow is not read.
+MHD_Result handle(void *status, MHD_Connection *connection, const char *path, const char *method, const char *, const char *, size_t *,
+                  void **) noexcept {
+    Answer answer = answer_to(method, path, *static_cast<const Status *>(status));
+    MHD_Response *response = MHD_create_response_from_buffer(answer.body.size(), answer.body.data(), MHD_RESPMEM_MUST_COPY);
+    if (response == nullptr)
+        return MHD_NO;
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.content_type);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    if (answer.code == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    MHD_Result result = MHD_queue_response(connection, answer.code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+} // namespace
+
+// Who is connected, the oldest first. The library knows how long a client has been silent, but not how long it has been there.
+class HttpClients {
+public:
+    bool none() const { return clients_.empty(); }
+
+    void add(MHD_Connection *connection) {
+        clients_.push_back({connection, Clock::now()});
+        if (clients_.size() == max_clients) // or the next one would have to wait
+            cut_off(clients_.front());
+    }
+
+    void remove(MHD_Connection *connection) {
+        std::erase_if(clients_, [connection](const Client &each) { return each.connection == connection; });
+    }
+
+    void cut_off_late() const {
+        auto now = Clock::now();
+        for (const Client &each : clients_)
+            if (now - each.since > patience)
+                cut_off(each);
+    }
+
+private:
+    struct Client {
+        MHD_Connection *connection;
+        Clock::time_point since;
+    };
+
+    // To the library as if the client had hung up: it closes the connection in its next turn.
+    static void cut_off(const Client &client) {
+        shutdown(MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, SHUT_RDWR);
+    }
+
+    std::vector<Client> clients_;
+};
+
+namespace {
+
+void follow(void *clients, MHD_Connection *connection, void **, MHD_ConnectionNotificationCode event) noexcept {
+    if (event == MHD_CONNECTION_NOTIFY_STARTED)
+        static_cast<HttpClients *>(clients)->add(connection);
+    else
+        static_cast<HttpClients *>(clients)->remove(connection);
+}
+
+// Without the library's thread, which could not be made to look at the clock, and without its log, which is about clients' mistakes.
+MHD_Daemon *start_daemon(int listener, HttpClients &clients, const Status &status) {
+    const MHD_OptionItem options[] = {
+        {MHD_OPTION_LISTEN_SOCKET, listener, nullptr},
+        {MHD_OPTION_CONNECTION_LIMIT, max_clients, nullptr},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, client_bytes, nullptr},
+        {MHD_OPTION_CONNECTION_TIMEOUT, silence_s, nullptr},
+        {MHD_OPTION_END, 0, nullptr},
+    };
+    MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, nullptr, nullptr, handle, const_cast<Status *>(&status), MHD_OPTION_ARRAY,
+                                          options, MHD_OPTION_NOTIFY_CONNECTION, follow, &clients, MHD_OPTION_END);
+    if (daemon == nullptr)
+        throw std::runtime_error("cannot start the status server");
+    return daemon;
+}
+
+} // namespace
+
+HttpServer::HttpServer(const Endpoint &endpoint, const Status &status)
+    : clients_(std::make_unique<HttpClients>()), listener_(listen_on(endpoint)), daemon_(start_daemon(listener_, *clients_, status)) {
+    int port = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_BIND_PORT)->port;
+    spdlog::info("status on http://{}/ready, /live and /metrics", text_of({endpoint.host, port}));
+    thread_ = std::jthread([this](const std::stop_token &stop) { serve(stop); });
+}
+
+HttpServer::~HttpServer() {
+    thread_.request_stop();
+    shutdown(listener_, SHUT_RDWR); // wakes the thread where no client does
+    thread_.join();
+    MHD_stop_daemon(daemon_);
+}
+
+void HttpServer::serve(const std::stop_token &stop) {
+    while (!stop.stop_requested()) {
+        // It fails where the kernel is short of memory: not again at once.
+        if (MHD_run_wait(daemon_, clients_->none() ? -1 : turn_ms) != MHD_YES)
+            std::this_thread::sleep_for(std::chrono::milliseconds(turn_ms));
+        clients_->cut_off_late();
+    }
+}
+
+} // namespace outbox

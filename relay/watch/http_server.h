@@ -1,0 +1,39 @@
+// The status for operators over HTTP, on a thread of its own. It reads the status and touches nothing else of the relay.
+//
+//   GET /live      200 "ok"; 503 "stuck" when the loop has not turned for a minute
+//   GET /ready     200 "streaming"; 503 with the state otherwise
+//   GET /metrics   Prometheus' text format
+//
+// One request a connection. No client holds up the others or the end: it is cut off after a second of silence, after two seconds whatever
+// it does, when it is the oldest of too many, and when its request is too long. Still for probes and a scraper, not for the world: no TLS
+// and no passwords, bind it where only these reach it. Tested by test/t/018_status.t.
+#pragma once
+
+#include "config/endpoint.h"
+#include "watch/status.h"
+
+#include <memory>
+#include <thread>
+
+struct MHD_Daemon;
+
+namespace outbox {
+
+class HttpClients;
+
+class HttpServer {
+public:
+    // Listens when it returns; throws std::runtime_error where it cannot. The status outlives it.
+    HttpServer(const Endpoint &endpoint, const Status &status);
+    ~HttpServer(); // does not wait for clients
+
+private:
+    void serve(const std::stop_token &stop);
+
+    std::unique_ptr<HttpClients> clients_;
+    int listener_; // the daemon's, once there is one
+    MHD_Daemon *daemon_;
+    std::jthread thread_;
+};
+
+} // namespace outbox

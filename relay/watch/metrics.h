@@ -1,0 +1,15 @@
+// The status as metrics, in Prometheus' text format. Nothing in it grows with topics or events, and nothing tells what they contain.
+// Tested by test/unit/status_test.cpp and test/t/018_status.t.
+#pragma once
+
+#include "watch/status.h"
+
+#include <string>
+
+namespace outbox {
+
+constexpr const char *metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+std::string metrics_text(const Status &status);
+
+} // namespace outbox
