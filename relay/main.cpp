@@ -40,8 +40,8 @@ std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener,
     if (command.to_stdout)
         return std::make_unique<StdoutSink>(command.format, listener);
     if (command.delivery == Delivery::exactly_once)
-        return std::make_unique<TransactionalSink>(command.kafka, command.commit_interval, budget, listener);
-    return std::make_unique<KafkaSink>(command.kafka, listener);
+        return std::make_unique<ExactlyOnceSink>(command.kafka, command.commit_interval, budget, listener);
+    return std::make_unique<AtLeastOnceSink>(command.kafka, listener);
 }
 
 // The note of what was skipped goes to the state topic, whatever the delivery.

@@ -12,14 +12,14 @@ void set(const KafkaConf &conf, const char *property, const char *value) { rd_ka
 
 } // namespace
 
-KafkaSink::KafkaSink(KafkaTarget &target, DeliveryListener &listener) : target_(target), listener_(listener) {}
+AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener) : target_(target), listener_(listener) {}
 
-KafkaSink::~KafkaSink() {
+AtLeastOnceSink::~AtLeastOnceSink() {
     is_closing_ = true;
     producer_.reset();
 }
 
-void KafkaSink::start(const Source &source) {
+void AtLeastOnceSink::start(const Source &source) {
     source_ = source;
     target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
     target_.quarantine.forget_before(source.confirmed);
@@ -28,14 +28,14 @@ void KafkaSink::start(const Source &source) {
 }
 
 // What is not on its way comes again from the slot; an operator may have skipped the event that it waited for.
-void KafkaSink::stop() {
+void AtLeastOnceSink::stop() {
     forget_queued();
     suspicion_.forget();
 }
 
 // ---- producers ------------------------------------------------------------------------------------------------------
 
-std::unique_ptr<KafkaProducer> KafkaSink::make_producer(Care care) {
+std::unique_ptr<KafkaProducer> AtLeastOnceSink::make_producer(Care care) {
     reread_properties(target_);
     KafkaConf conf = make_kafka_conf(target_.brokers, target_.properties);
     if (care.one_batch || care.survives_refusals)
@@ -49,7 +49,7 @@ std::unique_ptr<KafkaProducer> KafkaSink::make_producer(Care care) {
     return std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
 }
 
-KafkaSink::Care KafkaSink::care_for(EventPosition position, int64_t commit_time_ms) const {
+AtLeastOnceSink::Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) const {
     if (examination_.is_alone() || suspicion_.is_about(position))
         return {.survives_refusals = true};
     bool is_old = is_forgotten_at_once(commit_time_ms, now_ms(), care_.one_batch);
@@ -57,7 +57,7 @@ KafkaSink::Care KafkaSink::care_for(EventPosition position, int64_t commit_time_
 }
 
 // True where the producer is there for one more record. It is replaced only when nothing is on its way, so nothing is repeated.
-bool KafkaSink::make_room(Care care) {
+bool AtLeastOnceSink::make_room(Care care) {
     size_t in_flight = producer_ ? producer_->in_flight() : 0;
     if (in_flight >= (care.survives_refusals ? 1 : examination_.limit()))
         return false;
@@ -74,7 +74,7 @@ bool KafkaSink::make_room(Care care) {
 
 // ---- offering -------------------------------------------------------------------------------------------------------
 
-Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
     if (!producer_ || queued_ > 0 || renewal_.is_asked())
         return Offer::busy;
     if (target_.is_reserved(event.topic))
@@ -102,7 +102,7 @@ Offer KafkaSink::offer(const Begin &transaction, const Event &event, Chunk &chun
 }
 
 // Produces again what was on its way to a producer that has ended.
-void KafkaSink::repeat() {
+void AtLeastOnceSink::repeat() {
     while (queued_ > 0) {
         Entry &entry = entries_[entries_.size() - queued_];
         if (entry.state == Entry::State::accepted) {
@@ -128,7 +128,7 @@ void KafkaSink::repeat() {
 }
 
 // All that came before the event is delivered first; nothing that comes after it ever is.
-void KafkaSink::stop_at(const Entry &entry) {
+void AtLeastOnceSink::stop_at(const Entry &entry) {
     if (producer_ && producer_->in_flight() > 0)
         return;
     PoisonedEvent poison = poisoned(entry.event(), entry.end(), entry.commit_time_ms, target_);
@@ -136,14 +136,14 @@ void KafkaSink::stop_at(const Entry &entry) {
     throw poison;
 }
 
-void KafkaSink::forget_queued() {
+void AtLeastOnceSink::forget_queued() {
     entries_.erase(entries_.end() - static_cast<long>(queued_), entries_.end());
     queued_ = 0;
 }
 
 // ---- serving --------------------------------------------------------------------------------------------------------
 
-void KafkaSink::serve() {
+void AtLeastOnceSink::serve() {
     if (producer_) {
         producer_->serve();
         judge();
@@ -153,12 +153,12 @@ void KafkaSink::serve() {
         renewal_.serve(target_, *producer_, producer_->in_flight() == 0);
 }
 
-Clock::time_point KafkaSink::serve_at() const {
+Clock::time_point AtLeastOnceSink::serve_at() const {
     return std::min(repeat_at(), producer_ ? producer_->serve_at() : Clock::time_point::max());
 }
 
 // When what is queued is looked at again.
-Clock::time_point KafkaSink::repeat_at() const {
+Clock::time_point AtLeastOnceSink::repeat_at() const {
     if (queued_ == 0)
         return Clock::time_point::max();
     const Entry &entry = entries_[entries_.size() - queued_];
@@ -169,13 +169,13 @@ Clock::time_point KafkaSink::repeat_at() const {
     return producer_ && producer_->in_flight() > 0 ? Clock::now() + look_again : Clock::now();
 }
 
-std::string KafkaSink::waiting_for() const {
+std::string AtLeastOnceSink::waiting_for() const {
     if (suspicion_.stands())
         return suspicion_.text();
     return producer_ ? producer_->waiting_for() : "";
 }
 
-void KafkaSink::reported(const rd_kafka_message_t &message) {
+void AtLeastOnceSink::reported(const rd_kafka_message_t &message) {
     if (is_closing_) // nobody listens any more
         return;
     Entry &entry = *static_cast<Entry *>(message._private);
@@ -187,7 +187,7 @@ void KafkaSink::reported(const rd_kafka_message_t &message) {
         failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
 }
 
-void KafkaSink::acknowledged(Entry &entry) {
+void AtLeastOnceSink::acknowledged(Entry &entry) {
     if (suspicion_.is_about(entry.position()))
         suspicion_.clear();
     events_.settled(entry);
@@ -201,13 +201,13 @@ void KafkaSink::acknowledged(Entry &entry) {
     producer_->all_is_well();
 }
 
-void KafkaSink::producer_died(const std::string &reason) {
+void AtLeastOnceSink::producer_died(const std::string &reason) {
     is_dead_ = true;
     failure_ = "the Kafka producer failed: " + reason;
 }
 
 // It takes no more records: why is in its reports.
-void KafkaSink::end_producer() {
+void AtLeastOnceSink::end_producer() {
     if (failure_.empty())
         failure_ = fmt::format("topic \"{}\": {}", events_.topic(), rd_kafka_err2str(producer_->error()));
     is_dead_ = true;
@@ -217,7 +217,7 @@ void KafkaSink::end_producer() {
 // ---- refusals -------------------------------------------------------------------------------------------------------
 
 // After the reports have been served.
-void KafkaSink::judge() {
+void AtLeastOnceSink::judge() {
     if (is_dead_ || (!refused_.empty() && !care_.survives_refusals))
         producer_->take_back(); // its last reports may have the reason
     if (refused_.empty() && failure_.empty())
@@ -240,14 +240,14 @@ void KafkaSink::judge() {
 }
 
 // All that is not acknowledged, in order: also what another producer's records stood in front of.
-void KafkaSink::queue_again() {
+void AtLeastOnceSink::queue_again() {
     queued_ = entries_.size();
     for (Entry &entry : entries_)
         if (entry.state == Entry::State::in_flight)
             entry.state = Entry::State::queued;
 }
 
-void KafkaSink::judge_group(const std::vector<Refused> &refused) {
+void AtLeastOnceSink::judge_group(const std::vector<Refused> &refused) {
     for (const RefusedBatch &batch : batches_of(refused)) {
         const Refused &first = *batch.records.front();
         if (blame_of(first.error) == Blame::topic) {
@@ -265,7 +265,7 @@ void KafkaSink::judge_group(const std::vector<Refused> &refused) {
     }
 }
 
-void KafkaSink::note_guilty(const Refused &refused) {
+void AtLeastOnceSink::note_guilty(const Refused &refused) {
     bool may_pass = blame_of(refused.error) == Blame::unknown ||
                     (refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP && !clock_fault(*refused.entry, source_, now_ms()).empty());
     if (may_pass)

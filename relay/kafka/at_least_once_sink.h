@@ -2,7 +2,7 @@
 // Kafka refuses a record, the producer ends with all that is on the way (enable.gapless.guarantee), and another one produces what was not
 // acknowledged again: in smaller groups, until the guilty event is alone. One that is alone goes by a producer that survives its refusal,
 // and nothing else is on the way meanwhile. After anything else a new sink starts from the slot.
-// Tested by test/unit/kafka_sink_test.cpp and test/t/.
+// Tested by test/unit/at_least_once_sink_test.cpp and test/t/.
 #pragma once
 
 #include "kafka/produce_event.h"
@@ -12,11 +12,11 @@
 
 namespace outbox {
 
-class KafkaSink : public Sink, private KafkaProducer::Listener {
+class AtLeastOnceSink : public Sink, private KafkaProducer::Listener {
 public:
     // The target's properties have been through make_kafka_conf before. Target and listener outlive the sink.
-    KafkaSink(KafkaTarget &target, DeliveryListener &listener);
-    ~KafkaSink() override;
+    AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener);
+    ~AtLeastOnceSink() override;
 
     void start(const Source &source) override;
     void stop() override;

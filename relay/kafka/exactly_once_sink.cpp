@@ -31,13 +31,13 @@ bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__P
 
 } // namespace
 
-TransactionalSink::TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget,
-                                     DeliveryListener &listener)
+ExactlyOnceSink::ExactlyOnceSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget,
+                                 DeliveryListener &listener)
     : target_(target), commit_interval_(commit_interval), budget_(budget), listener_(listener) {}
 
 // ---- the session ----------------------------------------------------------------------------------------------------
 
-void TransactionalSink::start(const Source &source) {
+void ExactlyOnceSink::start(const Source &source) {
     stop();
     source_ = source;
     target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
@@ -47,7 +47,7 @@ void TransactionalSink::start(const Source &source) {
     open_producer();
 }
 
-void TransactionalSink::open_producer() {
+void ExactlyOnceSink::open_producer() {
     reread_properties(target_);
     KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
     auto set = [&conf](const char *property, const char *value) { rd_kafka_conf_set(conf.get(), property, value, nullptr, 0); };
@@ -65,7 +65,7 @@ void TransactionalSink::open_producer() {
 }
 
 // When it returns without an error, every transaction of whoever came before is finished, and nothing of it can be committed any more.
-void TransactionalSink::fence() {
+void ExactlyOnceSink::fence() {
     KafkaError error(rd_kafka_init_transactions(producer_->handle(), slice_ms));
     if (error && comes_again(error)) {
         if (!producer_->kafka().is_away() && Clock::now() > phase_since_ + said_after &&
@@ -80,7 +80,7 @@ void TransactionalSink::fence() {
     phase_ = Phase::reading;
 }
 
-void TransactionalSink::read_position() {
+void ExactlyOnceSink::read_position() {
     try {
         bool done = reader_->advance();
         if (!reader_->waiting_for().empty() && waiting_.changed(reader_->waiting_for()))
@@ -110,7 +110,7 @@ void TransactionalSink::read_position() {
 // After a doubtful commit the position is read again within the session. What Kafka has acknowledged before is not in memory any more:
 // where the position that is read does not cover it, an operator has ended the transaction that nobody could see, and only the slot has its
 // events.
-void TransactionalSink::require_acknowledged() const {
+void ExactlyOnceSink::require_acknowledged() const {
     if (acknowledged_ && !stored_.covers(*acknowledged_))
         throw SinkFailure(fmt::format("Kafka has acknowledged a transaction up to {} and shows a position of {}: the transaction was ended "
                                       "without its events, which come again",
@@ -118,7 +118,7 @@ void TransactionalSink::require_acknowledged() const {
                           true);
 }
 
-void TransactionalSink::begin() {
+void ExactlyOnceSink::begin() {
     has_position_ = false;
     if (!batch_.empty()) // what could not go with the last transaction
         return begin_again();
@@ -131,7 +131,7 @@ void TransactionalSink::begin() {
 }
 
 // An open transaction would hold up those who read committed records. One that is being committed is left to the next producer.
-void TransactionalSink::stop() {
+void ExactlyOnceSink::stop() {
     bool is_open = phase_ == Phase::open || phase_ == Phase::finishing || phase_ == Phase::repeating || phase_ == Phase::aborting;
     phase_ = Phase::closed;
     for (auto until = Clock::now() + goodbye; is_open && death_.empty() && Clock::now() < until;) {
@@ -158,7 +158,7 @@ void TransactionalSink::stop() {
 
 // ---- offering -------------------------------------------------------------------------------------------------------
 
-Offer TransactionalSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
     if (phase_ != Phase::open || poison_ || renewal_.is_asked())
         return Offer::busy;
     require_rest_of_split(transaction.end);
@@ -192,7 +192,7 @@ Offer TransactionalSink::offer(const Begin &transaction, const Event &event, Chu
 }
 
 // Between two batches. A producer with another configuration fences this one, and reads the position again.
-bool TransactionalSink::use_care(Care care) {
+bool ExactlyOnceSink::use_care(Care care) {
     if (care == care_)
         return true;
     if (!is_shown_)
@@ -203,14 +203,14 @@ bool TransactionalSink::use_care(Care care) {
     return false;
 }
 
-void TransactionalSink::note_failed_produce() {
+void ExactlyOnceSink::note_failed_produce() {
     if (failure_.empty())
         failure_ = fmt::format("topic \"{}\": {}", event_producer_.topic(), rd_kafka_err2str(producer_->error()));
     react();
 }
 
 // The events before it are delivered first.
-Offer TransactionalSink::stop_at(const Begin &transaction, const Event &event) {
+Offer ExactlyOnceSink::stop_at(const Begin &transaction, const Event &event) {
     poison_ = poisoned(event, transaction.end, transaction.commit_time_ms, target_);
     if (!batch_.empty()) {
         in_transaction_ = batch_.back().end() == transaction.end;
@@ -220,7 +220,7 @@ Offer TransactionalSink::stop_at(const Begin &transaction, const Event &event) {
 }
 
 // The slot sends whole transactions, so the rest of one that was split comes before all that follows it.
-void TransactionalSink::require_rest_of_split(Lsn end) {
+void ExactlyOnceSink::require_rest_of_split(Lsn end) {
     if (!split_ || end < *split_)
         return;
     if (end > *split_)
@@ -232,7 +232,7 @@ void TransactionalSink::require_rest_of_split(Lsn end) {
     split_.reset();
 }
 
-void TransactionalSink::commit(const Commit &commit) {
+void ExactlyOnceSink::commit(const Commit &commit) {
     if (split_ == commit.end)
         split_.reset();
     ended_ = commit.end;
@@ -243,30 +243,30 @@ void TransactionalSink::commit(const Commit &commit) {
 
 // Nobody else is coming: the batch need not wait for company. But a stream of single events is not a Kafka transaction for each: every one
 // costs the brokers a marker in each partition that it touches, and their coordinator three records.
-void TransactionalSink::flush() {
+void ExactlyOnceSink::flush() {
     if (Clock::now() >= closed_at_ + commit_interval_)
         hurry();
 }
 
-void TransactionalSink::hurry() {
+void ExactlyOnceSink::hurry() {
     if (phase_ == Phase::open && !batch_.empty() && !in_transaction_)
         close_batch();
 }
 
-Lsn TransactionalSink::confirmable(Lsn delivered) {
+Lsn ExactlyOnceSink::confirmable(Lsn delivered) {
     wanted_ = std::max(wanted_, delivered);
     return std::min(delivered, complete_);
 }
 
 // ---- committing -----------------------------------------------------------------------------------------------------
 
-void TransactionalSink::close_batch() {
+void ExactlyOnceSink::close_batch() {
     part_ = batch_.size();
     close_part();
 }
 
 // With the first events of the batch; all of a transaction of the stream are there where the next event is of another one.
-void TransactionalSink::close_part() {
+void ExactlyOnceSink::close_part() {
     const Entry &last = batch_[part_ - 1];
     bool is_complete = part_ < batch_.size() ? batch_[part_].end() != last.end() : !in_transaction_;
     next_ = {last.end(), last.ordinal, is_complete};
@@ -276,18 +276,18 @@ void TransactionalSink::close_part() {
 }
 
 // The slot may be confirmed only up to what the state topic has: also where there was nothing to deliver, as on an idle database.
-bool TransactionalSink::position_is_due() const {
+bool ExactlyOnceSink::position_is_due() const {
     return phase_ == Phase::open && batch_.empty() && (wanted_ > stored_.end || (wanted_ == stored_.end && !stored_.complete));
 }
 
-void TransactionalSink::keep_position() {
+void ExactlyOnceSink::keep_position() {
     next_ = {wanted_, 0, true};
     part_ = 0;
     is_closed_ = true;
     phase_ = Phase::finishing;
 }
 
-bool TransactionalSink::produce_position() {
+bool ExactlyOnceSink::produce_position() {
     if (has_position_)
         return true;
     std::string key = state_key(source_),
@@ -308,7 +308,7 @@ bool TransactionalSink::produce_position() {
 }
 
 // librdkafka commits when everything is acknowledged; it cannot wait for that itself while the reports come as events.
-void TransactionalSink::finish() {
+void ExactlyOnceSink::finish() {
     if (produce_position()) {
         producer_->flush(true);
         producer_->serve();
@@ -321,7 +321,7 @@ void TransactionalSink::finish() {
     commit_batch();
 }
 
-void TransactionalSink::commit_batch() {
+void ExactlyOnceSink::commit_batch() {
     KafkaError error(rd_kafka_commit_transaction(producer_->handle(), slice_ms));
     if (!error)
         return committed();
@@ -333,7 +333,7 @@ void TransactionalSink::commit_batch() {
     phase_ = Phase::aborting;
 }
 
-void TransactionalSink::committed() {
+void ExactlyOnceSink::committed() {
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
     bool is_doubtful = producer_->ends_sent() > 1 || Clock::now() - commit_began_at_ > commit_is_slow;
     stored_ = next_;
@@ -367,7 +367,7 @@ void TransactionalSink::committed() {
 }
 
 // The position is in the same transaction as the events, so who sees the one sees the others.
-void TransactionalSink::read_back() {
+void ExactlyOnceSink::read_back() {
     if (is_shown_ || phase_ == Phase::fencing || phase_ == Phase::reading)
         return;
     reader_->follow();
@@ -384,7 +384,7 @@ void TransactionalSink::read_back() {
 
 // ---- failing --------------------------------------------------------------------------------------------------------
 
-void TransactionalSink::react() {
+void ExactlyOnceSink::react() {
     if (!death_.empty())
         throw SinkFailure(death_);
     if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && refused_.empty()))
@@ -398,7 +398,7 @@ void TransactionalSink::react() {
     phase_ = Phase::aborting;
 }
 
-void TransactionalSink::abort_batch() {
+void ExactlyOnceSink::abort_batch() {
     KafkaError error(rd_kafka_abort_transaction(producer_->handle(), slice_ms));
     producer_->serve();
     if (!death_.empty())
@@ -409,7 +409,7 @@ void TransactionalSink::abort_batch() {
         fail("cannot abort a Kafka transaction", error);
 }
 
-void TransactionalSink::aborted() {
+void ExactlyOnceSink::aborted() {
     repeat_at_ = Clock::now();
     judge();
     failure_.clear();
@@ -418,7 +418,7 @@ void TransactionalSink::aborted() {
 }
 
 // With the events of the batch that have not been committed.
-void TransactionalSink::begin_again() {
+void ExactlyOnceSink::begin_again() {
     divide();
     Care care = {is_examining_ && examination_.is_alone(), care_.one_batch, examination_.batch_bytes()};
     if (!(care == care_) && is_shown_) {
@@ -437,7 +437,7 @@ void TransactionalSink::begin_again() {
 
 // After the abort, when every report has been seen. A transaction can also fail as a whole, and nobody says for which record: then those
 // that were on their way are taken for a batch.
-void TransactionalSink::judge() {
+void ExactlyOnceSink::judge() {
     std::vector<Refused> refused = std::exchange(refused_, {});
     rd_kafka_resp_err_t error = std::exchange(transaction_error_, RD_KAFKA_RESP_ERR_NO_ERROR);
     if (producer_->ends_sent() > 1) // a late copy would end the next transaction, and take its events away
@@ -459,7 +459,7 @@ void TransactionalSink::judge() {
 }
 
 // After a refusal librdkafka 2.0 has the next transaction fail as well, for the gap in its sequence numbers: that is no reason to wait.
-void TransactionalSink::count_abort() {
+void ExactlyOnceSink::count_abort() {
     if (is_examining_ && aborts_ == 0) {
         aborts_++;
         return;
@@ -471,7 +471,7 @@ void TransactionalSink::count_abort() {
     repeat_at_ += abort_backoff_.next();
 }
 
-void TransactionalSink::judge_batch(const RefusedBatch &batch) {
+void ExactlyOnceSink::judge_batch(const RefusedBatch &batch) {
     const Refused &first = *batch.records.front();
     if (care_.each_alone || batch.is_told_apart()) {
         for (const Refused *each : batch.records)
@@ -487,14 +487,14 @@ void TransactionalSink::judge_batch(const RefusedBatch &batch) {
     }
 }
 
-void TransactionalSink::judge_lone(const Refused &refused) {
+void ExactlyOnceSink::judge_lone(const Refused &refused) {
     if (blame_of(refused.error) == Blame::topic && !refused.topic.empty())
         producer_->forget_topic(refused.topic);
     judge_alone(refused, source_, target_, examination_, suspicion_);
 }
 
 // What the next Kafka transaction has of the batch: everything up to an event that has to wait; or that one alone.
-void TransactionalSink::divide() {
+void ExactlyOnceSink::divide() {
     part_ = batch_.size();
     for (size_t i = 0; i < batch_.size(); i++) {
         if (target_.quarantine.stops_at(batch_[i].position())) {
@@ -510,7 +510,7 @@ void TransactionalSink::divide() {
 }
 
 // The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
-void TransactionalSink::stop_before(size_t index) {
+void ExactlyOnceSink::stop_before(size_t index) {
     const Entry &entry = batch_[index];
     if (!poison_)
         poison_ = poisoned(entry.event(), entry.end(), entry.commit_time_ms, target_);
@@ -520,7 +520,7 @@ void TransactionalSink::stop_before(size_t index) {
     is_closed_ = !batch_.empty(); // where it is empty, it has no position of its own
 }
 
-void TransactionalSink::throw_poison() {
+void ExactlyOnceSink::throw_poison() {
     if (!poison_)
         return;
     PoisonedEvent poison = *std::exchange(poison_, std::nullopt);
@@ -529,7 +529,7 @@ void TransactionalSink::throw_poison() {
 }
 
 // Produces what nobody knows yet whether Kafka takes it, in groups, and then has the transaction aborted.
-void TransactionalSink::examine() {
+void ExactlyOnceSink::examine() {
     for (; produced_ < part_; produced_++) {
         Entry &entry = batch_[produced_];
         if (entry.state == Entry::State::accepted)
@@ -551,7 +551,7 @@ void TransactionalSink::examine() {
     phase_ = Phase::aborting;
 }
 
-void TransactionalSink::repeat() {
+void ExactlyOnceSink::repeat() {
     if (Clock::now() < repeat_at_)
         return;
     if (is_examining_)
@@ -568,7 +568,7 @@ void TransactionalSink::repeat() {
 }
 
 // False where nothing more can be produced at the moment.
-bool TransactionalSink::produce_again(Entry &entry) {
+bool ExactlyOnceSink::produce_again(Entry &entry) {
     size_t cost;
     switch (event_producer_.produce(*producer_, entry.event(), entry.commit_time_ms, *entry.chunk, entry, cost)) {
     case KafkaProducer::Outcome::taken: entry.state = Entry::State::in_flight; return true;
@@ -584,7 +584,7 @@ bool TransactionalSink::produce_again(Entry &entry) {
 
 // ---- serving --------------------------------------------------------------------------------------------------------
 
-void TransactionalSink::serve() {
+void ExactlyOnceSink::serve() {
     if (phase_ == Phase::closed)
         return;
     producer_->serve();
@@ -604,7 +604,7 @@ void TransactionalSink::serve() {
     }
 }
 
-void TransactionalSink::serve_open() {
+void ExactlyOnceSink::serve_open() {
     if (is_shown_ && batch_.empty())
         throw_poison();
     bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
@@ -620,12 +620,12 @@ void TransactionalSink::serve_open() {
     }
 }
 
-Clock::time_point TransactionalSink::serve_at() const {
+Clock::time_point ExactlyOnceSink::serve_at() const {
     auto at = producer_ ? std::min(next_step_at(), producer_->serve_at()) : next_step_at();
     return is_shown_ ? at : std::min(at, Clock::now() + look_again);
 }
 
-Clock::time_point TransactionalSink::next_step_at() const {
+Clock::time_point ExactlyOnceSink::next_step_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::repeating:
@@ -651,7 +651,7 @@ Clock::time_point TransactionalSink::next_step_at() const {
 }
 
 // librdkafka goes on by itself in these phases, and sometimes never again. A new producer is always safe.
-void TransactionalSink::require_progress() {
+void ExactlyOnceSink::require_progress() {
     auto now = Clock::now();
     if (std::exchange(watched_phase_, phase_) != phase_)
         phase_since_ = now;
@@ -661,13 +661,13 @@ void TransactionalSink::require_progress() {
         throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
 }
 
-std::string TransactionalSink::waiting_for() const {
+std::string ExactlyOnceSink::waiting_for() const {
     if (suspicion_.stands())
         return suspicion_.text();
     return producer_ ? producer_->waiting_for() : "";
 }
 
-void TransactionalSink::reported(const rd_kafka_message_t &message) {
+void ExactlyOnceSink::reported(const rd_kafka_message_t &message) {
     auto *entry = static_cast<Entry *>(message._private); // null: the position's record
     if (phase_ == Phase::closed)
         return;
@@ -693,7 +693,7 @@ void TransactionalSink::reported(const rd_kafka_message_t &message) {
 }
 
 // By Kafka; by consumers only when the transaction is committed.
-void TransactionalSink::accepted(Entry &entry) {
+void ExactlyOnceSink::accepted(Entry &entry) {
     entry.state = Entry::State::accepted;
     if (!is_examining_)
         return;

@@ -17,7 +17,7 @@
 // transaction stays open.
 //
 // Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
-// Tested by test/unit/transactional_sink_test.cpp and test/t/.
+// Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
 #pragma once
 
 #include "core/position.h"
@@ -29,12 +29,12 @@
 
 namespace outbox {
 
-class TransactionalSink : public Sink, private KafkaProducer::Listener {
+class ExactlyOnceSink : public Sink, private KafkaProducer::Listener {
 public:
     // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
     // source is idle and the last batch was closed that long ago, or when the budget is exhausted.
-    TransactionalSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
-    ~TransactionalSink() override { stop(); }
+    ExactlyOnceSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
+    ~ExactlyOnceSink() override { stop(); }
 
     void start(const Source &source) override;
     void stop() override;

@@ -1,7 +1,7 @@
 // One librdkafka producer: records go out without their payloads being copied, delivery reports, errors and logs come back. Knows the
 // mechanics only; what a failure means is the sinks' business. A topic is looked up before its first record: one that is missing or
 // forbidden is waited for, and nothing overtakes. The first record to a partition goes alone (known_partitions.h). Tested by
-// test/unit/kafka_sink_test.cpp and test/t/.
+// test/unit/at_least_once_sink_test.cpp and test/t/.
 #pragma once
 
 #include "base/log.h"

@@ -49,7 +49,7 @@ constexpr auto locked = std::to_array<Locked>({
 
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
-    {"linger.ms", "2"},                       // only while the stream is busy: KafkaSink::flush ends it when it is not
+    {"linger.ms", "2"},                       // only while the stream is busy: AtLeastOnceSink::flush ends it when it is not
     {"queue.buffering.max.messages", "6144"}, // beside --max-in-flight-bytes: more small events only fall out of the processor's caches
     {"allow.auto.create.topics", "false"},    // a mistyped name must not become a topic
     {"socket.nagle.disable", "true"},

@@ -1,5 +1,5 @@
 // Where to produce to, what to do with events that Kafka does not take, and what was learned about them: outlives the producers.
-// Tested by test/unit/kafka_sink_test.cpp.
+// Tested by test/unit/at_least_once_sink_test.cpp.
 #pragma once
 
 #include "base/log.h"

@@ -1,4 +1,4 @@
-// A relay in small for tests of transactional_sink.cpp: one stream, sessions that start where the slot stands, the sink driven in the
+// A relay in small for tests of exactly_once_sink.cpp: one stream, sessions that start where the slot stands, the sink driven in the
 // order in which relay.cpp does it. Checks at every step that nothing is confirmed before the sink has delivered it.
 #pragma once
 
@@ -61,7 +61,7 @@ protected:
 
     // A connection: what was not confirmed comes again.
     void start_session() {
-        sink_ = std::make_unique<TransactionalSink>(target_, commit_interval_, budget_, *this);
+        sink_ = std::make_unique<ExactlyOnceSink>(target_, commit_interval_, budget_, *this);
         session_ = std::make_unique<Session>(++session_number_, budget_, [](const Rejected &) {});
         next_ = 0;
         while (next_ < copies_.size() && copies_[next_].end <= confirmed_)
@@ -190,7 +190,7 @@ protected:
     Clock::time_point stop_at_ = Clock::time_point::max(); // of run_for
     std::vector<std::string> failures_;
     std::unique_ptr<Session> session_;
-    std::unique_ptr<TransactionalSink> sink_;
+    std::unique_ptr<ExactlyOnceSink> sink_;
 };
 
 } // namespace outbox

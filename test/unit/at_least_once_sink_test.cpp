@@ -30,12 +30,12 @@ extern "C" int getaddrinfo(const char *node, const char *service, const addrinfo
 namespace outbox {
 namespace {
 
-class KafkaSinkTest : public testing::Test, public DeliveryListener {
+class AtLeastOnceSinkTest : public testing::Test, public DeliveryListener {
 protected:
     void delivered(const Chunk &) override { delivered_++; }
 
     void start() {
-        sink_ = std::make_unique<KafkaSink>(target_, *this);
+        sink_ = std::make_unique<AtLeastOnceSink>(target_, *this);
         sink_->start({});
     }
 
@@ -106,18 +106,18 @@ protected:
     uint64_t taken_ = 0;
     Offer answer_{};
     int64_t commit_time_ms_ = now_ms();
-    std::unique_ptr<KafkaSink> sink_;
+    std::unique_ptr<AtLeastOnceSink> sink_;
 };
 
 // Otherwise what comes while nobody has looked yet wakes nobody: the relay would read until its budget is exhausted, and sleep.
-TEST_F(KafkaSinkTest, wakes_from_the_beginning) {
+TEST_F(AtLeastOnceSinkTest, wakes_from_the_beginning) {
     start();
     pollfd wanted = sink_->wanted();
     EXPECT_EQ(poll(&wanted, 1, 0), 1);
     sink_->serve();
 }
 
-TEST_F(KafkaSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
+TEST_F(AtLeastOnceSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
     start();
     ASSERT_TRUE(offer_when_ready());
     EXPECT_FALSE(sink_->empty());
@@ -128,7 +128,7 @@ TEST_F(KafkaSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
     EXPECT_EQ(budget_.used(), 0u);
 }
 
-TEST_F(KafkaSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
+TEST_F(AtLeastOnceSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
     target_.properties = {{"queue.buffering.max.messages", "2"}, {"linger.ms", "1000"}};
     ASSERT_TRUE(start_and_deliver_one());
     EXPECT_TRUE(offer());
@@ -140,7 +140,7 @@ TEST_F(KafkaSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
 }
 
 // What an earlier session waited for: the relay would turn without a pause as soon as the sink is full.
-TEST_F(KafkaSinkTest, does_not_wait_for_a_topic_that_nobody_asks_for_any_more) {
+TEST_F(AtLeastOnceSinkTest, does_not_wait_for_a_topic_that_nobody_asks_for_any_more) {
     target_.properties = {{"queue.buffering.max.messages", "1"}, {"linger.ms", "1000"}};
     kafka_.forbid("payments");
     ASSERT_TRUE(start_and_deliver_one());
@@ -152,7 +152,7 @@ TEST_F(KafkaSinkTest, does_not_wait_for_a_topic_that_nobody_asks_for_any_more) {
 }
 
 // The mock takes whatever comes next, as a partition does from a producer that it does not know.
-TEST_F(KafkaSinkTest, loses_nothing_where_the_first_batch_fails_and_others_follow) {
+TEST_F(AtLeastOnceSinkTest, loses_nothing_where_the_first_batch_fails_and_others_follow) {
     target_.properties = {{"batch.num.messages", "1"}, {"linger.ms", "0"}};
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
     start();
@@ -163,7 +163,7 @@ TEST_F(KafkaSinkTest, loses_nothing_where_the_first_batch_fails_and_others_follo
 }
 
 // Also librdkafka 2.0.2's false ones: another producer has to go on, and nothing may be counted as delivered.
-TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
+TEST_F(AtLeastOnceSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
     ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     for (int i = 0; i < 10; i++)
@@ -182,7 +182,7 @@ TEST_F(KafkaSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
 }
 
 // What is not reported before the producer's end would count against the relay's memory for ever.
-TEST_F(KafkaSinkTest, lets_go_of_everything_though_a_name_server_is_slow) {
+TEST_F(AtLeastOnceSinkTest, lets_go_of_everything_though_a_name_server_is_slow) {
     target_.properties = {{"broker.address.ttl", "0"}};
     ASSERT_TRUE(start_and_deliver_one());
     kafka_.set_round_trip_ms(5000); // so that what is sent now has no answer yet
@@ -197,7 +197,7 @@ TEST_F(KafkaSinkTest, lets_go_of_everything_though_a_name_server_is_slow) {
     EXPECT_EQ(budget_.used(), 0u);
 }
 
-TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {
+TEST_F(AtLeastOnceSinkTest, takes_a_lone_refused_event_for_poison) {
     ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
     ASSERT_TRUE(offer());
@@ -215,7 +215,7 @@ TEST_F(KafkaSinkTest, takes_a_lone_refused_event_for_poison) {
     EXPECT_TRUE(deliver(1));
 }
 
-TEST_F(KafkaSinkTest, delivers_all_the_others_once_when_a_batch_is_refused) {
+TEST_F(AtLeastOnceSinkTest, delivers_all_the_others_once_when_a_batch_is_refused) {
     target_.properties = {{"linger.ms", "1000"}}; // so that they are one batch
     ASSERT_TRUE(start_and_deliver_one());
     for (auto error : {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
@@ -233,7 +233,7 @@ TEST_F(KafkaSinkTest, delivers_all_the_others_once_when_a_batch_is_refused) {
     EXPECT_EQ(target_.set_aside_count, 0u);
 }
 
-TEST_F(KafkaSinkTest, retries_what_is_operational) {
+TEST_F(AtLeastOnceSinkTest, retries_what_is_operational) {
     ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
     ASSERT_TRUE(offer());
@@ -244,7 +244,7 @@ TEST_F(KafkaSinkTest, retries_what_is_operational) {
 // ---- events that wait -----------------------------------------------------------------------------------------------
 
 // A topic that may be looked at but not written to, or Kafka's own: nothing else is repeated for it.
-TEST_F(KafkaSinkTest, waits_for_a_topic_and_names_the_event) {
+TEST_F(AtLeastOnceSinkTest, waits_for_a_topic_and_names_the_event) {
     ASSERT_TRUE(start_and_deliver_one());
     for (auto error : {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION}) {
         SCOPED_TRACE(rd_kafka_err2name(error));
@@ -263,7 +263,7 @@ TEST_F(KafkaSinkTest, waits_for_a_topic_and_names_the_event) {
 }
 
 // Codes that nobody knows today: an event that is refused alone again and again is to blame. Once is not enough.
-TEST_F(KafkaSinkTest, takes_an_unknown_error_that_stays_for_a_refusal) {
+TEST_F(AtLeastOnceSinkTest, takes_an_unknown_error_that_stays_for_a_refusal) {
     target_.on_poison = OnPoison::dead_letter;
     ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, static_cast<rd_kafka_resp_err_t>(200), Suspicion::unknown_max + 1);
@@ -275,7 +275,7 @@ TEST_F(KafkaSinkTest, takes_an_unknown_error_that_stays_for_a_refusal) {
 }
 
 // Another session begins, perhaps after an operator has skipped the event.
-TEST_F(KafkaSinkTest, waits_for_nothing_of_a_session_that_has_ended) {
+TEST_F(AtLeastOnceSinkTest, waits_for_nothing_of_a_session_that_has_ended) {
     ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 1000);
     ASSERT_TRUE(offer());
@@ -292,7 +292,7 @@ TEST_F(KafkaSinkTest, waits_for_nothing_of_a_session_that_has_ended) {
 }
 
 // Where a clock is wrong, every event would be.
-TEST_F(KafkaSinkTest, waits_for_the_clocks) {
+TEST_F(AtLeastOnceSinkTest, waits_for_the_clocks) {
     ASSERT_TRUE(start_and_deliver_one());
     commit_time_ms_ += 125 * 60 * 1000;
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 3);
@@ -305,7 +305,7 @@ TEST_F(KafkaSinkTest, waits_for_the_clocks) {
 
 // ---- topics that are none for events --------------------------------------------------------------------------------
 
-TEST_F(KafkaSinkTest, rejects_events_for_topics_of_kafka_and_of_the_relay) {
+TEST_F(AtLeastOnceSinkTest, rejects_events_for_topics_of_kafka_and_of_the_relay) {
     ASSERT_TRUE(start_and_deliver_one());
     for (const char *topic : {"outbox.state", "outbox.dead-letter", "__consumer_offsets", "__anything"}) {
         EXPECT_FALSE(offer(topic));
@@ -322,7 +322,7 @@ TEST_F(KafkaSinkTest, rejects_events_for_topics_of_kafka_and_of_the_relay) {
 
 // The partitions forget the producer at once, and take whatever batch comes first: the second one, where the first is refused for a moment.
 // The mock takes them so. An acknowledgement of the second counts for the first in librdkafka, and so the first would be lost.
-TEST_F(KafkaSinkTest, has_one_batch_of_old_events_on_the_way) {
+TEST_F(AtLeastOnceSinkTest, has_one_batch_of_old_events_on_the_way) {
     target_.properties = {{"batch.num.messages", "1"}, {"linger.ms", "0"}};
     commit_time_ms_ = now_ms() - 13 * 3600 * 1000;
     ASSERT_TRUE(start_and_deliver_one());
@@ -336,7 +336,7 @@ TEST_F(KafkaSinkTest, has_one_batch_of_old_events_on_the_way) {
 
 // ---- dead letters ---------------------------------------------------------------------------------------------------
 
-class KafkaSinkDeadLetter : public KafkaSinkTest, public testing::WithParamInterface<rd_kafka_resp_err_t> {
+class AtLeastOnceSinkDeadLetter : public AtLeastOnceSinkTest, public testing::WithParamInterface<rd_kafka_resp_err_t> {
 protected:
     void SetUp() override {
         target_.on_poison = OnPoison::dead_letter;
@@ -344,7 +344,7 @@ protected:
     }
 };
 
-TEST_P(KafkaSinkDeadLetter, takes_the_place_of_a_refused_event) {
+TEST_P(AtLeastOnceSinkDeadLetter, takes_the_place_of_a_refused_event) {
     kafka_.answer(MockKafka::produce, GetParam());
     ASSERT_TRUE(deliver(1));
     EXPECT_EQ(delivered_, 2);
@@ -357,13 +357,13 @@ TEST_P(KafkaSinkDeadLetter, takes_the_place_of_a_refused_event) {
     EXPECT_EQ(orders(), 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(, KafkaSinkDeadLetter,
+INSTANTIATE_TEST_SUITE_P(, AtLeastOnceSinkDeadLetter,
                          testing::Values(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD,
                                          RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP),
                          [](const auto &info) { return std::string(rd_kafka_err2name(info.param)); });
 
 // Such as one that is too large for the dead letters' topic, too.
-TEST_F(KafkaSinkDeadLetter, leaves_out_payload_then_key_and_headers_and_then_stops) {
+TEST_F(AtLeastOnceSinkDeadLetter, leaves_out_payload_then_key_and_headers_and_then_stops) {
     for (size_t refusals : {2, 3}) {
         kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, refusals);
         ASSERT_TRUE(deliver(1)) << refusals;
@@ -383,7 +383,7 @@ TEST_F(KafkaSinkDeadLetter, leaves_out_payload_then_key_and_headers_and_then_sto
 }
 
 // The letter has the time of now, so a clock is what Kafka refuses.
-TEST_F(KafkaSinkDeadLetter, waits_for_the_clocks_where_its_own_time_is_refused) {
+TEST_F(AtLeastOnceSinkDeadLetter, waits_for_the_clocks_where_its_own_time_is_refused) {
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 3);
     ASSERT_TRUE(offer());
     sink_->flush();

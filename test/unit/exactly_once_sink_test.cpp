@@ -1,5 +1,5 @@
 // The transactional sink against librdkafka's mock cluster, driven as the relay drives it: batches, splits, positions, poisoned events.
-// What Kafka may answer: transactional_sink_errors_test.cpp. What consumers see: test/t/.
+// What Kafka may answer: exactly_once_sink_errors_test.cpp. What consumers see: test/t/.
 #include "small_relay.h"
 
 #include "relay/base/exit_code.h"
@@ -10,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 using Error = rd_kafka_resp_err_t;
 
-class TransactionalSinkTest : public SmallRelay {
+class ExactlyOnceSinkTest : public SmallRelay {
 protected:
     Position position() { return stored().value_or(State{}).position; }
 
@@ -43,7 +43,7 @@ protected:
 
 // ---- batches --------------------------------------------------------------------------------------------------------
 
-TEST_F(TransactionalSinkTest, says_nothing_before_the_commit) {
+TEST_F(ExactlyOnceSinkTest, says_nothing_before_the_commit) {
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
     kafka_.answer(MockKafka::end_txn, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, 100000);
@@ -58,7 +58,7 @@ TEST_F(TransactionalSinkTest, says_nothing_before_the_commit) {
 }
 
 // Acknowledged is not yet visible. The next batch is not committed on top of one that may have to come again.
-TEST_F(TransactionalSinkTest, confirms_what_it_has_read_back) {
+TEST_F(ExactlyOnceSinkTest, confirms_what_it_has_read_back) {
     Lsn end = start_with_unseen_batch(3);
     Lsn next = add_transaction(2);
     run_for(milliseconds(300));
@@ -71,7 +71,7 @@ TEST_F(TransactionalSinkTest, confirms_what_it_has_read_back) {
     expect_each_delivered_once();
 }
 
-TEST_F(TransactionalSinkTest, keeps_the_position_of_what_it_delivered) {
+TEST_F(ExactlyOnceSinkTest, keeps_the_position_of_what_it_delivered) {
     start_session();
     Lsn end = add_transaction(3);
     ASSERT_TRUE(run_until_confirmed(end));
@@ -79,7 +79,7 @@ TEST_F(TransactionalSinkTest, keeps_the_position_of_what_it_delivered) {
     EXPECT_TRUE(position().complete);
 }
 
-TEST_F(TransactionalSinkTest, closes_a_batch_after_its_time_though_the_stream_is_busy) {
+TEST_F(ExactlyOnceSinkTest, closes_a_batch_after_its_time_though_the_stream_is_busy) {
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
     is_quiet_ = false;
@@ -90,7 +90,7 @@ TEST_F(TransactionalSinkTest, closes_a_batch_after_its_time_though_the_stream_is
 }
 
 // Single events are not a Kafka transaction each.
-TEST_F(TransactionalSinkTest, commits_a_lone_event_at_once_and_the_next_after_an_interval) {
+TEST_F(ExactlyOnceSinkTest, commits_a_lone_event_at_once_and_the_next_after_an_interval) {
     commit_interval_ = milliseconds(1000);
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
@@ -104,7 +104,7 @@ TEST_F(TransactionalSinkTest, commits_a_lone_event_at_once_and_the_next_after_an
     EXPECT_LT(Clock::now() - began_at, commit_interval_ * 3 / 2);
 }
 
-TEST_F(TransactionalSinkTest, does_not_wait_for_an_interval_in_a_hurry) {
+TEST_F(ExactlyOnceSinkTest, does_not_wait_for_an_interval_in_a_hurry) {
     commit_interval_ = milliseconds(5000);
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
@@ -118,7 +118,7 @@ TEST_F(TransactionalSinkTest, does_not_wait_for_an_interval_in_a_hurry) {
 }
 
 // Otherwise the slot would pin the WAL of an idle or foreign database. Not more often than once a second.
-TEST_F(TransactionalSinkTest, writes_a_position_where_there_was_nothing_to_deliver) {
+TEST_F(ExactlyOnceSinkTest, writes_a_position_where_there_was_nothing_to_deliver) {
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
     auto began_at = Clock::now();
@@ -136,7 +136,7 @@ TEST_F(TransactionalSinkTest, writes_a_position_where_there_was_nothing_to_deliv
 
 // ---- splits ---------------------------------------------------------------------------------------------------------
 
-TEST_F(TransactionalSinkTest, splits_a_transaction_that_is_larger_than_its_memory) {
+TEST_F(ExactlyOnceSinkTest, splits_a_transaction_that_is_larger_than_its_memory) {
     start_session();
     Lsn before = add_transaction(1), large = add_transaction(60, 100 << 10, true), after = add_transaction(2);
     bool was_split = false;
@@ -149,7 +149,7 @@ TEST_F(TransactionalSinkTest, splits_a_transaction_that_is_larger_than_its_memor
     expect_each_delivered_once();
 }
 
-TEST_F(TransactionalSinkTest, goes_on_in_the_middle_of_a_transaction) {
+TEST_F(ExactlyOnceSinkTest, goes_on_in_the_middle_of_a_transaction) {
     Lsn end = add_transaction(5, 10, true), after = add_transaction(2);
     set_position({end, 3, false});
     start_session();
@@ -160,7 +160,7 @@ TEST_F(TransactionalSinkTest, goes_on_in_the_middle_of_a_transaction) {
 }
 
 // All its events are there, but nobody could know that they are all.
-TEST_F(TransactionalSinkTest, goes_on_at_the_commit_of_a_transaction) {
+TEST_F(ExactlyOnceSinkTest, goes_on_at_the_commit_of_a_transaction) {
     Lsn end = add_transaction(5, 10, true);
     set_position({end, 5, false});
     start_session();
@@ -169,7 +169,7 @@ TEST_F(TransactionalSinkTest, goes_on_at_the_commit_of_a_transaction) {
     EXPECT_TRUE(position().complete);
 }
 
-TEST_F(TransactionalSinkTest, refuses_to_go_on_where_the_rest_of_a_split_is_missing) {
+TEST_F(ExactlyOnceSinkTest, refuses_to_go_on_where_the_rest_of_a_split_is_missing) {
     Lsn end = add_transaction(5);
     set_position({Lsn{static_cast<uint64_t>(end) - 1}, 3, false});
     start_session();
@@ -179,7 +179,7 @@ TEST_F(TransactionalSinkTest, refuses_to_go_on_where_the_rest_of_a_split_is_miss
 }
 
 // A commit that took long, or lost its broker on the way, is followed by a new producer, which reads the position again.
-TEST_F(TransactionalSinkTest, goes_on_after_a_doubtful_commit) {
+TEST_F(ExactlyOnceSinkTest, goes_on_after_a_doubtful_commit) {
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
     for (size_t cut : {1, 3, 5}) { // of the six CopyData of a transaction: after which the batch is closed, and its commit is in doubt
@@ -200,7 +200,7 @@ TEST_F(TransactionalSinkTest, goes_on_after_a_doubtful_commit) {
 
 // Acknowledged by a doubtful commit, not shown, then ended by an operator: the position that is read is older than what was acknowledged,
 // and nothing but the slot has the events. The mock shows every position at once, so the older one is put behind it.
-TEST_F(TransactionalSinkTest, starts_again_from_the_slot_where_less_is_read_back_than_was_acknowledged) {
+TEST_F(ExactlyOnceSinkTest, starts_again_from_the_slot_where_less_is_read_back_than_was_acknowledged) {
     start_session();
     Lsn before = add_transaction(1);
     ASSERT_TRUE(run_until_confirmed(before));
@@ -227,13 +227,13 @@ TEST_F(TransactionalSinkTest, starts_again_from_the_slot_where_less_is_read_back
 
 // ---- positions that cannot be right ---------------------------------------------------------------------------------
 
-TEST_F(TransactionalSinkTest, refuses_a_slot_that_is_ahead_of_its_position) {
+TEST_F(ExactlyOnceSinkTest, refuses_a_slot_that_is_ahead_of_its_position) {
     confirmed_ = Lsn{0x101};
     start_session();
     EXPECT_NE(refusal().find("may be missing"), std::string::npos);
 }
 
-TEST_F(TransactionalSinkTest, passes_what_is_there_already) {
+TEST_F(ExactlyOnceSinkTest, passes_what_is_there_already) {
     Lsn there = add_transaction(4), next = add_transaction(2);
     set_position({there, 0, true});
     start_session();
@@ -244,7 +244,7 @@ TEST_F(TransactionalSinkTest, passes_what_is_there_already) {
 
 // ---- poisoned events ------------------------------------------------------------------------------------------------
 
-TEST_F(TransactionalSinkTest, stops_at_a_refused_event_and_delivers_what_came_before) {
+TEST_F(ExactlyOnceSinkTest, stops_at_a_refused_event_and_delivers_what_came_before) {
     commit_interval_ = milliseconds(1500); // of one batch, and its records go one by one
     start_session();
     Lsn before = add_transaction(2);
@@ -271,7 +271,7 @@ TEST_F(TransactionalSinkTest, stops_at_a_refused_event_and_delivers_what_came_be
 }
 
 // Otherwise the relay, which ends for it, would wait in vain for the batch before to be confirmed.
-TEST_F(TransactionalSinkTest, stops_at_a_refused_event_only_when_the_batch_before_is_seen) {
+TEST_F(ExactlyOnceSinkTest, stops_at_a_refused_event_only_when_the_batch_before_is_seen) {
     Lsn before = start_with_unseen_batch(2);
     refuse_content(RD_KAFKA_RESP_ERR_INVALID_RECORD);
     Lsn poisoned = add_transaction(1);
@@ -284,7 +284,7 @@ TEST_F(TransactionalSinkTest, stops_at_a_refused_event_only_when_the_batch_befor
     EXPECT_EQ(confirmed_, before);
 }
 
-TEST_F(TransactionalSinkTest, sets_refused_events_aside) {
+TEST_F(ExactlyOnceSinkTest, sets_refused_events_aside) {
     target_.on_poison = OnPoison::dead_letter;
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
@@ -300,7 +300,7 @@ TEST_F(TransactionalSinkTest, sets_refused_events_aside) {
     EXPECT_EQ(failures_, std::vector<std::string>()) << "it took a new session";
 }
 
-TEST_F(TransactionalSinkTest, stops_where_the_dead_letter_is_refused_as_well) {
+TEST_F(ExactlyOnceSinkTest, stops_where_the_dead_letter_is_refused_as_well) {
     target_.on_poison = OnPoison::dead_letter;
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
@@ -315,7 +315,7 @@ TEST_F(TransactionalSinkTest, stops_where_the_dead_letter_is_refused_as_well) {
 }
 
 // Kafka refuses whole batches: the guilty one is found in smaller ones, and then they grow again.
-TEST_F(TransactionalSinkTest, finds_the_refused_event_of_a_batch) {
+TEST_F(ExactlyOnceSinkTest, finds_the_refused_event_of_a_batch) {
     target_.on_poison = OnPoison::dead_letter;
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));

@@ -15,7 +15,7 @@ const char *name_of(MockKafka::Request request) {
     return request == produce ? "Produce" : request == init ? "InitProducerId" : request == add ? "AddPartitionsToTxn" : "EndTxn";
 }
 
-class TransactionalSinkErrors : public SmallRelay {
+class ExactlyOnceSinkErrors : public SmallRelay {
 protected:
     void start_with_a_delivery() {
         start_session();
@@ -36,7 +36,7 @@ protected:
     }
 };
 
-TEST_F(TransactionalSinkErrors, that_pass_or_abort_are_got_over_within_the_session) {
+TEST_F(ExactlyOnceSinkErrors, that_pass_or_abort_are_got_over_within_the_session) {
     start_with_a_delivery();
     for (auto [request, error] : {std::pair{produce, RD_KAFKA_RESP_ERR__TRANSPORT},
                                   std::pair{produce, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT},
@@ -75,7 +75,7 @@ TEST_F(TransactionalSinkErrors, that_pass_or_abort_are_got_over_within_the_sessi
 }
 
 // The new session may find that the transaction was committed after all: then nobody hears of its events again.
-TEST_F(TransactionalSinkErrors, that_are_fatal_take_a_new_session) {
+TEST_F(ExactlyOnceSinkErrors, that_are_fatal_take_a_new_session) {
     start_with_a_delivery();
     for (auto [request, error] :
          {std::pair{produce, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH}, std::pair{produce, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER},
@@ -99,7 +99,7 @@ TEST_F(TransactionalSinkErrors, that_are_fatal_take_a_new_session) {
     }
 }
 
-TEST_F(TransactionalSinkErrors, of_fencing_delay_the_beginning) {
+TEST_F(ExactlyOnceSinkErrors, of_fencing_delay_the_beginning) {
     for (Error error :
          {RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
           RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_NOT_COORDINATOR})
@@ -110,7 +110,7 @@ TEST_F(TransactionalSinkErrors, of_fencing_delay_the_beginning) {
     expect_each_delivered_once();
 }
 
-TEST_F(TransactionalSinkErrors, of_fencing_that_are_fatal_take_a_new_session) {
+TEST_F(ExactlyOnceSinkErrors, of_fencing_that_are_fatal_take_a_new_session) {
     for (Error error : {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT,
                         RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH})
         kafka_.answer(init, error);
