@@ -1,4 +1,4 @@
-// How the process ends: what a supervisor can tell from it. Documented in README.md.
+// How the process ends: what a supervisor can tell from it. Documented in docs/relay.md.
 #pragma once
 
 #include <stdexcept>

@@ -1,5 +1,5 @@
 // How far exactly-once delivery has come, as it stands in the state topic: one record a slot, replaced in the same Kafka transaction as
-// the events up to it. Pure: no I/O, no clock. Tested by test/unit/position_test.cpp. The README states the rules of resume().
+// the events up to it. Pure: no I/O, no clock. Tested by test/unit/position_test.cpp. docs/exactly-once.md states the rules of resume().
 #pragma once
 
 #include "core/source.h"

@@ -262,7 +262,7 @@ void Stream::started(const PGresult *result) {
     if (state == "42704")
         throw Failure(ExitCode::slot_unusable, reason + ". Create it with: outbox-relay setup --slot " + options_.slot);
     if (state == "55000")
-        throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see the README on lost slots.");
+        throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see docs/operating.md on lost slots.");
     if (state == "42501")
         throw Failure(ExitCode::plugin_refused, reason +
                                                     ". Allow the plugin with: outbox-relay setup, or: ALTER SYSTEM SET "

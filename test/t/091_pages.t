@@ -1,0 +1,76 @@
+# The pages for readers hold together: they are short, their links lead somewhere, and what they name in the tree is there. That their commands
+# run is 090_docs.t's business.
+use strict;
+use warnings;
+use utf8;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use Outbox::Page;
+use Outbox::Process qw(slurp);
+use Test::More;
+
+my $project = abs_path(dirname(__FILE__) . '/../..');
+require "$project/test/bench/Bench/Ratios.pm";
+
+my %page = map { substr($_, length "$project/") => Outbox::Page->read($_) } "$project/README.md", "$project/CHANGELOG.md", grep({ -e } "$project/CONTRIBUTING.md"), glob("$project/docs/*.md");
+
+# ---- size and form ------------------------------------------------------------------------------------------------------
+
+for my $name (sort keys %page) {
+    my $limit = $name eq 'README.md' ? 150 : 200;
+    my $lines = $page{$name}->text =~ tr/\n//;
+    cmp_ok($lines, '<=', $limit, "$name has at most $limit lines");
+    is_deeply([ map { $_->{line} } grep { $_->{language} eq '' } $page{$name}->blocks ], [], 'each of its blocks names its language');
+    is_deeply([ $page{$name}->prose =~ /(?:\A|\n\n)( {4}(?![-*\d]).*)/g ], [], 'and there are no others');
+    my @marks = grep { !/^(?:not run: .+|run: (?:as \w+|stays until ".+"|exits \d+, .+|while no relay has the slot|writes no event)|shows)$/ } map { $_->{mark} || () } $page{$name}->blocks;
+    is_deeply(\@marks, [], 'their marks are known');
+}
+
+# ---- links --------------------------------------------------------------------------------------------------------------
+
+my @broken;
+for my $name (sort keys %page) {
+    for my $link ($page{$name}->links) {
+        next if $link =~ m{^https?://};
+        my ($path, $anchor) = $link =~ /^([^#]*)(?:#(.*))?$/ or next;
+        my $target = $path eq '' ? $name : substr(abs_path(dirname("$project/$name") . "/$path") // '', length "$project/");
+        my $is_there = -e "$project/$target" && $target ne '';
+        $is_there &&= grep { $_ eq $anchor } $page{$target}->anchors if $is_there && defined $anchor;
+        push @broken, "$name: $link" if !$is_there;
+    }
+}
+is_deeply(\@broken, [], 'links lead to pages and headings that are there');
+my %linked = map { ($_ => 1) } map { map { s/#.*//r } $_->links } values %page;
+is_deeply([ grep { !$linked{$_} && !$linked{"docs/$_"} } map { basename($_) } glob "$project/docs/*.md" ], [], 'every page of docs/ can be reached');
+
+# ---- what they name in the tree -----------------------------------------------------------------------------------------
+
+# Files in code quotes: of the folders of the tree; test/t/NNN_name.t too.
+my %in_tree = map { ($_ => 1) } map { basename($_) } grep { -d } glob "$project/*";
+for my $name (sort keys %page) {
+    next if $name eq 'CHANGELOG.md';    # which tells of what was
+    my @missing = grep { !-e "$project/$_" } grep { m{^(\w+)/} && $in_tree{$1} && $1 ne 'build' } $page{$name}->text =~ m{`((?:[\w.-]+/)+[\w.-]*)`}g;
+    is_deeply(\@missing, [], "$name names files that are there");
+}
+
+# The failure matrix: each row names what shows it.
+my ($kinds) = slurp("$project/test/support/Outbox/Chaos/Schedule.pm");
+my @rows = grep { !/^\| (?:when|---)/ && !/^\|---/ } grep { /^\|/ } split /\n/, $page{'docs/failures.md'}->text;
+cmp_ok(scalar @rows, '>=', 29, 'the failure matrix has its rows');
+for my $row (@rows) {
+    my @cells = map { s/^\s+|\s+$//gr } split /\|/, $row;
+    my $shown = $cells[-1];
+    my @tests = grep { -e "$project/$_" } $shown =~ /`([\w\/.]+)`/g;
+    my @chaos = grep { $kinds =~ /\b$_\b/ } $shown =~ /chaos `(\w+)`/g;
+    my $named = () = $shown =~ /`/g;
+    ok(@tests + @chaos > 0 && 2 * (@tests + @chaos) == $named, "\"$cells[1]\" is shown by a test that is there") or diag $shown;
+}
+
+# ---- figures ------------------------------------------------------------------------------------------------------------
+
+my ($table) = $page{'README.md'}->text =~ /^<!-- bench -->\n(.*?)^<!-- \/bench -->$/ms;
+my ($ratios) = $page{'README.md'}->text =~ /^<!-- ratios -->\n(.*?)^<!-- \/ratios -->$/ms;
+is($ratios, Bench::Ratios::ratios($table), "README's ratios are those of its figures");
+
+done_testing();
