@@ -38,7 +38,7 @@ MODULES = $(BUILD)/outbox
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 EXTRA_CLEAN = $(BUILD)
 
-ext_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard outbox_ext/*.cpp))
+ext_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp))
 
 strict := -std=c++20 -Wall -Wextra $(if $(WERROR),-Werror)
 strict += $(if $(call taken,-Wunknown-warning-option),-Wno-unknown-warning-option) # clang: PostgreSQL's own flags are gcc's
@@ -67,7 +67,7 @@ $(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(ext_objects) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined-version,--version-script=outbox_ext/exports.map -o $@
 
--include $(wildcard $(BUILD)/outbox_ext/*.d)
+-include $(wildcard $(BUILD)/outbox_ext/*.d $(BUILD)/outbox_ext/contract/*.d)
 
 # ---- librdkafka -----------------------------------------------------------------------------------------------------
 
@@ -103,6 +103,9 @@ relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicro
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.cpp))
 
+# What extension and relay promise each other, compiled for the relay: with its flags, and without a header of the server.
+contract_objects := $(patsubst outbox_ext/%.cpp,$(BUILD)/relay/%.o,$(wildcard outbox_ext/contract/*.cpp))
+
 all: $(BUILD)/outbox-relay
 
 install: install-relay
@@ -116,6 +119,11 @@ $(BUILD)/outbox-relay: $(relay_objects)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 	$(if $(filter system,$(LIBRDKAFKA)),-@$@ version >$(BUILD)/version)
+
+$(BUILD)/relay/contract/%.o: outbox_ext/contract/%.cpp
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
 $(BUILD)/relay/%.o: relay/%.cpp $(rdkafka_choice) | $(rdkafka)
 	@mkdir -p $(@D)
@@ -141,8 +149,7 @@ $(BUILD)/docker/%.o: docker/%.cpp
 	$(call say,CXX,$<)
 	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
-# With the one file of the extension's that needs no server.
-$(BUILD)/unit_tests: $(unit_objects) $(BUILD)/outbox_ext/json_scan.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
+$(BUILD)/unit_tests: $(unit_objects) $(contract_objects) $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
@@ -175,7 +182,8 @@ $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUIL
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
 # The extension's pure parts in a program of their own, compiled as for the server.
-count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o outbox_ext/json_scan.o)
+count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o) \
+	$(filter $(BUILD)/outbox_ext/contract/%,$(ext_objects))
 $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)
@@ -200,17 +208,13 @@ $(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugi
 # What reads bytes of others, fuzzed: by clang, with its sanitizers. RapidJSON itself adds numbers to null pointers.
 fuzzers := $(patsubst test/fuzz/%_fuzz.cpp,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.cpp))
 fuzz_cxx = clang++ -std=c++20 -O1 -g -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -I. -Irelay
-fuzzed := $(addprefix $(BUILD)/fuzz/,relay/core/wire.o relay/core/envelope.o relay/core/decode.o relay/core/position.o outbox_ext/json_scan.o)
+fuzzed := $(addprefix $(BUILD)/fuzz/,relay/core/wire.o relay/core/envelope.o relay/core/decode.o relay/core/position.o) \
+	$(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(wildcard outbox_ext/contract/*.cpp))
 $(BUILD)/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(fuzz_cxx) -MMD -MP -c -o $@ $<
-fuzz_server := $(addprefix $(BUILD)/fuzz/,outbox_ext/envelope.o outbox_ext/json.o test/fuzz/guard.o)
-$(fuzz_server): $(BUILD)/fuzz/%.o: %.cpp
-	@mkdir -p $(@D)
-	$(fuzz_cxx) -fno-exceptions -fno-rtti -Wno-ignored-attributes $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/fuzz/test/fuzz/%_fuzz.o $(fuzzed)
 	$(fuzz_cxx) -fsanitize=fuzzer -o $@ $^
-$(BUILD)/fuzz/guard: $(fuzz_server) $(BUILD)/fuzz/test/bench/no-server.o
 -include $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)
 
 # Other relays to compare with, each where it can be fetched.
@@ -264,10 +268,10 @@ demo:
 	test/support/unprivileged docker/demo
 
 format:
-	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
+	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
 
 # The other processor, and the other compiler. The libraries' headers are those of this machine.
-cross := $(wildcard outbox_ext/*.cpp relay/*.cpp relay/*/*.cpp docker/orders/*.cpp)
+cross := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp docker/orders/*.cpp)
 cross-check:
 	test/support/packages cross
 	$(MAKE) -j$(shell nproc) CXX=aarch64-linux-gnu-g++ WERROR=1 $(cross:%=$(BUILD)/syntax/aarch64-linux-gnu-g++/%)

@@ -2,7 +2,7 @@
 
 #include "event_clock.h"
 
-#include <time.h>
+#include <ctime>
 
 static int64 next_time_ns() {
     static EventClock clock; // this backend's

@@ -2,7 +2,7 @@
 
 #include "plugin.h"
 
-#include <string.h>
+#include <cstring>
 
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include "utf8.h"
 
-#include <string.h>
+#include <cstring>
 
 namespace {
 

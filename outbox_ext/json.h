@@ -4,7 +4,7 @@
 // Tested by sql/payload_json.sql, sql/limits.sql.
 #pragma once
 
-#include "json_scan.h"
+#include "contract/json_scan.h"
 #include "pg.h"
 
 struct JsonError {

@@ -1,5 +1,5 @@
 // What the server finds first when it loads the library: the magic block and the settings.
-#include "envelope.h"
+#include "contract/rules.h"
 #include "pg.h"
 #include "settings.h"
 

@@ -12,11 +12,11 @@
 // sql/filter.sql, sql/plugin_options.sql.
 #include "plugin.h"
 
-#include "envelope.h"
+#include "contract/guard.h"
 #include "saved_position.h"
 #include "settings.h"
 
-#include <string.h>
+#include <cstring>
 
 extern "C" {
 PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *callbacks);
@@ -109,7 +109,7 @@ void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr l
         return on_skip(ctx, plugin);
 
     Text topic;
-    const char *reason = envelope_reject(message, size, head_max(), &topic);
+    const char *reason = guard_reject(message, size, head_max(), &topic);
     if (reason == nullptr && !plugin_options_want(&plugin->options, topic))
         return on_skip(ctx, plugin);
     if (!plugin->begun)

@@ -1,6 +1,6 @@
 #include "plugin_options.h"
 
-#include <string.h>
+#include <cstring>
 
 namespace {
 

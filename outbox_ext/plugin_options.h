@@ -1,7 +1,7 @@
 // What a reader may ask of the plugin when it starts the slot. Tested by sql/plugin_options.sql.
 #pragma once
 
-#include "envelope.h"
+#include "contract/rules.h"
 #include "pg.h"
 
 struct TopicPattern { // a topic's name, or the beginning of it

@@ -1,6 +1,6 @@
 #include "row.h"
 
-#include <string.h>
+#include <cstring>
 
 namespace {
 

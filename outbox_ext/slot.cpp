@@ -1,9 +1,9 @@
 #include "slot.h"
 
-#include "envelope.h"
+#include "contract/rules.h"
 #include "settings.h"
 
-#include <string.h>
+#include <cstring>
 
 namespace {
 

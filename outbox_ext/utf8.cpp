@@ -1,6 +1,8 @@
 #include "utf8.h"
 
-#include <string.h>
+#include "contract/utf8_valid.h"
+
+#include <cstring>
 
 namespace {
 
@@ -31,7 +33,7 @@ Text convert(const char *data, size_t size, const char *what) {
 Text utf8_from_server(Text text, const char *what) {
     if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII && !is_ascii(text))
         text = convert(text.data, text.size, what);
-    if (!pg_verify_mbstr(PG_UTF8, text.data, static_cast<int>(text.size), true))
+    if (!utf8_is_valid(text.data, text.size))
         utf8_refuse(what);
     return text;
 }

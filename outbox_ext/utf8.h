@@ -1,7 +1,8 @@
 // Text of the database in UTF-8, which is what events are written in. Tested by sql/encoding.sql.
 #pragma once
 
-#include "envelope.h"
+#include "contract/text.h"
+#include "pg.h"
 
 // The text in UTF-8; an error where that cannot be, or where the text holds NUL: what the plugin would reject must not get past this
 // point, since a rejected event is a lost event. `what` names the argument.

@@ -1,8 +1,9 @@
 // bench-count-extension: what the extension does with each event beside the server, so many times, for callgrind to count its instructions:
 // emit's envelope with its payload minified, and the plugin's look at it. Linked without a server, see no-server.cpp; so what of the
-// server's is called, most of all the check of the encoding, is not counted. Started by case/smoke.pm.
+// server's is called is not counted. Started by case/smoke.pm.
 //
 //   bench-count-extension PART EVENTS      PART: write, check
+#include "outbox_ext/contract/guard.h"
 #include "outbox_ext/envelope.h"
 
 #include "test/bench/no-server.h"
@@ -48,7 +49,7 @@ void check_many(long events) {
     Text topic;
     write(&envelope);
     for (long n = 0; n < events; n++)
-        require(envelope_reject(envelope.data, static_cast<size_t>(envelope.len), envelope_head_max, &topic) == nullptr);
+        require(guard_reject(envelope.data, static_cast<size_t>(envelope.len), envelope_head_max, &topic) == nullptr);
 }
 
 } // namespace

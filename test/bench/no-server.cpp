@@ -62,6 +62,5 @@ void appendBinaryStringInfo(Text *text, const void *data, int size) {
 void appendStringInfoString(Text *text, const char *data) { appendBinaryStringInfo(text, data, static_cast<int>(strlen(data))); }
 void appendStringInfoChar(Text *text, char c) { appendBinaryStringInfo(text, &c, 1); }
 
-bool pg_verify_mbstr(int, const char *, int, bool) { return true; }
 void ExceptionalCondition() { abort(); } // of a server with assertions
 }

@@ -1,7 +1,8 @@
 // The JSON scanner: what it accepts, it accepts again in the form it has given it, which has no shorter form and is never longer.
-#include "outbox_ext/json_scan.h"
+#include "outbox_ext/contract/json_scan.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 namespace {

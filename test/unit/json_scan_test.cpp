@@ -1,4 +1,4 @@
-#include "outbox_ext/json_scan.h"
+#include "outbox_ext/contract/json_scan.h"
 
 #include <gtest/gtest.h>
 #include <rapidjson/memorystream.h>
