@@ -4,7 +4,10 @@
 #   make install       install the extension next to the server, the relay (stripped) below $(PREFIX)/bin
 #   make installcheck  pg_regress against a running server with the extension, wal_level=logical and
 #                      max_prepared_transactions (and output_plugin_libraries, where it knows that)
-#   make test          everything, on a private PostgreSQL and a private Apache Kafka; installs missing packages
+#   make check         the quick tests (unit, symbols, regress, isolation), on a private PostgreSQL; installs missing packages
+#   make check TESTS=test/t/042_poison.t      one test: a TAP file, sql/limits.sql, test/specs/savepoint.spec, or what --gtest_filter takes, as
+#                      'Tracker.*'; several are separated by blanks
+#   make test          everything, on private servers, with a private Apache Kafka, too
 #   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
 #   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
 #                      BROKERS=3 against a cluster, ALONE=75 each fault in a round of its own for so many seconds
@@ -27,6 +30,8 @@ export LIBRDKAFKA
 
 quiet := $(if $(V),,@)
 say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-4s %s\n' $(1) $(2))
+# How many things a make that was called without -j does at once.
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # Some flags are of some processors and compilers only.
 taken = $(shell $(CXX) -Werror $(1) -fsyntax-only -x c++ /dev/null 2>/dev/null && echo ' $(1)')
 
@@ -50,7 +55,10 @@ PG_CXXFLAGS = $(strict) $(filter-out $(CXXFLAGS) $(CPPFLAGS),$(harden)) -fno-exc
 override with_llvm = no # bitcode would be compiled without PG_CXXFLAGS
 
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifeq ($(wildcard $(PGXS)),)
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+# PGXS has a target check, which says that there is none. A make that is asked for ours leaves PGXS to the makes that ours calls.
+all clean install installcheck: ; @$(MAKE) --no-print-directory $@
+else ifeq ($(wildcard $(PGXS)),)
 # No server headers yet: `make test` and `make demo` install them first.
 all clean install installcheck: ; $(error $(PG_CONFIG) knows no PGXS; install postgresql-server-dev-NN or set PG_CONFIG)
 else
@@ -166,7 +174,7 @@ $(BUILD)/orders: $(orders_objects)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
 
 # A real Apache Kafka: its jars, from the user's Maven cache where there is one. No cache and no /tmp/hsperfdata_* is left behind.
-maven := MAVEN_OPTS=-XX:-UsePerfData mvn -q -B $(if $(wildcard $(HOME)/.m2/repository),,-Dmaven.repo.local='$(abspath $(BUILD))/maven')
+maven := MAVEN_OPTS=-XX:-UsePerfData mvn -q -B -Dstyle.color=never $(if $(wildcard $(HOME)/.m2/repository),,-Dmaven.repo.local='$(abspath $(BUILD))/maven')
 $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 	$(call say,MVN,$(@D)/libs)
 	@rm -rf $(@D)/libs
@@ -212,22 +220,26 @@ fuzzed := $(addprefix $(BUILD)/fuzz/,relay/core/wire.o relay/core/envelope.o rel
 	$(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(wildcard outbox_ext/contract/*.cpp))
 $(BUILD)/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(fuzz_cxx) -MMD -MP -c -o $@ $<
+	$(call say,FUZZ,$<)
+	$(quiet)$(fuzz_cxx) -MMD -MP -c -o $@ $<
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/fuzz/test/fuzz/%_fuzz.o $(fuzzed)
-	$(fuzz_cxx) -fsanitize=fuzzer -o $@ $^
+	$(call say,LINK,$@)
+	$(quiet)$(fuzz_cxx) -fsanitize=fuzzer -o $@ $^
 -include $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)
 
 # Other relays to compare with, each where it can be fetched.
 go_relay := test/bench/peers/go-relay
 $(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.sum
-	cd $(go_relay) && GOTOOLCHAIN=auto go build -buildvcs=false -o '$(abspath $@)'
+	$(call say,GO,$@)
+	$(quiet)cd $(go_relay) && GOTOOLCHAIN=auto go build -buildvcs=false -o '$(abspath $@)'
 
 debezium := io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin
 $(BUILD)/peers/debezium/complete: test/bench/peers/debezium/pom.xml
-	$(maven) -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
-	$(maven) -f $< dependency:copy -Dartifact=$(debezium) -DoutputDirectory='$(abspath $(@D))'
-	mkdir -p $(@D)/plugins
-	tar -xzf $(@D)/debezium-connector-postgres-*.tar.gz -C $(@D)/plugins
+	$(call say,MVN,$(@D))
+	$(quiet)$(maven) -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
+	$(quiet)$(maven) -f $< dependency:copy -Dartifact=$(debezium) -DoutputDirectory='$(abspath $(@D))'
+	$(quiet)mkdir -p $(@D)/plugins
+	$(quiet)tar -xzf $(@D)/debezium-connector-postgres-*.tar.gz -C $(@D)/plugins
 	@touch $@
 
 bench-peers:
@@ -235,37 +247,49 @@ bench-peers:
 		$(MAKE) --no-print-directory "$(BUILD)/peers/$$peer" || echo "bench: no $${peer%/*}, it is left out" >&2; done
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
+check-programs: all $(BUILD)/unit_tests
+tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka)
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
-test-programs: all fuzz-programs $(BUILD)/unit_tests $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(BUILD)/bench-count-extension $(kafka)
+test-programs: check-programs tap-programs bench-programs fuzz-programs
 demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
+check-programs tap-programs bench-programs test-programs demo-programs fuzz-programs: ; @: # and not a word where there is nothing to do
+
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+check:
+	@test/support/packages $(if $(findstring test/t/,$(TESTS)),test demo,check)
+	@$(MAKE) --no-print-directory $(jobs) $(if $(findstring test/t/,$(TESTS)),check-programs tap-programs,check-programs)
+	@test/support/unprivileged test/run $(if $(TESTS),,unit symbols regress isolation)
+endif
 
 test:
-	test/support/packages test demo
-	$(MAKE) -j$(shell nproc) test-programs
-	test/support/unprivileged test/run
+	@test/support/packages test demo
+	@$(MAKE) --no-print-directory $(jobs) test-programs
+	@test/support/unprivileged test/run
 
 fuzz-programs: $(fuzzers)
 fuzz:
-	test/support/packages test
-	$(MAKE) -j$(shell nproc) fuzz-programs
-	test/support/unprivileged test/run fuzz
+	@test/support/packages test
+	@$(MAKE) --no-print-directory $(jobs) fuzz-programs
+	@test/support/unprivileged test/run fuzz
 
 chaos:
-	test/support/packages test
-	$(MAKE) -j$(shell nproc) test-programs
-	test/support/unprivileged test/run chaos
+	@test/support/packages test
+	@$(MAKE) --no-print-directory $(jobs) tap-programs
+	@test/support/unprivileged test/run chaos
 
 CASE ?= drain latency emit interference scale $(if $(PEERS),peers) smoke
 bench:
-	test/support/packages bench $(if $(PEERS),peers)
-	$(MAKE) -j$(shell nproc) bench-programs
-	$(if $(PEERS),$(MAKE) bench-peers)
-	BENCH_CASES='$(CASE)' BENCH_RUNS='$(RUNS)' BENCH_SCALE='$(SCALE)' BENCH_LIMIT=36000 test/support/unprivileged test/run bench
+	@test/support/packages bench $(if $(PEERS),peers)
+	@$(MAKE) --no-print-directory $(jobs) bench-programs
+	$(if $(PEERS),@$(MAKE) --no-print-directory bench-peers)
+	@BENCH_CASES='$(CASE)' BENCH_RUNS='$(RUNS)' BENCH_SCALE='$(SCALE)' BENCH_LIMIT=36000 test/support/unprivileged test/run bench
 
+# The story, and not the compiler's lines.
 demo:
-	test/support/packages demo $(if $(KAFKA),kafka)
-	$(MAKE) -j$(shell nproc) demo-programs
-	test/support/unprivileged docker/demo
+	@test/support/packages demo $(if $(KAFKA),kafka)
+	@$(MAKE) -q demo-programs >/dev/null 2>&1 || echo "Building outbox first, once; this takes a minute or two."
+	@$(MAKE) $(if $(V),,-s) --no-print-directory $(jobs) demo-programs
+	@test/support/unprivileged docker/demo
 
 format:
 	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
@@ -273,9 +297,9 @@ format:
 # The other processor, and the other compiler. The libraries' headers are those of this machine.
 cross := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp docker/orders/*.cpp)
 cross-check:
-	test/support/packages cross
-	$(MAKE) -j$(shell nproc) CXX=aarch64-linux-gnu-g++ WERROR=1 $(cross:%=$(BUILD)/syntax/aarch64-linux-gnu-g++/%)
-	$(MAKE) -j$(shell nproc) CXX=clang++ WERROR=1 $(cross:%=$(BUILD)/syntax/clang++/%)
+	@test/support/packages cross
+	@$(MAKE) --no-print-directory $(jobs) CXX=aarch64-linux-gnu-g++ WERROR=1 $(cross:%=$(BUILD)/syntax/aarch64-linux-gnu-g++/%)
+	@$(MAKE) --no-print-directory $(jobs) CXX=clang++ WERROR=1 $(cross:%=$(BUILD)/syntax/clang++/%)
 flags_of = $(if $(filter outbox_ext/%,$(1)),$(CXXFLAGS) $(CPPFLAGS),$(relay_cxxflags) -I.)
 $(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
 	@mkdir -p $(@D)
@@ -286,4 +310,5 @@ $(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: fuzz fuzz-programs install-relay uninstall-relay test-programs bench-programs bench-peers demo-programs test chaos bench demo format cross-check print-module
+.PHONY: fuzz fuzz-programs install-relay uninstall-relay check-programs tap-programs test-programs bench-programs bench-peers demo-programs check test chaos bench \
+	demo format cross-check print-module
