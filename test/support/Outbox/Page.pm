@@ -38,9 +38,9 @@ sub blocks {
             if ($line =~ /^```$/) { push @blocks, $open; undef $open }
             else { $open->{text} .= "$line\n" }
         }
-        elsif ($line =~ /^```(\w*)$/) {
+        elsif (my ($language) = $line =~ /^```(\w*)$/) {
             my ($mark) = $before =~ /^<!-- (.*) -->$/;
-            $open = { line => $number, language => $1, mark => $mark // '', text => '' };
+            $open = { line => $number, language => $language, mark => $mark // '', text => '' };
         }
         $before = $line;
     }

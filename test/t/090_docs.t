@@ -1,0 +1,201 @@
+# Every command of the pages below runs as it is printed: it is read out of the page and given to a shell or to psql, in the page's order, as a
+# reader would type it. What a page may ask for beside that is in Outbox::Page. Pages: README.md, CONTRIBUTING.md and all of docs/.
+#
+# A page writes names in place of the reader's own, so they are replaced (%own), and tools that a reader has are stood in for by small scripts: sudo
+# and systemctl, which here have no other user and no systemd to do it with, and Kafka's tools, which are Java classes.
+use strict;
+use warnings;
+
+BEGIN { delete $ENV{TLS} }    # the pages' connections are plain
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Page;
+use Outbox::Process qw(slurp wait_until);
+use Outbox::Relay;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $project = abs_path(dirname(__FILE__) . '/../..');
+my $folder = PostgreSQL::Test::Utils::tempdir('pages');
+my ($node, $kafka, $topics_made);
+$topics_made = '';
+
+# What stands ready before a page begins: databases, roles and a table always; otherwise the extension, the slot, the relay's role and the topic,
+# but for what the page itself makes.
+my %makes = (
+    'README.md' => [qw(role topic)], 'docs/install.md' => [qw(extension slot role topic)], 'docs/exactly-once.md' => [qw(slot)],
+);
+my @pages = map { substr $_, length "$project/" } "$project/README.md", "$project/CONTRIBUTING.md", sort glob "$project/docs/*.md";
+@pages = ((grep { $_ ne 'docs/kafka-access.md' } @pages), 'docs/kafka-access.md');    # whose rules hold for the pages after it
+
+# ---- the reader's machine -----------------------------------------------------------------------------------------------
+
+my %own;
+
+sub prepare {
+    $node = outbox_node('main', bare => 1, conf => "fsync = off\n");
+    $kafka = Outbox::Kafka->new(acls => 1)->start;
+    my $listen = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
+    %own = (
+        'kafka:9092' => $kafka->brokers,
+        'host=db.example.com' => 'host=' . $node->host . ' port=' . $node->port,
+        '127.0.0.1:8090' => $listen,
+        '--replication-factor 3' => '--replication-factor 1',
+    );
+    mkdir "$folder/bin";
+    symlink $ENV{OUTBOX_RELAY}, "$folder/bin/outbox-relay";
+    script('sudo', 'if [ "$1" = -u ]; then shift 2; fi; exec "$@"');
+    script('systemctl', "case \"\$1 \$2\" in\n    'restart postgresql') exec pg_ctl -w -D '" . $node->data_dir . "' -l '" . $node->logfile . "' restart >'$folder/restart' ;;\n"
+        . "    'disable --now') kill -TERM \$(cat '$folder/stays'); while [ -n \"\$(psql -XAtc 'SELECT 1 FROM pg_stat_replication')\" ]; do sleep 0.1; done ;;\n"
+        . "    *) echo \"systemctl \$*: what is that?\" >&2; exit 1 ;;\nesac");
+    my %class = ('kafka-topics.sh' => 'TopicCommand', 'kafka-acls.sh' => 'AclCommand', 'kafka-console-consumer.sh' => 'consumer.ConsoleConsumer');
+    script($_, join ' ', 'exec', (map { s/'/'\\''/gr =~ s/^|$/'/gr } $kafka->_java_command("org.apache.kafka.tools.$class{$_}")), '"$@"') for keys %class;
+    return;
+}
+
+sub write_file {
+    my ($path, $text) = @_;
+    unlink $path;
+    PostgreSQL::Test::Utils::append_to_file($path, $text);
+    return $path;
+}
+
+sub script {
+    my ($name, $text) = @_;
+    write_file("$folder/bin/$name", "#!/bin/bash\n$text\n");
+    chmod 0755, "$folder/bin/$name";
+    return;
+}
+
+sub begin_page {
+    my ($name) = @_;
+    my %ready = map { ($_ => 1) } qw(extension slot role topic);
+    delete @ready{ @{ $makes{$name} // [] } };
+    $node->safe_psql('postgres', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+    $node->safe_psql('postgres', "DROP DATABASE IF EXISTS $_") for qw(app shop);
+    $node->safe_psql('postgres', "DROP ROLE IF EXISTS $_") for qw(app outbox_relay);
+    $kafka->delete_topic($_) for split ' ', $topics_made;
+    $topics_made = '';
+    $node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
+    $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(app shop);
+    $node->safe_psql('app', 'CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, item text); GRANT ALL ON orders TO app');
+    $node->safe_psql('app', 'CREATE EXTENSION outbox; GRANT USAGE ON SCHEMA outbox TO app; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO app') if $ready{extension};
+    $node->safe_psql('app', q{SELECT pg_create_logical_replication_slot('outbox', 'outbox')}) if $ready{slot};
+    $node->safe_psql('app', 'CREATE ROLE outbox_relay LOGIN REPLICATION') if $ready{role};
+    $kafka->create_topic('orders') if $ready{topic};
+    $kafka->produce('orders', 'key', 'value') if $name eq 'docs/consumers.md';
+    $topics_made = 'orders';
+    return;
+}
+
+# ---- blocks -------------------------------------------------------------------------------------------------------------
+
+my (@stay, $output);
+
+# Runs a text; returns its exit status. What it says is in $output.
+sub run {
+    my ($language, $text, $role) = @_;
+    my $file = write_file("$folder/block", $text);
+    my @command = $language eq 'sql' ? (qw(psql -X -v ON_ERROR_STOP=1 -d app), ($role ? ('-U', $role) : ()), '-f', $file) : ('bash', '-eu', '-o', 'pipefail', $file);
+    unlink "$folder/output";
+    my $process = Outbox::Process->spawn(name => 'block', command => \@command, env => environment(), stdout => "$folder/output", stderr => "$folder/output");
+    my $status = eval { $process->wait_for_exit(60) } // 'none, it does not end';
+    $process->kill_nine if $status =~ /^none/;
+    $output = slurp("$folder/output");
+    return $status;
+}
+
+sub environment {
+    return { PATH => "$folder/bin:$ENV{PATH}", HOME => $folder, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres' };
+}
+
+sub start {
+    my ($text, $until) = @_;
+    my $file = write_file("$folder/stays." . @stay, "exec $text");
+    my $said = write_file("$file.output", '');
+    my $process = Outbox::Process->spawn(name => 'what stays', command => [ 'bash', $file ], env => environment(), stdout => $said, stderr => $said);
+    push @stay, $process;
+    write_file("$folder/stays", join ' ', map { $_->pid } grep { $_->alive } @stay);
+    my $is_there = eval { wait_until { slurp($said) =~ /\Q$until\E/ || !$process->alive } 'it says so', 30; slurp($said) =~ /\Q$until\E/ };
+    $output = slurp($said);
+    return $is_there;
+}
+
+sub end_what_stays {
+    $_->signal('TERM') for @stay;
+    my @codes = map { $_->wait_for_exit } @stay;
+    @stay = ();
+    $node->poll_query_until('postgres', 'SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE active)');
+    return grep { $_ ne '0' } @codes;
+}
+
+# Bash reads it, or the server's parser does, which never runs what comes after RETURN.
+sub is_well_formed {
+    my ($block) = @_;
+    return run('sql', "DO \$page\$ BEGIN RETURN; $block->{text} END \$page\$;") eq '0' if $block->{language} eq 'sql';
+    my $file = write_file("$folder/parsed", $block->{text});
+    return system("bash -n '$file' 2>'$folder/output'") == 0;
+}
+
+# A line that is shown is in what was said: with any number for a number, and anything for "…".
+sub is_shown {
+    my ($line) = @_;
+    my $pattern = join '.*', map { join '[0-9]+', map { quotemeta } split /[0-9]+/, $_, -1 } split /\xe2\x80\xa6/, $line, -1;
+    return $output =~ /^.*$pattern.*$/m;
+}
+
+sub events { return $node->safe_psql('app', q[SELECT count(*) FROM pg_logical_slot_peek_changes('outbox', NULL, NULL) WHERE data LIKE '{"topic"%']) }
+
+sub check_block {
+    my ($name, $block) = @_;
+    my $mark = $block->{mark};
+    my $text = $block->{text};
+    $text =~ s/\Q$_\E/$own{$_}/g for keys %own;
+    if ($mark eq 'shows') {
+        my @missing = grep { !is_shown($_) } split /\n/, $text;
+        return is_deeply(\@missing, [], "$name: what is shown is what is said") || diag $output;
+    }
+    return if $block->{language} !~ /^(?:sh|sql)$/;
+    return ok(is_well_formed($block), "$name: is well-formed; $mark") || diag slurp("$folder/output") if $mark =~ /^not run/;
+    return ok(start($text, $1), "$name: stays, and says \"$1\"") || diag $output if $mark =~ /^run: stays until "(.*)"$/;
+    end_what_stays() if $mark =~ /while no relay/;
+    my ($role) = $mark =~ /^run: as (\w+)$/;
+    my ($expected) = $mark =~ /^run: exits (\d+)/;
+    my $before = $mark eq 'run: writes no event' ? events() : undef;
+    my $status = run($block->{language}, $text, $role);
+    is($status, $expected // 0, "$name: runs") or diag $output;
+    is(events(), $before, "$name: and writes no event") if defined $before;
+    return;
+}
+
+prepare();
+for my $name (@pages) {
+    my $page = Outbox::Page->read("$project/$name");
+    my @blocks = grep { $_->{language} =~ /^(?:sh|sql)$/ || $_->{mark} } $page->blocks;
+    next if !@blocks;
+    begin_page($name);
+    check_block("$name, line $_->{line}", $_) for @blocks;
+    is_deeply([ end_what_stays() ], [], "$name: what stayed ends in good order");
+}
+
+# ---- the options' table -------------------------------------------------------------------------------------------------
+
+my ($table) = Outbox::Page->read("$project/docs/relay.md")->text =~ /^<!-- options -->\n(.*?)^<!-- \/options -->$/ms;
+my %said = map { /^\| (?:`-X`, )?`(--[\w-]+)`[^|]*\| (?:`(OUTBOX_\w+)`)? ?\|/ ? ($1 => $2 // '') : () } split /\n/, $table;
+my %is;
+for my $command (qw(run setup skip health)) {
+    my (undef, $out) = Outbox::Relay::call('help', $command);
+    $out =~ s/\n {10,}/ /g;    # a long line goes on
+    for my $option (grep { /^ +-/ } split /\n/, $out) {
+        my ($flag) = $option =~ /(--[\w-]+)/;
+        my ($variable) = $option =~ /\((OUTBOX_\w+)\)/;
+        $is{$flag} = $variable // '' if $flag ne '--help';
+    }
+}
+is_deeply(\%said, \%is, 'docs/relay.md has the options that --help has, with their variables');
+
+done_testing();

@@ -1,0 +1,57 @@
+# What docs/architecture.md names is there: files, the functions that assert, the tests that break; and its table of who may know whom is the
+# one that the includes keep.
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use Outbox::Page;
+use Outbox::Process qw(slurp);
+use Test::More;
+
+my $project = abs_path(dirname(__FILE__) . '/../..');
+my $page = Outbox::Page->read("$project/docs/architecture.md");
+sub lines_of { my ($mark) = @_; my ($part) = $page->text =~ /^<!-- $mark -->\n(.*?)^<!-- \/$mark -->$/ms; return grep { !/^\| (?:always|folder) \||^\|---/ } split /\n/, $part }
+sub cells { return map { s/^\s+|\s+$//gr } (split /\|/, shift)[ 1 .. 3 ] }
+
+my ($picture) = grep { $_->{language} eq 'mermaid' } $page->blocks;
+my @steps = $picture->{text} =~ m{((?:outbox_ext|relay)/[\w/]+\.(?:cpp|h))}g;
+cmp_ok(scalar @steps, '>=', 15, 'the picture names the files of the way');
+is_deeply([ grep { !-e "$project/$_" } @steps ], [], 'and they are there');
+
+# ---- invariants ---------------------------------------------------------------------------------------------------------
+
+my $units = join '', map { slurp($_) } glob "$project/test/unit/*.cpp";
+my %gtest;
+while ($units =~ /\bTEST(?:_F|_P)?\((\w+),\s*(\w+)\)/g) { $gtest{"$1.$2"} = 1 }
+my @invariants = lines_of('invariants');
+cmp_ok(scalar @invariants, '>=', 15, 'the invariants are there');
+for my $row (@invariants) {
+    my ($always, $asserted, $shown) = cells($row);
+    my (@wrong, $text);
+    for my $name ($asserted =~ /`([^`]+)`/g) {
+        if ($name =~ /^(\w+)\(\)$/) { push @wrong, "$name is not in its file" if ($text // '') !~ /\b$1\(/ }
+        elsif (-e "$project/$name") { $text = slurp("$project/$name") }
+        else { push @wrong, "no file $name" }
+    }
+    my @tests = $shown =~ /`([^`]+)`/g;
+    push @wrong, 'no test' if !@tests;
+    push @wrong, map { "no test $_" } grep { !(m{/} ? -e "$project/$_" : $gtest{$_}) } @tests;
+    is_deeply(\@wrong, [], $always);
+}
+
+# ---- who may know whom --------------------------------------------------------------------------------------------------
+
+my %may = map { my ($folder, undef, $others) = cells($_); ($folder =~ tr/`//dr => { map { ($_ => 1) } $others =~ /`([^`]+)`/g }) } lines_of('arrows');
+my %is = map { ($_ => 1) } map { m{/relay/([^/]+)} } glob "$project/relay/*";
+is_deeply([ sort keys %may ], [ sort keys %is ], 'the table has the folders of relay/');
+my @wrong;
+for my $file (glob "$project/relay/*.cpp $project/relay/*/*") {
+    my ($inner, $folder) = $file =~ m{/relay/(([^/]+).*)$};
+    for my $known (slurp($file) =~ m{^\s*#\s*include "([^/"]+)/}mg) {
+        push @wrong, "$inner includes $known/" if $known ne $folder && $is{$known} && !$may{$folder}{$known};
+    }
+}
+is_deeply(\@wrong, [], 'and every include keeps to it');
+
+done_testing();
