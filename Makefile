@@ -114,6 +114,12 @@ relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.
 # What extension and relay promise each other, compiled for the relay: with its flags, and without a header of the server.
 contract_objects := $(patsubst outbox_ext/%.cpp,$(BUILD)/relay/%.o,$(wildcard outbox_ext/contract/*.cpp))
 
+# What knows neither libpq nor librdkafka is a library, and core_tests is linked with it and without the two: the linker keeps the rule.
+core := $(BUILD)/librelay-core.a
+core_objects := $(filter $(addprefix $(BUILD)/relay/,base/% core/% loop/%),$(relay_objects))
+program_objects := $(filter-out $(core_objects),$(relay_objects))
+part_objects := $(filter-out $(BUILD)/relay/main.o,$(program_objects)) # those of tests and benchmarks
+
 all: $(BUILD)/outbox-relay
 
 install: install-relay
@@ -123,7 +129,12 @@ uninstall: uninstall-relay
 uninstall-relay:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 
-$(BUILD)/outbox-relay: $(relay_objects)
+$(core): $(core_objects) $(contract_objects)
+	$(call say,AR,$@)
+	@rm -f $@ # which may hold objects that are no more
+	$(quiet)$(AR) rcs $@ $^
+
+$(BUILD)/outbox-relay: $(program_objects) $(core)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 	$(if $(filter system,$(LIBRDKAFKA)),-@$@ version >$(BUILD)/version)
@@ -157,9 +168,16 @@ $(BUILD)/docker/%.o: docker/%.cpp
 	$(call say,CXX,$<)
 	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit_tests: $(unit_objects) $(contract_objects) $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
+$(BUILD)/unit_tests: $(unit_objects) $(part_objects) $(core)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
+
+# Those of them that need no more than the library. As a whole, so that nothing of it stays unlinked.
+core_tests := $(shell grep -LE '"relay/(kafka|postgres|stdout|watch|config|command)/|"(mock_kafka|small_relay)\.h"' test/unit/*_test.cpp)
+$(BUILD)/core_tests: $(core_tests:%.cpp=$(BUILD)/%.o) $(core)
+	$(call say,LINK,$@)
+	$(quiet)$(CXX) $(relay_ldflags) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(core) -Wl,--no-whole-archive \
+		$(shell pkg-config --libs spdlog fmt) -lgtest -lgtest_main -pthread
 
 $(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
 	$(call say,LINK,$@)
@@ -185,7 +203,7 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
 
 bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-arrived $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
-$(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(filter-out $(BUILD)/relay/main.o,$(relay_objects))
+$(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(part_objects) $(core)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
@@ -247,7 +265,7 @@ bench-peers:
 		$(MAKE) --no-print-directory "$(BUILD)/peers/$$peer" || echo "bench: no $${peer%/*}, it is left out" >&2; done
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
-check-programs: all $(BUILD)/unit_tests
+check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
 tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka)
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
 test-programs: check-programs tap-programs bench-programs fuzz-programs

@@ -9,7 +9,10 @@
 #include "kafka/librdkafka_version.h"
 #include "kafka/state_topic.h"
 #include "loop/relay.h"
+#include "postgres/shutdown_probe.h"
+#include "postgres/slot_watch.h"
 #include "watch/http_server.h"
+#include "watch/service_notify.h"
 
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -54,8 +57,7 @@ void prepare_skip(RunCommand &command, Signals &signals) {
 // What a reader of the log wants to know first: what is read, where it goes, and by what.
 void say_what_runs(const RunCommand &command) {
     std::string target = command.to_stdout ? "standard output" : "Kafka at " + command.kafka.brokers;
-    spdlog::info("{}: from slot \"{}\" of {} to {}, {}", version_text(), command.relay.stream.slot,
-                 describe_source(command.relay.stream.dsn), target,
+    spdlog::info("{}: from slot \"{}\" of {} to {}, {}", version_text(), command.stream.slot, describe_source(command.stream.dsn), target,
                  command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
 }
 
@@ -82,8 +84,17 @@ int execute(int argc, char **argv, Signals &signals) {
     std::optional<HttpServer> server;
     if (run.listen)
         server.emplace(*run.listen, status);
-    auto sink = [&run](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); };
-    Relay relay(run.relay, sink, signals.descriptor(), status);
+    Stream stream(run.stream);
+    ShutdownProbe probe(run.stream.dsn, stream);
+    SlotWatch slot_watch(run.stream.dsn, run.stream.slot, stream, status);
+    ServiceNotify service;
+    Relay relay(run.relay, {.upstream = stream,
+                            .shutdown = probe,
+                            .slot = slot_watch,
+                            .make_sink = [&](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); },
+                            .on_state = [&](RelayState state) { service.tell(state); },
+                            .status = status,
+                            .signals = signals.descriptor()});
     relay.run();
     if (run.relay.done_at && relay.ended_by()) // skip
         throw Interrupted(*relay.ended_by());

@@ -1,7 +1,7 @@
 #include "config/dsn.h"
 
-#include "config/endpoint.h"
 #include "config/values.h"
+#include "watch/endpoint.h"
 
 #include <fmt/format.h>
 #include <libpq-fe.h>

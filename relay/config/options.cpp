@@ -132,7 +132,7 @@ void add_run_options(CLI::App &run, Input &input, RunCommand &command) {
         ->check(range(0, shutdown_grace_max_ms, "milliseconds"));
     add_option(run, "--server-silence-ms", input.server_silence_ms, "how long PostgreSQL may leave the relay without an answer [30000]")
         ->check(range(server_silence_min_ms, server_silence_max_ms, "milliseconds"));
-    add_flag(run, "--takeover", command.relay.stream.takeover, "end the relay that has the slot instead of waiting for it");
+    add_flag(run, "--takeover", command.stream.takeover, "end the relay that has the slot instead of waiting for it");
     add_option(run, "--listen", input.listen, "host:port to answer /live, /ready and /metrics on, over HTTP (none: nowhere)")
         ->check(check_listen);
 }
@@ -224,13 +224,13 @@ RunCommand run_command(RunCommand command, const Input &input) {
         throw std::invalid_argument("expected --brokers (OUTBOX_BROKERS) or --stdout (OUTBOX_STDOUT), not both");
     check_source(input);
     check_own_topics(input, command.kafka);
-    command.relay.stream.dsn = input.dsn;
-    command.relay.stream.slot = input.slot;
-    command.relay.stream.topics = input.topics;
+    command.stream.dsn = input.dsn;
+    command.stream.slot = input.slot;
+    command.stream.topics = input.topics;
     command.relay.max_in_flight_bytes = input.max_in_flight_bytes;
     command.relay.shutdown_grace = std::chrono::milliseconds(input.shutdown_grace_ms);
     command.relay.server_silence = std::chrono::milliseconds(input.server_silence_ms);
-    command.relay.stream.answer_timeout = std::min(command.relay.stream.answer_timeout, command.relay.server_silence);
+    command.stream.answer_timeout = std::min(command.stream.answer_timeout, command.relay.server_silence);
     command.listen = parse_endpoint(input.listen);
     command.commit_interval = std::chrono::milliseconds(input.commit_interval_ms);
     command.kafka.brokers = input.brokers;

@@ -4,10 +4,11 @@
 
 #include "base/exit_code.h"
 #include "base/log.h"
-#include "config/endpoint.h"
 #include "kafka/target.h"
 #include "loop/relay.h"
+#include "postgres/stream.h"
 #include "stdout/stdout_sink.h"
+#include "watch/endpoint.h"
 
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ enum class Delivery { at_least_once, exactly_once };
 
 // Also `skip`: it delivers until the event that is to be skipped is behind it.
 struct RunCommand {
+    StreamOptions stream;
     RelayOptions relay;
     KafkaTarget kafka;
     bool to_stdout = false; // instead of to Kafka

@@ -114,6 +114,18 @@ bool strip_brackets(std::string_view &host) {
     return is_host(host) && in_brackets == (host.find(':') != std::string_view::npos);
 }
 
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+    size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos)
+        return {};
+    std::string_view host = text.substr(0, colon), digits = text.substr(colon + 1);
+    uint16_t port = 0;
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (!strip_brackets(host) || error != std::errc() || end != digits.data() + digits.size())
+        return {};
+    return Endpoint{std::string(host), port};
+}
+
 std::string check_brokers(const std::string &brokers) {
     for (std::string_view broker : split(brokers, ','))
         if (std::string reason = check_broker(broker); !reason.empty())

@@ -3,6 +3,8 @@
 // one. dsn.h has PostgreSQL's connection string, kafka_properties.h librdkafka's properties. Tested by test/unit/values_test.cpp.
 #pragma once
 
+#include "watch/endpoint.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +21,8 @@ bool is_host(std::string_view text);                  // an address, or what a n
 
 // Whether it is the host of "host:port", where an IPv6 address, and nothing else, has brackets, which it loses.
 bool strip_brackets(std::string_view &host);
+
+std::optional<Endpoint> parse_endpoint(std::string_view text); // "host:port", an IPv6 address in brackets; port 0: any free one
 
 std::string check_brokers(const std::string &brokers); // host[:port],…
 std::string check_slot(const std::string &slot);

@@ -2,18 +2,16 @@
 #pragma once
 
 #include "core/chunk.h"
+#include "core/clock.h"
 #include "core/envelope.h"
 #include "core/source.h"
 
 #include <poll.h>
 
-#include <chrono>
 #include <stdexcept>
 #include <string>
 
 namespace outbox {
-
-using Clock = std::chrono::steady_clock;
 
 // Hears of each record that is safe, in no particular order; the chunk lives until the call returns.
 class DeliveryListener {

@@ -29,21 +29,21 @@ constexpr const char *comes_again = "what is not confirmed comes again with the 
 
 } // namespace
 
-Relay::Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &status)
+Relay::Relay(RelayOptions options, RelayParts parts)
     : options_(std::move(options)),
-      make_sink_(std::move(make_sink)),
-      signals_(signals),
-      status_(status),
+      parts_(std::move(parts)),
+      status_(parts_.status),
       budget_(options_.max_in_flight_bytes),
-      sink_(make_sink_(*this, budget_)),
-      stream_(options_.stream),
+      sink_(parts_.make_sink(*this, budget_)),
+      stream_(parts_.upstream),
       session_(make_session()),
       confirmer_(options_.server_silence),
       connect_at_(Clock::now()),
       connect_backoff_(connect_backoff_cap),
       slot_backoff_(slot_in_use_cap),
       sink_backoff_(sink_backoff_cap),
-      slot_watch_(options_.stream.dsn, options_.stream.slot) {
+      probe_(parts_.shutdown),
+      slot_watch_(parts_.slot) {
     stream_.on_notice([this](const std::string &text, bool is_warning) { take_notice(text, is_warning); });
 }
 
@@ -95,7 +95,7 @@ void Relay::wait() {
     auto now = Clock::now();
     auto until = next_deadline();
     std::vector<pollfd> &wanted = wanted_;
-    wanted.assign(1, {signals_, POLLIN, 0});
+    wanted.assign(1, {parts_.signals, POLLIN, 0});
     size_t stream = 0, probe = 0; // where they are in `wanted`; 0: nowhere
     bool takes_breath = rhythm_.is_busy() && !sink_is_busy_ && may_read();
     if (takes_breath) {
@@ -163,7 +163,7 @@ void Relay::take_signal() {
         return;
     signalfd_siginfo signal;
     std::optional<int> number; // of the first one: those that arrive together are one
-    while (read(signals_, &signal, sizeof(signal)) == sizeof(signal)) {
+    while (read(parts_.signals, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGHUP)
             sink_->reload();
         else
@@ -198,7 +198,7 @@ void Relay::connect_if_due() {
     postgres_.clear();
     slot_backoff_.reset();
     sink_->start(stream_.source());
-    spdlog::info("streaming from slot \"{}\"", options_.stream.slot);
+    spdlog::info("streaming from slot \"{}\"", stream_.source().slot);
 }
 
 void Relay::lose_session(const StreamLost &lost) {
@@ -248,7 +248,7 @@ void Relay::lose_sink(const SinkFailure &failure) {
     }
     end_session();
     sink_.reset(); // releases its chunks
-    sink_ = make_sink_(*this, budget_);
+    sink_ = parts_.make_sink(*this, budget_);
     connect_at_ = failure.at_once() ? now : now + sink_backoff_.next();
     if (state_ != State::running)
         state_ = State::left;
@@ -315,7 +315,7 @@ void Relay::give_up_offering() {
 
 // False where there is none. A keepalive is dealt with at once, lines become the chunk.
 bool Relay::next_message() {
-    Stream::Message message = stream_.receive();
+    Upstream::Message message = stream_.receive();
     if (auto *keepalive = std::get_if<Keepalive>(&message)) {
         session_.keepalive(keepalive->wal_end);
         status_.wal_end_lsn = static_cast<uint64_t>(keepalive->wal_end);
@@ -393,8 +393,8 @@ void Relay::watch_slot() {
     if (!stream_.is_streaming() || state_ != State::running)
         return slot_watch_.cancel();
     auto now = Clock::now();
-    slot_watch_.start_if_due(stream_.host(), now);
-    slot_watch_.advance(status_, now);
+    slot_watch_.start_if_due(now);
+    slot_watch_.advance(now);
 }
 
 void Relay::take_notice(const std::string &text, bool is_warning) {
@@ -416,7 +416,7 @@ void Relay::watch_for_server_shutdown() {
     if (made_progress_ && now - streaming_since_ > settled_after && kafka_.clear())
         spdlog::info("Kafka accepts events again");
     stall_.note(std::exchange(made_progress_, false), session_.is_waiting(), session_.confirmed(), confirmable(), now);
-    if (probe_is_ready_ && probe_.is_running() && probe_.advance() == ShutdownProbe::Answer::shutting_down) {
+    if (probe_is_ready_ && probe_.is_running() && probe_.advance() == ShutdownInquiry::Answer::shutting_down) {
         spdlog::warn("PostgreSQL is shutting down; waiting up to {} ms for Kafka", options_.shutdown_grace.count());
         server_stops_at_ = now;
     }
@@ -424,7 +424,7 @@ void Relay::watch_for_server_shutdown() {
         if (now >= server_stops_at_ + options_.shutdown_grace)
             throw StreamLost("PostgreSQL is shutting down and Kafka takes nothing: left it, nothing is confirmed that is not delivered");
     } else if (stall_.stalls(now) && now >= probe_at_) {
-        probe_.start(options_.stream.dsn, stream_.host());
+        probe_.start();
         probe_at_ = now + probe_interval;
     }
 }
@@ -545,7 +545,7 @@ void Relay::update_status() {
     status_.in_flight_transactions = session_.transactions_in_flight();
     if (confirmer_.sent() > Lsn{}) // what an earlier session confirmed still counts
         status_.confirmed_lsn = static_cast<uint64_t>(confirmer_.sent());
-    service_.tell(state);
+    parts_.on_state(state);
 }
 
 } // namespace outbox

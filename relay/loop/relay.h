@@ -6,19 +6,17 @@
 
 #include "base/log.h"
 #include "core/backoff.h"
+#include "core/inquiry.h"
 #include "core/rhythm.h"
 #include "core/session.h"
 #include "core/sink.h"
+#include "core/status.h"
+#include "core/upstream.h"
 #include "loop/complaint.h"
 #include "loop/confirmer.h"
 #include "loop/ending.h"
 #include "loop/same_error.h"
 #include "loop/stall.h"
-#include "postgres/shutdown_probe.h"
-#include "postgres/slot_watch.h"
-#include "postgres/stream.h"
-#include "watch/service_notify.h"
-#include "watch/status.h"
 
 #include <functional>
 #include <memory>
@@ -27,7 +25,6 @@
 namespace outbox {
 
 struct RelayOptions {
-    StreamOptions stream;
     size_t max_in_flight_bytes;
     std::chrono::milliseconds shutdown_grace;
     std::chrono::milliseconds server_silence{30000}; // how long PostgreSQL may leave a status update without its reply
@@ -38,12 +35,21 @@ struct RelayOptions {
     std::string not_done = {};
 };
 
+// What a relay works with. All of it outlives the relay.
+struct RelayParts {
+    Upstream &upstream;
+    ShutdownInquiry &shutdown;
+    SlotInquiry &slot;
+    std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)> make_sink;
+    std::function<void(RelayState)> on_state; // hears at every turn how the relay is
+    Status &status;
+    int signals; // a signalfd, through which the blocked SIGTERM, SIGINT and SIGHUP come
+};
+
 class Relay : private DeliveryListener {
 public:
-    using SinkFactory = std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)>;
-
-    // SIGTERM and SIGINT are blocked and come through `signals`, a signalfd. The status outlives the relay.
-    Relay(RelayOptions options, SinkFactory make_sink, int signals, Status &status);
+    Relay(RelayOptions options, RelayParts parts);
+    ~Relay() { stream_.close(); } // before the sink goes, which can take a moment: the slot is free for another
 
     // Until a signal, or until the sink's reader has gone. Throws Failure where an operator is needed.
     void run();
@@ -98,12 +104,11 @@ private:
     void update_status();
 
     RelayOptions options_;
-    SinkFactory make_sink_;
-    int signals_;
+    RelayParts parts_;
     Status &status_;
     Budget budget_;
     std::unique_ptr<Sink> sink_;
-    Stream stream_;
+    Upstream &stream_;
     State state_ = State::running;
 
     // the session
@@ -130,14 +135,14 @@ private:
     bool is_drained_ = true; // the last pump left nothing in libpq
 
     // the server's shutdown
-    ShutdownProbe probe_;
+    ShutdownInquiry &probe_;
     Stall stall_;
     bool made_progress_ = false; // since the stall was looked at
     Clock::time_point probe_at_;
     Clock::time_point server_stops_at_ = Clock::time_point::max(); // when it was noticed
 
     // what else it knows of the server
-    SlotWatch slot_watch_;
+    SlotInquiry &slot_watch_;
     Complaint complaint_;
     SameError same_error_;
 
@@ -148,7 +153,6 @@ private:
     // for the status
     RelayState without_stream_ = RelayState::connecting; // why there is none
     uint64_t events_delivered_ = 0;
-    ServiceNotify service_;
 };
 
 } // namespace outbox

@@ -2,13 +2,12 @@
 #pragma once
 
 #include "base/exit_code.h"
+#include "core/upstream.h"
 #include "postgres/hosts.h"
 
 #include <libpq-fe.h>
 
-#include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,24 +23,8 @@ struct ResultClear {
 };
 using Result = std::unique_ptr<PGresult, ResultClear>;
 
-// The connection ended or never came about: try again later.
-class StreamLost : public std::runtime_error {
-public:
-    explicit StreamLost(const std::string &what, std::string sqlstate = {}) : std::runtime_error(what), sqlstate_(std::move(sqlstate)) {}
-    const std::string &sqlstate() const { return sqlstate_; }          // of the server's error; empty where there was none
-    bool slot_in_use() const { return sqlstate_ == slot_in_use_code; } // by another relay, which may end at any moment
-
-    static constexpr const char *slot_in_use_code = "55006";
-
-private:
-    std::string sqlstate_;
-};
-
 // A file that is never there: libpq looks for no password in it, and says nothing about it.
 constexpr const char *no_password_file = "/dev/null/none";
-
-// Hears what the server says beside its answers: a text for the log, and whether it is a warning.
-using NoticeListener = std::function<void(const std::string &text, bool is_warning)>;
 
 // What a connection is for: `replication` streams or looks at the server as a walsender, `sql` asks questions.
 enum class Purpose { replication, sql };

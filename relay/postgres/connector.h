@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/log.h"
-#include "core/sink.h"
+#include "core/clock.h"
 #include "postgres/connection.h"
 #include "postgres/name_lookup.h"
 

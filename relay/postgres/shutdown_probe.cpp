@@ -4,9 +4,9 @@
 
 namespace outbox {
 
-void ShutdownProbe::start(const std::string &dsn, const Host &host) {
+void ShutdownProbe::start() {
     // As a replication connection: the one kind of which it is known that the server lets us in.
-    connection_ = start_connection(dsn, {host});
+    connection_ = start_connection(dsn_, {stream_.host()});
     PQsetErrorVerbosity(connection_.get(), PQERRORS_SQLSTATE); // the words depend on the server's language
     polling_ = PGRES_POLLING_WRITING;
 }

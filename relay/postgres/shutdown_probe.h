@@ -2,23 +2,26 @@
 // the server says nothing about it in the stream. It does say so to whoever connects: SQLSTATE 57P03. Never blocks. Tested by test/t/.
 #pragma once
 
-#include "core/sink.h"
-#include "postgres/connection.h"
+#include "core/inquiry.h"
+#include "postgres/stream.h"
 
 namespace outbox {
 
-class ShutdownProbe {
+class ShutdownProbe : public ShutdownInquiry {
 public:
-    enum class Answer { none, running, shutting_down };
+    // The stream outlives it.
+    ShutdownProbe(std::string dsn, const Stream &stream) : dsn_(std::move(dsn)), stream_(stream) {}
 
     // Asks where the stream comes from: nothing is looked up, and no other host answers for this one.
-    void start(const std::string &dsn, const Host &host);
-    void cancel() { connection_.reset(); }
-    bool is_running() const { return connection_ != nullptr; }
-    pollfd wanted() const;
-    Answer advance(); // `none`: not yet
+    void start() override;
+    void cancel() override { connection_.reset(); }
+    bool is_running() const override { return connection_ != nullptr; }
+    pollfd wanted() const override;
+    Answer advance() override;
 
 private:
+    std::string dsn_;
+    const Stream &stream_;
     Connection connection_;
     PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
 };

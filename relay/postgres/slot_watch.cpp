@@ -24,14 +24,14 @@ int64_t number_of(const char *text) { return text == nullptr ? Status::unknown :
 
 } // namespace
 
-void SlotWatch::start_if_due(const Host &host, Clock::time_point now) {
+void SlotWatch::start_if_due(Clock::time_point now) {
     if (is_running() || now < due_at_)
         return;
     due_at_ = now + interval;
     deadline_ = now + patience;
     is_asked_ = false;
     polling_ = PGRES_POLLING_WRITING;
-    connection_ = start_connection(dsn_, {host}, Purpose::sql);
+    connection_ = start_connection(dsn_, {stream_.host()}, Purpose::sql);
 }
 
 pollfd SlotWatch::wanted() const {
@@ -45,7 +45,7 @@ bool SlotWatch::is_ready() const {
     return poll(&descriptor, 1, 0) == 1;
 }
 
-void SlotWatch::advance(Status &status, Clock::time_point now) {
+void SlotWatch::advance(Clock::time_point now) {
     if (!is_running())
         return;
     if (now >= deadline_ || PQstatus(connection_.get()) == CONNECTION_BAD)
@@ -62,7 +62,7 @@ void SlotWatch::advance(Status &status, Clock::time_point now) {
         return fail(now);
     if (PQisBusy(connection_.get()) != 0)
         return;
-    if (!take_answer(status))
+    if (!take_answer())
         return fail(now);
     cancel();
 }
@@ -79,14 +79,14 @@ bool SlotWatch::ask() {
     return PQsendQuery(connection_.get(), (question + quote_literal(slot_)).c_str()) == 1;
 }
 
-bool SlotWatch::take_answer(Status &status) {
+bool SlotWatch::take_answer() {
     Result result(PQgetResult(connection_.get()));
     if (PQresultStatus(result.get()) != PGRES_TUPLES_OK || PQntuples(result.get()) != 1 || PQnfields(result.get()) != COLUMNS)
         return false;
     std::array<const char *, COLUMNS> columns;
     for (int i = 0; i < COLUMNS; i++)
         columns[static_cast<size_t>(i)] = PQgetisnull(result.get(), 0, i) != 0 ? nullptr : PQgetvalue(result.get(), 0, i);
-    note_slot(status, columns);
+    note_slot(status_, columns);
     return true;
 }
 

@@ -3,35 +3,37 @@
 // does not depend on it. The caller polls. Tested by test/unit/slot_watch_test.cpp and test/t/069_slot_watch.t.
 #pragma once
 
-#include "core/sink.h"
-#include "postgres/connection.h"
-#include "watch/status.h"
+#include "core/inquiry.h"
+#include "core/status.h"
+#include "postgres/stream.h"
 
 namespace outbox {
 
-class SlotWatch {
+class SlotWatch : public SlotInquiry {
 public:
-    // `slot` is validated: [a-z0-9_]{1,63}.
-    SlotWatch(std::string dsn, std::string slot) : dsn_(std::move(dsn)), slot_(std::move(slot)) {}
+    // The stream and the status outlive it. The slot's name is validated: [a-z0-9_]{1,63}.
+    SlotWatch(std::string dsn, std::string slot, const Stream &stream, Status &status)
+        : dsn_(std::move(dsn)), slot_(std::move(slot)), stream_(stream), status_(status) {}
 
-    // Begins to ask, where the last time is long enough ago.
-    void start_if_due(const Host &host, Clock::time_point now);
-    void cancel() { connection_.reset(); }
+    void start_if_due(Clock::time_point now) override;
+    void cancel() override { connection_.reset(); }
 
-    bool is_running() const { return connection_ != nullptr; }
-    pollfd wanted() const;
-    Clock::time_point due_at() const { return is_running() ? deadline_ : due_at_; }
+    bool is_running() const override { return connection_ != nullptr; }
+    pollfd wanted() const override;
+    Clock::time_point due_at() const override { return is_running() ? deadline_ : due_at_; }
 
-    // One step, where there is one to make; at its deadline it gives up. What it learned goes to the status.
-    void advance(Status &status, Clock::time_point now);
+    // At its deadline it gives up.
+    void advance(Clock::time_point now) override;
 
 private:
     bool is_ready() const;
     void fail(Clock::time_point now);
     bool ask();
-    bool take_answer(Status &status);
+    bool take_answer();
 
     std::string dsn_, slot_;
+    const Stream &stream_;
+    Status &status_;
     Connection connection_;
     PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
     bool is_asked_ = false;

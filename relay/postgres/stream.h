@@ -2,15 +2,11 @@
 // caller polls the descriptor and calls advance(). Knows neither Kafka nor what the lines mean. Tested by test/t/.
 #pragma once
 
-#include "core/chunk.h"
-#include "core/sink.h"
-#include "core/source.h"
+#include "core/upstream.h"
 #include "postgres/connector.h"
 
-#include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace outbox {
 
@@ -22,50 +18,34 @@ struct StreamOptions {
     std::chrono::milliseconds answer_timeout{15000}; // of each host, and of all that is asked before the stream runs
 };
 
-class Stream {
+class Stream : public Upstream {
 public:
     explicit Stream(StreamOptions options) : options_(std::move(options)), connector_(options_.dsn, options_.answer_timeout) {}
 
-    // Hears what the server says beside the stream: a text for the log, and whether it is a warning.
-    void on_notice(NoticeListener listener) { connector_.on_notice(std::move(listener)); }
+    void on_notice(NoticeListener listener) override { connector_.on_notice(std::move(listener)); }
 
-    // Starts to connect. Then advance() whenever the descriptor is ready, or at its deadline, until it is streaming.
-    void open();
-    void close();
+    void open() override;
+    void close() override;
 
-    bool is_open() const { return connector_.is_running() || connection_ != nullptr; }
-    bool is_streaming() const { return is_open() && phase_ == Phase::streaming; }
-    pollfd wanted() const;
-    Clock::time_point deadline() const;
+    bool is_open() const override { return connector_.is_running() || connection_ != nullptr; }
+    bool is_streaming() const override { return is_open() && phase_ == Phase::streaming; }
+    pollfd wanted() const override;
+    Clock::time_point deadline() const override;
 
-    // One step towards streaming. Throws StreamLost; Failure where another attempt would change nothing.
-    void advance();
+    void advance() override;
+    Message receive() override;
+    bool take_heard() override { return std::exchange(heard_, false); }
 
-    // What is next, until nothing is left. Throws StreamLost when the stream has ended.
-    using Message = std::variant<std::monostate, CopyData, Keepalive>;
-    Message receive();
+    void confirm(Lsn confirmed, bool requests_reply) override;
+    void give_up() override;
+    void end() override;
+    bool has_ended() const override { return ended_; }
 
-    // Has the server sent anything since this was asked last? Also where the rest of a long message is still to come.
-    bool take_heard() { return std::exchange(heard_, false); }
-
-    // Tells the server that everything up to here is safe. Throws StreamLost.
-    void confirm(Lsn confirmed, bool requests_reply);
-
-    // The server does not answer: its process is asked to end when the slot is looked at next, or the slot stays its own.
-    void give_up();
+    const Source &source() const override { return source_; }
+    std::chrono::milliseconds sender_timeout() const override { return sender_timeout_; }
 
     // Where the stream comes from, for other connections to the same server.
     Host host() const { return host_of(connection_.get()); }
-
-    // Says goodbye: once the server has answered, it has seen the last confirmation. Then receive() until has_ended().
-    void end();
-    bool has_ended() const { return ended_; }
-
-    // What the server and the slot were when the stream started.
-    const Source &source() const { return source_; }
-
-    // How long the server lets a silent reader live; 0: for ever.
-    std::chrono::milliseconds sender_timeout() const { return sender_timeout_; }
 
 private:
     // In this order; `learning` asks for the history of the server's timeline, where it has one.

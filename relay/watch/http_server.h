@@ -9,8 +9,8 @@
 // and no passwords, bind it where only these reach it. Tested by test/t/018_status.t.
 #pragma once
 
-#include "config/endpoint.h"
-#include "watch/status.h"
+#include "core/status.h"
+#include "watch/endpoint.h"
 
 #include <memory>
 #include <thread>

@@ -2,7 +2,7 @@
 // Tested by test/unit/status_test.cpp and test/t/018_status.t.
 #pragma once
 
-#include "watch/status.h"
+#include "core/status.h"
 
 #include <string>
 

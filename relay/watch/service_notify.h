@@ -2,7 +2,7 @@
 // Nothing without that variable. Never blocks, and never fails the relay. Tested by test/t/018_status.t.
 #pragma once
 
-#include "watch/status.h"
+#include "core/status.h"
 
 #include <optional>
 

@@ -1,4 +1,3 @@
-#include "relay/config/endpoint.h"
 #include "relay/watch/metrics.h"
 
 #include <gtest/gtest.h>
@@ -28,19 +27,6 @@ TEST(Status, keeps_the_digits_of_a_position) {
     Status status;
     status.confirmed_lsn = UINT64_MAX;
     EXPECT_NE(metrics_text(status).find("outbox_relay_confirmed_lsn_bytes 18446744073709551615\n"), std::string::npos);
-}
-
-TEST(Endpoint, is_a_host_and_a_port) {
-    auto parsed = [](const char *text) {
-        auto endpoint = parse_endpoint(text);
-        return endpoint ? endpoint->host + " " + std::to_string(endpoint->port) : "none";
-    };
-    EXPECT_EQ(parsed("127.0.0.1:8090"), "127.0.0.1 8090");
-    EXPECT_EQ(parsed("localhost:0"), "localhost 0");
-    EXPECT_EQ(parsed("[::1]:65535"), "::1 65535");
-    for (const char *wrong : {"", ":", "8090", ":8090", "localhost", "localhost:", "localhost:http", "localhost:65536", "localhost:-1",
-                              "localhost:80 ", "::1:8090", "[]:8090", "[::1]", "[::1:8090", "http://localhost:8090"})
-        EXPECT_EQ(parsed(wrong), "none") << wrong;
 }
 
 } // namespace

@@ -69,5 +69,18 @@ TEST(ValuesTest, the_nearest_name) {
     EXPECT_EQ(nearest("OUTBOX_DSN", known), "OUTBOX_DSN");
 }
 
+TEST(Endpoint, is_a_host_and_a_port) {
+    auto parsed = [](const char *text) {
+        auto endpoint = parse_endpoint(text);
+        return endpoint ? endpoint->host + " " + std::to_string(endpoint->port) : "none";
+    };
+    EXPECT_EQ(parsed("127.0.0.1:8090"), "127.0.0.1 8090");
+    EXPECT_EQ(parsed("localhost:0"), "localhost 0");
+    EXPECT_EQ(parsed("[::1]:65535"), "::1 65535");
+    for (const char *wrong : {"", ":", "8090", ":8090", "localhost", "localhost:", "localhost:http", "localhost:65536", "localhost:-1",
+                              "localhost:80 ", "::1:8090", "[]:8090", "[::1]", "[::1:8090", "http://localhost:8090"})
+        EXPECT_EQ(parsed(wrong), "none") << wrong;
+}
+
 } // namespace
 } // namespace outbox

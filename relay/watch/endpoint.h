@@ -1,9 +1,7 @@
-// Where to listen: a host and a port. Tested by test/unit/status_test.cpp and test/t/018_status.t.
+// Where to listen: a host and a port. Tested by test/t/018_status.t.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace outbox {
 
@@ -12,9 +10,7 @@ struct Endpoint {
     int port; // 0: any free one
 };
 
-// "host:port", an IPv6 address in brackets.
-std::optional<Endpoint> parse_endpoint(std::string_view text);
-std::string text_of(const Endpoint &endpoint);
+std::string text_of(const Endpoint &endpoint); // "host:port", an IPv6 address in brackets
 
 // A socket that listens there, on a port that it shares with no other; the caller's to close. Throws std::runtime_error where it cannot.
 int listen_on(const Endpoint &endpoint);

@@ -1,6 +1,4 @@
-#include "config/endpoint.h"
-
-#include "config/values.h"
+#include "watch/endpoint.h"
 
 #include <fmt/format.h>
 #include <netdb.h>
@@ -8,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -51,18 +48,6 @@ int listen_on(const addrinfo &address) {
 }
 
 } // namespace
-
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
-    size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos)
-        return {};
-    std::string_view host = text.substr(0, colon), digits = text.substr(colon + 1);
-    uint16_t port = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (!strip_brackets(host) || error != std::errc() || end != digits.data() + digits.size())
-        return {};
-    return Endpoint{std::string(host), port};
-}
 
 std::string text_of(const Endpoint &endpoint) {
     bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
