@@ -1,6 +1,6 @@
 // outbox.emit(): checks one event, writes its envelope to the WAL as a transactional logical message, returns its id.
-// The message belongs to the (sub)transaction: a rollback drops it, COMMIT PREPARED publishes it. Nothing else is stored.
-// Errors name what was wrong, never a word of what was given. Tested by sql/.
+// The message belongs to the (sub)transaction: a rollback drops it, COMMIT PREPARED publishes it. emit writes nothing else.
+// An error says which argument is wrong and why, and repeats no word of the arguments. Tested by sql/.
 #include "envelope.h"
 #include "event_id.h"
 #include "headers.h"
@@ -28,18 +28,18 @@ void require_writable_transaction() {
     if (XactReadOnly)
         ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("cannot execute outbox.emit() in a read-only transaction"),
                         errhint("Begin the transaction with READ WRITE.")));
-    PreventCommandIfParallelMode("outbox.emit()"); // in a worker of a function that is wrongly marked PARALLEL SAFE
+    PreventCommandIfParallelMode("outbox.emit()"); // emit may run in a worker if its caller is wrongly marked PARALLEL SAFE
 }
 
-// The fast-path interface (PQfn) tells no argument types, and without them a number could be taken for a pointer.
+// A call over the fast-path interface (PQfn) comes without argument types; emit would then take a number for a pointer.
 void require_argument_types(FunctionCallInfo fcinfo) {
     if (!OidIsValid(get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY)))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("outbox.emit() must be called by an SQL statement"),
                         errhint("Use SELECT outbox.emit(...) instead of the fast-path interface.")));
 }
 
-// The functions with a header_text argument are open to PUBLIC: whoever may call the one with the same key and jsonb headers, may call
-// them.
+// PUBLIC may execute the functions with a header_text argument. Such a function runs for a role that may execute the function with the same
+// key and jsonb headers.
 void require_grant(FunctionCallInfo fcinfo, Oid key_type) {
     if (get_fn_expr_argtype(fcinfo->flinfo, ARG_HEADERS) == JSONBOID)
         return;
@@ -59,8 +59,8 @@ void require_grant(FunctionCallInfo fcinfo, Oid key_type) {
     pg_unreachable();
 }
 
-// Before anything is copied, decompressed or read. What can only grow on its way into the envelope is held against the event's limit; what
-// may shrink, as JSON text loses its white space, against the ceiling of all events.
+// Checks an argument's size before emit copies, decompresses or reads it. The limit is that of the event for an argument that can only grow
+// on its way into the envelope, and the ceiling of all events for one that may shrink, as JSON text does when it loses its white space.
 void require_size(Datum value, size_t limit) {
     size_t size = toast_raw_datum_size(value) - VARHDRSZ;
     if (size > limit)
@@ -113,7 +113,7 @@ Text topic_argument(FunctionCallInfo fcinfo) {
     return topic;
 }
 
-// One of the three types that a function for keys exists for; an error for others.
+// The type of key, of the three that emit has functions for, as which emit reads this key; a key that fits none is an error.
 Oid key_type(FunctionCallInfo fcinfo) {
     Oid given = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
     Oid type = given == TEXTOID || given == INT8OID || given == UUIDOID ? given : getBaseType(given);
@@ -180,7 +180,7 @@ void add_headers(StringInfo envelope, FunctionCallInfo fcinfo) {
     Datum headers = PG_GETARG_DATUM(ARG_HEADERS);
     if (get_fn_expr_argtype(fcinfo->flinfo, ARG_HEADERS) != JSONBOID)
         return headers_add_text(envelope, utf8_of(headers, envelope_size_max, "header"));
-    require_size(headers, 2 * event_limit()); // jsonb needs 8 bytes for a header beside its text, the envelope at least 6
+    require_size(headers, 2 * event_limit()); // beside a header's text jsonb has 8 bytes, the envelope at least 6
     headers_add_jsonb(envelope, DatumGetJsonbP(headers));
 }
 
@@ -200,7 +200,7 @@ void add_json(StringInfo envelope, Text json) {
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("payload is not valid JSON at byte offset %zu", error.offset),
              errdetail_internal("%s", error.reason),
-             json.size > 0 && json.data[0] == '{' && json.data[json.size - 1] == '}' // as drivers write a list
+             json.size > 0 && json.data[0] == '{' && json.data[json.size - 1] == '}' // an array literal is how drivers write a list
                  ? errhint("Pass JSON as text, json or jsonb, and anything else as bytea; a list as \"[...]\", not as an array literal.")
                  : errhint("Pass JSON as text, json or jsonb, and anything else as bytea.")));
 }
@@ -218,7 +218,7 @@ void add_bytes(StringInfo envelope, Datum payload) {
     envelope_add_base64(envelope, "payload_base64", reinterpret_cast<unsigned char *>(VARDATA_ANY(bytes)), VARSIZE_ANY_EXHDR(bytes));
 }
 
-// Of variable length and no domains, so that the catalog need not be asked.
+// These types have a variable length and are no domains: emit need not look them up in the catalog.
 bool is_usual(Oid type) { return type == TEXTOID || type == JSONBOID || type == JSONOID || type == BYTEAOID; }
 
 void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
@@ -244,7 +244,7 @@ void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
                         errhint("Pass JSON as text, json or jsonb, bytes as bytea, or a row; to_jsonb() makes JSON of any value.")));
 }
 
-// What the plugin's guard holds against every message, whatever this session's outbox.max_event_bytes.
+// The plugin's guard rejects a message with a larger head, whatever this session's outbox.max_event_bytes is.
 void require_head_size(size_t size) {
     if (size > envelope_head_max)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("key, type and headers are larger than 900 kB"),

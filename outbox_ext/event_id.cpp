@@ -12,8 +12,8 @@ static int64 next_time_ns() {
     return clock.next(static_cast<int64>(now.tv_sec) * 1000 * ns_per_ms + now.tv_nsec);
 }
 
-// Asked for one event at a time, the generator is a third of what emit costs. Ids are no secrets: the next ones may lie in this backend's
-// memory.
+// Fetches random bytes for 64 events at a time: pg_strong_random() for each event would be a third of emit's cost. Ids are no secrets, so
+// the bytes of the next ones may lie in this backend's memory.
 static void copy_random(unsigned char *to, size_t size) {
     static unsigned char pool[512];
     static size_t left = 0; // at the end of the pool

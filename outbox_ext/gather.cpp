@@ -7,7 +7,7 @@
 namespace {
 
 constexpr int pages_max = 4;                                 // some hundred small records, decoded in half a millisecond
-constexpr long breath_min_us = 1000, breath_max_us = 10'000; // what they are worth: test/bench/case/interference.pm
+constexpr long breath_min_us = 1000, breath_max_us = 10'000; // test/bench/case/interference.pm measures what breaths save
 
 void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
     const char *line = is_ahead ? "{\"ahead\":true}" : "{\"ahead\":false}";
@@ -15,8 +15,8 @@ void put_ahead(LogicalDecodingContext *ctx, Plugin *plugin, bool is_ahead) {
     lines_put(ctx, &plugin->lines, line, strlen(line), false);
 }
 
-// The walsender is about to read a page of WAL. Waiting transactions are sent where they have waited for long enough, where the walsender
-// may wait for that page, and, from a failover slot, always: from 17 on WalSndWaitForWal also waits for the standbys of
+// Called before the walsender reads a page of WAL. Sends the gathered transactions after some pages, before a page for which the walsender
+// may wait, and before every page of a failover slot: from 17 on WalSndWaitForWal also waits for the standbys of
 // synchronized_standby_slots, and reloads that setting just before.
 void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, bool may_wait) {
     Gathering *gather = &plugin->gather;
@@ -24,13 +24,13 @@ void send_waiting(LogicalDecodingContext *ctx, Plugin *plugin, bool may_wait) {
         return;
     gather->pages = 0;
     if (!plugin->lines.waiting || may_wait) {
-        ctx->accept_writes = true; // the server sets it within the callbacks only
+        ctx->accept_writes = true; // the server sets it for the plugin's callbacks only
         put_ahead(ctx, plugin, false);
     }
     lines_flush(ctx, &plugin->lines, true);
 }
 
-// As WalSndWait does, but for the latch: until 15 what others commit sets it.
+// Waits as WalSndWait does, for the reader's messages and without the latch: up to 15 every commit of other sessions sets the latch.
 void wait_for_reader(long timeout_ms) {
     WaitEvent event;
     ModifyWaitEvent(FeBeWaitSet, FeBeWaitSetSocketPos, WL_SOCKET_READABLE, nullptr);
@@ -39,8 +39,8 @@ void wait_for_reader(long timeout_ms) {
     ModifyWaitEvent(FeBeWaitSet, FeBeWaitSetLatchPos, WL_LATCH_SET, MyLatch);
 }
 
-// The walsender is about to wait for WAL, where it tells the reader how far it has come: so only every second wait begins with a breath. A
-// reader that synchronous_standby_names makes commits wait for gets none.
+// Called before the walsender waits for WAL. Only every second wait begins with a breath, because it is while it waits that the walsender
+// sends keepalives. There is no breath where commits wait for this reader (synchronous_standby_names).
 void breathe(Gathering *gather) {
     gather->has_breathed = !gather->has_event && !gather->has_breathed && MyWalSnd->sync_standby_priority == 0 && !RecoveryInProgress();
     if (gather->has_event)
@@ -53,8 +53,9 @@ void breathe(Gathering *gather) {
     wait_for_reader((breath_us + 999) / 1000);
 }
 
-// In the place of the server's logical_read_xlog_page, which calls WalSndWaitForWal: the only code of a plugin that runs between two
-// transactions, and before every wait for WAL or for standbys. Checked on 14 to 19.
+// Stands in the place of the server's logical_read_xlog_page, because a plugin has no callback between two transactions.
+// Depends on that being the walsender's page_read and the only caller of WalSndWaitForWal, which waits for WAL and for standbys; checked on
+// 14 to 19. test/t/022_gather.t fails when that breaks.
 int read_page(XLogReaderState *reader, XLogRecPtr page, int size, XLogRecPtr record, char *buffer) {
     LogicalDecodingContext *ctx = static_cast<LogicalDecodingContext *>(reader->private_data);
     Plugin *plugin = plugin_of(ctx);
@@ -71,14 +72,15 @@ int read_page(XLogReaderState *reader, XLogRecPtr page, int size, XLogRecPtr rec
 
 void gather_start(LogicalDecodingContext *ctx) {
     XLogPageReadCB *routine = &ctx->reader->routine.page_read;
-    if (!outbox_reads_for_walsender(ctx)) // the SQL functions stop wherever they like
+    if (!outbox_reads_for_walsender(ctx)) // an SQL function may stop between two transactions
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("option \"gather\" of output plugin \"outbox\" needs a replication connection"), errhint("Leave it out.")));
     plugin_of(ctx)->gather.read_page = *routine;
     *routine = read_page;
 }
 
-// The first transaction after a page is sent alone: a reader of a stream where one comes now and then never needs to know of waiting.
+// Sends the first transaction after a page of WAL alone. A reader of a slow stream, with a transaction now and then, never sees
+// {"ahead":…}.
 void gather_commit(LogicalDecodingContext *ctx) {
     Plugin *plugin = plugin_of(ctx);
     plugin->gather.has_event = true;

@@ -1,29 +1,31 @@
-// The plugin's option gather: transactions share a CopyData, for the system call and the wake-up that each CopyData costs are most of what
-// a walsender pays for a small transaction.
+// The plugin's option gather: several transactions share a CopyData. Each CopyData costs the walsender a system call and a wake-up of the
+// reader, which for a small transaction is most of the work.
 //
-// A decoded transaction waits for at most some pages of WAL, and never while the walsender waits. Before the first transaction waits, the
-// reader is told {"ahead":true}: the position in a keepalive may be beyond what the reader was sent. {"ahead":false} ends that. A reader
-// that does not know these lines would confirm transactions it has not got, so gathering is for those who ask for it by that word.
+// A decoded transaction is held back for at most some pages of WAL, and never while the walsender waits for WAL. Before the plugin holds
+// back the first transaction, it sends the line {"ahead":true}: from then on the position in a keepalive may lie beyond the end of a
+// transaction that the reader has not got. The line {"ahead":false} ends this state. A reader that does not know these lines would confirm
+// such a position and lose the transaction, so the plugin gathers only for a reader that asks for gather 'ahead'.
 //
-// While the walsender decodes nothing but what others write, every second wait for WAL begins with a breath: a hundredth of the time that
-// this has lasted, between one and ten milliseconds. Without it the walsender would wake up, send a keepalive and read the same page again
-// for every single commit of an application that has nothing to publish. Tested by test/t/022_gather.t, test/t/080_gather_failover.t.
+// While the walsender decodes nothing but the WAL of applications that publish nothing, every second wait for WAL begins with a breath, a
+// pause of one to ten milliseconds: a hundredth of the time for which the slot has had no event. Without the breath the walsender would
+// wake up, send a keepalive and read the same page again for every single commit. Tested by test/t/022_gather.t,
+// test/t/080_gather_failover.t.
 #pragma once
 
 #include "pg.h"
 
 struct Gathering {
-    XLogPageReadCB read_page; // the server's
-    bool is_ahead;            // the reader has been told
-    int commits;              // with events, since the last page of WAL
-    int pages;                // of WAL, since the last flush of gathered transactions
-    bool has_event;           // came since the last wait for WAL
-    bool has_breathed;        // before that wait
-    long quiet_us;            // spent on breaths since the last event
+    XLogPageReadCB read_page; // the server's function, logical_read_xlog_page
+    bool is_ahead;            // the reader has got {"ahead":true}
+    int commits;              // transactions with events since the last page of WAL
+    int pages;                // pages of WAL since gathered transactions were last sent
+    bool has_event;           // an event came since the last wait for WAL
+    bool has_breathed;        // the last wait for WAL began with a breath
+    long quiet_us;            // time spent on breaths since the last event
 };
 
-// An error where the reader is no walsender's.
+// Only a walsender can gather; called by an SQL function this is an error.
 void gather_start(LogicalDecodingContext *ctx);
 
-// A transaction with events has ended: its lines are sent, or wait where the reader knows that some do.
+// Called when a transaction with events ends: sends its lines, or holds them back where the reader has got {"ahead":true}.
 void gather_commit(LogicalDecodingContext *ctx);

@@ -65,7 +65,7 @@ public:
     Text string() { // without its quotes
         const char *start = ++at_;
         while (*(at_ = json_plain_end(at_, end_)) != '"')
-            at_ += 2; // the rest of a \u00XX is plain
+            at_ += 2; // the backslash and the byte behind it; the digits of a \u00XX are plain bytes
         return Text{start, static_cast<size_t>(at_++ - start)};
     }
 
@@ -94,7 +94,7 @@ void require_new(const Text *names, int count, Text name) {
                             errdetail("Header %d has the name of header %d.", count + 1, i + 1)));
 }
 
-int check_members(const char *json, size_t size) { // of an object; how many there are
+int check_members(const char *json, size_t size) { // returns how many members the object has
     Text *names = static_cast<Text *>(palloc(sizeof(Text) * envelope_headers_max));
     Walk walk(json, size);
     int count = 0;
@@ -131,7 +131,7 @@ void headers_add_jsonb(StringInfo envelope, Jsonb *headers) {
     JsonbIteratorToken token;
     JsonbValue value;
     int place = 0;
-    const char *order = count > 1 ? ", the shortest name first," : ""; // as jsonb keeps them
+    const char *order = count > 1 ? ", the shortest name first," : ""; // the order in which jsonb keeps its members
     while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
         if (token == WJB_KEY) {
             require_name(Text{value.val.string.val, static_cast<size_t>(value.val.string.len)});

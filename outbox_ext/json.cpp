@@ -1,6 +1,6 @@
 #include "json.h"
 
-// RapidJSON on the server's memory: no exceptions, no operator new, no symbol of it leaves this file.
+// RapidJSON with the server's memory: it throws no exceptions and calls no operator new, and no symbol of it leaves this file.
 #define RAPIDJSON_ASSERT(x) Assert(x)
 #define RAPIDJSON_NEW(x) nullptr
 #define RAPIDJSON_DELETE(x) static_cast<void>(x)
@@ -16,7 +16,7 @@
 
 #include <new>
 
-// ---- why not --------------------------------------------------------------------------------------------------------
+// ---- the reason why a text is no JSON -------------------------------------------------------------------------------
 
 namespace {
 
@@ -42,7 +42,7 @@ public:
 using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, PallocAllocator>;
 constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
 
-// Bounds the depth, and lets a cancel through: an ereport here jumps over frames of RapidJSON, none of which has anything to tidy up.
+// Bounds the depth, and lets the user cancel. The ereport of a cancel jumps over frames of RapidJSON, none of which has to be unwound.
 class Handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Handler> {
 public:
     bool too_deep() const { return depth_ > json_max_depth; }
@@ -54,16 +54,21 @@ public:
 
     bool StartObject() { return ++depth_ <= json_max_depth; }
     bool StartArray() { return ++depth_ <= json_max_depth; }
-    bool EndObject(rapidjson::SizeType) { return --depth_, true; }
-    bool EndArray(rapidjson::SizeType) { return --depth_, true; }
+    bool EndObject(rapidjson::SizeType) { return close(); }
+    bool EndArray(rapidjson::SizeType) { return close(); }
 
 private:
+    bool close() {
+        --depth_;
+        return true;
+    }
+
     int depth_ = 0;
 };
 
 bool is_number_char(char c) { return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'; }
 
-// A copy in which every number is a single digit and white space: for texts with numbers that RapidJSON takes for too big.
+// Returns a copy in which every number is a single digit and white space. RapidJSON refuses numbers that no double can hold.
 char *mask_numbers(const char *text, size_t size) {
     char *copy = static_cast<char *>(palloc(size));
     memcpy(copy, text, size);
@@ -90,14 +95,14 @@ char *mask_numbers(const char *text, size_t size) {
     return copy;
 }
 
-// RapidJSON 1.1 refuses a high surrogate without its low one but not the reverse. Null: none.
+// Finds a low surrogate without its high one, which RapidJSON 1.1 accepts. Null where there is none.
 const char *find_lone_surrogate(const char *json, size_t size) {
     const char *end = json + size;
     for (const char *p = json; (p = static_cast<const char *>(memchr(p, '\\', end - p))) != nullptr;) {
         bool is_surrogate = p[1] == 'u' && (p[2] == 'd' || p[2] == 'D') && p[3] >= '8';
         if (is_surrogate && (p[3] | 0x20) >= 'c')
             return p;
-        p += is_surrogate ? 12 : 2; // a high one is followed by its low one, or the parser had refused it
+        p += is_surrogate ? 12 : 2; // RapidJSON has seen to it that a low surrogate follows the high one
     }
     return nullptr;
 }
@@ -112,26 +117,26 @@ rapidjson::ParseErrorCode read(Reader *reader, const char *text, size_t size, Js
     return result.Code();
 }
 
-// Everything stays in the current context: nothing here has a destructor that must run, and an error ends the statement anyway.
+// The memory stays in the current context: no object here has a destructor that must run, and the error ends the statement.
 void explain(const char *text, size_t size, JsonError *error) {
     PallocAllocator *allocator = new (palloc(sizeof(PallocAllocator))) PallocAllocator;
     Reader *reader = new (palloc(sizeof(Reader))) Reader(allocator, 1024);
     rapidjson::ParseErrorCode code = read(reader, text, size, error);
-    if (code == rapidjson::kParseErrorNumberTooBig) { // which is none
+    if (code == rapidjson::kParseErrorNumberTooBig) { // to the scanner a big number is right: the reason is another one
         text = mask_numbers(text, size);
         code = read(reader, text, size, error);
     }
     if (code != rapidjson::kParseErrorNone)
         return;
     const char *surrogate = find_lone_surrogate(text, size);
-    Assert(surrogate != nullptr); // or the scanner had not said no
+    Assert(surrogate != nullptr); // the scanner has refused the text for some reason
     error->reason = rapidjson::GetParseError_En(rapidjson::kParseErrorStringUnicodeSurrogateInvalid);
     error->offset = surrogate == nullptr ? 0 : static_cast<size_t>(surrogate - text);
 }
 
 } // namespace
 
-// ---- what is written ------------------------------------------------------------------------------------------------
+// ---- writing --------------------------------------------------------------------------------------------------------
 
 bool json_minify(const char *text, size_t size, StringInfo out, JsonError *error) {
     size_t written;
@@ -159,7 +164,7 @@ void json_append_string(StringInfo out, const char *text, size_t size) {
         if (special == end)
             break;
         out->len = static_cast<int>(to - out->data);
-        enlargeStringInfo(out, static_cast<int>(json_escape_max + static_cast<size_t>(end - special))); // doubles where it must grow
+        enlargeStringInfo(out, static_cast<int>(json_escape_max + static_cast<size_t>(end - special))); // a buffer that grows doubles
         to = out->data + out->len;
         to += json_escape(to, static_cast<unsigned char>(*special));
         text = special + 1;

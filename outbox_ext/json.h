@@ -1,6 +1,6 @@
-// JSON in the backend. Knows nothing of events. The scanner says yes or no and minifies; only where it says no does RapidJSON read the
-// text, to say why and where.
-// Numbers keep their digits, objects the order and the duplicates of their members; escapes are written in their shortest form.
+// JSON in the backend. The scanner decides whether a text is JSON and minifies it; RapidJSON reads only a text that the scanner refuses, to
+// tell the reason and the place.
+// Numbers keep their digits, objects the order and the duplicates of their members; escapes get their shortest form.
 // Tested by sql/payload_json.sql, sql/limits.sql.
 #pragma once
 
@@ -13,9 +13,9 @@ struct JsonError {
     bool too_deep;
 };
 
-// Is this one JSON value? It is appended without white space between its tokens: at most `size` bytes. That the text is UTF-8 without
-// NUL is the caller's to have checked. After an error `out` holds what it did.
+// Is this text one JSON value? Then the function appends it to `out` without white space between its tokens, in at most `size` bytes. The
+// caller has checked that the text is UTF-8 without NUL. After an error `out` has the content it had before.
 bool json_minify(const char *text, size_t size, StringInfo out, JsonError *error);
 
-// A JSON string with its quotes; `text` is valid UTF-8.
+// Appends a JSON string with its quotes; `text` is valid UTF-8.
 void json_append_string(StringInfo out, const char *text, size_t size);

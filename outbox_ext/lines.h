@@ -1,14 +1,14 @@
-// The lines of the stream and the CopyData that they share: up to batch_bytes in one, a longer line in one of its own.
-// Knows nothing of what a line says. Tested by sql/plugin_options.sql, sql/stream.sql.
+// The lines of the stream and the CopyData that carry them: lines of together up to batch_bytes share a CopyData, a longer line has one of
+// its own. What a line says plays no part here. Tested by sql/plugin_options.sql, sql/stream.sql.
 #pragma once
 
 #include "pg.h"
 
 struct Lines {
     int batch_bytes;
-    bool waiting; // ctx->out holds lines that are not yet sent
+    bool waiting; // ctx->out holds lines that are not sent yet
 };
 
-// `last`: the transaction ends with these lines.
+// `last` says that the transaction ends with this line.
 void lines_flush(LogicalDecodingContext *ctx, Lines *lines, bool last);
 void lines_put(LogicalDecodingContext *ctx, Lines *lines, const char *line, size_t size, bool last);

@@ -1,4 +1,4 @@
-// What the server finds first when it loads the library: the magic block and the settings.
+// The server reads the magic block when it loads the library and then calls _PG_init(), which defines the settings.
 #include "contract/rules.h"
 #include "pg.h"
 #include "settings.h"

@@ -8,7 +8,8 @@ extern "C" {
 #pragma GCC diagnostic ignored "-Wignored-attributes" // clang: the format attributes are those of the compiler that built the server
 #include "postgres.h"
 
-// What libpq.h and pg_locale.h bring of TLS, Kerberos and ICU needs the headers of those libraries; the extension uses none of it.
+// libpq.h and pg_locale.h include the headers of TLS, Kerberos and ICU where the server was built with these; the extension needs none of
+// them.
 #undef ENABLE_GSS
 #undef ENABLE_SSPI
 #undef USE_ICU
@@ -59,7 +60,6 @@ extern "C" {
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
-extern PGDLLIMPORT char *locale_monetary; // of utils/pg_locale.h, which needs the headers of ICU up to 18
 #pragma GCC diagnostic pop
 extern PGDLLIMPORT char *locale_monetary; // of utils/pg_locale.h, which includes ICU's headers where the server has ICU
 }
@@ -79,7 +79,7 @@ using OutboxOriginId = RepOriginId;
 #define OUTBOX_WAL_LEVEL_HINT "Set \"wal_level\" to \"logical\" and restart the server."
 #endif
 
-// Can the WAL up to here be read at once? On a standby, where others decide that: never.
+// Is the WAL up to this position on disk, so that WalSndWaitForWal returns at once? On a standby the replay decides, so the answer is no.
 static inline bool outbox_wal_is_at_hand(XLogRecPtr end) {
 #if PG_VERSION_NUM >= 150000
     return !RecoveryInProgress() && GetFlushRecPtr(nullptr) >= end;
@@ -88,12 +88,12 @@ static inline bool outbox_wal_is_at_hand(XLogRecPtr end) {
 #endif
 }
 
-// The walsender's page reader may be replaced; the SQL functions bring their own, also over a replication connection.
+// Does a walsender read the slot? An SQL function brings a page reader of its own, also when it runs over a replication connection.
 static inline bool outbox_reads_for_walsender(const LogicalDecodingContext *ctx) {
     return MyWalSnd != nullptr && ctx->reader->routine.page_read != read_local_xlog_page;
 }
 
-// A slot of 17 and later whose events standbys must have before its reader gets them, once synchronized_standby_slots names some.
+// From 17 on: is this a failover slot? Its reader gets events only after the standbys of synchronized_standby_slots have them.
 static inline bool outbox_slot_is_failover() {
 #if PG_VERSION_NUM >= 170000
     return MyReplicationSlot->data.failover;
@@ -134,7 +134,8 @@ static inline bool outbox_slot_invalidated(const ReplicationSlotPersistentData *
 #endif
 }
 
-// At a commit: its position and time, for the lag columns of pg_stat_replication. Before: a sign of life.
+// Tells the server how far decoding has come. At a commit the lag columns of pg_stat_replication get their sample; at any other time the
+// server sends a keepalive if one is due.
 static inline void outbox_update_progress(LogicalDecodingContext *ctx) {
 #if PG_VERSION_NUM < 150000
     OutputPluginUpdateProgress(ctx);
@@ -143,7 +144,7 @@ static inline void outbox_update_progress(LogicalDecodingContext *ctx) {
 #endif
 }
 
-// From 16 on the server itself keeps the client awake while a plugin writes nothing.
+// Keeps the reader from a timeout while the plugin writes nothing. From 16 on the server does this itself.
 static inline void outbox_keep_awake([[maybe_unused]] LogicalDecodingContext *ctx) {
 #if PG_VERSION_NUM < 160000
     outbox_update_progress(ctx);

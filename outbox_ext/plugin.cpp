@@ -4,12 +4,13 @@
 //   …envelopes as emit wrote them, in order…
 //   {"commit":"0/16B3748","events":3}
 //
-// Begin and commit name the end of the commit record, the one position a reader may confirm. The LSN in a CopyData's header is its first
-// line's and means nothing. A transaction without events writes nothing. What is in the WAL is untrusted: a message that is no envelope
-// becomes {"rejected":"<lsn>","reason":"…"}; no data raises an error, for it would come again with every attempt.
+// The begin line and the commit line name the end of the commit record, the one position that a reader may confirm. (The LSN in a
+// CopyData's header belongs to its first line and says nothing.) A transaction without events has no lines. The WAL holds what anybody has
+// written: a message that the guard rejects becomes {"rejected":"<lsn>","reason":"…"}. No message raises an error, because the server would
+// decode the same message at the next attempt.
 //
-// Which lines share a CopyData is lines.h's business, which transactions do gather.h's. Tested by sql/stream.sql, sql/forged.sql,
-// sql/filter.sql, sql/plugin_options.sql.
+// lines.h decides which lines share a CopyData, gather.h which transactions do. Tested by sql/stream.sql, sql/forged.sql, sql/filter.sql,
+// sql/plugin_options.sql, test/t/082_filter.t.
 #include "plugin.h"
 
 #include "contract/guard.h"
@@ -27,13 +28,12 @@ namespace {
 // ---- lines ----------------------------------------------------------------------------------------------------------
 
 void put_begin(LogicalDecodingContext *ctx, Plugin *plugin, const ReorderBufferTXN *txn) {
-    struct pg_tm tm;
-    fsec_t fraction;
+    struct pg_tm tm = {};
+    fsec_t fraction = 0;
     char line[160];
 
-    plugin->begun = true;
-    if (timestamp2tm(outbox_commit_time(txn), nullptr, &tm, &fraction, nullptr, nullptr) != 0)
-        memset(&tm, 0, sizeof(tm)), fraction = 0;
+    timestamp2tm(outbox_commit_time(txn), nullptr, &tm, &fraction, nullptr, nullptr); // the server's own time is never out of range
+    plugin->has_begun = true;
     int size = snprintf(line, sizeof(line), "{\"begin\":\"%X/%X\",\"xid\":%u,\"ts\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\"}",
                         OUTBOX_LSN_ARGS(txn->end_lsn), txn->xid, tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
                         static_cast<int>(fraction));
@@ -56,7 +56,7 @@ void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output, bool) 
     saved_position_start(ctx);
     if (plugin->options.gather)
         gather_start(ctx);
-    // The lines are UTF-8. Where the database's text is something else, SQL sees them as bytea only.
+    // The lines are UTF-8. In a database with another encoding they are no text, and SQL sees them as bytea only.
     bool is_text = GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII;
     output->output_type = is_text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
 }
@@ -66,11 +66,10 @@ bool is_ours(const xl_logical_message *message) {
            memcmp(message->message, ENVELOPE_PREFIX, sizeof(ENVELOPE_PREFIX)) == 0;
 }
 
-// The server asks for every record before it queues a change. Row changes and foreign messages, refused here, cost neither memory nor
-// spilling. The origin is not looked at: events are delivered wherever their transaction began. Commits and prepares must get through.
-// Checked on 14 to 19; depends on two orders of the server's: a row's record reaches SnapBuildProcessChange before FilterByOrigin, so the
-// catalog's snapshot is built as without this answer; and in logicalmsg_decode a message asks with its own record, before
-// SnapBuildProcessChange, which the transaction's first event then calls.
+// The server calls this before it queues a change. Row changes and foreign messages are refused, so they cost neither memory nor spilling;
+// commits and prepares pass. The origin itself plays no part: an event is delivered wherever its transaction began.
+// Depends on FilterByOrigin, called with ctx->reader at the record in question: by heap_decode's functions after SnapBuildProcessChange, by
+// logicalmsg_decode before it; checked on 14 to 19. test/t/082_filter.t fails when that breaks.
 bool on_filter_by_origin(LogicalDecodingContext *ctx, OutboxOriginId) {
     switch (XLogRecGetRmid(ctx->reader)) {
     case RM_HEAP_ID:
@@ -82,24 +81,24 @@ bool on_filter_by_origin(LogicalDecodingContext *ctx, OutboxOriginId) {
 
 void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *) {
     Plugin *plugin = plugin_of(ctx);
-    plugin->begun = false; // the line waits for the first event
+    plugin->has_begun = false; // the transaction's first event writes the begin line
     plugin->events = 0;
 }
 
 void on_change(LogicalDecodingContext *, ReorderBufferTXN *, Relation, ReorderBufferChange *) {
-} // required; of custom resource managers only
+} // The server requires this callback; only the changes of custom resource managers get here.
 
 void on_skip(LogicalDecodingContext *ctx, Plugin *plugin) {
     constexpr int skipped_max = 100;
     if (++plugin->skipped < skipped_max)
         return;
-    if (plugin->lines.waiting) // others need not wait for a long transaction
+    if (plugin->lines.waiting) // earlier transactions do not wait for this long one
         lines_flush(ctx, &plugin->lines, false);
     outbox_keep_awake(ctx);
     plugin->skipped = 0;
 }
 
-// As emit limits it, or more where the operator lets all events be larger.
+// The limit of emit, or a larger one where the operator lets all events be larger.
 size_t head_max() { return Max(envelope_head_max, static_cast<size_t>(outbox_max_event_bytes)); }
 
 void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix, Size size,
@@ -112,7 +111,7 @@ void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr l
     const char *reason = guard_reject(message, size, head_max(), &topic);
     if (reason == nullptr && !plugin_options_want(&plugin->options, topic))
         return on_skip(ctx, plugin);
-    if (!plugin->begun)
+    if (!plugin->has_begun)
         put_begin(ctx, plugin, txn);
     if (reason != nullptr)
         return put_rejected(ctx, plugin, lsn, reason);
@@ -122,7 +121,7 @@ void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr l
 
 void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr) {
     Plugin *plugin = plugin_of(ctx);
-    if (!plugin->begun)
+    if (!plugin->has_begun)
         return;
     char line[80];
     int size =
@@ -138,7 +137,7 @@ void on_shutdown(LogicalDecodingContext *) { saved_position_stop(); }
 
 } // namespace
 
-// No stream, prepare or two-phase callbacks: the server spills what is large, and a reader sees committed transactions only.
+// Without callbacks for streaming and two-phase commit the server spills large transactions and hands over committed ones only.
 void _PG_output_plugin_init(OutputPluginCallbacks *callbacks) {
     callbacks->startup_cb = on_startup;
     callbacks->filter_by_origin_cb = on_filter_by_origin;

@@ -1,4 +1,4 @@
-// What the plugin remembers of a slot that is being read: ctx->output_plugin_private.
+// The plugin's state while a reader reads a slot: ctx->output_plugin_private.
 #pragma once
 
 #include "gather.h"
@@ -9,9 +9,9 @@ struct Plugin {
     PluginOptions options;
     Lines lines;
     Gathering gather;
-    bool begun; // this transaction's begin line is written
-    uint64 events;
-    int skipped; // messages since the last sign of life
+    bool has_begun; // this transaction's begin line is written
+    uint64 events;  // of this transaction
+    int skipped;    // messages that were no events, since the plugin last kept the reader awake
 };
 
 static inline Plugin *plugin_of(LogicalDecodingContext *ctx) { return static_cast<Plugin *>(ctx->output_plugin_private); }

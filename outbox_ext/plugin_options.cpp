@@ -28,9 +28,9 @@ void set_batch_bytes(PluginOptions *options, const char *value) {
     options->batch_bytes = bytes;
 }
 
-// A reader that confirms what keepalives tell, as pg_recvlogical does, would lose events while some wait; so only a reader that says so is
-// taken to know of {"ahead":…}. "on" is what the relay of 1.0 asks with, which must go on: it gets the same lines one transaction at a
-// time.
+// pg_recvlogical and other readers confirm the position of a keepalive. Such a reader would lose the transactions that the plugin holds
+// back, so the plugin gathers only where the value "ahead" says that the reader knows the line {"ahead":…}. The relay of 1.0 asks with
+// "on": it must go on working, and gets the same lines one transaction at a time.
 void set_gather(PluginOptions *options, const char *value) {
     bool is_on;
     options->gather = strcmp(value, "ahead") == 0;
@@ -63,7 +63,7 @@ void set_topics(PluginOptions *options, const char *value) {
             last--;
         TopicPattern pattern = {{first, static_cast<size_t>(last - first)}, last > first && last[-1] == '*'};
         pattern.text.size -= pattern.is_prefix;
-        // A prefix need not be a topic's name itself: "." and ".." are none, and the empty one means all topics.
+        // Three prefixes are no topic's name: "." and "..", with which names begin, and the empty one, with which all do.
         bool begins_any = pattern.is_prefix && strspn(first, ".") == pattern.text.size && pattern.text.size <= 2;
         if (!begins_any && !envelope_topic_is_valid(pattern.text))
             refuse_value("topics", expected);

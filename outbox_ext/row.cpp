@@ -10,8 +10,8 @@ void set(const char *name, const char *value) {
 
 bool is_utc(const char *zone) { return strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0; }
 
-// As postgres_fdw's set_transmission_modes(), with the same values as pg_dump where they decide the form: an option that is as it should be
-// costs a comparison.
+// The settings that decide the form of a value, as in postgres_fdw's set_transmission_modes() and with pg_dump's values. A setting that has
+// the right value already costs one comparison.
 void pin_settings() {
     if (!is_utc(pg_get_timezone_name(session_timezone)))
         set("timezone", "UTC");
@@ -34,7 +34,7 @@ void pin_settings() {
 } // namespace
 
 Text row_json(Datum row) {
-    int level = NewGUCNestLevel(); // an error ends it with the (sub)transaction
+    int level = NewGUCNestLevel(); // after an error the end of the (sub)transaction restores the settings
     pin_settings();
     text *json = DatumGetTextPP(DirectFunctionCall1(row_to_json, row));
     AtEOXact_GUC(true, level);

@@ -1,9 +1,9 @@
-// A row as JSON, in the same form whatever the session's settings are: consumers compare. Tested by sql/rows.sql.
+// A row as JSON. The form does not depend on the session's settings, because consumers compare events. Tested by sql/rows.sql.
 #pragma once
 
 #include "contract/text.h"
 #include "pg.h"
 
-// As row_to_json(), with TimeZone UTC, DateStyle ISO, IntervalStyle postgres, extra_float_digits 1, bytea_output hex, lc_monetary C, and
-// the names of regclass and its like qualified as with a search_path of pg_catalog.
+// The result of row_to_json() under TimeZone UTC, DateStyle ISO, IntervalStyle postgres, extra_float_digits 1, bytea_output hex,
+// lc_monetary C, quote_all_identifiers off and search_path pg_catalog (which qualifies the names of regclass and its like).
 Text row_json(Datum row);

@@ -5,13 +5,13 @@ namespace {
 constexpr int save_interval_ms = 1000;
 
 struct SavedPosition {
-    bool is_active;         // a slot is being read
-    XLogRecPtr marked;      // the slot is marked dirty since this position was confirmed
-    XLogRecPtr first, last; // the events that no saved position covers; invalid: there are none
+    bool is_active;         // a reader reads a slot
+    XLogRecPtr marked;      // the confirmed position when the slot was last marked dirty
+    XLogRecPtr first, last; // the ends of the transactions that no saved position covers; invalid: there are none
     TimestampTz saved_at;
 };
 
-SavedPosition state; // of the one slot that a walsender can read
+SavedPosition state; // a walsender reads one slot at a time
 
 // ---- saving ---------------------------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ void save_now() {
         save(confirmed);
 }
 
-int wait_ms() { // zero also when the clock has gone back
+int wait_ms() { // until the next save is due; zero also when the clock was set back
     TimestampTz now = GetCurrentTimestamp();
     int64 passed_ms = (now - state.saved_at) / 1000;
     return passed_ms < 0 || passed_ms >= save_interval_ms ? 0 : static_cast<int>(save_interval_ms - passed_ms);
@@ -41,9 +41,11 @@ int wait_ms() { // zero also when the clock has gone back
 
 // ---- where it runs --------------------------------------------------------------------------------------------------
 
-// A walsender reads what its client confirms in ProcessRepliesIfAny. What runs after that in each of its loops (WalSndLoop,
-// WalSndWaitForWal, ProcessPendingWrites), busy or idle, is pq_flush_if_writable, which the server calls by a pointer so that it can be
-// replaced; and nothing else calls it. The timer wakes a walsender that has nothing else to do. Checked on 14 to 19.
+// ProcessRepliesIfAny reads the confirmations of a walsender's client. In each of the walsender's loops (WalSndLoop, WalSndWaitForWal,
+// ProcessPendingWrites) pq_flush_if_writable runs after it, whether the walsender is busy or idle; the server calls that function through
+// PqCommMethods, so it can be replaced. A timer wakes a walsender that sleeps when a save is due.
+// Depends on the walsender alone calling pq_flush_if_writable, after ProcessRepliesIfAny in each of these loops; checked on 14 to 19.
+// test/t/081_restart.t fails when that breaks.
 const PQcommMethods *server_methods;
 PQcommMethods methods;
 TimeoutId timer;
@@ -54,7 +56,7 @@ void save_if_due() {
     XLogRecPtr confirmed = MyReplicationSlot->data.confirmed_flush;
     if (!has_events_before(confirmed))
         return;
-    if (confirmed != state.marked) { // whoever saves the slot first
+    if (confirmed != state.marked) { // so that a checkpoint saves the position as well
         ReplicationSlotMarkDirty();
         state.marked = confirmed;
     }
@@ -74,7 +76,7 @@ int flush_if_writable() {
 
 void on_exit(int, Datum) { save_now(); } // before the slot is released
 
-void on_context_end(void *) { state.is_active = false; } // also by an error, where the slot is released already
+void on_context_end(void *) { state.is_active = false; } // also after an error, when the slot is already released
 
 void install() {
     if (server_methods != nullptr)
@@ -100,7 +102,7 @@ void saved_position_start(LogicalDecodingContext *ctx) {
     if (!outbox_reads_for_walsender(ctx) || MyReplicationSlot->data.persistency != RS_PERSISTENT)
         return;
     install();
-    // What an earlier session has marked and not saved is saved at once.
+    // A position that an earlier session has marked dirty and not saved counts as one with events before it.
     XLogRecPtr unsaved = slot_is_dirty() ? MyReplicationSlot->data.confirmed_flush : InvalidXLogRecPtr;
     state = {true, InvalidXLogRecPtr, unsaved, unsaved, 0};
 

@@ -1,18 +1,18 @@
-// Keeps the slot's confirmed position on disk, for the server of itself writes one only with other changes of the slot (and, from 17 on, at
-// a shutdown): after a restart it would send again what was delivered and confirmed long before.
+// Saves the slot's confirmed position to disk. The server itself writes that position only together with other changes of the slot (and,
+// from 17 on, at a shutdown), so after a restart it would send events again that the reader had confirmed long before.
 //
-// Saved are positions that have events before them: at most once a second, at the latest a second after the walsender has read the
-// confirmation, and when the walsender ends. So a clean shutdown loses no confirmation, and a crash those of the last second. A stream
-// without events costs nothing. Tested by test/t/081_restart.t.
+// A position is saved if there are events before it: at most once a second, at the latest a second after the walsender has read the
+// confirmation, and when the walsender ends. So a clean shutdown loses no confirmation, and a crash loses those of the last second. A
+// stream without events causes no writes. Tested by test/t/081_restart.t.
 #pragma once
 
 #include "pg.h"
 
-// For a walsender's slot that outlives the session; otherwise nothing is done.
+// Starts for a walsender with a persistent slot; for any other reader this does nothing.
 void saved_position_start(LogicalDecodingContext *ctx);
 
-// A transaction with events, whose commit ends here, has been handed to the reader.
+// Called when the plugin has written a transaction with events whose commit record ends at `end`.
 void saved_position_sent(XLogRecPtr end);
 
-// The reader has ended the stream.
+// Called when the reader ends the stream.
 void saved_position_stop();

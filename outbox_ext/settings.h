@@ -4,5 +4,5 @@
 #include "slot.h"
 
 extern int outbox_missing_slot;    // a MissingSlot
-extern char *outbox_slots;         // names separated by commas; empty: all of this database and plugin
-extern int outbox_max_event_bytes; // of a whole envelope
+extern char *outbox_slots;         // names separated by commas; empty: all slots of this database that use the plugin
+extern int outbox_max_event_bytes; // the limit of a whole envelope

@@ -7,7 +7,7 @@
 
 namespace {
 
-// Without "outbox.slots" the last of these states that a slot of this database and plugin is in, decides.
+// Without "outbox.slots" the slot whose state comes last in this list decides.
 enum SlotState { SLOT_MISSING, SLOT_TEMPORARY, SLOT_UNFINISHED, SLOT_DELIVERABLE, SLOT_INVALIDATED, SLOT_FOREIGN };
 
 struct Verdict {
@@ -20,14 +20,14 @@ SlotState state_of(const ReplicationSlotPersistentData *slot) {
         return SLOT_FOREIGN;
     if (slot->persistency == RS_TEMPORARY)
         return SLOT_TEMPORARY;
-    // A slot is ephemeral, and later without a confirmed position, until its creation ends. A transaction that was open at that time is
-    // never decoded.
+    // Until its creation ends, a slot is ephemeral or has no confirmed position. A transaction that was open at that time is never decoded.
     if (slot->persistency != RS_PERSISTENT || slot->confirmed_flush == InvalidXLogRecPtr)
         return SLOT_UNFINISHED;
     return outbox_slot_invalidated(slot) ? SLOT_INVALIDATED : SLOT_DELIVERABLE;
 }
 
-// Copies the next slot in use, from the index `*i` on, as pg_get_replication_slots() does. The caller holds ReplicationSlotControlLock.
+// Copies the next slot in use, from the index `*i` on, under the same locks as pg_get_replication_slots(). The caller holds
+// ReplicationSlotControlLock.
 bool next_slot(int *i, ReplicationSlotPersistentData *copy) {
     for (; *i < max_replication_slots; ++*i) {
         ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[*i];
@@ -63,7 +63,7 @@ SlotState state_of_named(const NameData *name) {
     return SLOT_MISSING;
 }
 
-// The names are valid and separated by commas and spaces.
+// Takes the next name off a list that slot_names_are_valid() has accepted.
 bool next_name(const char **rest, NameData *name) {
     const char *start = *rest + strspn(*rest, ", ");
     size_t size = strcspn(start, ", ");
@@ -73,7 +73,7 @@ bool next_name(const char **rest, NameData *name) {
     return size > 0;
 }
 
-// The first of the named slots that cannot deliver, if there is one.
+// The verdict on the first named slot that cannot deliver, if there is one.
 Verdict judge_named(const char *names) {
     Verdict verdict = {SLOT_DELIVERABLE, {}};
 
@@ -146,7 +146,7 @@ void slot_require(MissingSlot missing_slot) {
             complain(&verdict, WARNING);
     }
 
-    // After the slot: from 19 on a slot raises the level by itself, so the missing slot is the cause and the level its consequence.
+    // This check comes second: from 19 on a slot raises the level by itself, so a level that is too low means that the slot is missing.
     if (!XLogLogicalInfoActive())
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("the event would be lost because the effective \"wal_level\" is below \"logical\""),

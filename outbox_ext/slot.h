@@ -1,4 +1,4 @@
-// Is anybody going to deliver what this transaction emits? Looks at the replication slots of this database with our plugin, or at those
+// Will a replication slot deliver the events of this transaction? Asked are the slots of this database that use the output plugin, or those
 // that the setting "outbox.slots" names. A slot delivers when it is persistent, its creation has ended, and it is not invalidated.
 // Tested by sql/missing_slot.sql, sql/slots.sql, test/specs/slot_creation.spec, test/t/021_emit_refused.t.
 #pragma once
@@ -7,10 +7,10 @@
 
 enum MissingSlot { MISSING_SLOT_ERROR, MISSING_SLOT_WARNING, MISSING_SLOT_IGNORE };
 
-// Complains as `missing_slot` asks where a slot that must deliver cannot, and always where wal_level would drop the event silently.
-// Looks at most once per transaction and list of names, whatever was found.
+// Raises the error or warning that `missing_slot` asks for where a slot that must deliver cannot, and always an error where wal_level would
+// drop the event silently. The slots are looked up once per transaction and list of names; a transaction keeps the answer.
 void slot_require(MissingSlot missing_slot);
 
-// The hooks of "outbox.slots".
+// The check hook and the assign hook of the setting "outbox.slots".
 bool slot_names_are_valid(char **names, void **extra, GucSource source);
 void slot_names_changed(const char *names, void *extra);

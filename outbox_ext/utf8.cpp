@@ -6,7 +6,7 @@
 
 namespace {
 
-// Every encoding of a server has ASCII in it; MULE_INTERNAL has no conversion for more than that.
+// ASCII is the same in every encoding of the server. It need not be converted, and MULE_INTERNAL has no conversion at all.
 bool is_ascii(Text text) {
     unsigned char bits = 0;
     for (size_t i = 0; i < text.size; i++)

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t uuid_text_size = 36;
 
-// Walks over the head of an envelope. A step that does not fit leaves the position where it was and says no.
+// Walks over the head of an envelope. A step that does not fit returns false and leaves the position where it was.
 class Cursor {
 public:
     Cursor(const char *text, size_t size) : at_(text), end_(text + size) {}
@@ -47,7 +47,8 @@ public:
     }
 
 private:
-    // Only what json_append_string writes, or wrote in 1.0 with upper-case letters: then all of them. NUL is in no text of the server's.
+    // Accepts the escapes that json_append_string writes, and those of 1.0, whose hexadecimal letters are all upper-case. PostgreSQL's text
+    // has no NUL.
     bool escape(const char **position) {                   // *position is at the backslash
         static constexpr char long_only[] = "01234567bef"; // of \u000X
         const char *p = *position + 1;
@@ -101,15 +102,15 @@ bool is_base64(Text text) {
         if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'))
             return false;
     }
-    // Of the last letter before the padding only some bits count; the others are 0.
+    // Only some bits of the last letter before the padding carry data; the others are 0.
     const char *last_letters = padding == 1 ? "AEIMQUYcgkosw048" : "AQgw";
     return padding == 0 || strchr(last_letters, text.data[text.size - padding - 1]) != nullptr;
 }
 
-// The names that a message's headers have had so far: equal ones have equal hashes.
+// The names of a message's headers that the guard has met so far. Hashes make the comparison of a thousand names cheap.
 class HeaderNames {
 public:
-    bool add(Text name) { // not where there is one of this name
+    bool add(Text name) { // false where the name was there already
         uint32_t hash = hash_of(name);
         for (int i = 0; i < count_; i++)
             if (hashes_[i] == hash && names_[i].size == name.size && memcmp(names_[i].data, name.data, name.size) == 0)

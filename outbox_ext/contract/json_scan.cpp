@@ -9,7 +9,7 @@ class Scanner {
 public:
     Scanner(const char *text, size_t size, char *out) : at_(text), end_(text + size), kept_(text), out_(out) {}
 
-    // Each step leaves the position behind what it has accepted and the white space after it.
+    // Each step moves the position behind the token that it has accepted, and behind the white space after that token.
     bool document() {
         skip_space();
         for (;;) {
@@ -42,7 +42,7 @@ public:
     bool is_compact() const { return is_compact_; }
 
 private:
-    // NUL at the end, which nothing accepts.
+    // The byte at the position; at the end of the text NUL, which no step accepts.
     char peek() const { return at_ < end_ ? *at_ : '\0'; }
 
     void advance() {
@@ -68,7 +68,7 @@ private:
         }
     }
 
-    // What was read and is to be kept as it stands, is copied when something comes that is not.
+    // Copies the bytes that stay as they are, from `kept_` on. Called where the scanner meets bytes that do not stay.
     void copy_up_to(const char *end) {
         if (out_ == nullptr)
             return;
@@ -164,7 +164,7 @@ private:
         return true;
     }
 
-    bool unicode_escape() { // a surrogate comes first with its second or not at all
+    bool unicode_escape() { // a surrogate is accepted as the first of a pair only
         const char *start = at_;
         uint32_t code, second;
         if (!unit(&code) || (code >= 0xDC00 && code <= 0xDFFF))
@@ -217,8 +217,8 @@ private:
 
     const char *at_;
     const char *const end_;
-    const char *kept_; // where it begins
-    char *out_;        // null: nothing is written
+    const char *kept_; // the bytes from here to the position stay as they are and are not copied yet
+    char *out_;        // null: the scanner does not copy
     bool is_compact_ = true;
     int depth_ = 0;
     char closing_[json_max_depth]; // the bracket that each open container waits for

@@ -1,6 +1,6 @@
-// The grammar of JSON (RFC 8259) in one pass over the bytes: yes or no, and on the way a copy without white space between the tokens.
-// Pure: no server, no memory of its own, no reasons for a no (json.cpp asks RapidJSON for those) and no word on the encoding.
-// Tested by test/unit/json_scan_test.cpp against RapidJSON.
+// The grammar of JSON (RFC 8259) in one pass over the bytes. The scanner tells whether a text is JSON, and copies it without white space
+// between the tokens. Pure: no server, no memory of its own. It gives no reason for a refusal (json.cpp asks RapidJSON for that) and does
+// not look at the encoding. Tested by test/unit/json_scan_test.cpp against RapidJSON, test/fuzz/json_scan_fuzz.cpp.
 #pragma once
 
 #include <bit>
@@ -11,22 +11,23 @@
 #include <emmintrin.h>
 #endif
 
-constexpr int json_max_depth = 512; // containers within containers; the scanner keeps them in an array, not on the C stack
+constexpr int json_max_depth = 512; // containers within containers; the scanner notes the open ones in an array, not on the C stack
 constexpr size_t json_escape_max = 6;
 
-// Is this one JSON value? With `out` it is written there without white space, its escapes in their shortest form: at most `size` bytes,
-// `*written` says how many. After a no `out` holds something unspecified.
+// Is this text one JSON value? With `out` the function writes the value there, without white space and with its escapes in their shortest
+// form: at most `size` bytes, `*written` of them. Where the text is no JSON, the content of `out` is unspecified.
 bool json_scan(const char *text, size_t size);
 bool json_scan(const char *text, size_t size, char *out, size_t *written);
 
-// Would the copy be the same? The digits of a \u00XX may be upper-case letters, too, as emit of 1.0 wrote them.
+// Is this text one JSON value, and would its copy be the same text? The digits of a \u00XX may be upper-case letters, as emit of 1.0 wrote
+// them.
 bool json_is_compact(const char *text, size_t size);
 
-// A control character, quote or backslash as it must stand in a string: how many bytes it has become.
+// Writes a control character, quote or backslash in the form that it has in a string; returns how many bytes that takes.
 size_t json_escape(char *out, unsigned char c);
 
-// The first byte that cannot stand for itself in a JSON string: a control character, a quote or a backslash. Sixteen at a time where the
-// processor has that, then eight: of these the lowest bit found is exact, those above it need not be.
+// The first byte that cannot stand for itself in a JSON string: a control character, a quote or a backslash. Blocks of sixteen bytes where
+// the processor has SSE2, then of eight: there the lowest bit found is exact, the bits above it need not be.
 inline const char *json_plain_end(const char *p, const char *end) {
 #ifdef __SSE2__
     const __m128i last_control = _mm_set1_epi8(0x1F), quotes = _mm_set1_epi8('"'), backslashes = _mm_set1_epi8('\\');
