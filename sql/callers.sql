@@ -1,7 +1,8 @@
--- Every way of calling resolves without a cast: literals, prepared statements with and without types, named arguments, PL/pgSQL, triggers.
+-- Every way of calling resolves without a cast: literals, prepared statements with and without types, named arguments, PL/pgSQL.
+-- Triggers: see triggers.sql.
 \set slot regress_callers
 \i sql/include/helpers.sql
-CREATE TEMP TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY, item varchar(40), detail jsonb);
+CREATE TEMP TABLE late (id bigint, item text);
 
 -- literals, and names
 SELECT FROM outbox.emit('t', 'literal', '{}');
@@ -54,36 +55,6 @@ BEGIN
 END $$;
 SELECT pg_temp.events();
 
--- triggers: row, statement, deferred; rows written by INSERT, UPDATE, DELETE and COPY
-CREATE FUNCTION pg_temp.on_row() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM outbox.emit('orders', coalesce(NEW.id, OLD.id), NEW, lower('order.' || TG_OP));
-    RETURN NULL;
-END $$;
-CREATE FUNCTION pg_temp.on_statement() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM outbox.emit('statements', NULL::text, json_agg(rows)) FROM rows;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER on_row AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
-CREATE TRIGGER on_statement AFTER INSERT ON orders REFERENCING NEW TABLE AS rows FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.on_statement();
-INSERT INTO orders (item, detail) VALUES ('Macbook', '{"ram": 16}'), ('Mouse', NULL);
-UPDATE orders SET item = 'Trackpad' WHERE id = 2;
-DELETE FROM orders WHERE id = 2;
-COPY orders (item) FROM stdin;
-Cable
-Hub
-\.
-SELECT pg_temp.events();
-
-CREATE TEMP TABLE late (id bigint, item text);
-CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
-BEGIN;
-INSERT INTO late VALUES (1, 'deferred');
-SELECT FROM outbox.emit('t', 'before the trigger', '{}');
-COMMIT;
-SELECT pg_temp.events();
-
 -- SQL functions, CTEs, a call for each row
 CREATE FUNCTION pg_temp.wrapped(bigint, jsonb) RETURNS uuid LANGUAGE sql AS $$ SELECT outbox.emit('wrapped', $1, $2) $$;
 SELECT FROM pg_temp.wrapped(1, '{}');
@@ -102,54 +73,6 @@ SELECT pg_temp.events();
 WITH unread AS (SELECT outbox.emit('orders', 4, '{}')) INSERT INTO unique_orders VALUES (4, 'unread');
 SELECT EXISTS (SELECT outbox.emit('orders', 4, '{}'));
 SELECT coalesce('x', (SELECT outbox.emit('orders', 4, '{}')::text));
-SELECT pg_temp.events();
-
--- a BEFORE trigger emits for a row that is then not written
-CREATE FUNCTION pg_temp.before_row() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM outbox.emit('before', NEW.id, NEW);
-    RETURN NEW;
-END $$;
-CREATE TRIGGER before_row BEFORE INSERT ON unique_orders FOR EACH ROW EXECUTE FUNCTION pg_temp.before_row();
-INSERT INTO unique_orders VALUES (1, 'not written') ON CONFLICT DO NOTHING;
-SELECT pg_temp.events();
-
--- partitions (a row that moves is deleted and inserted), and rules
-CREATE TABLE regress_parted (id int, part int) PARTITION BY LIST (part);
-CREATE TABLE regress_parted_1 PARTITION OF regress_parted FOR VALUES IN (1);
-CREATE TABLE regress_parted_2 (part int, id int);
-ALTER TABLE regress_parted ATTACH PARTITION regress_parted_2 FOR VALUES IN (2);
-CREATE TRIGGER on_row AFTER INSERT OR UPDATE OR DELETE ON regress_parted FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
-INSERT INTO regress_parted VALUES (1, 1);
-UPDATE regress_parted SET part = 2;
-DELETE FROM regress_parted;
-DROP TABLE regress_parted;
-CREATE TEMP TABLE ruled (id int, item text);
-CREATE RULE emit AS ON INSERT TO ruled DO ALSO SELECT outbox.emit('ruled', NEW.id, NEW.item::jsonb) IS NULL AS no_id;
-INSERT INTO ruled VALUES (1, '"one"'), (2, '"two"');
-SELECT pg_temp.events();
-
--- MERGE, where the server has it, fires the ordinary triggers
-CREATE TRIGGER on_row AFTER INSERT OR UPDATE ON ruled FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
-DROP RULE emit ON ruled;
-DO $$
-BEGIN
-    IF current_setting('server_version_num')::int >= 150000 THEN
-        EXECUTE 'MERGE INTO ruled USING (VALUES (2, ''updated''), (3, ''inserted'')) AS s(id, item) ON ruled.id = s.id
-            WHEN MATCHED THEN UPDATE SET item = s.item WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.item)';
-    ELSE
-        UPDATE ruled SET item = 'updated' WHERE id = 2;
-        INSERT INTO ruled VALUES (3, 'inserted');
-    END IF;
-END $$;
-SELECT pg_temp.events();
-
--- a transaction that comes from another server
-SELECT pg_replication_origin_create('regress_callers') > 0;
-SELECT pg_replication_origin_session_setup('regress_callers');
-SELECT FROM outbox.emit('t', 'origin', '{}');
-SELECT pg_replication_origin_session_reset();
-SELECT pg_replication_origin_drop('regress_callers');
 SELECT pg_temp.events();
 
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_callers');

@@ -1,11 +1,8 @@
 -- Row changes and foreign messages never enter the reorder buffer: a transaction with many of them and a few events spills nothing, and
 -- gives the events alone.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
+\set slot regress_filter
+\i sql/include/helpers.sql
 SET logical_decoding_work_mem = '64kB';
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_filter', 'outbox');
 CREATE FUNCTION pg_temp.keys() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(data::json ->> 'key', ' ') FROM pg_logical_slot_get_changes('regress_filter', NULL, NULL) WHERE data LIKE '{"topic"%' $$;
 

@@ -1,9 +1,6 @@
 -- Whoever may connect may write messages with our prefix. What emit would not have written comes out as a rejected line, and the slot goes on.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_forged', 'outbox');
+\set slot regress_forged
+\i sql/include/helpers.sql
 -- What comes of the messages: the reason why one is rejected, or the line as it stands.
 CREATE FUNCTION pg_temp.verdicts() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT CASE WHEN data ~ '^{"rejected":"[0-9A-F]+/[0-9A-F]+","reason":"[^"]*"}$' THEN data::json ->> 'reason' ELSE 'delivered: ' || data END

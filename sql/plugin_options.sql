@@ -1,13 +1,8 @@
 -- The plugin's options: version, batch_bytes and topics. An unknown or malformed one is an error that names it.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_plugin_options', 'outbox');
+\set slot regress_plugin_options
+\i sql/include/helpers.sql
 CREATE FUNCTION pg_temp.stream(VARIADIC options text[] DEFAULT '{}') RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(data,
-        '"id":"[0-9a-f-]{36}"', '"id":"*"', 'g'), '"(begin|commit)":"[0-9A-F]+/[0-9A-F]+"', '"\1":"*"', 'g'), '"xid":\d+', '"xid":*', 'g'), '"ts":"[^"]*"', '"ts":"*"', 'g')
-    FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, VARIADIC options) $$;
+    SELECT pg_temp.masked(data) FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, VARIADIC options) $$;
 -- The topics that come through a filter, with the rest of the transaction around them.
 CREATE FUNCTION pg_temp.topics(pattern text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(coalesce(data::json ->> 'topic', CASE WHEN data LIKE '{"begin%' THEN '<' ELSE '>' END), ' ')

@@ -1,9 +1,6 @@
 -- Nobody but the owner may emit until it is granted. Who may, may not change the settings.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS outbox;
-\t on
-\a
-SELECT 'slot' FROM pg_create_logical_replication_slot('regress_privileges', 'outbox');
+\set slot regress_privileges
+\i sql/include/helpers.sql
 CREATE ROLE regress_outbox_user;
 
 SET ROLE regress_outbox_user;

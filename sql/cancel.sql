@@ -1,0 +1,29 @@
+-- A user can cancel emit, and the decoding of a slot. A cancelled event is not published, a cancelled reader has read nothing.
+-- A walsender that is cancelled: test/t/087_cancel.t.
+\set slot regress_cancel
+\i sql/include/helpers.sql
+
+-- emit, here while it looks for the place where 60 MB are no JSON; the rest of the transaction is as the savepoint leaves it
+CREATE TEMP TABLE numbers AS SELECT '[' || repeat('1e400,', 10000000) AS json;
+BEGIN;
+SELECT FROM outbox.emit('t', 'before', '{}');
+SAVEPOINT s;
+SET LOCAL statement_timeout = '200ms';
+\set VERBOSITY terse
+SELECT FROM numbers, LATERAL outbox.emit('t', 'k', json);
+ROLLBACK TO s;
+SELECT FROM outbox.emit('t', 'after', '{}');
+COMMIT;
+SELECT pg_temp.events();
+
+-- a reader: the slot stands where it stood, and every event is still there, once
+DO $$ BEGIN FOR n IN 1 .. 20000 LOOP PERFORM outbox.emit('t', n, '{}'); COMMIT; END LOOP; END $$;
+SELECT confirmed_flush_lsn AS before FROM pg_replication_slots WHERE slot_name = 'regress_cancel' \gset
+SET statement_timeout = '20ms';
+SELECT count(*) FROM pg_logical_slot_get_changes('regress_cancel', NULL, NULL);
+SELECT count(*) FROM pg_logical_slot_get_changes('regress_cancel', NULL, NULL, 'batch_bytes', '65536');
+RESET statement_timeout;
+SELECT confirmed_flush_lsn = :'before', active FROM pg_replication_slots WHERE slot_name = 'regress_cancel';
+SELECT count(*), count(DISTINCT events::json ->> 'key') FROM pg_temp.events() AS events;
+
+SELECT 'dropped' FROM pg_drop_replication_slot('regress_cancel');
