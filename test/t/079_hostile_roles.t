@@ -23,8 +23,9 @@ sub forge {
     my (%part) = @_;
     my $payload = $part{payload} // q{'1'};
     my $key = $part{key} // q{'k'};
-    return sprintf q{pg_logical_emit_message(true, 'outbox', '{"topic":"%s","key":"' || %s || '","id":"01930000-0000-7000-8000-' || lpad(to_hex(%s), 12, '0') || '","payload":' || %s || '}')},
-        $part{topic} // 'orders', $key, $part{number} // 0, $payload;
+    my $headers = $part{header} ? qq{',"headers":{"h":"' || $part{header} || '"}'} : q{''};
+    return sprintf q{pg_logical_emit_message(true, 'outbox', '{"topic":"%s","key":"' || %s || '","id":"01930000-0000-7000-8000-' || lpad(to_hex(%s), 12, '0') || '"' || %s || ',"payload":' || %s || '}')},
+        $part{topic} // 'orders', $key, $part{number} // 0, $headers, $payload;
 }
 
 # What mallory does, and how often.
@@ -35,6 +36,9 @@ my @means = (
     [ 'events of a topic that is there', 'SELECT count(' . forge(number => 'n') . ') FROM generate_series(1, %d) n', 50_000 ],
     [ 'events too large for Kafka', 'SELECT count(' . forge(payload => q{'"' || repeat('x', 2000000) || '"'}, number => 'n') . ') FROM generate_series(1, %d) n', 10 ],
     [ 'an event of 60 MB', 'SELECT count(' . forge(payload => q{'"' || repeat('x', 60000000) || '"'}, number => 'n') . ') FROM generate_series(1, %d) n', 1 ],
+    [ 'keys of 2 MB', 'SELECT count(' . forge(key => q{repeat('x', 2000000)}, number => 'n') . ') FROM generate_series(1, %d) n', 10 ],
+    [ 'headers of 2 MB', 'SELECT count(' . forge(header => q{repeat('x', 2000000)}, number => 'n') . ') FROM generate_series(1, %d) n', 10 ],
+    [ "events of one of Kafka's own topics", 'SELECT count(' . forge(topic => '__consumer_offsets', number => 'n') . ') FROM generate_series(1, %d) n', 100 ],
     [ 'events of the state topic', 'SELECT count(' . forge(topic => 'outbox.state', number => 'n') . ') FROM generate_series(1, %d) n', 100 ],
 );
 

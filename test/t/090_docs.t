@@ -15,6 +15,7 @@ use Outbox::Node;
 use Outbox::Page;
 use Outbox::Process qw(slurp wait_until);
 use Outbox::Relay;
+use Outbox::Tls;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -37,16 +38,21 @@ my @pages = map { substr $_, length "$project/" } "$project/README.md", "$projec
 my %own;
 
 sub prepare {
-    $node = outbox_node('main', bare => 1, conf => "fsync = off\n");
+    mkdir "$folder/$_" for qw(bin etc);
+    my $tls = Outbox::Tls->new;
+    my $certificate = $tls->certificate('relay');
+    rename $_->[0], "$folder/etc/$_->[1]" for [ $tls->ca, 'ca.pem' ], [ $certificate->{cert}, 'relay.pem' ], [ $certificate->{key}, 'relay.key' ];
+    # With TLS only so that the server takes the word hostssl.
+    $node = outbox_node('main', bare => 1, conf => "fsync = off\nssl = on\nssl_cert_file = '$folder/etc/relay.pem'\nssl_key_file = '$folder/etc/relay.key'\nssl_ca_file = '$folder/etc/ca.pem'\n");
     $kafka = Outbox::Kafka->new(acls => 1)->start;
     my $listen = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
     %own = (
         'kafka:9092' => $kafka->brokers,
         'host=db.example.com' => 'host=' . $node->host . ' port=' . $node->port,
         '127.0.0.1:8090' => $listen,
+        '/etc/outbox/' => "$folder/etc/",
         '--replication-factor 3' => '--replication-factor 1',
     );
-    mkdir "$folder/bin";
     symlink $ENV{OUTBOX_RELAY}, "$folder/bin/outbox-relay";
     script('sudo', 'if [ "$1" = -u ]; then shift 2; fi; exec "$@"');
     script('systemctl', "case \"\$1 \$2\" in\n    'restart postgresql') exec pg_ctl -w -D '" . $node->data_dir . "' -l '" . $node->logfile . "' restart >'$folder/restart' ;;\n"
@@ -76,7 +82,7 @@ sub begin_page {
     my %ready = map { ($_ => 1) } qw(extension slot role topic);
     delete @ready{ @{ $makes{$name} // [] } };
     $node->safe_psql('postgres', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
-    $node->safe_psql('postgres', "DROP DATABASE IF EXISTS $_") for qw(app shop);
+    $node->safe_psql('postgres', "DROP DATABASE IF EXISTS $_") for qw(app shop copy);
     $node->safe_psql('postgres', "DROP ROLE IF EXISTS $_") for qw(app outbox_relay);
     $kafka->delete_topic($_) for split ' ', $topics_made;
     $topics_made = '';
@@ -150,6 +156,28 @@ sub is_shown {
 
 sub events { return $node->safe_psql('app', q[SELECT count(*) FROM pg_logical_slot_peek_changes('outbox', NULL, NULL) WHERE data LIKE '{"topic"%']) }
 
+# Lines that the relay or the server reads themselves: neither complains.
+sub check_lines {
+    my ($name, $as, $text) = @_;
+    if ($as eq 'pg_hba.conf') {
+        my $hba = $node->data_dir . '/pg_hba.conf';
+        my $before = slurp($hba);
+        write_file($hba, $before . $text);
+        my $errors = $node->safe_psql('postgres', 'SELECT count(*), count(error) FROM pg_hba_file_rules WHERE type = \'hostssl\'');
+        write_file($hba, $before);
+        return is($errors, ($text =~ tr/\n//) . '|0', "$name: the server reads these lines");
+    }
+    for my $argument ($as eq '--dsn' ? split /\n/, $text : write_file("$folder/properties", $text)) {
+        my @target = $as eq '--dsn' ? '--stdout' : ('--dsn', 'dbname=app', '--brokers', '127.0.0.1:1');
+        my $process = Outbox::Process->spawn(
+            name => 'relay', command => [ $ENV{OUTBOX_RELAY}, 'run', $as, $argument, @target ], env => environment(), stdout => '/dev/null', stderr => write_file("$folder/output", ''));
+        eval { wait_until { !$process->alive || slurp("$folder/output") =~ / info +outbox-relay / } 'it begins' };
+        like(slurp("$folder/output"), qr/ info +outbox-relay /, "$name: the relay begins with $as") or diag slurp("$folder/output");
+        $process->kill_nine;
+    }
+    return;
+}
+
 sub check_block {
     my ($name, $block) = @_;
     my $mark = $block->{mark};
@@ -159,6 +187,7 @@ sub check_block {
         my @missing = grep { !is_shown($_) } split /\n/, $text;
         return is_deeply(\@missing, [], "$name: what is shown is what is said") || diag $output;
     }
+    return check_lines($name, $1, $text) if $mark =~ /^checked as (.*)$/;
     return if $block->{language} !~ /^(?:sh|sql)$/;
     return ok(is_well_formed($block), "$name: is well-formed; $mark") || diag slurp("$folder/output") if $mark =~ /^not run/;
     return ok(start($text, $1), "$name: stays, and says \"$1\"") || diag $output if $mark =~ /^run: stays until "(.*)"$/;

@@ -9,6 +9,7 @@
 #   <!-- run: exits N, REASON -->       its exit status is N
 #   <!-- run: while no relay has the slot -->   what stays is ended first
 #   <!-- run: writes no event -->       SQL after which the slot has no more events than before
+#   <!-- checked as WHAT -->            lines for something else than a shell: --property-file, --dsn (each line), pg_hba.conf
 #   <!-- shows -->                      above a block of text: its lines are in the output of the block before
 package Outbox::Page;
 
