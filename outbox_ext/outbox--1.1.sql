@@ -1,7 +1,7 @@
 \echo Use "CREATE EXTENSION outbox" to load this file. \quit
 
--- Whoever may create objects in the schema could put a function beside emit that is called in its place, with the caller's rights. The
--- search path of an extension's script begins with that schema, so the path is set first.
+-- A role that may create objects in the schema could put a function beside emit that runs in emit's place, with the caller's rights. The
+-- search path of an extension's script begins with the schema, so the script sets the path first.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 DO $$
 DECLARE
@@ -52,14 +52,15 @@ COMMENT ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) IS 'publ
 COMMENT ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) IS 'publish an event if this transaction commits; returns its id';
 COMMENT ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) IS 'publish an event if this transaction commits; returns its id';
 
--- Whoever may emit may write to every topic, so nobody may until the owner says so.
+-- A role that may emit may write to every topic, so nobody may until the owner grants it.
 REVOKE ALL ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM PUBLIC;
 
--- Headers as text: varchar from JDBC, text, json. An untyped literal or parameter stays jsonb, and a key of the three types above stays with the
--- functions above, because these functions give way to them: PostgreSQL prefers a topic of type text to one of a domain. What is left is
--- a call whose headers are text, and one whose key is of another type, which is refused with a word on how to cast it.
+-- Two functions for headers as text: varchar from JDBC, text, json. PostgreSQL prefers a topic of type text to one of a domain, so a call with
+-- headers that are jsonb, or an untyped literal or parameter, and a key of one of three types resolves to one of the functions with jsonb
+-- headers. To these two functions resolve calls whose headers are text, and calls with a key of another type, which emit refuses with a hint
+-- on the cast.
 CREATE DOMAIN outbox.topic_name AS text;
 CREATE TYPE outbox.header_text;
 CREATE FUNCTION outbox.header_text_in(cstring) RETURNS outbox.header_text AS 'textin' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
@@ -84,6 +85,6 @@ COMMENT ON FUNCTION outbox.emit(outbox.topic_name, text, anycompatible, text, ou
 COMMENT ON FUNCTION outbox.emit(outbox.topic_name, anyelement, anycompatible, text, outbox.header_text)
     IS 'emit with headers as text, for whoever may execute the function with jsonb headers';
 
--- These two ask themselves for EXECUTE on the function with the same key and jsonb headers, so that one grant says who may emit.
+-- These two functions demand EXECUTE on the function with the same key and jsonb headers, so one grant decides who may emit.
 GRANT EXECUTE ON FUNCTION outbox.emit(outbox.topic_name, text, anycompatible, text, outbox.header_text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION outbox.emit(outbox.topic_name, anyelement, anycompatible, text, outbox.header_text) TO PUBLIC;

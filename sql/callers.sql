@@ -1,4 +1,4 @@
--- Every way of calling resolves without a cast: literals, prepared statements with and without types, named arguments, PL/pgSQL.
+-- Every way of calling emit resolves without a cast: literals, prepared statements with and without types, named arguments, PL/pgSQL.
 -- Triggers: see triggers.sql.
 \set slot regress_callers
 \i sql/include/helpers.sql
@@ -62,14 +62,14 @@ WITH placed AS (INSERT INTO late VALUES (2, 'cte') RETURNING id, item) SELECT FR
 SELECT FROM (SELECT outbox.emit('many', n, to_jsonb(n)) FROM generate_series(1, 3) AS n OFFSET 0) AS s;
 SELECT pg_temp.events();
 
--- in one statement with the row: RETURNING, also for only those rows that ON CONFLICT DO NOTHING has written, and a CTE that is read
+-- row and event in one statement: RETURNING, which skips the rows that ON CONFLICT DO NOTHING has not written, and a CTE that is read
 CREATE TEMP TABLE unique_orders (id int PRIMARY KEY, item text);
 INSERT INTO unique_orders VALUES (1, 'returning') RETURNING outbox.emit('orders', id, unique_orders) IS NULL AS no_id;
 INSERT INTO unique_orders VALUES (1, 'conflict'), (2, 'written') ON CONFLICT DO NOTHING RETURNING outbox.emit('orders', id, unique_orders) IS NULL AS no_id;
 WITH placed AS (INSERT INTO unique_orders VALUES (3, 'cte') RETURNING *) SELECT outbox.emit('orders', id, placed) IS NULL AS no_id FROM placed;
 SELECT pg_temp.events();
 
--- what nobody reads the planner does not run: no error, no event
+-- the planner drops a call whose result nobody reads: there is no error and no event
 WITH unread AS (SELECT outbox.emit('orders', 4, '{}')) INSERT INTO unique_orders VALUES (4, 'unread');
 SELECT EXISTS (SELECT outbox.emit('orders', 4, '{}'));
 SELECT coalesce('x', (SELECT outbox.emit('orders', 4, '{}')::text));

@@ -3,7 +3,7 @@
 \set slot regress_cancel
 \i sql/include/helpers.sql
 
--- emit, here while it looks for the place where 60 MB are no JSON; the rest of the transaction is as the savepoint leaves it
+-- emit is cancelled while it looks for the place where 60 MB are no JSON; the savepoint keeps the rest of the transaction
 CREATE TEMP TABLE numbers AS SELECT '[' || repeat('1e400,', 10000000) AS json;
 BEGIN;
 SELECT FROM outbox.emit('t', 'before', '{}');
@@ -16,7 +16,7 @@ SELECT FROM outbox.emit('t', 'after', '{}');
 COMMIT;
 SELECT pg_temp.events();
 
--- a reader: the slot stands where it stood, and every event is still there, once
+-- a reader is cancelled: the confirmed position stays, and the next reader gets every event, once
 DO $$ BEGIN FOR n IN 1 .. 20000 LOOP PERFORM outbox.emit('t', n, '{}'); COMMIT; END LOOP; END $$;
 SELECT confirmed_flush_lsn AS before FROM pg_replication_slots WHERE slot_name = 'regress_cancel' \gset
 SET statement_timeout = '20ms';

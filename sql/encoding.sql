@@ -1,5 +1,5 @@
--- Events are UTF-8 whatever the database's encoding: converted from LATIN1, checked where SQL_ASCII promises nothing. Text that has no form in
--- UTF-8 is refused.
+-- Events are UTF-8 in every database: emit converts from LATIN1, checks where SQL_ASCII promises nothing, and refuses text that has no form in
+-- UTF-8.
 SET client_min_messages = warning;
 \t on
 \a
@@ -22,11 +22,11 @@ SELECT FROM outbox.emit('t', 'row', ROW(pg_temp.latin1('e4')));
 SELECT FROM outbox.emit('t', 'bytea', '\xe4'::bytea);
 \set VERBOSITY sqlstate
 SELECT FROM outbox.emit(pg_temp.latin1('e4'), 'k', '{}');
--- the slot's text is not the database's: SQL sees it as bytes
+-- the plugin's lines are not in the database's encoding: SQL sees them as bytes
 SELECT FROM pg_logical_slot_peek_changes('regress_encoding', NULL, NULL);
 \set VERBOSITY default
 SELECT regexp_replace(encode(data, 'escape'), '"id":"[^"]*"', '"id":"*"') FROM pg_logical_slot_get_binary_changes('regress_encoding', NULL, NULL) WHERE substr(data, 1, 8) = '{"topic"';
--- sizes are those of UTF-8
+-- the limit counts the bytes of UTF-8
 SET outbox.max_event_bytes = 100;
 SELECT FROM outbox.emit('t', 'k', pg_temp.latin1('22' || repeat('e4', 10) || '22'));
 SELECT FROM outbox.emit('t', 'k', pg_temp.latin1('22' || repeat('e4', 11) || '22'));
@@ -47,7 +47,7 @@ SELECT FROM outbox.emit('t', 'k', '{}', NULL, jsonb_build_object('h', pg_temp.te
 SELECT regexp_replace(encode(convert_to(data, 'SQL_ASCII'), 'escape'), '"id":"[^"]*"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_encoding', NULL, NULL) WHERE data LIKE '{"topic"%';
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_encoding');
 
--- characters that the encoding has and UTF-8 has not
+-- characters of EUC_JP and WIN1252 that UTF-8 does not have
 CREATE DATABASE regress_euc_jp TEMPLATE template0 ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C';
 \c regress_euc_jp
 SET client_min_messages = warning;
@@ -74,7 +74,7 @@ SELECT FROM outbox.emit('t', convert_from('\x81', 'WIN1252'), '{}');
 SELECT regexp_replace(encode(data, 'escape'), '"id":"[^"]*"', '"id":"*"') FROM pg_logical_slot_get_binary_changes('regress_encoding', NULL, NULL) WHERE substr(data, 1, 8) = '{"topic"';
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_encoding');
 
--- ASCII is UTF-8 in every encoding, also in one without a conversion (which servers from some version on do not have)
+-- ASCII is accepted in every encoding, also in MULE_INTERNAL (where the server still has it), which has no conversion to UTF-8
 SELECT CASE WHEN pg_char_to_encoding('MULE_INTERNAL') >= 0 THEN 'MULE_INTERNAL' ELSE 'SQL_ASCII' END AS mule \gset
 CREATE DATABASE regress_mule TEMPLATE template0 ENCODING :'mule' LC_COLLATE 'C' LC_CTYPE 'C';
 \c 'dbname=regress_mule client_encoding=SQL_ASCII'

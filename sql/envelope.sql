@@ -1,12 +1,12 @@
--- The envelope is one line of JSON: its members come in this order, and are absent where there is nothing to say.
+-- The envelope is one line of JSON. Its members come in this order; a member is left out where there is nothing to say.
 \set slot regress_envelope
 \i sql/include/helpers.sql
 
--- everything
+-- an envelope with every member
 SELECT FROM outbox.emit('orders', 42, '{"item": "Macbook"}', 'order.created', '{"traceparent": "00-4bf9"}');
 SELECT pg_temp.events();
 
--- no key, no type, no headers, no payload
+-- envelopes without key, type, headers or payload
 SELECT FROM outbox.emit('orders', NULL, '{}');
 SELECT FROM outbox.emit('orders', 'k', '{}', NULL, NULL);
 SELECT FROM outbox.emit('orders', 'k', '{}', '', '{}');

@@ -1,5 +1,5 @@
--- Every refusal has an SQLSTATE, a message and a hint. None repeats a word of what was given.
--- What else is refused stands in payload_json, payload_kinds, headers, limits and missing_slot.
+-- Every refusal of emit has an SQLSTATE, a message and a hint. None repeats a word of the arguments.
+-- More refusals: payload_json, payload_kinds, headers, limits, missing_slot and slots.
 \set slot regress_errors
 \i sql/include/helpers.sql
 
@@ -22,12 +22,12 @@ SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, ''[]'')')
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, ''{"id": "x"}'')');
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', to_jsonb(repeat(''x'', 1000000)))');
 
--- where: a read-only transaction (a standby is one for ever)
+-- emit refuses in a read-only transaction
 BEGIN READ ONLY;
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'')');
 COMMIT;
 
--- where: a parallel worker, which runs what is marked PARALLEL SAFE and is not
+-- emit refuses in a parallel worker, which runs a function that is wrongly marked PARALLEL SAFE
 CREATE FUNCTION public.regress_wrapped(int) RETURNS uuid LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN outbox.emit('t', $1, '{}'); END $$;
 CREATE TABLE public.regress_many AS SELECT n FROM generate_series(1, 1000) AS n;
 BEGIN;
@@ -45,7 +45,7 @@ ROLLBACK;
 DROP TABLE public.regress_many;
 DROP FUNCTION public.regress_wrapped(int);
 
--- a refused event leaves the transaction as the caller's savepoint finds it
+-- after a refusal the caller's savepoint keeps the rest of the transaction
 BEGIN;
 SELECT FROM outbox.emit('t', 'before', '{}');
 SAVEPOINT s;
@@ -57,7 +57,7 @@ SELECT FROM outbox.emit('t', 'after', '{}');
 COMMIT;
 SELECT pg_temp.events();
 
--- nothing that was given is in message, detail or hint; the context names no argument
+-- no word of the arguments is in message, detail, hint or context
 CREATE FUNCTION pg_temp.leaks(topic text, key text, payload anycompatible, type text DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     message text; detail text; hint text; context text;

@@ -1,12 +1,12 @@
--- Row changes and foreign messages never enter the reorder buffer: a transaction with many of them and a few events spills nothing, and
--- gives the events alone.
+-- Row changes and foreign messages never enter the reorder buffer: decoding a transaction with many of them and a few
+-- events spills nothing, and gives the events alone.
 \set slot regress_filter
 \i sql/include/helpers.sql
 SET logical_decoding_work_mem = '64kB';
 CREATE FUNCTION pg_temp.keys() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(data::json ->> 'key', ' ') FROM pg_logical_slot_get_changes('regress_filter', NULL, NULL) WHERE data LIKE '{"topic"%' $$;
 
--- every sort of change around events
+-- a transaction with every kind of change around its events
 BEGIN;
 CREATE TABLE regress_filter (id int PRIMARY KEY, item text, big text);
 ALTER TABLE regress_filter ALTER big SET STORAGE EXTERNAL;
@@ -40,7 +40,7 @@ SELECT FROM outbox.emit('t', 'after TRUNCATE and DROP', '{}');
 COMMIT;
 SELECT pg_temp.keys();
 
--- DDL of a transaction that is decoded after the one that uses its table; nothing is left of a rolled back one
+-- a prepared transaction is decoded after later DDL; a rolled back transaction leaves nothing
 CREATE TABLE regress_filter (id int);
 BEGIN;
 INSERT INTO regress_filter SELECT generate_series(1, 20000);
@@ -55,7 +55,7 @@ COMMIT PREPARED 'regress_filter';
 DROP TABLE regress_filter;
 SELECT pg_temp.keys();
 
--- what others write as logical messages
+-- logical messages with other prefixes, and messages outside a transaction
 BEGIN;
 SELECT count(pg_logical_emit_message(true, 'foreign', repeat('x', 100))) FROM generate_series(1, 2000);
 SELECT FROM outbox.emit('t', 'after foreign messages', '{}');
@@ -66,7 +66,7 @@ SELECT FROM outbox.emit('t', 'after more of them', '{}');
 COMMIT;
 SELECT pg_temp.keys();
 
--- the statistics saw those transactions, and no spill. (They come late before 15.)
+-- the statistics count those transactions, and no spill (before 15 statistics come late)
 DO $$
 BEGIN
     FOR i IN 1..100 LOOP

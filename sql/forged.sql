@@ -1,7 +1,8 @@
--- Whoever may connect may write messages with our prefix. What emit would not have written comes out as a rejected line, and the slot goes on.
+-- Whoever may connect may write messages with the prefix "outbox". The plugin rejects each one that emit would not write, and the slot goes on.
+-- The guard alone: test/unit/guard_test.cpp.
 \set slot regress_forged
 \i sql/include/helpers.sql
--- What comes of the messages: the reason why one is rejected, or the line as it stands.
+-- For each message the reason why the plugin rejects it, or the line that it delivers.
 CREATE FUNCTION pg_temp.verdicts() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT CASE WHEN data ~ '^{"rejected":"[0-9A-F]+/[0-9A-F]+","reason":"[^"]*"}$' THEN data::json ->> 'reason' ELSE 'delivered: ' || data END
     FROM pg_logical_slot_get_changes('regress_forged', NULL, NULL) WHERE data !~ '^{"(begin|commit)":' $$;
@@ -15,7 +16,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- envelopes, in every shape that emit writes: these are delivered
+-- envelopes in every shape that emit writes are delivered
 INSERT INTO messages (message) VALUES
     ('{"topic":"t","key":"k","id":"01930000-0000-7000-8000-000000000000"}'),
     ('{"topic":"t","key":"","id":"01930000-0000-7000-8000-000000000000","payload":null}'),
@@ -29,7 +30,7 @@ INSERT INTO messages (message) VALUES
 CALL pg_temp.send_all();
 SELECT pg_temp.verdicts();
 
--- the same cut off after every byte: none is delivered
+-- the same envelopes, cut off after any byte, are rejected
 SELECT sum(length(message)) AS prefixes FROM messages;
 DO $$
 DECLARE
@@ -43,7 +44,7 @@ BEGIN
 END $$;
 SELECT verdict, count(*) FROM pg_temp.verdicts() AS verdict GROUP BY verdict ORDER BY verdict COLLATE "C";
 
--- the same with every byte but the first deleted, or turned into another: what is delivered is one line of JSON nevertheless
+-- the same envelopes with a byte deleted or replaced, at every place: each is rejected, or delivered as one line of JSON
 DO $$
 DECLARE
     each record;
@@ -64,13 +65,13 @@ SELECT count(*) AS lines, count(*) = (SELECT 13 * sum(length(message)) + 2 FROM 
     bool_and(json_typeof(data::json) = 'object') AS json, count(*) FILTER (WHERE data LIKE '{"topic"%') AS delivered
 FROM pg_logical_slot_get_changes('regress_forged', NULL, NULL);
 
--- not even nearly
+-- messages that are not even nearly envelopes
 TRUNCATE messages;
 INSERT INTO messages (message) VALUES (''), (' '), ('x'), ('null'), ('{}'), ('[]'), ('{'), ('"'), ('{"begin":"0/1","xid":1,"ts":""}'), ('{"commit":"0/1","events":1}'), (repeat('{', 100000)), (E'\x01');
 CALL pg_temp.send_all();
 SELECT pg_temp.verdicts();
 
--- one member wrong
+-- envelopes with one member wrong
 TRUNCATE messages;
 CREATE FUNCTION pg_temp.forge(topic text DEFAULT '"t"', key text DEFAULT '"k"', id text DEFAULT '"01930000-0000-7000-8000-000000000000"', rest text DEFAULT '') RETURNS text LANGUAGE sql AS $$
     SELECT concat('{"topic":', topic, ',"key":', key, ',"id":', id, rest, '}') $$;
@@ -99,7 +100,7 @@ INSERT INTO messages (message)
 CALL pg_temp.send_all();
 SELECT message, verdict FROM (SELECT n, left(substr(message, 67), 60) AS message, row_number() OVER (ORDER BY n) AS at FROM messages) AS m JOIN pg_temp.verdicts() WITH ORDINALITY AS v(verdict, at) USING (at) ORDER BY n;
 
--- bytes that are no text: not UTF-8, NUL, several lines
+-- messages that are no text: not UTF-8, with NUL, of several lines
 DO $$
 DECLARE
     bytes bytea;
@@ -113,18 +114,18 @@ BEGIN
 END $$;
 SELECT pg_temp.verdicts();
 
--- 64 MB to the byte is as large as emit writes; 64 MB and one, and 100 MB, are not
+-- a message of 64 MB, as large as emit writes, is delivered; one of a byte more and one of 100 MB are rejected
 SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', pg_temp.forge(rest => ',"payload":"' || repeat('x', 67108864 - length(pg_temp.forge(rest => ',"payload":""'))) || '"'));
 SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', pg_temp.forge(rest => ',"payload":"' || repeat('x', 67108865 - length(pg_temp.forge(rest => ',"payload":""'))) || '"'));
 SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', repeat('x', 100 * 1024 * 1024));
 SELECT left(verdict, 80), length(verdict) FROM pg_temp.verdicts() AS verdict;
 
--- a thousand headers; each costs the relay a hundred bytes, and these are of some ten
+-- a thousand headers are delivered, one more is rejected, however short they are
 SELECT 'sent' FROM (VALUES (1000), (1001)) AS given(count), LATERAL (SELECT string_agg(format('"%s":""', n), ',') FROM generate_series(1, count) AS n) AS named(headers),
     pg_logical_emit_message(true, 'outbox', pg_temp.forge(rest => ',"headers":{' || headers || '}'));
 SELECT left(verdict, 80), length(verdict) FROM pg_temp.verdicts() AS verdict;
 
--- key, type and headers of 900 kB, which a dead-letter topic takes, and of one byte more
+-- a head of 900 kB, which a dead-letter topic takes, is delivered; one of a byte more is rejected
 CREATE FUNCTION pg_temp.sized(size int, part text) RETURNS text LANGUAGE sql AS $$
     SELECT format('{"topic":"t","key":"%s","id":"01930000-0000-7000-8000-000000000000","type":"%s","headers":{"a":"%s"},"payload":1}',
         CASE WHEN part = 'key' THEN repeat('x', size) END, CASE WHEN part = 'type' THEN repeat('x', size) END, CASE WHEN part = 'headers' THEN repeat('x', size) END) $$;
@@ -132,7 +133,7 @@ SELECT 'sent' FROM (VALUES ('key'), ('type'), ('headers')) AS given(part), (VALU
     pg_logical_emit_message(true, 'outbox', pg_temp.sized(900 * 1024 + many - length(pg_temp.sized(0, part)) + length(',"payload":1}'), part));
 SELECT left(verdict, 50), length(verdict) FROM pg_temp.verdicts() AS verdict;
 
--- the slot goes on: forged and true events in one transaction, the count is of the true ones
+-- the slot goes on: the commit line of a transaction with true and forged events counts the true ones
 BEGIN;
 SELECT FROM outbox.emit('t', 'true', '{}');
 SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', 'forged');
@@ -142,7 +143,7 @@ SELECT regexp_replace(regexp_replace(data, '"id":"[^"]*"', '"id":"*"'), '"(begin
 SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', 'only forged');
 SELECT regexp_replace(data, '"(begin|commit|rejected)":.*?(,"(events|reason)".*)?}$', '"\1":"*"\2}') FROM pg_logical_slot_get_changes('regress_forged', NULL, NULL);
 
--- topics do not hide what is rejected
+-- the option topics does not hide rejected messages
 SELECT 'sent' FROM pg_logical_emit_message(true, 'outbox', 'forged');
 SELECT count(*) FROM pg_logical_slot_get_changes('regress_forged', NULL, NULL, 'topics', 'none') WHERE data LIKE '{"rejected"%';
 

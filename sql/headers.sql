@@ -1,4 +1,4 @@
--- Headers are a JSON object whose values are strings. The relay's own names, id and type, are not for others.
+-- Headers are a JSON object whose values are strings. The names id and type are the relay's own and reserved.
 \set slot regress_headers
 \i sql/include/helpers.sql
 
@@ -8,19 +8,19 @@ SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"quote\"": "back\\slash", "line\
 SELECT FROM outbox.emit('t', 'k', NULL, NULL, '{"on": "a tombstone"}');
 SELECT pg_temp.events();
 
--- not an object
+-- headers that are no object
 SELECT pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, %L)', headers))
 FROM (VALUES ('null'), ('"a"'), ('1'), ('[]'), ('["a"]'), ('[{"a": "b"}]')) AS given(headers);
 
--- not of strings
+-- headers whose values are no strings
 SELECT pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, %L)', headers))
 FROM (VALUES ('{"a": null}'), ('{"a": 1}'), ('{"a": true}'), ('{"a": {}}'), ('{"a": {"b": "c"}}'), ('{"a": []}'), ('{"a": "b", "c": ["d"]}')) AS given(headers);
 
--- a reserved name, also when the JSON spells it otherwise
+-- reserved names, also where the JSON writes them with escapes
 SELECT pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, %L)', headers))
 FROM (VALUES ('{"id": "x"}'), ('{"type": "x"}'), ('{"a": "b", "\u0069d": "x"}')) AS given(headers);
 
--- as text: their order stays, and everything above holds
+-- headers as text: they keep their order, and the rules above hold
 CREATE FUNCTION pg_temp.as_text(headers text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, %L::varchar)', headers)) $$;
 SELECT FROM outbox.emit('t', 'k', '{}', NULL, ' { "longer" : "1" , "b" : "" } '::text);
 SELECT FROM outbox.emit('t', 'k', '{}', NULL, '{"": "no name", "ID": "x", "Type": "x", "idx": "x"}'::json);
@@ -39,14 +39,14 @@ SELECT pg_temp.as_text(headers) FROM (VALUES ('{"a": "\u0000"}'), ('{"\u0000": "
 SELECT count, pg_temp.as_text((SELECT json_object_agg('h' || n, '')::text FROM generate_series(1, count) AS n)) FROM (VALUES (1000), (1001)) AS given(count);
 SELECT length(events) FROM pg_temp.events() AS events;
 
--- in the place of the type
+-- headers in the place of the type
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{"a": "b"}'')');
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{ }'', ''{"a": "b"}'')');
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', E'' \n{"a": "b"}'')');
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', ''{curly}'')');
 SELECT pg_temp.events();
 
--- nothing of all this was written
+-- none of the refused events was written
 SELECT pg_temp.events();
 
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_headers');

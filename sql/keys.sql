@@ -1,4 +1,4 @@
--- A key is text, a number or a UUID, or a type that becomes one of them by itself. It is written as text.
+-- A key is text, an integer or a UUID, or of a type that PostgreSQL casts to one of them by itself. The envelope has every key as text.
 \set slot regress_keys
 \i sql/include/helpers.sql
 CREATE DOMAIN pg_temp.sku AS text;

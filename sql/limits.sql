@@ -27,7 +27,7 @@ SELECT size, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''"'' || r
 FROM (VALUES (900 * 1024), (900 * 1024 + 1)) AS given(size);
 SELECT length(events) FROM pg_temp.events() AS events;
 
--- white space does not count, what escapes and base64 add does; keys, types and headers count too
+-- the limit does not count white space of the payload; it counts what escapes and base64 add, and keys, types and headers
 SET outbox.max_event_bytes = 200;
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', repeat('' '', 1000) || ''1'')');
 SELECT size, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', to_jsonb(repeat(E''\x01'', %s)))', size)) FROM (VALUES (20), (21)) AS given(size);
@@ -43,17 +43,17 @@ SELECT count, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', ''{}'', N
 FROM (VALUES (1000), (1001)) AS given(count);
 SELECT length(events) FROM pg_temp.events() AS events;
 
--- nobody may raise it above 64 MB
+-- nobody may set outbox.max_event_bytes above 64 MB
 SET outbox.max_event_bytes = '64MB';
 SELECT left(pg_temp.refusal(format('SET outbox.max_event_bytes = %L', bytes)), 5) FROM (VALUES ('67108865'), ('65MB'), ('0'), ('-1'), ('')) AS given(bytes);
 
--- key, type and headers have 900 kB, whatever that setting; 65 of these bytes are not x
+-- key, type and headers have 900 kB, whatever outbox.max_event_bytes is; 65 of these bytes are not x
 SELECT size, pg_temp.refusal(format('SELECT outbox.emit(''t'', repeat(''x'', %s - 65), ''{}'')', size)) FROM (VALUES (900 * 1024), (900 * 1024 + 1)) AS given(size);
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', repeat(''x'', 1000000))');
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'', NULL, jsonb_build_object(''h'', repeat(''x'', 1000000)))');
 SELECT length(events) FROM pg_temp.events() AS events;
 
--- 64 MB to the byte go in and come out, one more is refused; so is every argument that is too large by itself
+-- an event of 64 MB is accepted, one of a byte more is refused; so is every argument that is too large by itself
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''"'' || repeat(''x'', 67108864 - 80) || ''"'')');
 SELECT length(events) FROM pg_temp.events() AS events;
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''"'' || repeat(''x'', 67108865 - 80) || ''"'')');
@@ -65,7 +65,7 @@ SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', convert_to(repeat(''x''
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ROW(repeat(''x'', 67108864)))');
 SELECT pg_temp.events();
 
--- what is too large is refused before anything is made of it: 60 MB, each byte of which would become two
+-- emit refuses an argument that is too large before it writes any of it: here 60 MB, of which each byte would become two
 RESET outbox.max_event_bytes;
 CREATE TEMP TABLE large AS SELECT repeat('"', 60000000) AS quotes, convert_to(repeat('x', 60000000), 'UTF8') AS bytes;
 SET statement_timeout = '1s';

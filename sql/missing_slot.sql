@@ -1,5 +1,5 @@
--- An event that no slot can deliver is refused, unless outbox.missing_slot says otherwise. Only a slot of this database
--- with this plugin counts, and it is looked up once per transaction.
+-- emit refuses an event that no slot can deliver, unless outbox.missing_slot says otherwise. Only slots of this database with this plugin
+-- count, and emit looks them up once per transaction.
 -- A slot that is still being created: test/specs/slot_creation.spec.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS outbox;
@@ -24,7 +24,7 @@ SELECT FROM outbox.emit('t', 'k', '{}');
 COMMIT;
 SELECT FROM generate_series(1, 3) AS n, LATERAL outbox.emit('t', n, '{}');
 
--- ignore: not a word, but what else is wrong with the event is still an error
+-- ignore: emit is silent about the slot, but every other error of the event is still raised
 SET outbox.missing_slot = ignore;
 SELECT FROM outbox.emit('t', 'k', '{}');
 SELECT FROM outbox.emit('bad topic', 'k', '{}');
@@ -51,12 +51,12 @@ SELECT FROM outbox.emit('t', 'k', '{}');
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_elsewhere');
 DROP DATABASE regress_elsewhere;
 
--- ours does, among others
+-- a slot of this database with this plugin counts, beside others
 SELECT 'slot' FROM pg_create_logical_replication_slot('regress_missing_slot', 'outbox');
 SELECT FROM outbox.emit('t', 'k', '{}');
 SELECT count(*) FROM pg_logical_slot_get_changes('regress_missing_slot', NULL, NULL);
 
--- the look-up is made once: a slot that goes during the transaction is not missed, in the next one it is
+-- emit looks once per transaction: it misses a slot that is dropped meanwhile in the next transaction only
 BEGIN;
 SELECT FROM outbox.emit('t', 'k', '{}');
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_missing_slot');
@@ -66,7 +66,7 @@ SELECT FROM outbox.emit('t', 'k', '{}');
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_other_plugin');
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_physical');
 
--- only superusers may change it, also before the library is loaded
+-- only superusers may change the settings, also before the library is loaded
 CREATE ROLE regress_outbox_user;
 GRANT USAGE ON SCHEMA outbox TO regress_outbox_user;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO regress_outbox_user;

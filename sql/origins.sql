@@ -4,7 +4,7 @@
 \i sql/include/helpers.sql
 SELECT pg_replication_origin_create('regress_origins') > 0;
 
--- a session that has an origin, and one of its transactions that says where it began
+-- transactions of a session that has an origin; one of them has the position and time of its beginning there
 SELECT pg_replication_origin_session_setup('regress_origins');
 SELECT FROM outbox.emit('t', 'of the session', '{}');
 BEGIN;
@@ -24,7 +24,7 @@ SELECT FROM outbox.emit('t', 'prepared', '{}');
 PREPARE TRANSACTION 'regress_origins';
 SELECT pg_replication_origin_session_reset();
 
--- one that began there and is committed here, and the other way round
+-- a transaction that is prepared with an origin and committed without one, and the other way round
 COMMIT PREPARED 'regress_origins';
 BEGIN;
 SELECT FROM outbox.emit('t', 'prepared here', '{}');

@@ -13,18 +13,18 @@ BEGIN
 END $$;
 CREATE TRIGGER on_row AFTER INSERT OR UPDATE OR DELETE ON regress_parted FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
 
--- a row that is written to the parent, and one that is written to the partition itself
+-- rows that are written to the parent, and a row that is written to the partition itself
 INSERT INTO regress_parted VALUES (1, 1), (2, 2);
 INSERT INTO regress_parted_2 (id, part) VALUES (3, 2);
 UPDATE regress_parted SET id = 4 WHERE id = 3;
 SELECT pg_temp.events();
 
--- a row that moves to another partition is deleted there and inserted here
+-- a row that moves to another partition is deleted from the one and inserted into the other
 UPDATE regress_parted SET part = 2 WHERE id = 1;
 DELETE FROM regress_parted WHERE id = 1;
 SELECT pg_temp.events();
 
--- a partition that comes later gets the trigger, one that goes loses it
+-- a partition that is attached gets the trigger, one that is detached loses it
 CREATE TABLE regress_parted_3 (id int, part int);
 ALTER TABLE regress_parted ATTACH PARTITION regress_parted_3 DEFAULT;
 ALTER TABLE regress_parted DETACH PARTITION regress_parted_2;

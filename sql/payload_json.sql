@@ -1,10 +1,10 @@
 -- A JSON payload loses its white space and nothing else: numbers keep their digits, objects the order and the repetition of their
--- members, strings their characters. What is not JSON is refused, with the place.
+-- members, strings their characters. emit refuses text that is no JSON, and says at which byte.
 \set slot regress_payload_json
 \i sql/include/helpers.sql
 CREATE FUNCTION pg_temp.payloads() RETURNS SETOF text LANGUAGE sql AS $$ SELECT substring(events FROM '"payload":(.*)}$') FROM pg_temp.events() AS events $$;
 
--- white space between tokens goes, in strings it stays
+-- white space between tokens is dropped, white space in strings is kept
 SELECT FROM outbox.emit('t', 'k', E' {\t"a b" :\r\n [ 1 , 2,  { } , [ ] ] ,"c": " d  e " } ');
 SELECT pg_temp.payloads();
 
@@ -19,12 +19,12 @@ SELECT FROM outbox.emit('t', 'k', :'digits');
 SELECT FROM outbox.emit('t', 'k', '[ ' || :'digits' || ' , -0.' || :'digits' || ' ]');
 SELECT payload = :'digits', payload = '[' || :'digits' || ',-0.' || :'digits' || ']' FROM pg_temp.payloads() AS payload;
 
--- the order of members, and duplicates; jsonb has given up both before
+-- order and duplicates of members are kept; jsonb itself keeps neither
 SELECT FROM outbox.emit('t', 'k', '{"z": 1, "a": 2, "z": {"b": 1, "a": 2}, "": 3}');
 SELECT FROM outbox.emit('t', 'k', '{"z": 1, "a": 2, "z": 3, "n": 1.50, "e": 1e40}'::jsonb);
 SELECT pg_temp.payloads();
 
--- escapes come in their shortest form; the characters are the same
+-- escapes get their shortest form; the characters stay the same
 SELECT FROM outbox.emit('t', 'k', '["\"\\\/\b\f\n\r\t", "\u0041\u007a", "\u0000\u0001\u001f", "\u0022\u005C\u002f"]');
 SELECT pg_temp.payloads();
 SELECT FROM outbox.emit('t', 'k', '["\u00e4 \u20AC \ud83d\ude00 \uDBFF\uDFFF \ud7ff \ue000 \uffff \u007f"]');
@@ -35,7 +35,7 @@ SELECT payload = U&'["\00e4 \20AC \+01F600 \+10FFFF \D7FF \E000 \FFFF \007F"]' F
 SELECT FROM (VALUES (' null '), ('true'), ('false'), (' "" '), (' 0 '), ('{}'), ('[ ]')) AS given(json), LATERAL outbox.emit('t', 'k', json);
 SELECT pg_temp.payloads();
 
--- not JSON: the offset counts bytes from 0
+-- text that is no JSON: the offset counts bytes from 0
 SELECT encode(convert_to(json, 'UTF8'), 'escape'), pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', %L)', json)) FROM (VALUES
     (''), ('  '), ('{'), ('}'), ('{"a"}'), ('{"a":}'), ('{"a":1'), ('{"a":1,}'), ('{a:1}'), ('{''a'':1}'), ('{1:1}'), ('{"a":1}}'), ('{} {}'),
     ('['), ('[1,]'), ('[,1]'), ('[1 2]'), ('[1'), ('[}'), ('nul'), ('nulll'), ('NULL'), ('True'), ('NaN'), ('Infinity'), ('-Infinity'), ('undefined'),
@@ -45,10 +45,10 @@ SELECT encode(convert_to(json, 'UTF8'), 'escape'), pg_temp.refusal(format('SELEC
     ('// comment'), ('/* comment */ 1'), ('[1] // comment')) AS given(json);
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', E''["\u00e9", \uFEFF1]'')');
 
--- the same from a json value: its type accepts more than Unicode has
+-- a json value can hold what is no JSON to emit: half of a surrogate pair
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''["\udc00"]''::json)');
 
--- nothing of all this was written
+-- none of the refused events was written
 SELECT pg_temp.events();
 
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_payload_json');

@@ -11,7 +11,7 @@ CREATE DOMAIN pg_temp.bytes_domain AS bytea;
 CREATE DOMAIN pg_temp.pair_domain AS pg_temp.pair CHECK ((VALUE).a > 0);
 CREATE TYPE pg_temp.mood AS ENUM ('{}');
 
--- text of all sorts
+-- JSON of every type of text
 SELECT FROM outbox.emit('literal', 'k', '{ "a" : 1 }');
 SELECT FROM outbox.emit('text', 'k', '{ "a" : 1 }'::text);
 SELECT FROM outbox.emit('varchar', 'k', '{ "a" : 1 }'::varchar);
@@ -28,7 +28,7 @@ SELECT FROM (VALUES ('1'), ('"a"'), ('true'), ('null'), ('[]')) AS given(payload
 SELECT FROM (VALUES ('1'), ('"a"'), ('true'), ('null'), ('[]')) AS given(payload), LATERAL outbox.emit('scalar', 'k', payload::jsonb);
 SELECT pg_temp.events();
 
--- bytes, whatever they are
+-- bytes of every value
 SELECT FROM (VALUES (''), ('a'), ('ab'), ('abc'), ('\x00ff0a22fbff')) AS given(payload), LATERAL outbox.emit('bytes', 'k', payload::bytea);
 SELECT FROM outbox.emit('bytes', 'k', 'abc'::pg_temp.bytes_domain);
 SELECT pg_temp.events();
@@ -75,7 +75,7 @@ SELECT FROM toasted, LATERAL outbox.emit('toast', 'k', bytes);
 SELECT FROM toasted, LATERAL outbox.emit('toast', 'k', toasted);
 SELECT length(events) FROM pg_temp.events() AS events;
 
--- other types
+-- payloads of other types are refused
 SELECT type, pg_temp.refusal(format('SELECT outbox.emit(''t'', ''k'', (%L)::%s)', value, type))
 FROM (VALUES ('integer', '1'), ('numeric', '1.0'), ('boolean', 'true'), ('timestamptz', '2026-01-01Z'), ('uuid', '01930000-0000-7000-8000-000000000000'),
     ('name', '{}'), ('"char"', '1'), ('integer[]', '{1,2}'), ('json[]', '{}'), ('pg_temp.pair[]', '{}'), ('pg_temp.mood', '{}'), ('int4range', 'empty')) AS given(type, value);

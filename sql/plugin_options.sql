@@ -1,9 +1,9 @@
--- The plugin's options: version, batch_bytes and topics. An unknown or malformed one is an error that names it.
+-- The plugin's options: version, batch_bytes, gather and topics. An option that is unknown or malformed is an error that names it.
 \set slot regress_plugin_options
 \i sql/include/helpers.sql
 CREATE FUNCTION pg_temp.stream(VARIADIC options text[] DEFAULT '{}') RETURNS SETOF text LANGUAGE sql AS $$
     SELECT pg_temp.masked(data) FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, VARIADIC options) $$;
--- The topics that come through a filter, with the rest of the transaction around them.
+-- The topics that the option lets through, with "<" and ">" for the lines around each transaction.
 CREATE FUNCTION pg_temp.topics(pattern text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(coalesce(data::json ->> 'topic', CASE WHEN data LIKE '{"begin%' THEN '<' ELSE '>' END), ' ')
     FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'topics', pattern) $$;
@@ -26,11 +26,11 @@ DO $$ BEGIN
 END $$;
 SELECT FROM outbox.emit('payments', 1, '{}');
 
--- version: there is one
+-- version: there is only version 1
 SELECT count(*) FROM pg_temp.stream('version', '1');
 SELECT version, pg_temp.refusal('version', version) FROM (VALUES ('2'), ('0'), (''), ('1 '), ('01'), ('one')) AS given(version);
 
--- batch_bytes: the lines of a transaction in one row, up to that size; never those of two
+-- batch_bytes: the lines of a transaction share a row up to that size; those of two transactions never do
 SELECT count(*) FROM pg_temp.stream();
 SELECT count(*) FROM pg_temp.stream('batch_bytes', '0');
 SELECT count(*) FROM pg_temp.stream('batch_bytes', '1');
@@ -42,25 +42,25 @@ FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_b
 SELECT bool_and(length(data) <= 200), max(length(data)) > 150, count(*) FROM pg_logical_slot_peek_changes('regress_plugin_options', NULL, NULL, 'batch_bytes', '200') WHERE data LIKE E'%\n%';
 SELECT bytes, pg_temp.refusal('batch_bytes', bytes) FROM (VALUES ('-1'), ('1.5'), ('1kB'), (''), (' 1'), ('16777217'), ('99999999999999999999')) AS given(bytes);
 
--- gather: transactions together, which the SQL functions cannot; without the word that a reader must know it is ignored
+-- gather: the SQL functions cannot gather transactions; a value other than "ahead" is ignored
 SELECT value, pg_temp.refusal('gather', value) FROM (VALUES ('ahead'), ('AHEAD'), ('on'), ('off'), ('false'), ('0'), (''), ('yess'), ('2')) AS given(value);
 
--- topics: names, and beginnings of names; a transaction with none of them says nothing
+-- topics: names, and beginnings of names; a transaction without events of these topics has no lines
 SELECT topics, pg_temp.topics(topics) FROM (VALUES ('orders'), ('orders,payments'), (' orders , payments '), ('orders.*'), ('orders*'), ('*'), ('.*'), ('..*'), ('Orders'), ('ORDERS'), ('order'), ('orders.eu.*'), ('none')) AS given(topics);
 SELECT left(topics, 20), pg_temp.refusal('topics', topics) FROM (VALUES (''), (' '), (','), ('orders,'), (',orders'), ('a b'), ('*orders'), ('or*ders'), ('**'), ('.'), ('..'), ('.!*'), ('...!*'), ('a/b'), ('a"b'), (repeat('t', 250)), (repeat('t', 250) || '*'), (repeat('t,', 1000) || 't')) AS given(topics);
 SELECT pg_temp.refusal('topics', repeat('t', 249)), pg_temp.refusal('topics', repeat('t', 249) || '*'), pg_temp.refusal('topics', repeat('t,', 999) || 't');
 
--- others
+-- unknown options
 SELECT pg_temp.refusal('include-xids', '1');
 SELECT pg_temp.refusal('Version', '1');
 SELECT pg_temp.refusal('', '1');
 SELECT pg_temp.refusal('version', '1', 'batch_bytes', '0', 'topics', '*', 'more', '1');
 
--- given twice
+-- an option that is given twice
 SELECT pg_temp.refusal('topics', 'orders', 'topics', 'orders');
 SELECT pg_temp.refusal('version', '1', 'batch_bytes', '0', 'version', '1');
 
--- none of these errors harmed the slot
+-- the slot still works after these errors
 SELECT count(*) FROM pg_temp.stream('version', '1', 'batch_bytes', '65536', 'topics', 'orders');
 
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_plugin_options');

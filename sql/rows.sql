@@ -1,4 +1,4 @@
--- A row as payload is the same JSON whatever the session's settings are, and the settings are as before afterwards.
+-- A row as payload becomes the same JSON under all settings of the session, and emit leaves these settings as they were.
 \set slot regress_rows
 \i sql/include/helpers.sql
 CREATE TYPE pg_temp.mood AS ENUM ('so-so "quoted"');
@@ -32,7 +32,7 @@ SELECT jsonb_pretty(event::jsonb -> 'payload') FROM seen WHERE n = 1;
 SELECT jsonb_strip_nulls(event::jsonb -> 'payload') FROM seen WHERE n = 2;
 SELECT event LIKE '%"jsonb":null,%' FROM seen WHERE n = 2;
 
--- every setting that decides how a value is written, one at a time and all together
+-- every setting that decides the form of a value, one at a time and all together
 CREATE PROCEDURE pg_temp.emit_with(VARIADIC settings text[]) LANGUAGE plpgsql AS $$
 DECLARE
     before text;
@@ -91,7 +91,7 @@ ROLLBACK TO s;
 SELECT pg_temp.settings() = :'before';
 COMMIT;
 
--- jsonb that the caller has made of a row is the caller's: session settings and all
+-- jsonb that the caller makes of a row has the form of the session's settings
 SELECT FROM outbox.emit('t', 'caller', to_jsonb(ROW('\xff'::bytea)));
 SELECT FROM outbox.emit('t', 'outbox', ROW('\xff'::bytea));
 SELECT pg_temp.events();

@@ -1,4 +1,4 @@
--- A rule emits beside the statement that it rewrites, or in its place, for every row of that statement.
+-- A rule emits beside the statement that it rewrites, or instead of the statement, for every row.
 \set slot regress_rules
 \i sql/include/helpers.sql
 CREATE TEMP TABLE ruled (id int, item text);
@@ -12,7 +12,7 @@ DELETE FROM ruled;
 SELECT pg_temp.events();
 SELECT count(*) FROM ruled;
 
--- a view that is an outbox: INSERT emits
+-- a rule on a view makes an outbox of it: INSERT emits
 CREATE VIEW pg_temp.events_out AS SELECT NULL::text AS topic, NULL::text AS key, NULL::jsonb AS payload;
 CREATE RULE emit AS ON INSERT TO pg_temp.events_out DO INSTEAD SELECT outbox.emit(NEW.topic, NEW.key, NEW.payload) IS NULL AS no_id;
 INSERT INTO pg_temp.events_out VALUES ('view', 'a', '{"a": 1}'), ('view', 'b', NULL);

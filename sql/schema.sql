@@ -1,5 +1,5 @@
--- A schema "outbox" in which somebody else can put a function beside emit is refused, by CREATE EXTENSION and by ALTER EXTENSION UPDATE: the
--- caller's rights would be that function's.
+-- CREATE EXTENSION and ALTER EXTENSION UPDATE refuse a schema "outbox" in which another role could put a function beside emit: that function
+-- would run with its caller's rights.
 SET client_min_messages = warning;
 \t on
 \a
@@ -11,14 +11,14 @@ GRANT CREATE ON DATABASE regress_schema TO regress_outbox_squatter;
 \c regress_schema
 \set SHOW_CONTEXT never
 
--- made beforehand by a role that is no superuser, empty or not
+-- a schema that a role without superuser rights has made, empty or not
 SET ROLE regress_outbox_squatter;
 CREATE SCHEMA outbox;
 RESET ROLE;
 CREATE EXTENSION outbox;
 SET ROLE regress_outbox_squatter;
 CREATE FUNCTION outbox.emit(text, int, text) RETURNS uuid LANGUAGE sql AS $$ SELECT gen_random_uuid() $$;
--- what the script would call if it trusted its search path
+-- objects that the script would use if it trusted its search path
 CREATE FUNCTION outbox.never(oid, oid) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'the squatter is %', current_user; RETURN false; END $$;
 CREATE FUNCTION outbox.never(name, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'the squatter is %', current_user; RETURN true; END $$;
 CREATE FUNCTION outbox.never(name, name) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'the squatter is %', current_user; RETURN true; END $$;
@@ -37,7 +37,7 @@ CREATE DOMAIN outbox.text AS pg_catalog.text;
 RESET ROLE;
 CREATE EXTENSION outbox;
 
--- with the squatter's objects still in it, whoever owns the schema
+-- a schema with the squatter's objects in it, whoever owns the schema
 ALTER SCHEMA outbox OWNER TO regress_outbox_admin;
 CREATE EXTENSION outbox;
 SET client_min_messages = error;
@@ -45,7 +45,7 @@ DROP OWNED BY regress_outbox_squatter;
 SET client_min_messages = warning;
 GRANT CREATE ON DATABASE regress_schema TO regress_outbox_squatter;
 
--- one object of any kind is enough
+-- one object of any kind in the schema is enough
 CREATE FUNCTION pg_temp.try(make text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE make;
@@ -59,19 +59,19 @@ SELECT pg_temp.try(make) FROM (VALUES ('CREATE TABLE outbox.t ()'), ('CREATE TYP
     ('CREATE OPERATOR outbox.## (RIGHTARG = int, FUNCTION = int4abs)'), ('CREATE COLLATION outbox.c (LOCALE = ''C'')'), ('CREATE TEXT SEARCH CONFIGURATION outbox.c (COPY = simple)'),
     ('CREATE CONVERSION outbox.c FOR ''LATIN1'' TO ''UTF8'' FROM iso8859_1_to_utf8'), ('CREATE OPERATOR FAMILY outbox.o USING btree')) AS given(make);
 
--- a schema in which others may create, or not
+-- a schema in which others may create objects
 SELECT pg_temp.try('GRANT CREATE ON SCHEMA outbox TO regress_outbox_squatter');
 SELECT pg_temp.try('GRANT ALL ON SCHEMA outbox TO PUBLIC');
 SELECT pg_temp.try('ALTER SCHEMA outbox OWNER TO regress_outbox_squatter');
 
--- an empty one of another superuser, as a restored dump has it, is right
+-- an empty schema of another superuser, as a restored dump has it, is accepted
 GRANT USAGE ON SCHEMA outbox TO PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA outbox GRANT EXECUTE ON FUNCTIONS TO regress_outbox_admin;
 CREATE EXTENSION outbox;
 SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'outbox';
 DROP EXTENSION outbox;
 
--- the upgrade looks as well
+-- ALTER EXTENSION UPDATE refuses the same
 CREATE EXTENSION outbox VERSION '1.0';
 ALTER SCHEMA outbox OWNER TO regress_outbox_squatter;
 ALTER EXTENSION outbox UPDATE;

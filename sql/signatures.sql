@@ -1,5 +1,5 @@
--- Which function a call is, for every combination of types. A call with jsonb or untyped headers is one of the three functions of 1.0;
--- headers as text, varchar or json are taken as well; a key of another type is refused with a word on the cast.
+-- Which function a call resolves to, for every combination of types. A call with jsonb or untyped headers resolves to one of the three
+-- functions of 1.0, one with headers as text, varchar or json to a later one; a key of another type is refused with a hint on the cast.
 \set slot regress_signatures
 \i sql/include/helpers.sql
 CREATE TYPE pg_temp.mood AS ENUM ('sad');
@@ -40,7 +40,7 @@ CREATE TEMP TABLE resolved AS
     FROM topics, keys, payloads, types, headers;
 SELECT key, headers, function, count(*) FROM resolved GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
--- untyped parameters: of the same types as in 1.0, so that a driver that asks the server encodes as before
+-- untyped parameters get the same types as in 1.0: a driver that asks the server for them encodes as before
 PREPARE all_untyped AS SELECT FROM outbox.emit($1, $2, $3, $4, $5);
 PREPARE by_name AS SELECT FROM outbox.emit(topic => $1, key => $2, payload => $3, headers => $4);
 PREPARE three AS SELECT FROM outbox.emit($1, $2, $3);
@@ -49,7 +49,7 @@ PREPARE varchar_topic(varchar) AS SELECT FROM outbox.emit($1, $2, $3, $4, $5);
 PREPARE jsonb_payload(text, text, jsonb, text) AS SELECT FROM outbox.emit($1, $2, $3, $4, $5);
 SELECT name, parameter_types FROM pg_prepared_statements ORDER BY name COLLATE "C";
 
--- and what JDBC sends: setString for all five, setNull, setLong, setObject of a UUID
+-- the types that JDBC sends: setString for all five, setNull, setLong, setObject of a UUID
 PREPARE jdbc(varchar, varchar, varchar, varchar, varchar) AS SELECT FROM outbox.emit($1, $2, $3, $4, $5);
 EXECUTE jdbc('t', 'setString', '{"a": 1}', 'type', '{ "longer": "1", "b": "2" }');
 EXECUTE jdbc('t', 'setNull', '{}', NULL, NULL);

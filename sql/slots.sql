@@ -1,5 +1,5 @@
--- Which slots must be able to deliver: without outbox.slots every persistent slot of this database and plugin, and at least one; with it
--- those that it names. emit refuses with the name of the first one that cannot. An invalidated slot: test/t/021_emit_refused.t.
+-- Which slots must be able to deliver: with outbox.slots those that it names; without it every persistent slot of this database and plugin,
+-- and there must be one. emit refuses with the name of the first slot that cannot. An invalidated slot: test/t/021_emit_refused.t.
 \set slot regress_slots
 \i sql/include/helpers.sql
 
@@ -31,7 +31,7 @@ SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'')');
 SET outbox.slots = regress_slot; -- a part of a name is another name
 SELECT pg_temp.refusal('SELECT outbox.emit(''t'', ''k'', ''{}'')');
 
--- of another plugin, physical, or of another database
+-- slots of another plugin, physical slots, slots of another database
 SELECT 'slot' FROM pg_create_logical_replication_slot('regress_other_plugin', 'pgoutput');
 SELECT 'slot' FROM pg_create_physical_replication_slot('regress_physical', true);
 SET outbox.slots = regress_slots, regress_other_plugin;
@@ -52,12 +52,12 @@ DROP DATABASE regress_elsewhere;
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_other_plugin');
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_physical');
 
--- outbox.missing_slot says what happens then
+-- outbox.missing_slot says what emit does then
 SET outbox.missing_slot = warning;
 SELECT FROM outbox.emit('t', 'k', '{}');
 RESET outbox.missing_slot;
 
--- the list is read once per transaction, and again when it changes
+-- emit looks up the slots once per transaction, and again when the list changes
 BEGIN;
 SET LOCAL outbox.slots = regress_slots;
 SELECT FROM outbox.emit('t', 'k', '{}');
@@ -77,7 +77,7 @@ ROLLBACK;
 RESET outbox.slots;
 SELECT FROM outbox.emit('t', 'k', '{}');
 
--- what cannot be a list of names is refused
+-- outbox.slots accepts nothing but a list of names
 SELECT set_config('outbox.slots', list, false) FROM (VALUES ('')) AS given(list);
 SET outbox.slots = 'a,,b';
 SET outbox.slots = ' ';

@@ -24,7 +24,7 @@ ROLLBACK;
 DROP TABLE regress_stream;
 SELECT pg_temp.stream();
 
--- begin and commit name the end of the commit record: the one position that may be confirmed
+-- begin line and commit line name the end of the commit record, the one position that a reader may confirm
 BEGIN;
 SELECT FROM outbox.emit('orders', 1, '{}');
 SELECT pg_current_wal_insert_lsn() AS before \gset
@@ -34,7 +34,7 @@ SELECT FROM outbox.emit('orders', 2, '{}');
 SELECT data::json ->> 'begin' AS begin FROM pg_logical_slot_peek_changes('regress_stream', NULL, 1) LIMIT 1 \gset
 SELECT data::json ->> 'commit' AS commit FROM pg_logical_slot_peek_changes('regress_stream', NULL, 1) OFFSET 2 LIMIT 1 \gset
 SELECT :'begin' = :'commit', :'commit'::pg_lsn > :'before'::pg_lsn, :'commit'::pg_lsn <= :'after'::pg_lsn;
--- confirmed, the transaction before it is gone and the one after it is not
+-- after the confirmation of a transaction the next one still comes
 SELECT 'confirmed' FROM pg_replication_slot_advance('regress_stream', :'commit');
 SELECT pg_temp.stream();
 
@@ -50,12 +50,12 @@ SELECT extract(epoch FROM (begin ->> 'ts')::timestamptz) BETWEEN :before AND :af
 FROM (SELECT data::json AS begin FROM pg_logical_slot_get_changes('regress_stream', NULL, NULL) LIMIT 1) AS s;
 RESET TimeZone;
 
--- other messages are none of ours: another prefix, or not of a transaction
+-- the plugin leaves out messages with another prefix, and messages outside a transaction
 SELECT 'sent' FROM (VALUES ('outbo'), ('outbox2'), (''), ('OUTBOX')) AS other(prefix), LATERAL pg_logical_emit_message(true, prefix, '{}');
 SELECT 'sent' FROM pg_logical_emit_message(false, 'outbox', '{"topic":"t","key":"k","id":"01930000-0000-7000-8000-000000000000"}');
 SELECT pg_temp.stream();
 
--- many of them do not get into the way
+-- many such messages do not disturb
 DO $$
 BEGIN
     FOR i IN 1..250 LOOP
@@ -65,7 +65,7 @@ BEGIN
 END $$;
 SELECT pg_temp.stream();
 
--- readable in binary as well
+-- the stream is readable in binary as well
 SELECT FROM outbox.emit('orders', 1, '{}');
 SELECT count(*) FROM pg_logical_slot_peek_binary_changes('regress_stream', NULL, NULL);
 SELECT count(*) FROM pg_logical_slot_get_changes('regress_stream', NULL, NULL);

@@ -1,4 +1,4 @@
--- An event is part of its transaction: it is published if that commits, and only then.
+-- An event is part of its transaction: it is published if the transaction commits, and only then.
 -- Needs max_prepared_transactions.
 \set slot regress_transactions
 \i sql/include/helpers.sql
@@ -18,7 +18,7 @@ SELECT 1 / 0;
 COMMIT;
 SELECT pg_temp.events();
 
--- savepoints, in and out of each other
+-- savepoints within each other
 BEGIN;
 SELECT FROM outbox.emit('t', '1', '{}');
 SAVEPOINT a;
@@ -76,7 +76,7 @@ BEGIN
 END $$;
 SELECT count(*), sum((events::json ->> 'key')::int) = sum(n) FROM (SELECT events, 2 * row_number() OVER () - 1 AS n FROM pg_temp.events() AS events) AS s;
 
--- procedures that commit; what a commit line counts is shown after its events
+-- procedures that commit; after the events of a transaction stands the number in its commit line
 CREATE PROCEDURE pg_temp.commits() LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM outbox.emit('t', 'first', '{}');
@@ -103,14 +103,14 @@ ROLLBACK PREPARED 'regress_rolled_back';
 COMMIT PREPARED 'regress_committed';
 SELECT pg_temp.events();
 
--- cursors emit what is fetched
+-- a cursor emits for the rows that are fetched
 BEGIN;
 DECLARE c CURSOR FOR SELECT outbox.emit('t', n, '{}') FROM generate_series(1, 10) AS n;
 MOVE 2 FROM c;
 COMMIT;
 SELECT pg_temp.events();
 
--- isolation levels, and READ ONLY switched on after an emit
+-- an isolation level, and READ ONLY that is switched on after an emit
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT FROM outbox.emit('t', 'serializable', '{}');
 SET TRANSACTION READ ONLY;
@@ -122,7 +122,7 @@ ROLLBACK TO s;
 COMMIT;
 SELECT pg_temp.events();
 
--- events alone, without a row written; and only rows, without an event
+-- a transaction that writes rows and no event has no lines
 CREATE TEMP TABLE alone (n int);
 BEGIN;
 INSERT INTO alone VALUES (1);

@@ -1,9 +1,9 @@
--- A trigger emits the row that is written: by INSERT, UPDATE, DELETE, COPY, MERGE; for each row, for each statement, or at the commit.
+-- A trigger emits for the rows that INSERT, UPDATE, DELETE, COPY or MERGE writes: for each row, for each statement, or at the commit.
 \set slot regress_triggers
 \i sql/include/helpers.sql
 CREATE TEMP TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY, item varchar(40), detail jsonb);
 
--- for each row, and for each statement
+-- triggers for each row and for each statement
 CREATE FUNCTION pg_temp.on_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM outbox.emit('orders', coalesce(NEW.id, OLD.id), NEW, lower('order.' || TG_OP));
@@ -25,7 +25,7 @@ Hub
 \.
 SELECT pg_temp.events();
 
--- at the commit
+-- a deferred trigger emits at the commit
 CREATE TEMP TABLE late (id bigint, item text);
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();
 BEGIN;
@@ -63,7 +63,7 @@ CREATE TRIGGER before_row BEFORE INSERT ON unique_orders FOR EACH ROW EXECUTE FU
 INSERT INTO unique_orders VALUES (1, 'not written') ON CONFLICT DO NOTHING;
 SELECT pg_temp.events();
 
--- a generated column is in the row if it is stored; a virtual one, which servers have from 18 on, is null until somebody reads it
+-- the row of a trigger has the value of a stored generated column; a virtual one, which servers have from 18 on, is null there
 SELECT CASE WHEN current_setting('server_version_num')::int >= 180000 THEN 'VIRTUAL' ELSE 'STORED' END AS other \gset
 CREATE TEMP TABLE priced (id int, net int, stored int GENERATED ALWAYS AS (net * 12) STORED, other int GENERATED ALWAYS AS (net * 12) :other);
 CREATE TRIGGER on_row AFTER INSERT ON priced FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();

@@ -17,7 +17,7 @@ PREPARE TRANSACTION 'regress_rolled_back';
 SELECT FROM outbox.emit('t', 'between', '{}');
 SELECT pg_temp.events('regress_two_phase');
 
--- read between PREPARE and COMMIT PREPARED, the slot does not forget the transaction
+-- a slot that was read between PREPARE and COMMIT PREPARED delivers the transaction at COMMIT PREPARED
 COMMIT PREPARED 'regress_committed';
 ROLLBACK PREPARED 'regress_rolled_back';
 SELECT FROM outbox.emit('t', 'behind', '{}');

@@ -1,5 +1,5 @@
--- ALTER EXTENSION UPDATE from 1.0 makes what CREATE EXTENSION makes, and keeps who may emit. Until then the library works with the objects of
--- 1.0.
+-- ALTER EXTENSION UPDATE from 1.0 makes the same objects as CREATE EXTENSION, and keeps the grants. Until then the library works with the
+-- objects of 1.0.
 SET client_min_messages = warning;
 \t on
 \a
@@ -44,7 +44,7 @@ SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_
 REVOKE ALL ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FROM regress_outbox_user;
 DROP VIEW public.uses_emit;
 
--- the same objects, with the same rights, as the extension's own
+-- after the update the extension has the same objects with the same rights as a fresh one
 SELECT extversion FROM pg_extension WHERE extname = 'outbox';
 CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT concat_ws(' ', pg_describe_object(d.classid, d.objid, 0),
@@ -76,7 +76,7 @@ CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
     WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND d.deptype = 'e' $$;
 SELECT string_agg(objects, E'\n' ORDER BY objects COLLATE "C") = :'upgraded' AS same, length(:'upgraded') > 1000 AS not_empty FROM pg_temp.objects() AS objects;
 
--- DROP EXTENSION and CREATE EXTENSION again: the schema is left, and empty
+-- DROP EXTENSION leaves the schema, empty; CREATE EXTENSION accepts it
 DROP EXTENSION outbox;
 CREATE EXTENSION outbox;
 
