@@ -4,13 +4,16 @@
 \i sql/include/helpers.sql
 
 -- emit is cancelled while it looks for the place where 60 MB are no JSON; the savepoint keeps the rest of the transaction
-CREATE TEMP TABLE numbers AS SELECT '[' || repeat('1e400,', 10000000) AS json;
+CREATE TEMP TABLE endless AS SELECT '[' || repeat('1,', 30000000) AS numbers, '[' || repeat('1e400,', 10000000) AS big_numbers;
 BEGIN;
 SELECT FROM outbox.emit('t', 'before', '{}');
 SAVEPOINT s;
 SET LOCAL statement_timeout = '200ms';
 \set VERBOSITY terse
-SELECT FROM numbers, LATERAL outbox.emit('t', 'k', json);
+SELECT FROM endless, LATERAL outbox.emit('t', 'k', numbers);
+ROLLBACK TO s;
+SET LOCAL statement_timeout = '200ms';
+SELECT FROM endless, LATERAL outbox.emit('t', 'k', big_numbers);
 ROLLBACK TO s;
 SELECT FROM outbox.emit('t', 'after', '{}');
 COMMIT;
