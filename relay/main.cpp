@@ -50,8 +50,8 @@ std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener,
 // The note of what was skipped goes to the state topic, whatever the delivery.
 void prepare_skip(RunCommand &command, Signals &signals) {
     ensure_state_topic(command.kafka, signals);
-    command.relay.done_at = [&command] { return command.kafka.skips_end(); };
-    command.relay.not_done = "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery";
+    command.relay.goal = Goal([&command] { return command.kafka.skips_end(); },
+                              "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery");
 }
 
 // What a reader of the log wants to know first: what is read, where it goes, and by what.
@@ -96,8 +96,8 @@ int execute(int argc, char **argv, Signals &signals) {
                             .status = status,
                             .signals = signals.descriptor()});
     relay.run();
-    if (run.relay.done_at && relay.ended_by()) // skip
-        throw Interrupted(*relay.ended_by());
+    if (auto signal = relay.interrupted_by()) // skip
+        throw Interrupted(*signal);
     return 0;
 }
 

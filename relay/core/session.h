@@ -20,6 +20,9 @@ public:
     Session(uint64_t number, Budget &budget, RejectedListener on_rejected)
         : number_(number), budget_(&budget), on_rejected_(std::move(on_rejected)) {}
 
+    // One that follows it, with another number.
+    Session next() const { return Session(number_ + 1, *budget_, on_rejected_); }
+
     // The next lines of the stream; all before have been offered.
     void take(CopyData data);
 

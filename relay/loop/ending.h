@@ -1,4 +1,5 @@
-// How the relay ends, and which signal counts. Pure. Tested by test/unit/ending_test.cpp.
+// How the relay ends, and which signal counts: running, then draining until everything that was accepted is delivered, then leaving until
+// the server has answered the goodbye. Pure: the clock is the caller's. Tested by test/unit/ending_test.cpp.
 //
 // The first signal lets the relay deliver what is in flight, a second one ends the process at once. Signals that arrive together, as from
 // a supervisor that sends SIGTERM and SIGINT, are one. A relay that is already stopping, for an event that Kafka refuses, goes on stopping
@@ -6,35 +7,71 @@
 #pragma once
 
 #include "base/exit_code.h"
+#include "core/clock.h"
 
 #include <optional>
 
 namespace outbox {
 
+// What may still be read of the stream.
+enum class Reads { all, rest_of_transaction, nothing };
+
 class Ending {
 public:
+    using Time = Clock::time_point;
     enum class Answer { drain, wait, end_at_once };
 
-    // Signals have arrived together; `number` is the first one's.
-    Answer signalled(int number, bool is_running) {
+    explicit Ending(std::chrono::milliseconds grace) : grace_(grace) {}
+
+    bool is_running() const { return state_ == State::running; }
+    bool is_draining() const { return state_ == State::draining; }
+    bool is_leaving() const { return state_ == State::leaving; }
+    bool has_left() const { return state_ == State::left; }
+    Time until() const { return until_; } // draining or leaving ends then at the latest
+    std::chrono::milliseconds grace() const { return grace_; }
+
+    // Signals have arrived together; `number` is the first one's. Who is told to drain calls drain().
+    Answer signalled(int number) {
         if (was_signalled_)
             return Answer::end_at_once;
         was_signalled_ = true;
-        if (!is_running)
+        if (!is_running())
             return Answer::wait;
         ended_by_ = number;
         return Answer::drain;
     }
 
-    // An operator is needed: what run() throws when the relay has drained. The first one counts.
+    // An operator is needed: what run() throws when the relay has drained. The first failure counts.
     void fail(const Failure &failure) {
         if (!failure_)
             failure_ = failure;
     }
 
+    void drain(Time now) {
+        state_ = State::draining;
+        until_ = now + grace_;
+    }
+
+    // What was accepted before a failure is still delivered, but nothing more is read.
+    Reads reads() const {
+        if (failure_)
+            return Reads::nothing;
+        return is_draining() ? Reads::rest_of_transaction : Reads::all;
+    }
+    bool has_drained(bool sink_is_empty, bool in_transaction) const {
+        return is_draining() && sink_is_empty && (failure_ || !in_transaction);
+    }
+
     // Everything that was accepted is delivered.
-    void drained() { has_drained_ = true; }
-    bool is_good() const { return has_drained_ && !failure_; }
+    void drained() { is_complete_ = true; }
+    bool is_good() const { return is_complete_ && !failure_; }
+
+    // The goodbye is said.
+    void leave(Time now) {
+        state_ = State::leaving;
+        until_ = now + answer_takes;
+    }
+    void left() { state_ = State::left; }
 
     const std::optional<Failure> &failure() const { return failure_; }
     std::optional<int> ended_by() const { return ended_by_; } // the signal, where the relay would have gone on without
@@ -43,7 +80,13 @@ public:
     int status_at_once(int number) const { return failure_ ? static_cast<int>(failure_->code()) : 128 + number; }
 
 private:
-    bool was_signalled_ = false, has_drained_ = false;
+    enum class State { running, draining, leaving, left };
+    static constexpr std::chrono::milliseconds answer_takes{1000}; // the server's to the last confirmation, at most
+
+    std::chrono::milliseconds grace_;
+    State state_ = State::running;
+    Time until_ = Time::max();
+    bool was_signalled_ = false, is_complete_ = false;
     std::optional<int> ended_by_;
     std::optional<Failure> failure_;
 };

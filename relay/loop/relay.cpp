@@ -4,59 +4,39 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <system_error>
-#include <utility>
 
 namespace outbox {
 namespace {
-
-using std::chrono::milliseconds;
-
-constexpr auto connect_backoff_cap = milliseconds(5000);
-constexpr auto slot_in_use_cap = milliseconds(1000); // a relay that waits for another's end takes over soon
-constexpr auto sink_backoff_cap = milliseconds(10000);
-constexpr auto leave_grace = milliseconds(1000); // for the server's answer to the last confirmation
-constexpr auto settled_after = milliseconds(5000);
-constexpr auto probe_interval = milliseconds(5000); // a login each, for as long as Kafka is away
-
-constexpr auto sleep_max = std::chrono::seconds(10);  // so that the status shows a loop that turns
-constexpr size_t pump_messages_max = 4096;            // then deliveries and signals have their turn
-constexpr size_t transactions_in_flight_max = 262144; // 16 bytes each, also where they carry no bytes
 
 constexpr const char *comes_again = "what is not confirmed comes again with the next start";
 
 } // namespace
 
 Relay::Relay(RelayOptions options, RelayParts parts)
-    : options_(std::move(options)),
-      parts_(std::move(parts)),
-      status_(parts_.status),
-      budget_(options_.max_in_flight_bytes),
+    : parts_(std::move(parts)),
+      goal_(std::move(options.goal)),
+      budget_(options.max_in_flight_bytes),
       sink_(parts_.make_sink(*this, budget_)),
-      stream_(parts_.upstream),
-      session_(make_session()),
-      confirmer_(options_.server_silence),
-      connect_at_(Clock::now()),
-      connect_backoff_(connect_backoff_cap),
-      slot_backoff_(slot_in_use_cap),
-      sink_backoff_(sink_backoff_cap),
-      probe_(parts_.shutdown),
-      slot_watch_(parts_.slot) {
-    stream_.on_notice([this](const std::string &text, bool is_warning) { take_notice(text, is_warning); });
+      report_(parts_.status, parts_.on_state),
+      session_(0, budget_, [this](const Rejected &rejected) { report_.rejected(rejected, Clock::now()); }),
+      attempts_(Clock::now()),
+      reader_(budget_),
+      confirmer_(options.server_silence),
+      shutdown_(parts_.shutdown, options.shutdown_grace),
+      ending_(options.shutdown_grace) {
+    parts_.upstream.on_notice([this](const std::string &text, bool is_warning) { report_.noticed(text, is_warning, Clock::now()); });
 }
 
 void Relay::run() {
-    while (state_ != State::left) {
-        update_status();
+    while (!ending_.has_left()) {
+        auto now = Clock::now();
+        report_.update(state(now), *sink_, session_, budget_, confirmer_.sent(), reader_.wal_end(), now);
         try {
-            step();
+            turn();
         } catch (const StreamLost &lost) {
-            without_stream_ = lost.slot_in_use() ? RelayState::standby : RelayState::connecting;
             lose_session(lost);
         } catch (const SinkFailure &failure) {
-            without_stream_ = RelayState::waiting_for_kafka;
             lose_sink(failure);
         } catch (const SinkClosed &closed) {
             spdlog::info("{}", closed.what());
@@ -70,100 +50,86 @@ void Relay::run() {
     }
     if (ending_.is_good())
         spdlog::info("stopped");
-    if (ending_.failure() && !is_done()) // otherwise it met an event that is the next relay's
+    if (ending_.failure() && !goal_.is_reached(confirmer_.sent())) // beyond the goal it met an event that is the next relay's
         throw *ending_.failure();
 }
 
-void Relay::step() {
+void Relay::turn() {
     wait();
-    take_signal();
-    if (state_ != State::leaving)
+    take_signals();
+    if (!ending_.is_leaving())
         sink_->serve();
     connect_if_due();
-    pump();
+    read();
     confirm();
     require_answers();
-    watch_slot();
+    ask_for_slot();
     watch_for_server_shutdown();
-    end_when_done();
+    end_at_goal();
     drain();
+}
+
+std::optional<int> Relay::interrupted_by() const {
+    return goal_.is_never() || goal_.is_reached(confirmer_.sent()) ? std::nullopt : ending_.ended_by();
 }
 
 // ---- the one place that waits ---------------------------------------------------------------------------------------
 
 void Relay::wait() {
+    Upstream &upstream = parts_.upstream;
     auto now = Clock::now();
     auto until = next_deadline();
-    std::vector<pollfd> &wanted = wanted_;
-    wanted.assign(1, {parts_.signals, POLLIN, 0});
-    size_t stream = 0, probe = 0; // where they are in `wanted`; 0: nowhere
-    bool takes_breath = rhythm_.is_busy() && !sink_is_busy_ && may_read();
-    if (takes_breath) {
+    bool may_read = reader_.may_read(session_, ending_.reads());
+    poll_.begin();
+    poll_.want(Poll::signals, {parts_.signals, POLLIN, 0});
+    if (reader_.takes_breath() && may_read) {
         until = std::min<Clock::time_point>(until, now + Rhythm::breath);
     } else {
-        if (state_ != State::leaving)
-            wanted.push_back(sink_->wanted());
-        if (stream_.is_open()) {
-            stream = wanted.size();
-            wanted.push_back(stream_.wanted());
-            if (stream_.is_streaming() && state_ != State::leaving && !may_read())
-                wanted.back().events = static_cast<short>((wanted.back().events & ~POLLIN) | POLLRDHUP);
-        }
-        if (probe_.is_running()) {
-            probe = wanted.size();
-            wanted.push_back(probe_.wanted());
-        }
-        if (slot_watch_.is_running())
-            wanted.push_back(slot_watch_.wanted());
+        bool leaves_it = upstream.is_streaming() && !ending_.is_leaving() && !may_read;
+        if (!ending_.is_leaving())
+            poll_.want(Poll::sink, sink_->wanted());
+        if (upstream.is_open())
+            poll_.want(Poll::stream, leaves_it ? without_reading(upstream.wanted()) : upstream.wanted());
+        if (shutdown_.inquiry().is_running())
+            poll_.want(Poll::shutdown_inquiry, shutdown_.inquiry().wanted());
+        if (parts_.slot.is_running())
+            poll_.want(Poll::slot_inquiry, parts_.slot.wanted());
+        if (upstream.is_streaming() && !reader_.has_drained() && may_read)
+            until = now; // what libpq holds shows in no descriptor
     }
-
-    // What libpq holds shows in no descriptor.
-    if (stream_.is_streaming() && !is_drained_ && !takes_breath && may_read())
-        until = now;
-
-    auto left = std::chrono::nanoseconds(std::min<Clock::duration>(std::max<Clock::time_point>(until, now) - now, sleep_max));
-    timespec timeout = {static_cast<time_t>(left.count() / 1000000000), static_cast<long>(left.count() % 1000000000)};
-    if (ppoll(wanted.data(), wanted.size(), &timeout, nullptr) < 0 && errno != EINTR)
-        throw std::system_error(errno, std::generic_category(), "poll");
-    signal_is_ready_ = wanted[0].revents != 0;
-    stream_is_ready_ = stream != 0 && wanted[stream].revents != 0;
-    bool is_unread = stream != 0 && (wanted[stream].events & POLLIN) == 0;
-    if (stream_.is_streaming() && is_unread && (wanted[stream].revents & (POLLERR | POLLHUP | POLLRDHUP)) != 0)
+    poll_.wait(until, now);
+    if (upstream.is_streaming() && poll_.is_unread(Poll::stream) && poll_.has_hung_up(Poll::stream))
         throw StreamLost("PostgreSQL closed the connection"); // reading, which would say why, has to wait
-    probe_is_ready_ = probe != 0 && wanted[probe].revents != 0;
 }
 
 Clock::time_point Relay::next_deadline() const {
     if (has_drained())
         return Clock::time_point::min();
-    auto until = drain_until_;
-    if (state_ != State::leaving)
+    const Upstream &upstream = parts_.upstream;
+    auto until = ending_.until();
+    if (!ending_.is_leaving())
         until = std::min(until, sink_->serve_at());
-    if (sink_is_busy_)
+    if (reader_.sink_is_busy())
         until = std::min(until, sink_->retry_at());
-    if (stream_.is_open())
-        until = std::min(until, stream_.deadline());
-    else if (state_ == State::running)
-        until = std::min(until, connect_at_);
-    if (!stream_.is_streaming())
+    if (upstream.is_open())
+        until = std::min(until, upstream.deadline());
+    else if (ending_.is_running())
+        until = std::min(until, attempts_.at());
+    if (!upstream.is_streaming())
         return until;
-    if (state_ == State::running)
-        until = std::min(until, slot_watch_.due_at());
-    if (state_ != State::leaving)
+    if (ending_.is_running())
+        until = std::min(until, parts_.slot.due_at());
+    if (!ending_.is_leaving())
         until = std::min({until, confirmer_.due_at(confirmable()), confirmer_.silent_at()});
-    if (state_ == State::running && !server_is_stopping())
-        until = std::min(until, std::max(probe_at_, stall_.stalls_at()));
-    if (server_is_stopping())
-        until = std::min<Clock::time_point>(until, server_stops_at_ + options_.shutdown_grace);
-    return until;
+    return std::min(until, shutdown_.due_at(ending_.is_running()));
 }
 
-void Relay::take_signal() {
-    if (!signal_is_ready_)
+void Relay::take_signals() {
+    if (!poll_.is_ready(Poll::signals))
         return;
     signalfd_siginfo signal;
     std::optional<int> number; // of the first one: those that arrive together are one
-    while (read(parts_.signals, &signal, sizeof(signal)) == sizeof(signal)) {
+    while (::read(parts_.signals, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGHUP)
             sink_->reload();
         else
@@ -171,7 +137,7 @@ void Relay::take_signal() {
     }
     if (!number)
         return;
-    switch (ending_.signalled(*number, state_ == State::running)) {
+    switch (ending_.signalled(*number)) {
     case Ending::Answer::drain: return start_draining();
     case Ending::Answer::wait: return;
     case Ending::Answer::end_at_once: _exit(ending_.status_at_once(*number));
@@ -181,186 +147,98 @@ void Relay::take_signal() {
 // ---- sessions -------------------------------------------------------------------------------------------------------
 
 void Relay::connect_if_due() {
-    if (!stream_.is_open()) {
-        if (state_ == State::running && Clock::now() >= connect_at_)
-            stream_.open();
+    Upstream &upstream = parts_.upstream;
+    if (!upstream.is_open()) {
+        if (ending_.is_running() && attempts_.is_due(Clock::now()))
+            upstream.open();
         return;
     }
-    if (!stream_is_ready_ && Clock::now() < stream_.deadline())
+    if (!poll_.is_ready(Poll::stream) && Clock::now() < upstream.deadline())
         return;
-    bool was_streaming = stream_.is_streaming();
-    stream_.advance();
-    if (was_streaming || !stream_.is_streaming())
+    bool was_streaming = upstream.is_streaming();
+    upstream.advance();
+    if (was_streaming || !upstream.is_streaming())
         return;
-    streaming_since_ = Clock::now();
-    stall_.begin(streaming_since_);
-    confirmer_.begin(stream_.sender_timeout(), streaming_since_);
-    postgres_.clear();
-    slot_backoff_.reset();
-    sink_->start(stream_.source());
-    spdlog::info("streaming from slot \"{}\"", stream_.source().slot);
+    auto now = Clock::now();
+    attempts_.streaming(now);
+    shutdown_.begin(now);
+    confirmer_.begin(upstream.sender_timeout(), now);
+    sink_->start(upstream.source());
+    spdlog::info("streaming from slot \"{}\"", upstream.source().slot);
 }
 
 void Relay::lose_session(const StreamLost &lost) {
-    std::string reason = reason_of(lost);
-    if (stream_.is_streaming() && state_ != State::leaving)
-        status_.sessions_lost++;
-    if (state_ == State::leaving)
-        state_ = State::left;
-    else if (state_ == State::draining)
-        spdlog::warn("{}; {}", reason, comes_again);
-    else if (postgres_.changed(reason))
-        spdlog::log(lost.slot_in_use() ? spdlog::level::info : spdlog::level::warn, "{}", reason);
+    if (parts_.upstream.is_streaming() && !ending_.is_leaving())
+        report_.lost_session();
+    if (ending_.is_leaving())
+        ending_.left();
+    else if (ending_.is_draining())
+        spdlog::warn("{}; {}", lost.what(), comes_again);
+    else if (auto news = attempts_.news_of(lost, parts_.upstream.source().confirmed))
+        spdlog::log(lost.slot_in_use() ? spdlog::level::info : spdlog::level::warn, "{}", *news);
     end_session();
-    connect_at_ = Clock::now() + (lost.slot_in_use() ? slot_backoff_.next() : connect_backoff_.next());
-}
-
-std::string Relay::reason_of(const StreamLost &lost) {
-    if (lost.slot_in_use())
-        return std::string("standing by: ") + lost.what();
-    if (state_ != State::running)
-        return lost.what();
-    if (!same_error_.note(lost.sqlstate(), stream_.source().confirmed))
-        return std::string(lost.what()) + "; trying again";
-    return fmt::format(
-        "{}: the server has failed three times at the position {} of the slot, and will not get past it by itself. Its own log "
-        "says more; an update of its minor release may mend it. What nobody can decode is given up with "
-        "pg_replication_slot_advance(), and its events are lost. Trying again",
-        lost.what(), format_lsn(stream_.source().confirmed));
+    attempts_.pause(lost.slot_in_use(), Clock::now());
 }
 
 // What was accepted and not delivered is lost to this sink. Only the slot knows it all.
 void Relay::lose_sink(const SinkFailure &failure) {
-    std::string reason = failure.what();
-    status_.producers_lost++;
     auto now = Clock::now();
-    if (now - sink_lost_at_ > sink_backoff_cap * 6)
-        sink_backoff_.reset();
-    sink_lost_at_ = now;
-    if (state_ != State::running)
-        spdlog::warn("{}; {}", reason, comes_again);
-    else if (kafka_.changed(reason))
-        spdlog::warn("{}; starting again from the slot with a new producer", reason);
+    report_.lost_producer();
+    if (!ending_.is_running())
+        spdlog::warn("{}; {}", failure.what(), comes_again);
+    else if (attempts_.is_news(failure))
+        spdlog::warn("{}; starting again from the slot with a new producer", failure.what());
     try { // what was delivered need not come again
-        if (stream_.is_streaming() && confirmable() > confirmer_.sent())
+        if (parts_.upstream.is_streaming() && confirmable() > confirmer_.sent())
             send_status();
     } catch (const StreamLost &) {
     }
     end_session();
     sink_.reset(); // releases its chunks
     sink_ = parts_.make_sink(*this, budget_);
-    connect_at_ = failure.at_once() ? now : now + sink_backoff_.next();
-    if (state_ != State::running)
-        state_ = State::left;
-}
-
-Session Relay::make_session() {
-    return Session(session_number_, budget_, [this](const Rejected &rejected) { count_rejected(rejected); });
+    attempts_.pause_for_sink(failure.at_once(), now);
+    if (!ending_.is_running())
+        ending_.left();
 }
 
 void Relay::end_session() {
-    if (stream_.is_streaming() && Clock::now() - streaming_since_ > connect_backoff_cap)
-        connect_backoff_.reset();
-    stream_.close();
+    attempts_.session_ended(parts_.upstream.is_streaming(), Clock::now());
+    parts_.upstream.close();
     sink_->stop();
-    probe_.cancel();
-    slot_watch_.cancel();
-    session_number_++;
-    session_ = make_session();
+    shutdown_.end();
+    parts_.slot.cancel();
+    session_ = session_.next();
     confirmer_.end();
-    rhythm_ = {};
-    sink_is_busy_ = false;
-    server_stops_at_ = Clock::time_point::max();
+    reader_.begin();
 }
 
-// ---- the one place that decides when PostgreSQL is read -------------------------------------------------------------
+// ---- what comes, and what is confirmed ------------------------------------------------------------------------------
 
-bool Relay::may_read() const {
-    if (ending_.failure() || (state_ == State::draining && !session_.in_transaction()))
-        return false;
-    return !session_.is_offering() && !budget_.exhausted() && session_.transactions_in_flight() < transactions_in_flight_max;
-}
-
-void Relay::pump() {
-    if (!stream_.is_streaming())
+void Relay::read() {
+    if (!parts_.upstream.is_streaming())
         return;
-    if (state_ == State::leaving)
+    if (ending_.is_leaving())
         return await_goodbye();
-    if (ending_.failure() || (state_ == State::draining && !session_.in_transaction()))
-        give_up_offering();
-    size_t received = 0;
-    uint64_t begun = session_.transactions();
-    is_drained_ = false;
-    while (received < pump_messages_max && (session_.is_offering() || may_read())) {
-        if (!session_.is_offering() && !next_message()) {
-            is_drained_ = true;
-            break;
-        }
-        received++;
-        sink_is_busy_ = session_.is_offering() && !session_.offer(*sink_);
-        if (sink_is_busy_)
-            break;
-    }
-    rhythm_.note(session_.transactions() - begun, std::exchange(received_bytes_, 0), Clock::now());
-    if (state_ != State::running || server_is_stopping())
-        sink_->hurry();
-    else if (!rhythm_.is_busy())
-        sink_->flush();
+    reader_.read(parts_.upstream, session_, *sink_, confirmer_, ending_.reads());
+    reader_.pause(*sink_, !ending_.is_running() || shutdown_.server_is_stopping(), Clock::now());
 }
 
-void Relay::give_up_offering() {
-    session_.give_up_offering();
-    sink_is_busy_ = false;
-}
-
-// False where there is none. A keepalive is dealt with at once, lines become the chunk.
-bool Relay::next_message() {
-    Upstream::Message message = stream_.receive();
-    if (auto *keepalive = std::get_if<Keepalive>(&message)) {
-        session_.keepalive(keepalive->wal_end);
-        status_.wal_end_lsn = static_cast<uint64_t>(keepalive->wal_end);
-        if (keepalive->reply_requested)
-            confirmer_.reply_requested();
-        return true;
+void Relay::await_goodbye() {
+    Upstream &upstream = parts_.upstream;
+    while (!upstream.has_ended() && !std::holds_alternative<std::monostate>(upstream.receive())) {
     }
-    auto *data = std::get_if<CopyData>(&message);
-    if (data == nullptr) {
-        if (stream_.has_ended())
-            throw StreamLost("PostgreSQL ended the stream");
-        return false;
-    }
-    received_bytes_ += data->lines.size();
-    session_.take(std::move(*data));
-    return true;
+    if (upstream.has_ended())
+        ending_.left();
 }
-
-// Anybody who may call pg_logical_emit_message() can write such messages, as many as they like: one line a second is enough.
-void Relay::count_rejected(const Rejected &rejected) {
-    auto now = Clock::now();
-    if (!rejected.id.empty()) {
-        events_rejected_++;
-        if (events_rejected_said_.may_speak(now))
-            spdlog::warn("rejected event {} of topic \"{}\", transaction {}: {} ({} so far)", rejected.id, rejected.topic, rejected.lsn,
-                         rejected.reason, events_rejected_);
-        return;
-    }
-    rejected_++;
-    if (now < rejected_said_at_ + std::chrono::seconds(1) && rejected_ > 1)
-        return;
-    rejected_said_at_ = now;
-    spdlog::warn("skipped a message at {} that is no event: {} ({} so far)", rejected.lsn, rejected.reason, rejected_);
-}
-
-// ---- the one place that confirms ------------------------------------------------------------------------------------
 
 void Relay::delivered(const Chunk &chunk) {
-    made_progress_ = true;
-    events_delivered_++;
+    shutdown_.delivered();
+    report_.delivered();
     session_.delivered(chunk);
 }
 
 void Relay::confirm() {
-    if (!stream_.is_streaming() || state_ == State::leaving)
+    if (!parts_.upstream.is_streaming() || ending_.is_leaving())
         return;
     if (confirmer_.is_due(confirmable(), Clock::now()))
         send_status();
@@ -368,184 +246,121 @@ void Relay::confirm() {
 
 void Relay::send_status() {
     Confirmer::Update update = confirmer_.update(confirmable(), Clock::now());
-    stream_.confirm(update.confirmed, update.requests_reply);
+    parts_.upstream.confirm(update.confirmed, update.requests_reply);
 }
+
+// ---- the server: whether it is there, what the slot holds, whether it shuts down ------------------------------------
 
 // What an idle database's connection is worth. Where the process behind it is gone or frozen, only the missing answer shows it.
 void Relay::require_answers() {
-    if (!stream_.is_streaming() || state_ == State::leaving)
+    Upstream &upstream = parts_.upstream;
+    if (!upstream.is_streaming() || ending_.is_leaving())
         return;
     auto now = Clock::now();
-    if (stream_.take_heard())
+    if (upstream.take_heard())
         confirmer_.heard(now);
-    if (!may_read())
+    if (!reader_.may_read(session_, ending_.reads()))
         confirmer_.cannot_hear(now);
     if (!confirmer_.server_is_silent(now))
         return;
     confirmer_.give_up();
-    stream_.give_up();
+    upstream.give_up();
     throw StreamLost(fmt::format("PostgreSQL has not answered for {} ms, though the connection stands", confirmer_.patience().count()));
 }
 
-// ---- what else there is to know of the server -----------------------------------------------------------------------
-
-void Relay::watch_slot() {
-    if (!stream_.is_streaming() || state_ != State::running)
-        return slot_watch_.cancel();
+void Relay::ask_for_slot() {
+    if (!parts_.upstream.is_streaming() || !ending_.is_running())
+        return parts_.slot.cancel();
     auto now = Clock::now();
-    slot_watch_.start_if_due(now);
-    slot_watch_.advance(now);
+    parts_.slot.start_if_due(now);
+    parts_.slot.advance(now);
 }
 
-void Relay::take_notice(const std::string &text, bool is_warning) {
-    if (!is_warning)
-        spdlog::debug("{}", text);
-    else if (complaint_.note(text, Clock::now()))
-        spdlog::warn("{}", text);
-}
-
-// ---- the server's shutdown ------------------------------------------------------------------------------------------
-
-// A fast shutdown ends only when all is confirmed. With Kafka away that is never: after the grace the relay gives way, and starts again
-// from the slot when the server is back.
 void Relay::watch_for_server_shutdown() {
-    if (!stream_.is_streaming() || state_ != State::running)
+    if (!parts_.upstream.is_streaming() || !ending_.is_running())
         return;
     auto now = Clock::now();
-    // A new producer may get on for a moment and fail at the same place again.
-    if (made_progress_ && now - streaming_since_ > settled_after && kafka_.clear())
+    if (shutdown_.has_delivered() && attempts_.kafka_recovers(now))
         spdlog::info("Kafka accepts events again");
-    stall_.note(std::exchange(made_progress_, false), session_.is_waiting(), session_.confirmed(), confirmable(), now);
-    if (probe_is_ready_ && probe_.is_running() && probe_.advance() == ShutdownInquiry::Answer::shutting_down) {
-        spdlog::warn("PostgreSQL is shutting down; waiting up to {} ms for Kafka", options_.shutdown_grace.count());
-        server_stops_at_ = now;
-    }
-    if (server_is_stopping()) {
-        if (now >= server_stops_at_ + options_.shutdown_grace)
-            throw StreamLost("PostgreSQL is shutting down and Kafka takes nothing: left it, nothing is confirmed that is not delivered");
-    } else if (stall_.stalls(now) && now >= probe_at_) {
-        probe_.start();
-        probe_at_ = now + probe_interval;
-    }
+    shutdown_.look(session_.is_waiting(), session_.confirmed(), confirmable(), poll_.is_ready(Poll::shutdown_inquiry), now);
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------------
 
-bool Relay::is_done() const {
-    std::optional<Lsn> end = options_.done_at ? options_.done_at() : std::nullopt;
-    return end && confirmer_.sent() >= *end;
-}
-
-void Relay::end_when_done() {
-    if (!options_.done_at || state_ != State::running || !stream_.is_streaming())
+void Relay::end_at_goal() {
+    if (!ending_.is_running() || !parts_.upstream.is_streaming())
         return;
-    if (is_done())
+    if (goal_.is_reached(confirmer_.sent()))
         start_draining();
-    else if (!options_.done_at() && std::max(session_.confirmed(), stream_.source().confirmed) >= stream_.source().wal_end)
-        stop_for(Failure(ExitCode::unexpected, options_.not_done));
+    else if (goal_.is_missed(session_.confirmed(), parts_.upstream.source()))
+        stop_for(goal_.failure());
 }
 
 // A transaction of which the sink has not taken every event yet is waited for as well.
-void Relay::say_what_is_awaited() const {
-    if (sink_->empty() && !session_.in_transaction())
-        return;
-    uint64_t events = session_.events_in_flight();
-    std::string what = events > 0 ? fmt::format("{} events in flight", events) : "the rest of a transaction";
-    std::string topic = session_.last_topic().empty() ? "" : ", the last of topic \"" + session_.last_topic() + "\"";
-    spdlog::info("stopping: waiting up to {} ms for {}{}", options_.shutdown_grace.count(), what, topic);
-}
-
 void Relay::start_draining() {
-    say_what_is_awaited();
-    state_ = State::draining;
-    probe_.cancel(); // it is served only while running
-    drain_until_ = Clock::now() + options_.shutdown_grace;
+    if (!sink_->empty() || session_.in_transaction()) {
+        uint64_t events = session_.events_in_flight();
+        std::string what = events > 0 ? fmt::format("{} events in flight", events) : "the rest of a transaction";
+        std::string topic = session_.last_topic().empty() ? "" : ", the last of topic \"" + session_.last_topic() + "\"";
+        spdlog::info("stopping: waiting up to {} ms for {}{}", ending_.grace().count(), what, topic);
+    }
+    ending_.drain(Clock::now());
+    shutdown_.cancel(); // the inquiry is served only while the relay runs
 }
 
 // What was accepted before is still delivered and confirmed, so that the next start does not repeat it.
 void Relay::stop_for(const Failure &failure) {
     ending_.fail(failure);
-    if (state_ == State::running)
+    if (ending_.is_running())
         start_draining();
 }
 
-bool Relay::has_drained() const { return state_ == State::draining && sink_->empty() && (ending_.failure() || !session_.in_transaction()); }
-
 void Relay::drain() {
     auto now = Clock::now();
-    if (state_ == State::draining) {
-        bool done = has_drained();
-        if (!done && now < drain_until_)
+    if (ending_.is_draining()) {
+        bool is_done = has_drained();
+        if (!is_done && now < ending_.until())
             return;
-        if (done)
+        if (is_done)
             ending_.drained();
         else
             spdlog::warn("stopped before Kafka had everything; {}", comes_again);
         leave();
-    } else if (state_ == State::leaving && now >= drain_until_) {
-        state_ = State::left;
+    } else if (ending_.is_leaving() && now >= ending_.until()) {
+        ending_.left();
     }
 }
 
 // The last confirmation counts only when the server has read it: end the stream properly and wait for the answer.
 void Relay::leave() {
-    if (!stream_.is_streaming()) {
-        state_ = State::left;
-        return;
-    }
+    if (!parts_.upstream.is_streaming())
+        return ending_.left();
     send_status();
-    stream_.end();
-    give_up_offering();
-    state_ = State::leaving;
-    drain_until_ = Clock::now() + leave_grace;
+    parts_.upstream.end();
+    reader_.give_up_offering(session_);
+    ending_.leave(Clock::now());
 }
 
 void Relay::leave_quietly() { // where PostgreSQL may have gone as well
     try {
         leave();
     } catch (const StreamLost &) {
-        state_ = State::left;
+        ending_.left();
     }
-}
-
-void Relay::await_goodbye() {
-    while (!stream_.has_ended() && !std::holds_alternative<std::monostate>(stream_.receive())) {
-    }
-    if (stream_.has_ended())
-        state_ = State::left;
 }
 
 // ---- the status -----------------------------------------------------------------------------------------------------
 
 // Kafka is never asked how it is: it is waited for when events have waited for it a while, or when a new producer has yet to prove itself.
-RelayState Relay::visible_state(Clock::time_point now) const {
-    if (state_ != State::running)
+RelayState Relay::state(Clock::time_point now) const {
+    if (!ending_.is_running())
         return RelayState::draining;
-    if (!stream_.is_streaming())
-        return without_stream_;
-    if (complaint_.stands(now))
+    if (!parts_.upstream.is_streaming())
+        return attempts_.without_stream();
+    if (report_.server_complains(now))
         return RelayState::waiting_for_postgres;
-    bool stalls = stall_.events_stall(now) && (session_.is_offering() || !sink_->empty());
-    bool is_unproven = kafka_.stands() && now < streaming_since_ + settled_after;
-    return stalls || is_unproven ? RelayState::waiting_for_kafka : RelayState::streaming;
-}
-
-void Relay::update_status() {
-    auto now = Clock::now();
-    RelayState state = visible_state(now);
-    status_.turned_at = now;
-    status_.state = state;
-    status_.events_delivered = events_delivered_;
-    status_.messages_rejected = rejected_;
-    status_.events_rejected = events_rejected_;
-    status_.events_set_aside = sink_->events_set_aside();
-    status_.waiting_for.set(state == RelayState::waiting_for_kafka ? sink_->waiting_for() : "");
-    status_.in_flight_bytes = budget_.used();
-    status_.oldest_commit_ms = session_.oldest_commit_ms();
-    status_.in_flight_transactions = session_.transactions_in_flight();
-    if (confirmer_.sent() > Lsn{}) // what an earlier session confirmed still counts
-        status_.confirmed_lsn = static_cast<uint64_t>(confirmer_.sent());
-    parts_.on_state(state);
+    bool stalls = shutdown_.events_stall(now) && (session_.is_offering() || !sink_->empty());
+    return stalls || attempts_.kafka_is_unproven(now) ? RelayState::waiting_for_kafka : RelayState::streaming;
 }
 
 } // namespace outbox

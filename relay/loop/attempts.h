@@ -1,0 +1,87 @@
+// When the relay connects again, and what it says of a loss that it said before. Pure: the clock is the caller's.
+// Tested by test/unit/attempts_test.cpp.
+//
+// Three things fail, each at its own pace: the connection to the server, the wait for a slot that another relay has, and the sink.
+#pragma once
+
+#include "base/log.h"
+#include "core/backoff.h"
+#include "core/clock.h"
+#include "core/sink.h"
+#include "core/status.h"
+#include "core/upstream.h"
+#include "loop/same_error.h"
+
+#include <optional>
+#include <string>
+
+namespace outbox {
+
+class Attempts {
+public:
+    using Time = Clock::time_point;
+    using milliseconds = std::chrono::milliseconds;
+
+    explicit Attempts(Time now) : at_(now) {}
+
+    // The next one.
+    Time at() const { return at_; }
+    bool is_due(Time now) const { return now >= at_; }
+
+    // A session streams.
+    void streaming(Time now) {
+        since_ = now;
+        postgres_.clear();
+        slot_.reset();
+    }
+
+    // A session has ended, or the connection never came about. A connection that stood for a while starts its back-off anew.
+    void session_ended(bool was_streaming, Time now) {
+        if (was_streaming && now - since_ > connect_cap)
+            connect_.reset();
+    }
+
+    // The next attempt comes after a pause: for the server or the slot, or for a new sink.
+    void pause(bool slot_in_use, Time now) {
+        at_ = now + (slot_in_use ? slot_.next() : connect_.next());
+        without_stream_ = slot_in_use ? RelayState::standby : RelayState::connecting;
+    }
+    void pause_for_sink(bool at_once, Time now) {
+        if (now - sink_lost_at_ > sink_cap * 6)
+            sink_.reset();
+        sink_lost_at_ = now;
+        at_ = at_once ? now : now + sink_.next();
+        without_stream_ = RelayState::waiting_for_kafka;
+    }
+
+    // Why there is no stream, while there is none.
+    RelayState without_stream() const { return without_stream_; }
+
+    // What to say of a lost session while the relay runs; nullopt where it has been said. `confirmed`: the slot's position at its start.
+    std::optional<std::string> news_of(const StreamLost &lost, Lsn confirmed);
+
+    // Has the loss of a sink for this reason not been said yet?
+    bool is_news(const SinkFailure &failure) { return kafka_.changed(failure.what()); }
+
+    // Events were delivered. True once after a loss: a new sink may get on for a moment and fail at the same place again.
+    bool kafka_recovers(Time now) { return now - since_ > settled_after && kafka_.clear(); }
+
+    // Has a new sink yet to show that it does better than the one that was lost?
+    bool kafka_is_unproven(Time now) const { return kafka_.stands() && now < since_ + settled_after; }
+
+private:
+    static constexpr milliseconds connect_cap{5000};
+    static constexpr milliseconds slot_cap{1000}; // a relay that waits for another's end takes over soon
+    static constexpr milliseconds sink_cap{10000};
+    static constexpr milliseconds settled_after{5000};
+
+    Time at_;
+    Time since_{}, sink_lost_at_{};
+    Backoff connect_{connect_cap}, slot_{slot_cap}, sink_{sink_cap};
+    RelayState without_stream_ = RelayState::connecting;
+    Conditions postgres_; // said, until a session streams
+    Condition kafka_;     // said, until Kafka accepts events again
+    SameError same_error_;
+};
+
+} // namespace outbox

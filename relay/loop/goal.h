@@ -1,0 +1,42 @@
+// When a relay ends by itself: never, as `run`, or once the slot is confirmed up to a position, as `skip`, whose position is behind the
+// events that are to be skipped and is known when the relay has met them. Pure. Tested by test/unit/goal_test.cpp.
+#pragma once
+
+#include "base/exit_code.h"
+#include "core/source.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace outbox {
+
+class Goal {
+public:
+    using Position = std::function<std::optional<Lsn>()>; // nullopt: not known yet
+
+    Goal() = default; // never
+    Goal(Position position, std::string text_where_missed)
+        : position_(std::move(position)), text_where_missed_(std::move(text_where_missed)) {}
+
+    bool is_never() const { return !position_; }
+
+    // Is the slot confirmed up to the position?
+    bool is_reached(Lsn confirmed) const {
+        std::optional<Lsn> position = position_ ? position_() : std::nullopt;
+        return position && confirmed >= *position;
+    }
+
+    // Is all that there was at the start of the stream delivered, and the position still not known?
+    bool is_missed(Lsn delivered, const Source &at_start) const {
+        return position_ && !position_() && std::max(delivered, at_start.confirmed) >= at_start.wal_end;
+    }
+    Failure failure() const { return Failure(ExitCode::unexpected, text_where_missed_); }
+
+private:
+    Position position_;
+    std::string text_where_missed_;
+};
+
+} // namespace outbox

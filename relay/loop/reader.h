@@ -1,0 +1,99 @@
+// Reads the stream into the session and offers it to the sink, until the stream is drained, the session is full or the sink is busy. The
+// clock is the caller's. Tested by test/unit/reader_test.cpp.
+#pragma once
+
+#include "core/rhythm.h"
+#include "core/session.h"
+#include "core/upstream.h"
+#include "loop/confirmer.h"
+#include "loop/ending.h"
+
+#include <utility>
+
+namespace outbox {
+
+class Reader {
+public:
+    // The budget outlives the reader.
+    explicit Reader(const Budget &budget) : budget_(&budget) {}
+
+    // Another session begins.
+    void begin() { *this = Reader(*budget_); }
+
+    // May a message be read? Not while lines of the last one wait for the sink, nor beyond the bounds of what is in flight.
+    bool may_read(const Session &session, Reads reads) const {
+        bool is_wanted = reads == Reads::all || (reads == Reads::rest_of_transaction && session.in_transaction());
+        return is_wanted && !session.is_offering() && !budget_->exhausted() && session.transactions_in_flight() < transactions_max;
+    }
+
+    // Throws what the upstream, the session and the sink throw.
+    void read(Upstream &upstream, Session &session, Sink &sink, Confirmer &confirmer, Reads reads) {
+        if (reads == Reads::nothing || (reads == Reads::rest_of_transaction && !session.in_transaction()))
+            give_up_offering(session);
+        uint64_t begun = session.transactions();
+        is_drained_ = false;
+        for (size_t n = 0; n < messages_max && (session.is_offering() || may_read(session, reads)); n++) {
+            is_drained_ = !session.is_offering() && !take_next(upstream, session, confirmer);
+            if (is_drained_)
+                break;
+            sink_is_busy_ = session.is_offering() && !session.offer(sink);
+            if (sink_is_busy_)
+                break;
+        }
+        transactions_ += session.transactions() - begun;
+    }
+
+    // What the sink has not taken is not offered to it again.
+    void give_up_offering(Session &session) {
+        session.give_up_offering();
+        sink_is_busy_ = false;
+    }
+
+    // The end of a look at the stream: a sink need not wait for company where the stream is quiet, nor where everybody is about to go.
+    void pause(Sink &sink, bool hurries, Clock::time_point now) {
+        rhythm_.note(std::exchange(transactions_, 0), std::exchange(bytes_, 0), now);
+        if (hurries)
+            sink.hurry();
+        else if (!rhythm_.is_busy())
+            sink.flush();
+    }
+
+    bool sink_is_busy() const { return sink_is_busy_; }
+    bool takes_breath() const { return rhythm_.is_busy() && !sink_is_busy_; } // see rhythm.h
+    bool has_drained() const { return is_drained_; }                          // the last look left nothing in libpq
+    Lsn wal_end() const { return wal_end_; }                                  // of the server, as its last keepalive said; 0: not known
+
+private:
+    static constexpr size_t messages_max = 4096;       // then deliveries and signals have their turn
+    static constexpr size_t transactions_max = 262144; // 16 bytes each, also where they carry no bytes
+
+    // False where there is none. A keepalive is dealt with at once, lines are taken by the session.
+    bool take_next(Upstream &upstream, Session &session, Confirmer &confirmer) {
+        Upstream::Message message = upstream.receive();
+        if (auto *keepalive = std::get_if<Keepalive>(&message)) {
+            wal_end_ = keepalive->wal_end;
+            session.keepalive(keepalive->wal_end);
+            if (keepalive->reply_requested)
+                confirmer.reply_requested();
+            return true;
+        }
+        auto *data = std::get_if<CopyData>(&message);
+        if (data == nullptr) {
+            if (upstream.has_ended())
+                throw StreamLost("PostgreSQL ended the stream");
+            return false;
+        }
+        bytes_ += data->lines.size();
+        session.take(std::move(*data));
+        return true;
+    }
+
+    const Budget *budget_;
+    Rhythm rhythm_;
+    size_t transactions_ = 0, bytes_ = 0; // since the last pause
+    bool sink_is_busy_ = false;
+    bool is_drained_ = true;
+    Lsn wal_end_{};
+};
+
+} // namespace outbox

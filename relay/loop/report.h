@@ -1,0 +1,45 @@
+// What the relay says of itself: counts and state for the status, and lines in the log about what others write into the stream, as few as
+// it takes. The clock is the caller's. Tested by test/unit/report_test.cpp.
+#pragma once
+
+#include "base/log.h"
+#include "core/session.h"
+#include "core/status.h"
+#include "loop/complaint.h"
+
+#include <functional>
+#include <string>
+
+namespace outbox {
+
+class Report {
+public:
+    // `on_state` hears at every turn how the relay is. The status outlives the report.
+    Report(Status &status, std::function<void(RelayState)> on_state) : status_(status), on_state_(std::move(on_state)) {}
+
+    void delivered() { events_delivered_++; }
+    void lost_session() { status_.sessions_lost++; } // one that was streaming
+    void lost_producer() { status_.producers_lost++; }
+
+    // Anybody who may call pg_logical_emit_message() can write such messages, as many as they like.
+    void rejected(const Rejected &rejected, Clock::time_point now);
+
+    // What the server says beside the stream.
+    void noticed(const std::string &text, bool is_warning, Clock::time_point now);
+    bool server_complains(Clock::time_point now) const { return complaint_.stands(now); }
+
+    // Once a turn. `confirmed` and `wal_end` are 0 where the session does not know them: then what an earlier one knew still counts.
+    void update(RelayState state, const Sink &sink, Session &session, const Budget &budget, Lsn confirmed, Lsn wal_end,
+                Clock::time_point now);
+
+private:
+    Status &status_;
+    std::function<void(RelayState)> on_state_;
+    Complaint complaint_;
+    uint64_t events_delivered_ = 0;
+    uint64_t messages_rejected_ = 0, events_rejected_ = 0;
+    Clock::time_point message_said_at_{};
+    FewLines events_said_;
+};
+
+} // namespace outbox
