@@ -237,7 +237,9 @@ TEST(JsonScan, bounds_the_depth) {
     for (auto [open, close] : {std::pair{"[", "]"}, {"{\"\":[", "]}"}, {"[{\"\":", "}]"}}) {
         int each = open[1] == '\0' ? 1 : 2;
         std::string inner = close[0] == '}' ? "0" : "";
-        auto text = [&](int levels) { return nested(open, "", levels / each) + inner + nested(close, "", levels / each); };
+        auto text = [&, open = open, close = close](int levels) {
+            return nested(open, "", levels / each) + inner + nested(close, "", levels / each);
+        };
         EXPECT_EQ(scan(text(json_max_depth)), text(json_max_depth));
         EXPECT_FALSE(scan('[' + text(json_max_depth) + ']'));
         EXPECT_FALSE(scan("{\"a\":" + text(json_max_depth) + '}'));
