@@ -1,0 +1,66 @@
+// The command line and the environment, a line each: NAME=value of OUTBOX_… and PG… is a variable, any other line an argument. Whatever
+// stands there is taken, or refused in one line that can be printed. Left out are the arguments that end the process after a text of help,
+// the property file, which is any file of this machine, and librdkafka's properties, which values_fuzz.cpp has.
+#include "relay/config/options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <sstream>
+
+namespace {
+
+using namespace outbox;
+
+bool ends_process(const std::string &argument) {
+    constexpr auto words = std::to_array<std::string_view>({"help", "version", "-h", "--help", "--version"});
+    return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return argument.starts_with(word); });
+}
+
+bool is_property(const std::string &line) {
+    constexpr auto words = std::to_array<std::string_view>({"-X", "--property", "OUTBOX_PROPERTY"});
+    return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return line.starts_with(word); });
+}
+
+bool is_variable(const std::string &line) {
+    return (line.starts_with("OUTBOX_") || line.starts_with("PG")) && line.find('=') != std::string::npos;
+}
+
+char *nothing[] = {nullptr};
+
+std::vector<char *> pointers_to(std::vector<std::string> &texts) {
+    std::vector<char *> pointers;
+    for (std::string &text : texts)
+        pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+void refused(const std::string &words) {
+    if (words.empty() || words.find('\n') != std::string::npos)
+        abort();
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    std::vector<std::string> arguments = {"outbox-relay"}, variables;
+    std::istringstream lines(std::string(reinterpret_cast<const char *>(data), size));
+    for (std::string line; std::getline(lines, line);) {
+        line.resize(std::min(line.find('\0'), line.size()));
+        if (ends_process(line) || is_property(line))
+            return 0;
+        (is_variable(line) ? variables : arguments).push_back(line);
+    }
+    std::vector<char *> argv = pointers_to(arguments), environment = pointers_to(variables);
+    environ = environment.data();
+    try {
+        parse_options(static_cast<int>(arguments.size()), argv.data());
+    } catch (const Failure &failure) {
+        refused(failure.what());
+    }
+    environ = nothing;
+    return 0;
+}
