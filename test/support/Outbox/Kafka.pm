@@ -7,6 +7,7 @@ use warnings;
 
 use Carp qw(croak);
 use File::Basename qw(basename dirname);
+use File::Copy qw(copy);
 use IPC::Run ();
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
@@ -44,13 +45,13 @@ sub _properties {
         push @advertised, "PROXIED://127.0.0.1:$self->{proxy_port}";
     }
     my ($id, $replicas, $in_sync) = $cluster ? ($cluster->{id}, 3, 2) : (1, 1, 1);
-    my $quorum = $cluster ? "voters=$cluster->{voters}" : "bootstrap.servers=127.0.0.1:$self->{controller}";
+    my $voters = $cluster ? $cluster->{voters} : "1\@127.0.0.1:$self->{controller}";
     my $internal = $cluster ? 'INTERNAL' : 'PLAINTEXT';
     local $" = ',';
     return <<"END";
 process.roles=broker,controller
 node.id=$id
-controller.quorum.$quorum
+controller.quorum.voters=$voters
 listeners=@listeners
 advertised.listeners=@advertised
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SSL,INTERNAL:PLAINTEXT,PROXIED:$proxied$self->{protocols}
@@ -152,16 +153,54 @@ sub log { return slurp($_[0]{log}) }
 
 sub _format {
     my ($self) = @_;
-    my $tool = $self->_java('kafka.tools.StorageTool', 'format', ($self->{cluster} ? () : '--standalone'), '-t', $cluster_id, '-c', $self->{config},
-        map { ('--add-scram', $_) } @{ $self->{scram} });
+    return if !@{ $self->{scram} } && !@{ $self->{inside} } && !$self->{cluster} && $self->_copy_format;
+    my $tool = $self->_java('kafka.tools.StorageTool', 'format', '-t', $cluster_id, '-c', $self->{config}, map { ('--add-scram', $_) } @{ $self->{scram} });
     croak 'cannot format: ' . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
     return;
+}
+
+# A run of many tests starts Kafka once for all of them (warm_up.pl). OUTBOX_KAFKA_WARM is the folder with what makes the later starts quick, once
+# it is there: an archive of Java's classes, and the records that a formatted storage begins with.
+sub _warm {
+    my ($file) = @_;
+    my $path = ($ENV{OUTBOX_KAFKA_WARM} // '') . "/$file";
+    return -e $path ? $path : undef;
+}
+
+# What the storage tool does. Each folder has an ID of its own, 22 characters of base64 for 16 bytes.
+sub _copy_format {
+    my ($self) = @_;
+    my $checkpoint = _warm('bootstrap.checkpoint') or return 0;
+    my %id = ("$self->{folder}/metadata" => $self->{controller}, $self->{data} => $self->{port});
+    for my $folder (keys %id) {
+        my $id = sprintf '%021dA', $id{$folder};
+        mkdir $folder;
+        copy($checkpoint, $folder) or croak "$folder: $!";
+        PostgreSQL::Test::Utils::append_to_file("$folder/meta.properties", "version=1\ncluster.id=$cluster_id\nnode.id=1\ndirectory.id=$id\n");
+    }
+    return 1;
+}
+
+# Starts, serves, and ends; and leaves that in the folder.
+sub warm_up {
+    my ($self) = @_;
+    my $classes = "$ENV{OUTBOX_KAFKA_WARM}/classes.jsa";
+    $self->_format;
+    copy("$self->{folder}/metadata/bootstrap.checkpoint", $ENV{OUTBOX_KAFKA_WARM}) or croak "bootstrap.checkpoint: $!";
+    $self->{process} = $self->_java("-XX:ArchiveClassesAtExit=$classes.new", 'kafka.Kafka', $self->{config});
+    $self->wait_until_ready;
+    $self->create_topic('orders');
+    $self->{process}->signal('TERM');
+    $self->{process}->wait_for_exit(200);    # the archive takes longer than the end
+    return rename "$classes.new", $classes;
 }
 
 sub _java_command {
     my ($self, @arguments) = @_;
     my @hosts = $self->{cluster} ? "-Djdk.net.hosts.file=$self->{cluster}{hosts}" : ();
-    return (@{ $self->{inside} }, @{ $self->{java} }, @hosts, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
+    my $classes = _warm('classes.jsa');
+    my @classes = $classes && grep({ $_ eq '-XX:+UseSerialGC' } @{ $self->{java} }) ? "-XX:SharedArchiveFile=$classes" : ();
+    return (@{ $self->{inside} }, @{ $self->{java} }, @classes, @hosts, "-Dlog4j2.configurationFile=$log4j", '-cp', "$ENV{OUTBOX_KAFKA_LIBS}/*", @arguments);
 }
 
 sub _java {

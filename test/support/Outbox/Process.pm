@@ -23,16 +23,19 @@ $SIG{INT} = $SIG{TERM} = sub { die "ended by SIG$_[0]\n" };
 # Where the test itself is killed outright, the kernel ends what it started.
 my @leash = -x '/usr/bin/setpriv' ? qw(/usr/bin/setpriv --pdeathsig KILL --) : ();
 
-# Waits until the code returns something true and returns that; dies after so many seconds.
+# Waits until the code returns something true and returns that; dies after so many seconds. Between two looks it sleeps for as long as a look
+# takes (20 ms to 200 ms), so that looks that start a program leave the machine to what is waited for.
 sub wait_until (&$;$) {
     my ($condition, $what, $seconds) = @_;
     $seconds //= 60;
     my $deadline = time + $seconds;
     while (1) {
+        my $start = time;
         my $result = $condition->();
         return $result if $result;
         croak "gave up after $seconds s: $what" if time > $deadline;
-        sleep 0.02;
+        my $took = time - $start;
+        sleep($took < 0.02 ? 0.02 : $took > 0.2 ? 0.2 : $took);
     }
 }
 
