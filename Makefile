@@ -277,7 +277,8 @@ check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
 tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka)
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
 test-programs: check-programs tap-programs bench-programs fuzz-programs sanitize-programs
-demo-programs: all $(BUILD)/orders $(if $(KAFKA),$(kafka))
+of_demo := all $(BUILD)/orders $(if $(KAFKA),$(kafka))
+demo-programs: $(of_demo)
 check-programs tap-programs bench-programs test-programs demo-programs fuzz-programs: ; @: # and not a word where there is nothing to do
 
 ifneq ($(filter check,$(MAKECMDGOALS)),)
@@ -313,7 +314,7 @@ bench:
 # The story, and not the compiler's lines.
 demo:
 	@test/support/packages demo $(if $(KAFKA),kafka)
-	@$(MAKE) -q demo-programs >/dev/null 2>&1 || echo "Building outbox first, once; this takes a minute or two."
+	@$(MAKE) -q $(of_demo) >/dev/null 2>&1 || echo "Building outbox first, once; this takes a minute or two."
 	@$(MAKE) $(if $(V),,-s) --no-print-directory $(jobs) demo-programs
 	@test/support/unprivileged docker/demo
 
