@@ -46,11 +46,12 @@ is_deeply([ grep { !$linked{$_} && !$linked{"docs/$_"} } map { basename($_) } gl
 
 # ---- what they name in the tree -----------------------------------------------------------------------------------------
 
-# Files in code quotes: of the folders of the tree; test/t/NNN_name.t too.
+# Files in code quotes, alone or in a command: of the folders of the tree.
 my %in_tree = map { ($_ => 1) } map { basename($_) } grep { -d } glob "$project/*";
 for my $name (sort keys %page) {
     next if $name eq 'CHANGELOG.md';    # which tells of what was
-    my @missing = grep { !-e "$project/$_" } grep { m{^(\w+)/} && $in_tree{$1} && $1 ne 'build' } $page{$name}->text =~ m{`((?:[\w.-]+/)+[\w.-]*)`}g;
+    my @paths = map { m{(?<![\w/.-])(\w+/[\w./-]*)}g } $page{$name}->prose =~ /`([^`]+)`/g;
+    my @missing = grep { !-e "$project/$_" } grep { m{^(\w+)/} && $in_tree{$1} && $1 ne 'build' } @paths;
     is_deeply(\@missing, [], "$name names files that are there");
 }
 
@@ -66,6 +67,49 @@ for my $row (@rows) {
     my $named = () = $shown =~ /`/g;
     ok(@tests + @chaos > 0 && 2 * (@tests + @chaos) == $named, "\"$cells[1]\" is shown by a test that is there") or diag $shown;
 }
+
+# ---- what they say of the code ------------------------------------------------------------------------------------------
+
+# Both sides of a list, sorted.
+sub same {
+    my ($page_says, $code_says, $what) = @_;
+    my %seen;
+    my @sides = map { my $side = $_; my %of = map { ($_ => 1) } @$side; [ sort keys %of ] } $page_says, $code_says;
+    cmp_ok(scalar @{ $sides[1] }, '>', 2, "$what: found in the code");
+    return is_deeply(@sides, "$what: the page has those of the code");
+}
+
+sub table_of { my ($name, $heading) = @_; my ($part) = $page{$name}->text =~ /^## $heading\n(.*?)(?=^## |\z)/ms; return grep { /^\|/ } split /\n/, $part }
+
+my $metrics = slurp("$project/relay/watch/metrics.cpp");
+same([ map { /^\| ([^|]*) \|/ ? $1 =~ /`(\w+)/g : () } grep { !/^\| metric/ } table_of('docs/operating.md', 'Metrics') ],
+    [ $metrics =~ /(?:counter|gauge|head|labelled)\((?:"(?:gauge|counter)", )?"(\w+)"/g ], 'metrics');
+
+my ($status) = grep { $_ ne '' } map { slurp($_) } glob "$project/relay/*/status.h";
+my ($ready) = grep { m{^\| `/ready`} } split /\n/, $page{'docs/operating.md'}->text;
+same([ grep { !/^503$/ } $ready =~ /(?:200 |: |, )`([\w ]+)`/g ], [ $status =~ /case RelayState::\w+: return "([\w ]+)"/g ], 'states');
+
+my %code = slurp("$project/relay/base/exit_code.h") =~ /^    (\w+) = (\d+),/mg;
+same([ map { /^\| (\d+) \|/ } table_of('docs/relay.md', 'Exit codes') ], [ values %code ], 'exit codes');
+
+same([ map { /^\| `(outbox\.\w+)`/ } table_of('docs/emit.md', 'Settings') ], [ slurp("$project/outbox_ext/module.cpp") =~ /Variable\("(outbox\.\w+)",/g ], 'settings');
+
+# 25000 is the server's own answer in a parallel worker. A syntax error is one of the plugin's options, an internal error nobody's.
+chomp(my $share = `pg_config --sharedir`);
+my %sqlstate = map { /^(\w{5}) +[ESW] +(ERRCODE_\w+)/ ? ($2 => $1) : () } split /\n/, slurp("$share/errcodes.txt");
+my %raised = map { ($sqlstate{$_} => 1) } map { /\b(ERRCODE_\w+)/g } map { slurp($_) } glob "$project/outbox_ext/*.cpp $project/outbox_ext/contract/*.cpp";
+delete @raised{qw(42601 XX000)};
+same([ grep { $_ ne '25000' } map { /^\| ([^|]+)/ ? $1 =~ /\b(\w{5})\b/g : () } grep { !/SQLSTATE/ } table_of('docs/emit.md', 'Errors') ], [ keys %raised ], 'SQLSTATEs');
+
+my ($locked) = slurp("$project/relay/kafka/properties.cpp") =~ /locked = .*?\(\{\n(.*?)^\}\);/ms;
+my $synonyms = qr/^(?:max\.in\.flight.*|request\.required\.acks|delivery\.timeout\.ms|message\.send\.max\.retries|metadata\.broker\.list)$/;    # "five requests in flight" and other names
+my ($properties) = $page{'docs/relay.md'}->text =~ /^Locked, because.*?\n\n/ms ? $& : '';
+same([ grep { $_ ne 'allow.auto.create.topics' } map { s/=.*//r } $properties =~ /`([a-z][\w.=]+)`/g ], [ grep { !/$synonyms/ } $locked =~ /^    \{"([\w.]+)"/mg ], 'locked properties');
+
+# What README shows of the demo is what the demo says.
+my ($shown) = grep { /curl/ } map { $_->{text} } $page{'README.md'}->blocks;
+my $demo = slurp("$project/docker/demo") . slurp("$project/docker/orders/main.cpp");
+is_deeply([ grep { index($demo, $_) < 0 } map { s/:$//r } grep { /^\S/ } split /\n/, $shown ], [], "README shows the demo's own sentences");
 
 # ---- figures ------------------------------------------------------------------------------------------------------------
 
