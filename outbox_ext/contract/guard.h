@@ -7,6 +7,7 @@
 #include "rules.h"
 
 // Null where the message is an envelope as emit writes it, and all but its payload takes at most `head_max` bytes: `*topic` is then its
-// topic's name. Otherwise the reason, in static words that hold nothing of the message. Every form that no emit has written is rejected:
-// white space, escapes that are not the shortest, a header twice. (Upper-case letters in \u00XX are those of 1.0.)
+// topic's name. (`head_max` is envelope_head_max, or the database's outbox.max_event_bytes where that is more.) Otherwise the reason, in
+// static words that hold nothing of the message. Every form that no emit has written is rejected: white space, escapes that are not the
+// shortest, a header twice. (Upper-case letters in \u00XX are those of 1.0.)
 const char *guard_reject(const char *message, size_t size, size_t head_max, Text *topic);
