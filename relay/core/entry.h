@@ -16,6 +16,7 @@ struct Entry {
     uint64_t ordinal;
     State state = State::queued;
     Form form = Form::event; // that was produced last
+    uint32_t bytes = 0;      // of that record in a batch
 
     Lsn end() const { return chunk->transaction_end(); }
     EventPosition position() const { return {end(), ordinal}; }

@@ -71,17 +71,12 @@ std::optional<Lsn> Quarantine::skips_end() const {
     return end;
 }
 
-void Examination::refused(size_t records, size_t bytes) {
-    if (!is_running() || (bytes > 0 && bytes < too_large_))
-        too_large_ = bytes;
+void Examination::refused(size_t records) {
     limit_ = std::max<size_t>(1, std::min(records, limit_) / growth);
     accepted_ = 0;
 }
 
-void Examination::found() {
-    accepted_ = 0;
-    too_large_ = 0;
-}
+void Examination::found() { accepted_ = 0; }
 
 void Examination::accepted(size_t records) {
     if (!is_running())
@@ -98,9 +93,6 @@ void Examination::accepted(size_t records) {
 void Examination::end() {
     limit_ = everything;
     accepted_ = 0;
-    if (too_large_ > 0)
-        batch_bytes_ = std::max<size_t>(1, (batch_bytes_ == 0 ? too_large_ : std::min(too_large_, batch_bytes_)) / growth);
-    too_large_ = 0;
 }
 
 } // namespace outbox

@@ -78,7 +78,8 @@ private:
     std::map<std::string, Skip, std::less<>> skips_; // by id
 };
 
-// How many records may be on their way together while the refused ones of a batch are looked for: Kafka refuses whole batches. A refused
+// How many records may be on their way together while the refused ones of a batch are looked for, where Kafka refuses whole batches and
+// names no record, for another reason than the size. A refused
 // group comes again in an eighth of its size, down to one record, which is then to blame; what is accepted makes the groups larger again.
 // Pure. Tested by test/unit/quarantine_test.cpp.
 class Examination {
@@ -89,18 +90,14 @@ public:
     bool is_alone() const { return limit_ == 1; }
     bool is_running() const { return limit_ != everything; }
 
-    // A batch of so many records was refused. `bytes`: of the batch, where its size was the reason.
-    void refused(size_t records, size_t bytes);
+    // A batch of so many records was refused.
+    void refused(size_t records);
     // One record was refused alone.
     void found();
     // So many records were accepted.
     void accepted(size_t records);
     // All are.
     void end();
-
-    // How large batches may be: smaller than one that was refused for its size though none of its records was to blame. 0: nothing is
-    // known.
-    size_t batch_bytes() const { return batch_bytes_; }
 
 private:
     // One guilty record in ten does not let the groups grow: each time they do, a producer is made anew.
@@ -109,9 +106,7 @@ private:
     static constexpr size_t limit_max = 8192;
 
     size_t limit_ = everything;
-    size_t accepted_ = 0;  // records in a row
-    size_t too_large_ = 0; // bytes of the smallest batch that was refused for its size while nobody is to blame
-    size_t batch_bytes_ = 0;
+    size_t accepted_ = 0; // records in a row
 };
 
 } // namespace outbox

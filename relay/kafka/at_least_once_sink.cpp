@@ -53,7 +53,7 @@ AtLeastOnceSink::Care AtLeastOnceSink::care_for(EventPosition position, int64_t 
     if (examination_.is_alone() || suspicion_.is_about(position))
         return {.survives_refusals = true};
     bool is_old = is_forgotten_at_once(commit_time_ms, now_ms(), care_.one_batch);
-    return {.one_batch = is_old, .batch_bytes = examination_.batch_bytes()};
+    return {.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
 }
 
 // True where the producer is there for one more record. It is replaced only when nothing is on its way, so nothing is repeated.
@@ -182,7 +182,7 @@ void AtLeastOnceSink::reported(const rd_kafka_message_t &message) {
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
         return acknowledged(entry);
     if (blame_of(message.err) != Blame::operation)
-        refused_.push_back({&entry, message.err, rd_kafka_topic_name(message.rkt), message.partition});
+        refused_.push_back({&entry, message.err, rd_kafka_topic_name(message.rkt), producer_->report()});
     else if (failure_.empty())
         failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
 }
@@ -234,6 +234,8 @@ void AtLeastOnceSink::judge() {
     if (!was_alone)
         return judge_group(refused);
     const Refused &lone = refused.front();
+    if (is_about_size(lone.error))
+        note_too_large({{&lone}}, target_);
     if (blame_of(lone.error) == Blame::topic && producer_)
         producer_->forget_topic(lone.topic);
     judge_alone(lone, source_, target_, examination_, suspicion_);
@@ -249,18 +251,20 @@ void AtLeastOnceSink::queue_again() {
 
 void AtLeastOnceSink::judge_group(const std::vector<Refused> &refused) {
     for (const RefusedBatch &batch : batches_of(refused)) {
-        const Refused &first = *batch.records.front();
+        const Refused &first = batch.first();
+        if (batch.is_too_large())
+            note_too_large(batch, target_);
         if (blame_of(first.error) == Blame::topic) {
             suspicion_.raise(first.entry->position());
         } else if (batch.is_told_apart()) {
             for (const Refused *each : batch.records)
                 if (!is_innocent(each->error))
                     note_guilty(*each);
-        } else {
+        } else if (!batch.is_too_large()) {
             if (!examination_.is_running())
                 spdlog::warn("Kafka refuses a batch of {} records of topic \"{}\": {}; looking for the event to blame",
                              batch.records.size(), first.topic, rd_kafka_err2str(first.error));
-            examination_.refused(batch.records.size(), batch.too_large_bytes());
+            examination_.refused(batch.records.size());
         }
     }
 }

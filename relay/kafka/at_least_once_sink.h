@@ -1,8 +1,10 @@
 // Produces events to Kafka at least once: idempotent, without gaps. What Kafka has not acknowledged is kept in memory, in order. Where
 // Kafka refuses a record, the producer ends with all that is on the way (enable.gapless.guarantee), and another one produces what was not
-// acknowledged again: in smaller groups, until the guilty event is alone. One that is alone goes by a producer that survives its refusal,
-// and nothing else is on the way meanwhile. After anything else a new sink starts from the slot.
-// Tested by test/unit/at_least_once_sink_test.cpp and test/t/.
+// acknowledged again. After a refusal for the size that producer makes smaller batches, in which a record that is too large is alone, and
+// all records that are as large as a refused one are set aside with it (size_limits.h). After another refusal of a whole batch the records
+// go in smaller groups, until the guilty event is alone. One that is alone goes by a producer that survives its refusal, and nothing else
+// is on the way meanwhile. After anything else a new sink starts from the slot. Tested by test/unit/at_least_once_sink_test.cpp and
+// test/t/.
 #pragma once
 
 #include "kafka/produce_event.h"

@@ -16,6 +16,10 @@ enum class Blame {
 Blame blame_of(rd_kafka_resp_err_t error);
 
 inline bool is_about_content(rd_kafka_resp_err_t error) { return blame_of(error) == Blame::content; }
+// Of the batch: a record is too large only where it was alone in its batch.
+inline bool is_about_size(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE;
+}
 inline bool is_about_topic(rd_kafka_resp_err_t error) { return blame_of(error) == Blame::topic; }
 
 // Another record of the batch was refused by name, and this one only with it.

@@ -126,7 +126,7 @@ void ExactlyOnceSink::begin() {
     if (error)
         fail("cannot begin a Kafka transaction", error);
     producer_->forget_ends_sent();
-    in_transaction_ = wants_close_ = is_closed_ = false;
+    in_transaction_ = wants_close_ = is_closed_ = was_examined_ = false;
     phase_ = Phase::open;
 }
 
@@ -152,7 +152,7 @@ void ExactlyOnceSink::stop() {
     examination_.end();
     suspicion_.forget();
     care_ = {};
-    is_examining_ = is_closed_ = in_transaction_ = wants_close_ = false;
+    is_examining_ = was_examined_ = is_closed_ = in_transaction_ = wants_close_ = false;
     aborts_ = 0;
 }
 
@@ -169,7 +169,7 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     if (target_.quarantine.stops_at({transaction.end, event.ordinal}))
         return stop_at(transaction, event);
     bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
-    if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = examination_.batch_bytes()}))
+    if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())}))
         return Offer::busy;
     Entry &entry = batch_.emplace_back(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
     size_t cost = 0;
@@ -360,6 +360,7 @@ void ExactlyOnceSink::committed() {
     batch_.erase(batch_.begin(), part_end);
     part_ = 0;
     is_examining_ = !batch_.empty();
+    was_examined_ = false;
     if (!is_doubtful)
         return begin();
     source_.wal_end = std::max(source_.wal_end, stored_.end);
@@ -420,7 +421,7 @@ void ExactlyOnceSink::aborted() {
 // With the events of the batch that have not been committed.
 void ExactlyOnceSink::begin_again() {
     divide();
-    Care care = {is_examining_ && examination_.is_alone(), care_.one_batch, examination_.batch_bytes()};
+    Care care = {is_examining_ && examination_.is_alone(), care_.one_batch, target_.size_limits.batch_bytes(Clock::now())};
     if (!(care == care_) && is_shown_) {
         use_care(care);
         return;
@@ -452,6 +453,8 @@ void ExactlyOnceSink::judge() {
     }
     if (refused.empty())
         return failure_.empty() ? void() : count_abort();
+    if (!is_examining_ && std::exchange(was_examined_, true))
+        is_closed_ = true; // or each refusal among later events would have all that came before written once more
     is_examining_ = true;
     aborts_ = 0;
     for (const RefusedBatch &batch : batches_of(refused))
@@ -472,18 +475,20 @@ void ExactlyOnceSink::count_abort() {
 }
 
 void ExactlyOnceSink::judge_batch(const RefusedBatch &batch) {
-    const Refused &first = *batch.records.front();
+    const Refused &first = batch.first();
+    if (batch.is_too_large())
+        note_too_large(batch, target_);
     if (care_.each_alone || batch.is_told_apart()) {
         for (const Refused *each : batch.records)
             if (!is_innocent(each->error))
                 judge_lone(*each);
     } else if (blame_of(first.error) == Blame::topic && !first.topic.empty()) {
         suspicion_.raise(first.entry->position());
-    } else {
+    } else if (!batch.is_too_large()) {
         if (!examination_.is_running())
             spdlog::warn("Kafka refuses {} records with \"{}\"; looking for the event to blame", batch.records.size(),
                          rd_kafka_err2str(first.error));
-        examination_.refused(batch.records.size(), batch.too_large_bytes());
+        examination_.refused(batch.records.size());
     }
 }
 
@@ -682,7 +687,7 @@ void ExactlyOnceSink::reported(const rd_kafka_message_t &message) {
         return;
     }
     if (entry != nullptr && blame_of(message.err) != Blame::operation) {
-        refused_.push_back({entry, message.err, rd_kafka_topic_name(message.rkt), message.partition});
+        refused_.push_back({entry, message.err, rd_kafka_topic_name(message.rkt), producer_->report()});
         entry->state = Entry::State::queued;
         return;
     }

@@ -11,10 +11,10 @@
 // transaction, its events come again from the slot.
 //
 // Where Kafka refuses a record, the transaction is aborted and the batch examined: its records go again, as they are or in the form that
-// stands for them, in transactions that are aborted as well, in groups that become smaller until each guilty event has been alone. Every
-// record that Kafka has accepted once is done with. Then the batch is produced as a whole. So no record is written more than three times.
-// An event that has to wait (its topic is missing or forbidden) is cut off with all that follows: what came before it is committed, and no
-// transaction stays open.
+// stands for them, in transactions that are aborted as well, until each guilty event has been named by Kafka or has been alone: in smaller
+// batches where the size is to blame (size_limits.h), otherwise in smaller groups. Every record that Kafka has accepted once is done with.
+// Then the batch is produced as a whole. So no record is written more than three times. An event that has to wait (its topic is missing or
+// forbidden) is cut off with all that follows: what came before it is committed, and no transaction stays open.
 //
 // Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
 // Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
@@ -152,6 +152,7 @@ private:
     bool has_position_ = false;   // its record is on its way
     size_t produced_ = 0;         // entries, while repeating
     bool is_examining_ = false;   // the open transaction will be aborted
+    bool was_examined_ = false;   // the batch has been, since its last commit
     int aborts_ = 0;              // in a row
     Clock::time_point repeat_at_;
     Backoff abort_backoff_{std::chrono::milliseconds(5000)};

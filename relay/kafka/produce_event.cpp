@@ -22,6 +22,11 @@ KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Eve
         entry.form = target_.quarantine.form_of(position, event.id);
         KafkaRecord record = maker_.make(event, entry.form, commit_time_ms, chunk, target_, source_);
         cost = record.cost_bytes;
+        entry.bytes = static_cast<uint32_t>(record.bytes);
+        if (!producer.compresses() && target_.size_limits.is_beyond(record.topic, batch_bytes(entry.bytes), Clock::now())) {
+            target_.quarantine.refused(position, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+            continue;
+        }
         KafkaProducer::Outcome outcome = producer.produce(record, &entry);
         if (outcome == KafkaProducer::Outcome::failed)
             topic_ = record.topic;
@@ -68,6 +73,15 @@ std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms
                            "message.timestamp.before.max.ms allow it",
                            duration_text(source.clock_ahead_ms));
     return "";
+}
+
+void note_too_large(const RefusedBatch &batch, KafkaTarget &target) {
+    auto now = Clock::now();
+    target.size_limits.refused(batch.first().topic, batch.bytes(), batch.records.size(), now);
+    if (batch.records.size() > 1)
+        spdlog::warn("Kafka refuses a batch of {} records of topic \"{}\", {} bytes: {}; batches have at most {} bytes from now on",
+                     batch.records.size(), batch.first().topic, batch.bytes(), rd_kafka_err2str(batch.first().error),
+                     target.size_limits.batch_bytes(now));
 }
 
 bool is_forgotten_at_once(int64_t commit_time_ms, int64_t now_ms, bool was) {

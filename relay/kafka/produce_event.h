@@ -41,6 +41,9 @@ std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms
 // and otherwise when the suspicion has lasted; an event that waits for a topic or a clock stays suspected.
 void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, Examination &examination, Suspicion &suspicion);
 
+// Kafka refuses a batch for its size: the topic's limit is learned from it, and the next batches are smaller.
+void note_too_large(const RefusedBatch &batch, KafkaTarget &target);
+
 // Partitions forget an idempotent producer by the times of its records (producer.id.expiration.ms, by default a day, KAFKA-9144), and take
 // whatever batch comes first from a producer that they do not know: one that overtakes a batch which has failed. For records this old only
 // one batch may be on its way. Once it is so, it stays so for an hour of the stream's time.

@@ -24,16 +24,18 @@ constexpr auto give_up_after = std::chrono::milliseconds(30000);
 constexpr int16_t end_txn_request = 26;
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
-size_t number_of(const rd_kafka_conf_t *conf, const char *property) {
-    char value[32];
+std::string text_of(const rd_kafka_conf_t *conf, const char *property) {
+    char value[32] = "";
     size_t size = sizeof(value);
-    return rd_kafka_conf_get(conf, property, value, &size) == RD_KAFKA_CONF_OK ? strtoull(value, nullptr, 10) : 0;
+    return rd_kafka_conf_get(conf, property, value, &size) == RD_KAFKA_CONF_OK ? value : "";
 }
+
+size_t number_of(const rd_kafka_conf_t *conf, const char *property) { return strtoull(text_of(conf, property).c_str(), nullptr, 10); }
 
 } // namespace
 
 KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(listener) {
-    batch_bytes_ = number_of(conf.get(), "batch.size");
+    compresses_ = text_of(conf.get(), "compression.codec") != "none";
     sticky_for_ = std::chrono::milliseconds(number_of(conf.get(), sticky_property));
     rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // or choose_partition is not asked
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
@@ -263,6 +265,7 @@ void KafkaProducer::serve(int timeout_ms) {
 }
 
 void KafkaProducer::serve_reports(rd_kafka_event_t *event) {
+    report_++;
     while (const rd_kafka_message_t *message = rd_kafka_event_message_next(event)) {
         in_flight_--;
         note_report(*message);

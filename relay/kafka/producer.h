@@ -68,7 +68,8 @@ public:
     Clock::time_point serve_at() const; // though nothing happens
     Clock::time_point retry_at() const { return retry_at_; }
     size_t in_flight() const { return in_flight_; }
-    size_t batch_bytes() const { return batch_bytes_; } // batch.size
+    bool compresses() const { return compresses_; }
+    uint64_t report() const { return report_; } // the number of the one that is being served: each is of one batch
 
     // How often a transaction's end has been sent since it was last asked to forget it. librdkafka repeats it by itself when a connection
     // is lost, and then the first copy may still arrive, in the middle of the next transaction (KIP-890).
@@ -120,7 +121,8 @@ private:
     std::deque<std::string> handles_;                        // their names, the oldest first
     std::string name_;                                       // scratch
     size_t in_flight_ = 0;
-    size_t batch_bytes_ = 0;
+    bool compresses_ = false;
+    uint64_t report_ = 0;
     std::chrono::milliseconds sticky_for_{0}; // sticky.partitioning.linger.ms
     Clock::time_point now_ = Clock::now();    // when the queue was last served
 

@@ -15,10 +15,19 @@ constexpr size_t record_overhead_bytes = 256; // librdkafka's, without headers (
 constexpr size_t header_overhead_bytes = 110;
 constexpr size_t headers_expected = 8;
 
+// A length before what has it, as Kafka writes numbers: seven bits a byte, and one bit for the sign.
+size_t with_length(size_t bytes) {
+    size_t length = 1;
+    for (size_t rest = bytes * 2; rest >= 128; rest /= 128)
+        length++;
+    return length + bytes;
+}
+
 void add_header(KafkaRecord &record, std::string_view name, std::string_view value) {
     rd_kafka_header_add(record.headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
                         static_cast<ssize_t>(value.size()));
     record.cost_bytes += header_overhead_bytes + name.size() + value.size();
+    record.bytes += with_length(name.size()) + with_length(value.size());
 }
 
 std::string sha256(std::string_view bytes) {
@@ -54,6 +63,9 @@ KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time
     }
     record.id = event.id;
     record.end = chunk.transaction_end();
+    constexpr size_t attributes_and_times = 3, header_count = 1; // fewer than 64
+    record.bytes =
+        with_length(record.bytes + attributes_and_times + with_length(record.key_size) + with_length(record.value_size) + header_count);
     return record;
 }
 

@@ -29,6 +29,7 @@ struct KafkaRecord {
     int64_t timestamp_ms = 0; // since 1970; 0: now
     KafkaHeaders headers;
     size_t cost_bytes = 0; // of memory, beside the chunk
+    size_t bytes = 0;      // in a batch, where it is the first record
 };
 
 class RecordMaker {

@@ -17,27 +17,35 @@
 
 namespace outbox {
 
+// Of a batch with records of so many bytes.
+inline size_t batch_bytes(size_t records_bytes) {
+    constexpr size_t head = 61;
+    return head + records_bytes;
+}
+
 // A record that Kafka refused.
 struct Refused {
     Entry *entry;
     rd_kafka_resp_err_t error;
     std::string topic;
-    int32_t partition;
+    uint64_t batch; // records of one batch have the same number
 };
 
-// Records of one partition that were refused at the same time, in the stream's order.
+// The records of one batch that was refused.
 struct RefusedBatch {
     std::vector<const Refused *> records;
 
-    // Of its lines, which are a little more than the records; 0: it was not refused for its size.
-    size_t too_large_bytes() const {
+    const Refused &first() const { return *records.front(); }
+
+    bool is_too_large() const { return is_about_size(first().error); }
+
+    // What the batch had at most, uncompressed: exactly so where it had one record.
+    size_t bytes() const {
+        constexpr size_t later_record = 14; // its distance from the first one's offset and time, and its length may take a byte more
         size_t bytes = 0;
-        for (const Refused *each : records) {
-            if (each->error != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && each->error != RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE)
-                return 0;
-            bytes += each->entry->line.size();
-        }
-        return bytes;
+        for (const Refused *each : records)
+            bytes += each->entry->bytes + later_record;
+        return batch_bytes(bytes - later_record);
     }
 
     // Whether each record's error is its own: the record was alone, or the broker has named those that it refuses.
@@ -48,15 +56,12 @@ struct RefusedBatch {
 };
 
 inline std::vector<RefusedBatch> batches_of(const std::vector<Refused> &refused) {
-    std::map<std::pair<std::string_view, int32_t>, RefusedBatch> found;
+    std::map<uint64_t, RefusedBatch> found;
     for (const Refused &each : refused)
-        found[{each.topic, each.partition}].records.push_back(&each);
+        found[each.batch].records.push_back(&each);
     std::vector<RefusedBatch> batches;
-    for (auto &[place, batch] : found) {
-        std::sort(batch.records.begin(), batch.records.end(),
-                  [](const Refused *one, const Refused *other) { return one->entry->position() < other->entry->position(); });
+    for (auto &[number, batch] : found)
         batches.push_back(std::move(batch));
-    }
     return batches;
 }
 

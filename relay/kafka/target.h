@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "core/quarantine.h"
+#include "core/size_limits.h"
 #include "kafka/properties.h"
 
 #include <optional>
@@ -28,6 +29,7 @@ struct KafkaTarget {
     std::string fingerprint = {}; // of the properties in force
     Condition rotation = {};      // why they cannot be read again
     Quarantine quarantine = {};
+    SizeLimits size_limits = {};
     bool was_refused = false;     // the position, when it was last read; a second time in a row is final
     uint64_t set_aside_count = 0; // events that something else stands for
 

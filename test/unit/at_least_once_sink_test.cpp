@@ -41,7 +41,8 @@ protected:
 
     // One event in a chunk of its own; the sink holds the chunk from then on. All are of one transaction.
     bool offer(const std::string &topic = "orders") {
-        std::string line = R"({"topic":")" + topic + R"(","key":"42","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":{"n":1}})";
+        std::string line = R"({"topic":")" + topic + R"(","key":")" + key_ + R"(","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":)" +
+                           payload_ + "}";
         Memory memory(strdup(line.c_str()));
         std::string_view lines(memory.get(), line.size());
         Chunk::Pointer chunk = Chunk::create(std::move(memory), lines, 0, budget_);
@@ -85,6 +86,13 @@ protected:
         return serve_until([this] { return sink_->empty(); });
     }
 
+    bool deliver_to(const std::string &topic) {
+        if (!serve_until([&] { return offer(topic); }))
+            return false;
+        sink_->flush();
+        return serve_until([this] { return sink_->empty(); });
+    }
+
     // What Kafka says when it has refused an event, and nothing can stand for it.
     std::string poison() {
         try {
@@ -105,6 +113,7 @@ protected:
     int delivered_ = 0;
     uint64_t taken_ = 0;
     Offer answer_{};
+    std::string key_ = "42", payload_ = R"({"n":1})";
     int64_t commit_time_ms_ = now_ms();
     std::unique_ptr<AtLeastOnceSink> sink_;
 };
@@ -222,6 +231,7 @@ TEST_F(AtLeastOnceSinkTest, delivers_all_the_others_once_when_a_batch_is_refused
                        static_cast<rd_kafka_resp_err_t>(200)}) {
         SCOPED_TRACE(static_cast<int>(error));
         sink_.reset(); // which may still be examining
+        target_.size_limits = {};
         start();
         ASSERT_TRUE(deliver(1)); // the first record to a partition goes alone
         auto before = orders();
@@ -353,6 +363,7 @@ TEST_P(AtLeastOnceSinkDeadLetter, takes_the_place_of_a_refused_event) {
     EXPECT_EQ(target_.set_aside_count, 1u);
     EXPECT_EQ(target_.quarantine.size(), 0u);
     EXPECT_EQ(budget_.used(), 0u);
+    target_.size_limits = {}; // the limit has been raised
     ASSERT_TRUE(deliver(1)) << "the same id at another position";
     EXPECT_EQ(orders(), 2);
 }
@@ -362,11 +373,38 @@ INSTANTIATE_TEST_SUITE_P(, AtLeastOnceSinkDeadLetter,
                                          RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP),
                          [](const auto &info) { return std::string(rd_kafka_err2name(info.param)); });
 
+// What is as large as a record that Kafka has refused need not be tried.
+TEST_F(AtLeastOnceSinkDeadLetter, takes_the_place_of_all_that_are_as_large) {
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    ASSERT_TRUE(deliver(1));
+    ASSERT_TRUE(deliver(3));
+    EXPECT_EQ(delivered_, 5);
+    EXPECT_EQ(dead_letters(), 4);
+    EXPECT_EQ(orders(), 1);
+    ASSERT_TRUE(deliver_to("payments")) << "of another topic nothing is known";
+    EXPECT_EQ(kafka_.size_of("payments"), 1);
+}
+
+// Their sizes in a batch are not known.
+TEST_F(AtLeastOnceSinkTest, tries_each_record_where_they_are_compressed) {
+    target_.on_poison = OnPoison::dead_letter;
+    target_.properties = {{"compression.type", "lz4"}};
+    ASSERT_TRUE(start_and_deliver_one());
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    ASSERT_TRUE(deliver(1));
+    ASSERT_TRUE(deliver(1));
+    EXPECT_EQ(dead_letters(), 1);
+    EXPECT_EQ(orders(), 2);
+}
+
 // Such as one that is too large for the dead letters' topic, too.
 TEST_F(AtLeastOnceSinkDeadLetter, leaves_out_payload_then_key_and_headers_and_then_stops) {
+    key_ = std::string(1000, 'k'); // larger than the digests that stand for them
+    payload_ = '"' + std::string(1000, 'p') + '"';
     for (size_t refusals : {2, 3}) {
         kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, refusals);
         ASSERT_TRUE(deliver(1)) << refusals;
+        target_.size_limits = {}; // the mock refuses what it is told to, whatever the size
     }
     EXPECT_EQ(delivered_, 3);
     EXPECT_EQ(dead_letters(), 2);

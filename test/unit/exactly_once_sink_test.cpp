@@ -331,5 +331,27 @@ TEST_F(ExactlyOnceSinkTest, finds_the_refused_event_of_a_batch) {
     EXPECT_EQ(failures_, std::vector<std::string>()) << "it took a new session";
 }
 
+// The mock counts what is aborted, too.
+TEST_F(ExactlyOnceSinkTest, writes_an_event_three_times_at_most_however_many_others_are_refused) {
+    target_.on_poison = OnPoison::dead_letter;
+    commit_interval_ = milliseconds(5000); // the batch stays open, and takes more
+    start_session();
+    is_quiet_ = false;
+    int64_t innocent = 20;
+    add_transaction(static_cast<int>(innocent));
+    ASSERT_TRUE(run_until([&] { return kafka_.size_of("orders") == innocent; }));
+    Lsn end{};
+    for (int refusals = 0; refusals < 4; refusals++) {
+        kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+        end = add_transaction(1);
+        run_for(milliseconds(700));
+    }
+    is_quiet_ = true;
+    ASSERT_TRUE(run_until_confirmed(end));
+    EXPECT_EQ(target_.set_aside_count, 4u);
+    EXPECT_LE(kafka_.size_of("orders"), 3 * innocent);
+    expect_each_delivered_once();
+}
+
 } // namespace
 } // namespace outbox

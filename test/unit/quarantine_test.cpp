@@ -131,7 +131,7 @@ struct Search {
                 found++;
                 next++;
             } else {
-                examination.refused(size, 0);
+                examination.refused(size);
                 refused_batches++;
             }
         }
@@ -147,18 +147,6 @@ TEST(Examination, finds_the_guilty_in_few_steps_and_writes_the_innocent_once) {
         EXPECT_EQ(search.written, 100000 - search.found);
         EXPECT_LE(search.refused_batches, search.found * 30 + 1);
     }
-}
-
-TEST(Examination, makes_batches_smaller_where_none_of_their_records_is_to_blame) {
-    Examination examination;
-    examination.refused(100, 8000);
-    while (examination.is_running())
-        examination.accepted(1);
-    EXPECT_EQ(examination.batch_bytes(), 1000u);
-    examination.refused(100, 900);
-    examination.found();
-    examination.end();
-    EXPECT_EQ(examination.batch_bytes(), 1000u) << "somebody was to blame";
 }
 
 // ---- answers --------------------------------------------------------------------------------------------------------

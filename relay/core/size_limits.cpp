@@ -1,0 +1,25 @@
+#include "core/size_limits.h"
+
+#include <algorithm>
+
+namespace outbox {
+
+void SizeLimits::refused(std::string_view topic, size_t bytes, size_t records, Time now) {
+    auto known = topics_.find(topic);
+    if (known == topics_.end())
+        topics_.emplace(topic, Limit{bytes, now});
+    else if (bytes <= known->second.bytes || now >= known->second.learned_at + known_for)
+        known->second = {bytes, now};
+    if (records == 1) // its own size is to blame, not that of batches
+        return;
+    size_t before = batch_bytes(now);
+    batch_bytes_ = std::max<size_t>(1, (before == 0 ? bytes : std::min(before, bytes)) / shrink);
+    narrowed_at_ = now;
+}
+
+bool SizeLimits::knows(std::string_view topic, size_t bytes, Time now) const {
+    auto known = topics_.find(topic);
+    return known != topics_.end() && bytes >= known->second.bytes && now < known->second.learned_at + known_for;
+}
+
+} // namespace outbox
