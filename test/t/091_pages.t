@@ -106,6 +106,9 @@ my $synonyms = qr/^(?:max\.in\.flight.*|request\.required\.acks|delivery\.timeou
 my ($properties) = $page{'docs/relay.md'}->text =~ /^Locked, because.*?\n\n/ms ? $& : '';
 same([ grep { $_ ne 'allow.auto.create.topics' } map { s/=.*//r } $properties =~ /`([a-z][\w.=]+)`/g ], [ grep { !/$synonyms/ } $locked =~ /^    \{"([\w.]+)"/mg ], 'locked properties');
 
+my ($suites) = slurp("$project/test/run") =~ /^suites=\((.*?)\)/m;
+same([ map { /^\| (\w+) \|/ && $1 ne 'suite' ? $1 : () } table_of('CONTRIBUTING.md', 'Run one test') ], [ split ' ', $suites ], 'suites');
+
 # What README shows of the demo is what the demo says.
 my ($shown) = grep { /curl/ } map { $_->{text} } $page{'README.md'}->blocks;
 my $demo = slurp("$project/docker/demo") . slurp("$project/docker/orders/main.cpp");
