@@ -5,8 +5,8 @@
 // consumer reads it. Between the two a broker that crashes may forget the transaction's markers (KAFKA-20734), and then an operator may end
 // the transaction without its events.
 //
-// Invariants, asserted: what may be confirmed <= what is shown <= what is acknowledged; none of the three goes back within a session; nothing
-// is acknowledged on top of what is not shown.
+// Invariants, asserted: what may be confirmed <= what is shown <= what is acknowledged; none of the three goes back within a session;
+// nothing is acknowledged on top of what is not shown.
 #pragma once
 
 #include "core/position.h"

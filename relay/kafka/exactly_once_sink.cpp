@@ -42,8 +42,7 @@ void ExactlyOnceSink::start(const Source &source) {
     source_ = source;
     target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
     target_.quarantine.forget_before(source.confirmed);
-    wanted_ = ended_ = committed_ = complete_ = events_ = {}; // nothing is confirmed before the position is read
-    acknowledged_.reset();
+    ledger_ = {}; // nothing is confirmed before the position is read
     open_producer();
 }
 
@@ -88,9 +87,10 @@ void ExactlyOnceSink::read_position() {
         if (!done)
             return;
         reader_->require_readable();
-        stored_ = resume(reader_->state(), source_);
-        require_acknowledged();
-        events_ = std::min(reader_->state()->events, stored_.end);
+        Position found = resume(reader_->state(), source_);
+        ledger_.resume(found, reader_->state()->events, source_.confirmed);
+    } catch (const Regressed &regressed) {
+        throw SinkFailure(regressed.what(), true);
     } catch (const PositionRefused &refused) {
         // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
         if (std::exchange(target_.was_refused, true))
@@ -99,23 +99,9 @@ void ExactlyOnceSink::read_position() {
     }
     target_.was_refused = false;
     waiting_.clear();
-    committed_ = complete_ = stored_.complete ? stored_.end : source_.confirmed;
-    is_shown_ = true;
-    split_ = stored_.complete || stored_.end <= ended_ ? std::nullopt : std::optional<Lsn>(stored_.end);
     stored_at_ = Clock::now();
-    spdlog::info("exactly once from {} on", format_lsn(stored_.end));
+    spdlog::info("exactly once from {} on", format_lsn(ledger_.position().end));
     begin();
-}
-
-// After a doubtful commit the position is read again within the session. What Kafka has acknowledged before is not in memory any more:
-// where the position that is read does not cover it, an operator has ended the transaction that nobody could see, and only the slot has its
-// events.
-void ExactlyOnceSink::require_acknowledged() const {
-    if (acknowledged_ && !stored_.covers(*acknowledged_))
-        throw SinkFailure(fmt::format("Kafka has acknowledged a transaction up to {} and shows a position of {}: the transaction was ended "
-                                      "without its events, which come again",
-                                      format_lsn(acknowledged_->end), format_lsn(stored_.end)),
-                          true);
 }
 
 void ExactlyOnceSink::begin() {
@@ -141,9 +127,7 @@ void ExactlyOnceSink::stop() {
     }
     reader_.reset();
     producer_.reset();
-    is_shown_ = true;
     batch_.clear();
-    split_.reset();
     failure_.clear();
     death_.clear();
     poison_.reset();
@@ -161,8 +145,8 @@ void ExactlyOnceSink::stop() {
 Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
     if (phase_ != Phase::open || poison_ || renewal_.is_asked())
         return Offer::busy;
-    require_rest_of_split(transaction.end);
-    if (stored_.covers(transaction.end, event.ordinal))
+    require_rest(transaction.end);
+    if (ledger_.covers(transaction.end, event.ordinal))
         return Offer::passed;
     if (target_.is_reserved(event.topic))
         return Offer::rejected;
@@ -195,10 +179,10 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
 bool ExactlyOnceSink::use_care(Care care) {
     if (care == care_)
         return true;
-    if (!is_shown_)
+    if (!ledger_.is_shown())
         return false;
     care_ = care;
-    source_.wal_end = std::max(source_.wal_end, stored_.end);
+    source_.wal_end = std::max(source_.wal_end, ledger_.position().end);
     open_producer();
     return false;
 }
@@ -219,23 +203,16 @@ Offer ExactlyOnceSink::stop_at(const Begin &transaction, const Event &event) {
     return Offer::busy;
 }
 
-// The slot sends whole transactions, so the rest of one that was split comes before all that follows it.
-void ExactlyOnceSink::require_rest_of_split(Lsn end) {
-    if (!split_ || end < *split_)
-        return;
-    if (end > *split_)
-        throw Failure(ExitCode::position_refused,
-                      "exactly-once delivery cannot go on: of the transaction at " + format_lsn(*split_) + " " +
-                          std::to_string(stored_.ordinal) +
-                          " events are in Kafka, and the slot does not have the rest any more. To go on without: "
-                          "outbox-relay setup --delivery exactly-once --reset-state");
-    split_.reset();
+void ExactlyOnceSink::require_rest(Lsn end) {
+    try {
+        ledger_.require_rest(end);
+    } catch (const RestIsMissing &missing) {
+        throw Failure(ExitCode::position_refused, missing.what());
+    }
 }
 
 void ExactlyOnceSink::commit(const Commit &commit) {
-    if (split_ == commit.end)
-        split_.reset();
-    ended_ = commit.end;
+    ledger_.ended(commit.end);
     in_transaction_ = false;
     if (phase_ == Phase::open && wants_close_ && !batch_.empty())
         close_batch();
@@ -254,8 +231,8 @@ void ExactlyOnceSink::hurry() {
 }
 
 Lsn ExactlyOnceSink::confirmable(Lsn delivered) {
-    wanted_ = std::max(wanted_, delivered);
-    return std::min(delivered, complete_);
+    ledger_.delivered(delivered);
+    return ledger_.confirmable();
 }
 
 // ---- committing -----------------------------------------------------------------------------------------------------
@@ -276,12 +253,10 @@ void ExactlyOnceSink::close_part() {
 }
 
 // The slot may be confirmed only up to what the state topic has: also where there was nothing to deliver, as on an idle database.
-bool ExactlyOnceSink::position_is_due() const {
-    return phase_ == Phase::open && batch_.empty() && (wanted_ > stored_.end || (wanted_ == stored_.end && !stored_.complete));
-}
+bool ExactlyOnceSink::position_is_due() const { return phase_ == Phase::open && batch_.empty() && ledger_.overdue(); }
 
 void ExactlyOnceSink::keep_position() {
-    next_ = {wanted_, 0, true};
+    next_ = *ledger_.overdue();
     part_ = 0;
     is_closed_ = true;
     phase_ = Phase::finishing;
@@ -291,7 +266,7 @@ bool ExactlyOnceSink::produce_position() {
     if (has_position_)
         return true;
     std::string key = state_key(source_),
-                value = format_state({next_, batch_.empty() ? events_ : next_.end, source_.timeline, source_.topics});
+                value = format_state({next_, batch_.empty() ? ledger_.events() : next_.end, source_.timeline, source_.topics});
     KafkaRecord record;
     record.topic = target_.state_topic;
     record.key = key.data();
@@ -314,7 +289,7 @@ void ExactlyOnceSink::finish() {
         producer_->serve();
     }
     react();
-    if (phase_ != Phase::finishing || !has_position_ || producer_->in_flight() > 0 || !is_shown_)
+    if (phase_ != Phase::finishing || !has_position_ || producer_->in_flight() > 0 || !ledger_.is_shown())
         return;
     phase_ = Phase::committing;
     commit_began_at_ = Clock::now();
@@ -336,18 +311,13 @@ void ExactlyOnceSink::commit_batch() {
 void ExactlyOnceSink::committed() {
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
     bool is_doubtful = producer_->ends_sent() > 1 || Clock::now() - commit_began_at_ > commit_is_slow;
-    stored_ = next_;
-    acknowledged_ = next_;
-    if (!batch_.empty())
-        events_ = stored_.end;
-    stored_at_ = Clock::now();
-    is_shown_ = false;
-    if (stored_.complete)
-        committed_ = std::max(committed_, stored_.end);
     auto part_end = batch_.begin() + static_cast<long>(part_);
+    Lsn last_complete = part_ == 0 ? next_.end : Lsn{};
     for (auto entry = batch_.begin(); entry != part_end; entry++)
-        if (entry->end() != stored_.end)
-            committed_ = std::max(committed_, entry->end());
+        if (entry->end() != next_.end)
+            last_complete = std::max(last_complete, entry->end());
+    ledger_.acknowledged(next_, last_complete, part_ > 0);
+    stored_at_ = Clock::now();
     aborts_ = 0;
     abort_backoff_.reset();
     if (abort_condition_.clear())
@@ -363,24 +333,21 @@ void ExactlyOnceSink::committed() {
     was_examined_ = false;
     if (!is_doubtful)
         return begin();
-    source_.wal_end = std::max(source_.wal_end, stored_.end);
+    source_.wal_end = std::max(source_.wal_end, ledger_.position().end);
     open_producer();
 }
 
 // The position is in the same transaction as the events, so who sees the one sees the others.
 void ExactlyOnceSink::read_back() {
-    if (is_shown_ || phase_ == Phase::fencing || phase_ == Phase::reading)
+    if (ledger_.is_shown() || phase_ == Phase::fencing || phase_ == Phase::reading)
         return;
     reader_->follow();
     const std::optional<State> &state = reader_->state();
-    if (state && state->position.covers(stored_)) {
-        is_shown_ = true;
-        complete_ = committed_;
-    } else if (Clock::now() > stored_at_ + shows_within) {
+    bool is_shown = state && ledger_.shown(state->position);
+    if (!is_shown && Clock::now() > stored_at_ + shows_within)
         throw SinkFailure(fmt::format("Kafka has acknowledged a transaction and does not show it in the state topic \"{}\"; nothing of "
                                       "it is confirmed",
                                       target_.state_topic));
-    }
 }
 
 // ---- failing --------------------------------------------------------------------------------------------------------
@@ -422,7 +389,7 @@ void ExactlyOnceSink::aborted() {
 void ExactlyOnceSink::begin_again() {
     divide();
     Care care = {is_examining_ && examination_.is_alone(), care_.one_batch, target_.size_limits.batch_bytes(Clock::now())};
-    if (!(care == care_) && is_shown_) {
+    if (!(care == care_) && ledger_.is_shown()) {
         use_care(care);
         return;
     }
@@ -594,7 +561,7 @@ void ExactlyOnceSink::serve() {
         return;
     producer_->serve();
     react();
-    renewal_.serve(target_, *producer_, phase_ == Phase::open && batch_.empty() && is_shown_);
+    renewal_.serve(target_, *producer_, phase_ == Phase::open && batch_.empty() && ledger_.is_shown());
     read_back();
     require_progress();
     switch (phase_) {
@@ -610,7 +577,7 @@ void ExactlyOnceSink::serve() {
 }
 
 void ExactlyOnceSink::serve_open() {
-    if (is_shown_ && batch_.empty())
+    if (ledger_.is_shown() && batch_.empty())
         throw_poison();
     bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
     auto now = Clock::now();
@@ -627,7 +594,7 @@ void ExactlyOnceSink::serve_open() {
 
 Clock::time_point ExactlyOnceSink::serve_at() const {
     auto at = producer_ ? std::min(next_step_at(), producer_->serve_at()) : next_step_at();
-    return is_shown_ ? at : std::min(at, Clock::now() + look_again);
+    return awaits_sight() ? std::min(at, Clock::now() + look_again) : at;
 }
 
 Clock::time_point ExactlyOnceSink::next_step_at() const {
@@ -646,7 +613,7 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     case Phase::open: break;
     default: return Clock::now(); // the calls themselves wait
     }
-    if ((poison_ && is_shown_) || (!batch_.empty() && budget_.exhausted()))
+    if ((poison_ && ledger_.is_shown()) || (!batch_.empty() && budget_.exhausted()))
         return Clock::now();
     if (!batch_.empty() && in_transaction_)
         return opened_at_ + split_after;

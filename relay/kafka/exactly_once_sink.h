@@ -20,7 +20,7 @@
 // Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
 #pragma once
 
-#include "core/position.h"
+#include "core/ledger.h"
 #include "kafka/produce_event.h"
 #include "kafka/rotation.h"
 #include "kafka/state_topic.h"
@@ -50,7 +50,7 @@ public:
     Clock::time_point serve_at() const override;
     std::string waiting_for() const override;
     uint64_t events_set_aside() const override { return target_.set_aside_count; }
-    bool empty() const override { return batch_.empty() && is_shown_; }
+    bool empty() const override { return batch_.empty() && !awaits_sight(); }
 
 private:
     enum class Phase {
@@ -75,10 +75,9 @@ private:
     void open_producer();
     void fence();
     void read_position();
-    void require_acknowledged() const;
     void begin();
 
-    void require_rest_of_split(Lsn end);
+    void require_rest(Lsn end);
     void note_failed_produce();
     Offer stop_at(const Begin &transaction, const Event &event);
 
@@ -90,6 +89,7 @@ private:
     void commit_batch();
     void committed();
     void read_back();
+    bool awaits_sight() const { return phase_ != Phase::closed && !ledger_.is_shown(); } // of what Kafka has acknowledged
 
     void react();
     void abort_batch();
@@ -129,16 +129,8 @@ private:
     std::unique_ptr<StateReader> reader_;
     Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
     Clock::time_point phase_since_;
-    Position stored_;                      // what the state topic has
-    std::optional<Position> acknowledged_; // in this session: what is read back must cover it
-    bool is_shown_ = true;                 // and consumers can see
-    Lsn committed_{};                      // up to here it has everything
-    Lsn complete_{};                       // and shows it: what may be confirmed
-    Lsn wanted_{};                         // where the position could be, though there were no events
-    Clock::time_point stored_at_;          // when it was written last
-    Lsn events_{};                         // the end of the last transaction with events that it has
-    Lsn ended_{};                          // the last transaction that the stream has ended
-    std::optional<Lsn> split_;             // a transaction of which a part is stored; its rest must come first
+    Ledger ledger_;
+    Clock::time_point stored_at_; // when the position was written last
 
     // the batch: one Kafka transaction
     std::deque<Entry> batch_;
