@@ -9,7 +9,6 @@ namespace outbox {
 namespace {
 
 constexpr int slice_ms = 10;                                        // what a call into librdkafka may wait
-constexpr size_t batch_events_max = 20000;                          // closed at the next end of a transaction
 constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
 constexpr auto commit_is_slow = std::chrono::seconds(10);           // socket.timeout.ms: a request may have been repeated
 constexpr auto look_again = std::chrono::milliseconds(2);           // whether a commit can be seen
@@ -17,9 +16,8 @@ constexpr auto shows_within = std::chrono::seconds(10);             // a commit;
 constexpr auto goodbye = std::chrono::milliseconds(500);            // for the abort at the end of a session
 constexpr auto phase_max = std::chrono::seconds(60);
 constexpr auto said_after = std::chrono::seconds(2);
-constexpr auto split_after = std::chrono::milliseconds(10000); // a third of transaction.timeout.ms
-constexpr int aborts_max = 8;                                  // then a new producer
-constexpr size_t alone_in_flight_max = 64;                     // records that are a batch each
+constexpr int aborts_max = 8;              // then a new producer
+constexpr size_t alone_in_flight_max = 64; // records that are a batch each
 
 bool comes_again(const KafkaError &error) { return rd_kafka_error_is_retriable(error.get()) != 0; }
 
@@ -33,7 +31,7 @@ bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__P
 
 ExactlyOnceSink::ExactlyOnceSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget,
                                  DeliveryListener &listener)
-    : target_(target), commit_interval_(commit_interval), budget_(budget), listener_(listener) {}
+    : target_(target), budget_(budget), listener_(listener), batch_(commit_interval) {}
 
 // ---- the session ----------------------------------------------------------------------------------------------------
 
@@ -112,7 +110,8 @@ void ExactlyOnceSink::begin() {
     if (error)
         fail("cannot begin a Kafka transaction", error);
     producer_->forget_ends_sent();
-    in_transaction_ = wants_close_ = is_closed_ = was_examined_ = false;
+    batch_.reopen();
+    was_examined_ = false;
     phase_ = Phase::open;
 }
 
@@ -136,7 +135,7 @@ void ExactlyOnceSink::stop() {
     examination_.end();
     suspicion_.forget();
     care_ = {};
-    is_examining_ = was_examined_ = is_closed_ = in_transaction_ = wants_close_ = false;
+    is_examining_ = was_examined_ = false;
     aborts_ = 0;
 }
 
@@ -155,19 +154,16 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
     if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())}))
         return Offer::busy;
-    Entry &entry = batch_.emplace_back(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
+    Entry &entry = batch_.add(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
     size_t cost = 0;
     KafkaProducer::Outcome outcome = event_producer_.produce(*producer_, event, transaction.commit_time_ms, chunk, entry, cost);
     if (outcome == KafkaProducer::Outcome::taken) {
-        if (batch_.size() == 1)
-            opened_at_ = Clock::now();
+        batch_.taken(Clock::now());
         entry.chunk.reset(chunk.retain(cost + sizeof(Entry)));
         entry.state = Entry::State::in_flight;
-        in_transaction_ = true;
-        wants_close_ |= batch_.size() >= batch_events_max;
         return Offer::taken;
     }
-    batch_.pop_back();
+    batch_.not_taken();
     if (outcome == KafkaProducer::Outcome::refused)
         return stop_at(transaction, event);
     if (outcome == KafkaProducer::Outcome::failed)
@@ -197,7 +193,7 @@ void ExactlyOnceSink::note_failed_produce() {
 Offer ExactlyOnceSink::stop_at(const Begin &transaction, const Event &event) {
     poison_ = poisoned(event, transaction.end, transaction.commit_time_ms, target_);
     if (!batch_.empty()) {
-        in_transaction_ = batch_.back().end() == transaction.end;
+        batch_.stopped_within(transaction.end);
         close_batch();
     }
     return Offer::busy;
@@ -213,20 +209,20 @@ void ExactlyOnceSink::require_rest(Lsn end) {
 
 void ExactlyOnceSink::commit(const Commit &commit) {
     ledger_.ended(commit.end);
-    in_transaction_ = false;
-    if (phase_ == Phase::open && wants_close_ && !batch_.empty())
+    batch_.transaction_ended();
+    if (phase_ == Phase::open && batch_.is_due(Clock::now(), false))
         close_batch();
 }
 
 // Nobody else is coming: the batch need not wait for company. But a stream of single events is not a Kafka transaction for each: every one
 // costs the brokers a marker in each partition that it touches, and their coordinator three records.
 void ExactlyOnceSink::flush() {
-    if (Clock::now() >= closed_at_ + commit_interval_)
-        hurry();
+    if (phase_ == Phase::open && batch_.may_close_early(Clock::now()))
+        close_batch();
 }
 
 void ExactlyOnceSink::hurry() {
-    if (phase_ == Phase::open && !batch_.empty() && !in_transaction_)
+    if (phase_ == Phase::open && batch_.may_close())
         close_batch();
 }
 
@@ -238,17 +234,12 @@ Lsn ExactlyOnceSink::confirmable(Lsn delivered) {
 // ---- committing -----------------------------------------------------------------------------------------------------
 
 void ExactlyOnceSink::close_batch() {
-    part_ = batch_.size();
-    close_part();
+    batch_.close(Clock::now());
+    phase_ = Phase::finishing;
 }
 
-// With the first events of the batch; all of a transaction of the stream are there where the next event is of another one.
 void ExactlyOnceSink::close_part() {
-    const Entry &last = batch_[part_ - 1];
-    bool is_complete = part_ < batch_.size() ? batch_[part_].end() != last.end() : !in_transaction_;
-    next_ = {last.end(), last.ordinal, is_complete};
-    is_closed_ = true;
-    closed_at_ = Clock::now();
+    batch_.close(batch_.part(), Clock::now());
     phase_ = Phase::finishing;
 }
 
@@ -256,9 +247,7 @@ void ExactlyOnceSink::close_part() {
 bool ExactlyOnceSink::position_is_due() const { return phase_ == Phase::open && batch_.empty() && ledger_.overdue(); }
 
 void ExactlyOnceSink::keep_position() {
-    next_ = *ledger_.overdue();
-    part_ = 0;
-    is_closed_ = true;
+    batch_.close_with(*ledger_.overdue());
     phase_ = Phase::finishing;
 }
 
@@ -266,7 +255,8 @@ bool ExactlyOnceSink::produce_position() {
     if (has_position_)
         return true;
     std::string key = state_key(source_),
-                value = format_state({next_, batch_.empty() ? ledger_.events() : next_.end, source_.timeline, source_.topics});
+                value =
+                    format_state({batch_.end(), batch_.empty() ? ledger_.events() : batch_.end().end, source_.timeline, source_.topics});
     KafkaRecord record;
     record.topic = target_.state_topic;
     record.key = key.data();
@@ -311,24 +301,18 @@ void ExactlyOnceSink::commit_batch() {
 void ExactlyOnceSink::committed() {
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
     bool is_doubtful = producer_->ends_sent() > 1 || Clock::now() - commit_began_at_ > commit_is_slow;
-    auto part_end = batch_.begin() + static_cast<long>(part_);
-    Lsn last_complete = part_ == 0 ? next_.end : Lsn{};
-    for (auto entry = batch_.begin(); entry != part_end; entry++)
-        if (entry->end() != next_.end)
-            last_complete = std::max(last_complete, entry->end());
-    ledger_.acknowledged(next_, last_complete, part_ > 0);
+    ledger_.acknowledged(batch_.end(), batch_.last_complete(), batch_.part() > 0);
     stored_at_ = Clock::now();
     aborts_ = 0;
     abort_backoff_.reset();
     if (abort_condition_.clear())
         spdlog::info("Kafka transactions are committed again");
     producer_->all_is_well();
-    for (auto entry = batch_.begin(); entry != part_end; entry++) {
-        event_producer_.settled(*entry);
-        listener_.delivered(*entry->chunk);
+    for (size_t i = 0; i < batch_.part(); i++) {
+        event_producer_.settled(batch_[i]);
+        listener_.delivered(*batch_[i].chunk);
     }
-    batch_.erase(batch_.begin(), part_end);
-    part_ = 0;
+    batch_.remove_part();
     is_examining_ = !batch_.empty();
     was_examined_ = false;
     if (!is_doubtful)
@@ -411,7 +395,8 @@ void ExactlyOnceSink::judge() {
     if (producer_->ends_sent() > 1) // a late copy would end the next transaction, and take its events away
         throw SinkFailure("aborting a Kafka transaction took a second request", true);
     bool is_of_all = refused.empty() && blame_of(error) != Blame::operation;
-    for (Entry &entry : batch_) {
+    for (size_t i = 0; i < batch_.size(); i++) {
+        Entry &entry = batch_[i];
         if (entry.state != Entry::State::in_flight)
             continue;
         entry.state = Entry::State::queued;
@@ -421,7 +406,7 @@ void ExactlyOnceSink::judge() {
     if (refused.empty())
         return failure_.empty() ? void() : count_abort();
     if (!is_examining_ && std::exchange(was_examined_, true))
-        is_closed_ = true; // or each refusal among later events would have all that came before written once more
+        batch_.let_nothing_in(); // or each refusal among later events would have all that came before written once more
     is_examining_ = true;
     aborts_ = 0;
     for (const RefusedBatch &batch : batches_of(refused))
@@ -467,29 +452,20 @@ void ExactlyOnceSink::judge_lone(const Refused &refused) {
 
 // What the next Kafka transaction has of the batch: everything up to an event that has to wait; or that one alone.
 void ExactlyOnceSink::divide() {
-    part_ = batch_.size();
+    batch_.set_part(batch_.size());
     for (size_t i = 0; i < batch_.size(); i++) {
-        if (target_.quarantine.stops_at(batch_[i].position())) {
-            stop_before(i);
-            part_ = batch_.size();
-            return;
-        }
-        if (suspicion_.is_about(batch_[i].position())) {
-            part_ = std::max<size_t>(i, 1);
-            return;
-        }
+        if (target_.quarantine.stops_at(batch_[i].position()))
+            return stop_before(i);
+        if (suspicion_.is_about(batch_[i].position()))
+            return batch_.set_part(std::max<size_t>(i, 1));
     }
 }
 
 // The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
 void ExactlyOnceSink::stop_before(size_t index) {
-    const Entry &entry = batch_[index];
     if (!poison_)
-        poison_ = poisoned(entry.event(), entry.end(), entry.commit_time_ms, target_);
-    Lsn end = entry.end();
-    batch_.erase(batch_.begin() + static_cast<long>(index), batch_.end());
-    in_transaction_ = !batch_.empty() && batch_.back().end() == end;
-    is_closed_ = !batch_.empty(); // where it is empty, it has no position of its own
+        poison_ = poisoned(batch_[index].event(), batch_[index].end(), batch_[index].commit_time_ms, target_);
+    batch_.cut(index);
 }
 
 void ExactlyOnceSink::throw_poison() {
@@ -502,7 +478,7 @@ void ExactlyOnceSink::throw_poison() {
 
 // Produces what nobody knows yet whether Kafka takes it, in groups, and then has the transaction aborted.
 void ExactlyOnceSink::examine() {
-    for (; produced_ < part_; produced_++) {
+    for (; produced_ < batch_.part(); produced_++) {
         Entry &entry = batch_[produced_];
         if (entry.state == Entry::State::accepted)
             continue;
@@ -528,15 +504,15 @@ void ExactlyOnceSink::repeat() {
         return;
     if (is_examining_)
         return examine();
-    for (; produced_ < part_; produced_++)
+    for (; produced_ < batch_.part(); produced_++)
         if (!produce_again(batch_[produced_]))
             return;
-    if (part_ < batch_.size())
+    if (batch_.has_rest())
         close_part();
-    else if (is_closed_ && !batch_.empty())
+    else if (batch_.is_closed() && !batch_.empty())
         close_batch();
     else
-        phase_ = is_closed_ ? Phase::finishing : Phase::open;
+        phase_ = batch_.is_closed() ? Phase::finishing : Phase::open;
 }
 
 // False where nothing more can be produced at the moment.
@@ -550,7 +526,7 @@ bool ExactlyOnceSink::produce_again(Entry &entry) {
     }
     bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
     if (waits_for_topic && produced_ > 0) // what comes before it does not wait
-        part_ = produced_;
+        batch_.set_part(produced_);
     return false;
 }
 
@@ -581,12 +557,8 @@ void ExactlyOnceSink::serve_open() {
         throw_poison();
     bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
     auto now = Clock::now();
-    if (!batch_.empty() && (budget_.exhausted() || waits_for_topic)) { // a transaction of the stream that does not fit is split
+    if (batch_.is_due(now, budget_.exhausted() || waits_for_topic)) {
         close_batch();
-    } else if (!batch_.empty() && now >= opened_at_ + commit_interval_) {
-        wants_close_ = true;
-        if (!in_transaction_ || now >= opened_at_ + split_after) // an open transaction holds up the consumers of other topics
-            close_batch();
     } else if (position_is_due() && now >= stored_at_ + position_interval) {
         keep_position();
     }
@@ -601,7 +573,7 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::repeating:
-        if (is_examining_ && !batch_.empty() && suspicion_.is_about(batch_.front().position()))
+        if (is_examining_ && !batch_.empty() && suspicion_.is_about(batch_[0].position()))
             return std::max(repeat_at_, suspicion_.retry_at());
         if (producer_->retry_at() != Clock::time_point::max())
             return std::max(repeat_at_, producer_->retry_at());
@@ -615,10 +587,8 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     }
     if ((poison_ && ledger_.is_shown()) || (!batch_.empty() && budget_.exhausted()))
         return Clock::now();
-    if (!batch_.empty() && in_transaction_)
-        return opened_at_ + split_after;
-    if (!batch_.empty()) // the next time that flush() may close it, or serve_open() does
-        return Clock::now() < closed_at_ + commit_interval_ ? closed_at_ + commit_interval_ : opened_at_ + commit_interval_;
+    if (!batch_.empty())
+        return batch_.due(Clock::now());
     return position_is_due() ? stored_at_ + position_interval : Clock::time_point::max();
 }
 

@@ -20,12 +20,11 @@
 // Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
 #pragma once
 
+#include "core/batch.h"
 #include "core/ledger.h"
 #include "kafka/produce_event.h"
 #include "kafka/rotation.h"
 #include "kafka/state_topic.h"
-
-#include <deque>
 
 namespace outbox {
 
@@ -117,7 +116,6 @@ private:
     void producer_died(const std::string &reason) override { death_ = "the Kafka producer failed: " + reason; }
 
     KafkaTarget &target_;
-    std::chrono::milliseconds commit_interval_;
     const Budget &budget_;
     DeliveryListener &listener_;
     EventProducer event_producer_{target_, source_};
@@ -133,19 +131,12 @@ private:
     Clock::time_point stored_at_; // when the position was written last
 
     // the batch: one Kafka transaction
-    std::deque<Entry> batch_;
-    size_t part_ = 0;             // how many of its events the next Kafka transaction has; the others wait
-    Clock::time_point opened_at_; // when its first event came
-    bool in_transaction_ = false; // more of the last entry's transaction is to come
-    bool wants_close_ = false;    // at the next end of a transaction
-    bool is_closed_ = false;      // nothing more gets in
-    Clock::time_point closed_at_; // this or the last one
-    Position next_;               // of a closed batch
-    bool has_position_ = false;   // its record is on its way
-    size_t produced_ = 0;         // entries, while repeating
-    bool is_examining_ = false;   // the open transaction will be aborted
-    bool was_examined_ = false;   // the batch has been, since its last commit
-    int aborts_ = 0;              // in a row
+    Batch batch_;
+    bool has_position_ = false; // its record is on its way
+    size_t produced_ = 0;       // entries, while repeating
+    bool is_examining_ = false; // the open transaction will be aborted
+    bool was_examined_ = false; // the batch has been, since its last commit
+    int aborts_ = 0;            // in a row
     Clock::time_point repeat_at_;
     Backoff abort_backoff_{std::chrono::milliseconds(5000)};
     Clock::time_point commit_began_at_;
