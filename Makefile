@@ -334,10 +334,14 @@ $(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
 	$(quiet)$(CXX) $(call flags_of,$<) -idirafter /usr/include/$(shell $(CC) -print-multiarch) -fsyntax-only $<
 	@touch $@
 
+# The table of the settings, out of their rows.
+relay-page: $(BUILD)/outbox-relay
+	perl -0pi -e 'BEGIN { $$table = `$< help --markdown` } s/^(<!-- options -->\n).*?^(?=<!-- \/options -->)/$$1$$table/ms' docs/relay.md
+
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: fuzz fuzz-programs install-relay uninstall-relay check-programs tap-programs test-programs bench-programs bench-peers demo-programs check test chaos bench \
+.PHONY: relay-page fuzz fuzz-programs install-relay uninstall-relay check-programs tap-programs test-programs bench-programs bench-peers demo-programs check test chaos bench \
 	demo format cross-check print-module
 
 # ---- the unit tests with sanitizers ---------------------------------------------------------------------------------

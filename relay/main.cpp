@@ -28,8 +28,10 @@ using namespace outbox;
 void warn_of_visible_secrets(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         std::string_view argument = argv[i];
-        for (std::string_view flag : {"--dsn=", "--property=", "-X"})
-            if (argument.starts_with(flag))
+        if (argument.starts_with("-X"))
+            argument.remove_prefix(2);
+        for (const Setting &row : settings())
+            if (std::string flag = std::string("--") + row.key + "="; (row.traits & secret) != 0 && argument.starts_with(flag))
                 argument.remove_prefix(flag.size());
         std::string_view property = argument.substr(0, argument.find('='));
         if (property.size() < argument.size() && property != "password" && is_secret(property))

@@ -1,9 +1,9 @@
-// The command line: every option named once, with its OUTBOX_… variable unless it is for once. Wrong ones end the process with exit code 2,
-// as far as their text says that they are wrong. Tested by test/t/051_options.t.
+// From the command line and the OUTBOX_… variables to a command with its settings (settings.h). What is wrong ends the process with exit
+// code 2, as far as its text says that it is wrong. Tested by test/t/051_options.t.
 #pragma once
 
 #include "base/exit_code.h"
-#include "base/log.h"
+#include "config/settings.h"
 #include "kafka/target.h"
 #include "loop/relay.h"
 #include "postgres/stream.h"
@@ -15,8 +15,6 @@
 #include <variant>
 
 namespace outbox {
-
-enum class Delivery { at_least_once, exactly_once };
 
 // Also `skip`: it delivers until the event that is to be skipped is behind it.
 struct RunCommand {

@@ -6,27 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <sstream>
 
 namespace outbox {
-namespace {
-
-constexpr auto for_once = std::to_array<std::string_view>({"--help", "--id", "--reset-state", "--ready"});
-
-} // namespace
-
-std::string variable_of(const CLI::Option &option) {
-    std::string name = option.get_name();
-    if (!name.starts_with("--") || std::find(for_once.begin(), for_once.end(), name) != for_once.end())
-        return "";
-    std::string variable = "OUTBOX_";
-    for (char c : name.substr(2))
-        variable += c == '-' ? '_' : static_cast<char>(toupper(static_cast<unsigned char>(c)));
-    return variable;
-}
-
 void check_variables(const std::vector<std::string> &known) {
     for (char **each = environ; *each != nullptr; each++) {
         std::string_view entry = *each, name = entry.substr(0, entry.find('='));
@@ -42,8 +25,7 @@ void check_variables(const std::vector<std::string> &known) {
     }
 }
 
-void read_variable(CLI::Option &option) {
-    std::string variable = variable_of(option);
+void read_variable(CLI::Option &option, const std::string &variable) {
     const char *value = variable.empty() ? nullptr : getenv(variable.c_str());
     if (value == nullptr || option.count() > 0)
         return;

@@ -11,13 +11,11 @@
 
 namespace outbox {
 
-// --max-in-flight-bytes: OUTBOX_MAX_IN_FLIGHT_BYTES. Empty where the option has none, because it is for once.
-std::string variable_of(const CLI::Option &option);
-
 // Throws Failure where an OUTBOX_… variable is blank or none of `known`.
 void check_variables(const std::vector<std::string> &known);
 
-// Gives the option its variable's value, checked as on the command line. Throws Failure with the variable's name.
-void read_variable(CLI::Option &option);
+// Gives the option the variable's value, checked as on the command line; nothing where the option was given, or has no variable. Throws
+// Failure with the variable's name.
+void read_variable(CLI::Option &option, const std::string &variable);
 
 } // namespace outbox

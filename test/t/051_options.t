@@ -127,4 +127,10 @@ is($code, 0, 'help is no error');
 like($help, qr/^\s+$_ /m, "it names $_") for qw(run setup skip health version help);
 refused('an unknown command', ['fly'], qr/fly.*run/);
 
+# ---- the page
+
+my ($table) = slurp('docs/relay.md') =~ /^<!-- options -->\n(.*?)^<!-- \/options -->$/ms;
+my (undef, $rows) = Outbox::Relay::call(qw(help --markdown));
+is($table, $rows, 'docs/relay.md has the table that the settings make: make relay-page writes it');
+
 done_testing();

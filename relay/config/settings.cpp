@@ -1,0 +1,279 @@
+#include "config/settings.h"
+
+#include "config/dsn.h"
+#include "config/values.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace outbox {
+namespace {
+
+// ---- numbers, and words of which one has to be chosen ---------------------------------------------------------------
+
+std::optional<long long> number_of(const std::string &text) {
+    long long value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+struct Range {
+    long long from, to;
+    const char *unit;
+};
+constexpr Range budget = {64 << 10, 4LL << 30, "bytes"};
+constexpr Range interval = {1, 10000, "milliseconds"};
+constexpr Range grace = {0, 3600000, "milliseconds"};
+constexpr Range silence = {1000, 3600000, "milliseconds"};
+
+template <const Range &range>
+std::string check_range(const std::string &text) {
+    std::optional<long long> value = number_of(text);
+    bool is_in = value && *value >= range.from && *value <= range.to;
+    return is_in ? "" : fmt::format("expected a number of {} from {} to {}", range.unit, range.from, range.to);
+}
+
+template <class Value>
+struct Choice {
+    const char *name;
+    Value value;
+};
+constexpr Choice<Delivery> deliveries[] = {{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}};
+constexpr Choice<OnPoison> on_poisons[] = {{"stop", OnPoison::stop}, {"dead-letter", OnPoison::dead_letter}};
+constexpr Choice<LineFormat> line_formats[] = {{"json", LineFormat::json}, {"pretty", LineFormat::pretty}};
+constexpr Choice<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
+constexpr Choice<spdlog::level::level_enum> log_levels[] = {
+    {"debug", spdlog::level::debug}, {"info", spdlog::level::info}, {"warn", spdlog::level::warn}, {"error", spdlog::level::err}};
+
+template <const auto &choices>
+std::string check_choice(const std::string &text) {
+    std::string names;
+    for (const auto &choice : choices) {
+        if (text == choice.name)
+            return "";
+        names += (names.empty() ? "" : ", ") + std::string(choice.name);
+    }
+    return "expected one of: " + names;
+}
+
+std::string check_listen(const std::string &text) {
+    return parse_endpoint(text) ? "" : "expected host:port, such as 127.0.0.1:8090 or [::]:8090";
+}
+
+// ---- where a value goes ---------------------------------------------------------------------------------------------
+
+template <auto member>
+void assign(Values &values, const std::string &text) {
+    auto &value = values.*member;
+    using Value = std::remove_reference_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, std::string>)
+        value = text;
+    else if constexpr (std::is_same_v<Value, std::vector<std::string>>)
+        value.push_back(text);
+    else
+        value = Value(*number_of(text)); // checked before
+}
+
+template <const auto &choices, auto member>
+void choose(Values &values, const std::string &text) {
+    for (const auto &choice : choices)
+        if (text == choice.name)
+            values.*member = choice.value;
+}
+
+// ---- the rows -------------------------------------------------------------------------------------------------------
+
+constexpr unsigned in_relay = in_run | in_skip, in_all = in_relay | in_setup;
+
+const Setting rows[] = {
+    {"dsn",
+     in_all,
+     "",
+     "PostgreSQL connection string or URI (else PGHOST, PGDATABASE, … as in psql)",
+     "passwords belong in `PGPASSFILE`",
+     {check_dsn, assign<&Values::dsn>},
+     secret},
+    {"slot", in_all, "outbox", "replication slot", "", {check_slot, assign<&Values::slot>}},
+    {"brokers",
+     in_all,
+     "",
+     "Kafka brokers, host:port,…",
+     "this or `--stdout` must be given, and not both",
+     {check_brokers, assign<&Values::brokers>}},
+    {"stdout",
+     in_run,
+     "",
+     "write the events to standard output, a line each, instead of to Kafka",
+     "what is written there is confirmed",
+     {nullptr, nullptr, &Values::to_stdout}},
+    {"property",
+     in_all,
+     "",
+     "property=value of librdkafka, repeatable (in the variable: one a line)",
+     "",
+     {nullptr, assign<&Values::properties>},
+     list | secret},
+    {"property-file",
+     in_all,
+     "",
+     "file of property=value lines: the place for passwords",
+     "",
+     {nullptr, assign<&Values::property_file>},
+     reloadable},
+    {"topics",
+     in_all,
+     "",
+     "only these topics: names separated by commas, * at the end of a name for all that follow",
+     "several relays share the work, each with its own slot. Give `setup` the same. A topic that no relay names is not delivered",
+     {check_topics, assign<&Values::topics>}},
+    {"delivery",
+     in_all,
+     "at-least-once",
+     "at-least-once or exactly-once",
+     "[how](exactly-once.md)",
+     {check_choice<deliveries>, choose<deliveries, &Values::delivery>}},
+    {"state-topic",
+     in_all,
+     "outbox.state",
+     "where exactly-once keeps its position",
+     "not the dead-letter topic",
+     {check_topic, assign<&Values::state_topic>}},
+    {"commit-interval-ms",
+     in_relay,
+     "50",
+     "how long exactly-once gathers events for a Kafka transaction, at most",
+     "",
+     {check_range<interval>, assign<&Values::commit_interval>}},
+    {"on-poison",
+     in_relay,
+     "stop",
+     "where Kafka refuses an event's content: stop or dead-letter",
+     "[refused events](refused-events.md)",
+     {check_choice<on_poisons>, choose<on_poisons, &Values::on_poison>}},
+    {"dead-letter-topic", in_relay, "outbox.dead-letter", "where such events go", "", {check_topic, assign<&Values::dead_letter_topic>}},
+    {"takeover",
+     in_relay,
+     "",
+     "end the relay that has the slot instead of waiting for it",
+     "once, at the start; its role must be ours, or `pg_signal_backend` granted",
+     {nullptr, nullptr, &Values::takeover}},
+    {"listen",
+     in_relay | in_health,
+     "",
+     "host:port where the relay answers /live, /ready and /metrics over HTTP (none: nowhere)",
+     "IPv6 in brackets; port 0: any free one",
+     {check_listen, assign<&Values::listen>}},
+    {"max-in-flight-bytes",
+     in_relay,
+     "8388608",
+     "memory for events that Kafka has not acknowledged",
+     "with keys, headers and overhead; at least once also `-X queue.buffering.max.messages=6144` of them: raise both where the brokers are "
+     "far away",
+     {check_range<budget>, assign<&Values::max_in_flight_bytes>}},
+    {"format",
+     in_relay,
+     "json",
+     "on standard output: json or pretty",
+     "`json` is the line of the stream, `pretty` is for people",
+     {check_choice<line_formats>, choose<line_formats, &Values::format>}},
+    {"shutdown-grace-ms",
+     in_relay,
+     "10000",
+     "how long to wait for Kafka at the end",
+     "",
+     {check_range<grace>, assign<&Values::shutdown_grace>}},
+    {"server-silence-ms",
+     in_relay,
+     "30000",
+     "how long PostgreSQL may leave the relay without an answer",
+     "`wal_sender_timeout`, where that is shorter; then the session ends and the next host of `--dsn` has its turn",
+     {check_range<silence>, assign<&Values::server_silence>}},
+    {"log-format",
+     in_all,
+     "text",
+     "text or json",
+     "`json` is an object a line",
+     {check_choice<log_formats>, choose<log_formats, &Values::log_format>}},
+    {"log-level", in_all, "info", "debug, info, warn or error", "", {check_choice<log_levels>, choose<log_levels, &Values::log_level>}},
+    {"dry-run", in_setup, "", "print the SQL instead, for an administrator", "", {nullptr, nullptr, &Values::dry_run}},
+    {"harden",
+     in_setup,
+     "",
+     "take pg_logical_emit_message() from PUBLIC in this database, and say who can still forge events",
+     "",
+     {nullptr, nullptr, &Values::harden}},
+    {"reset-state",
+     in_setup,
+     "",
+     "exactly-once: go on from where the slot stands, whatever the state topic says",
+     "",
+     {nullptr, nullptr, &Values::reset_state},
+     for_once},
+    {"id",
+     in_skip,
+     "",
+     "the event's id; repeatable, for events of one transaction",
+     "",
+     {check_id, assign<&Values::ids>},
+     list | for_once | required},
+    {"ready",
+     in_health,
+     "",
+     "ask /ready, whether it streams, instead of /live, whether its loop turns",
+     "",
+     {nullptr, nullptr, &Values::ready},
+     for_once},
+};
+
+// The command that alone takes the setting, where the name does not tell.
+std::string only_in(const Setting &setting) {
+    switch (setting.commands) {
+    case in_run: return " (run)";
+    case in_skip: return " (skip)";
+    case in_setup: return " (setup)";
+    case in_health: return " (health)";
+    default: return "";
+    }
+}
+
+} // namespace
+
+std::span<const Setting> settings() { return rows; }
+
+Values::Values() {
+    for (const Setting &row : rows)
+        if (*row.default_text != '\0')
+            row.target.assign(*this, row.default_text);
+}
+
+std::string flag_of(const Setting &setting) {
+    std::string flag = std::string("--") + setting.key;
+    return flag == "--property" ? "-X," + flag : flag;
+}
+
+std::string variable_of(const Setting &setting) {
+    if ((setting.traits & for_once) != 0)
+        return "";
+    std::string variable = "OUTBOX_";
+    for (const char *c = setting.key; *c != '\0'; c++)
+        variable += *c == '-' ? '_' : static_cast<char>(toupper(static_cast<unsigned char>(*c)));
+    return variable;
+}
+
+std::string settings_as_markdown() {
+    auto code = [](const std::string &text) { return text.empty() ? " " : " `" + text + "` "; };
+    std::string table = "| flag | variable | default | |\n|---|---|---|---|\n";
+    for (const Setting &row : rows) {
+        std::string flag = flag_of(row), more = row.more;
+        if (size_t comma = flag.find(','); comma != std::string::npos)
+            flag.replace(comma, 1, "`, `");
+        if ((row.traits & reloadable) != 0)
+            more = "read again with SIGHUP";
+        table += "| `" + flag + "`" + only_in(row) + " |" + code(variable_of(row)) + "|" + code(row.default_text) + "| " + row.help +
+                 (more.empty() ? "" : "; ") + more + " |\n";
+    }
+    return table;
+}
+
+} // namespace outbox

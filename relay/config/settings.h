@@ -1,0 +1,73 @@
+// The settings: one row each, from which flags, OUTBOX_… variables, help and the table of docs/relay.md come. A row says whether a text can
+// be the setting's value and where the value goes; where the text comes from is its source's matter: the command line, a variable, or the
+// row's own default. Tested by test/unit/settings_test.cpp and test/t/051_options.t.
+#pragma once
+
+#include "base/log.h"
+#include "kafka/target.h"
+#include "stdout/stdout_sink.h"
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace outbox {
+
+enum class Delivery { at_least_once, exactly_once };
+
+// What the settings say, before it is one of the commands.
+struct Values {
+    Values(); // the rows' defaults
+
+    std::string dsn, slot, topics, brokers, property_file, state_topic, dead_letter_topic, listen;
+    std::vector<std::string> properties, ids;
+    Delivery delivery;
+    OnPoison on_poison;
+    LineFormat format;
+    LogFormat log_format;
+    spdlog::level::level_enum log_level;
+    size_t max_in_flight_bytes;
+    std::chrono::milliseconds commit_interval, shutdown_grace, server_silence;
+    bool takeover = false, to_stdout = false, dry_run = false, harden = false, reset_state = false, ready = false;
+};
+
+// The commands that take settings, as a set.
+enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8 };
+
+// Where a value goes, and what it must be.
+struct Target {
+    // Why the text can be no value, in a line that says what was expected; empty where it can be one. Null: any text can.
+    std::string (*check)(const std::string &text);
+    void (*assign)(Values &values, const std::string &text);
+    bool Values::*toggle = nullptr; // what a flag without a value turns on, instead
+};
+
+// More about a setting, as a set.
+enum : unsigned {
+    list = 1,     // may be given many times; a variable has one a line
+    for_once = 2, // has no variable, which would stay for the next time
+    secret = 4,   // may hold a password
+    required = 8,
+    reloadable = 16, // read again with SIGHUP
+};
+
+struct Setting {
+    const char *key; // "log-level": --log-level, OUTBOX_LOG_LEVEL
+    unsigned commands;
+    const char *default_text; // empty: none
+    const char *help;         // a line
+    const char *more;         // what the page says beyond that, in Markdown; empty: nothing
+    Target target;
+    unsigned traits = 0;
+};
+
+std::span<const Setting> settings();
+
+std::string flag_of(const Setting &setting);     // "--log-level", or "-X,--property"
+std::string variable_of(const Setting &setting); // empty: none
+
+// The table of docs/relay.md.
+std::string settings_as_markdown();
+
+} // namespace outbox
