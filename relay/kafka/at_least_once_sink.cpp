@@ -46,7 +46,7 @@ std::unique_ptr<KafkaProducer> AtLeastOnceSink::make_producer(Care care) {
     }
     if (care.batch_bytes != 0)
         set(conf, "batch.size", std::to_string(care.batch_bytes).c_str());
-    return std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
+    return std::make_unique<KafkaProducer>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
 }
 
 AtLeastOnceSink::Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) const {
@@ -205,6 +205,9 @@ void AtLeastOnceSink::producer_died(const std::string &reason) {
     is_dead_ = true;
     failure_ = "the Kafka producer failed: " + reason;
 }
+
+// The slot is confirmed beyond them: nobody can deliver them again.
+void AtLeastOnceSink::records_lost(const std::string &sentence) { spdlog::error("{}; the relay goes on", sentence); }
 
 // It takes no more records: why is in its reports.
 void AtLeastOnceSink::end_producer() {

@@ -56,6 +56,7 @@ private:
 
     void reported(const rd_kafka_message_t &message) override;
     void producer_died(const std::string &reason) override;
+    void records_lost(const std::string &sentence) override;
     void acknowledged(Entry &entry);
     void end_producer();
 

@@ -57,7 +57,7 @@ void ExactlyOnceSink::open_producer() {
         set("linger.ms", "0");
     }
     producer_.reset();
-    producer_ = std::make_unique<KafkaProducer>(std::move(conf), static_cast<KafkaProducer::Listener &>(*this));
+    producer_ = std::make_unique<KafkaProducer>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
     phase_ = Phase::fencing;
 }
 
@@ -337,6 +337,10 @@ void ExactlyOnceSink::read_back() {
 // ---- failing --------------------------------------------------------------------------------------------------------
 
 void ExactlyOnceSink::react() {
+    if (!loss_.empty()) // nothing is committed on top of what is lost
+        throw Failure(ExitCode::position_refused,
+                      loss_ + ". Exactly-once delivery stops here: decide whether consumers can do without the lost records, and start the "
+                              "relay again to go on after them");
     if (!death_.empty())
         throw SinkFailure(death_);
     if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && refused_.empty()))

@@ -114,6 +114,7 @@ private:
     void reported(const rd_kafka_message_t &message) override;
     void accepted(Entry &entry);
     void producer_died(const std::string &reason) override { death_ = "the Kafka producer failed: " + reason; }
+    void records_lost(const std::string &sentence) override { loss_ = sentence; }
 
     KafkaTarget &target_;
     const Budget &budget_;
@@ -144,6 +145,7 @@ private:
     // found while serving the producer, dealt with after it
     std::string failure_; // of a record: the transaction must be aborted
     std::string death_;   // of the producer
+    std::string loss_;    // of records that Kafka had acknowledged
     std::vector<Refused> refused_;
     rd_kafka_resp_err_t transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR; // that of the transaction as a whole
     Examination examination_;

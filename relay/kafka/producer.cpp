@@ -34,7 +34,8 @@ size_t number_of(const rd_kafka_conf_t *conf, const char *property) { return str
 
 } // namespace
 
-KafkaProducer::KafkaProducer(KafkaConf conf, Listener &listener) : listener_(listener) {
+KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) : ends_(ends), listener_(listener) {
+    ends_.end_period();
     compresses_ = text_of(conf.get(), "compression.codec") != "none";
     sticky_for_ = std::chrono::milliseconds(number_of(conf.get(), sticky_property));
     rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // or choose_partition is not asked
@@ -191,7 +192,8 @@ rd_kafka_topic_t *KafkaProducer::topic_of(const KafkaRecord &record) {
 KafkaProducer::Topic KafkaProducer::make_topic(const std::string &name) {
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(handle_);
     rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
-    rd_kafka_topic_conf_set_opaque(conf, &partitions_.try_emplace(name, Partitions{.producer = this, .known = {}}).first->second);
+    rd_kafka_topic_conf_set_opaque(
+        conf, &partitions_.try_emplace(name, Partitions{.producer = this, .known = {}, .ends = &ends_.of(name)}).first->second);
     Topic topic(rd_kafka_topic_new(handle_, name.c_str(), conf));
     if (!topic)
         throw SinkFailure(fmt::format("topic \"{}\": {}", name, rd_kafka_err2str(rd_kafka_last_error())));
@@ -214,6 +216,8 @@ void KafkaProducer::wait_for_topic(const KafkaRecord &record, rd_kafka_resp_err_
         event = fmt::format(" ({}; without the event: {})", name_of(record.id, record.end), skip_advice(record.id));
     waiting_for_ = fmt::format("waiting for topic \"{}\": {}{}", record.topic, rd_kafka_err2str(error), event);
     say(topic_, waiting_for_);
+    if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        ends_.gone(std::string(record.topic));
     forget_topic(std::string(record.topic));
     look_again_later();
 }
@@ -269,6 +273,8 @@ void KafkaProducer::serve_reports(rd_kafka_event_t *event) {
     while (const rd_kafka_message_t *message = rd_kafka_event_message_next(event)) {
         in_flight_--;
         note_report(*message);
+        if (in_flight_ == 0)
+            ends_.end_period();
         listener_.reported(*message);
     }
 }
@@ -280,11 +286,25 @@ void KafkaProducer::note_report(const rd_kafka_message_t &message) {
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         heard_at_ = now_;
         kafka_.answered();
+        note_offset(message);
+    } else if (message.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        ends_.gone(rd_kafka_topic_name(message.rkt));
     }
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
         known.acknowledged(message.partition, now_);
     else
         known.failed(message.partition);
+}
+
+void KafkaProducer::note_offset(const rd_kafka_message_t &message) {
+    if (message.offset < 0) // a repetition of a record that the broker had already: its offset is not known
+        return;
+    std::optional<int64_t> before = partitions_of(message.rkt).ends->acknowledged(message.partition, message.offset, ends_.period());
+    if (before)
+        listener_.records_lost(fmt::format("Kafka has lost records of topic \"{}\" that it had acknowledged: partition {} had a record at "
+                                           "offset {}, and the next one is now at offset {}. An unclean leader election does that, and so "
+                                           "does a topic that is deleted and made anew",
+                                           rd_kafka_topic_name(message.rkt), message.partition, *before, message.offset));
 }
 
 void KafkaProducer::all_is_well() {

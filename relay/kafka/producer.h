@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/backoff.h"
 #include "core/known_partitions.h"
+#include "core/log_ends.h"
 #include "core/sink.h"
 #include "kafka/reachability.h"
 #include "kafka/record.h"
@@ -26,13 +27,17 @@ public:
         // Once for each record taken, also while the producer is being destroyed.
         virtual void reported(const rd_kafka_message_t &message) = 0;
         virtual void producer_died(const std::string &reason) = 0; // a fatal error: it delivers nothing more
+        // A partition's log has lost records that were acknowledged; the sentence says which. The record that showed it is reported as
+        // well.
+        virtual void records_lost(const std::string &sentence) = 0;
 
     protected:
         ~Listener() = default;
     };
 
-    // The configuration has been through make_kafka_conf. The listener outlives the producer.
-    KafkaProducer(KafkaConf conf, Listener &listener);
+    // The configuration has been through make_kafka_conf. Ends and listener outlive the producer; the ends also know earlier producers'
+    // records.
+    KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener);
     ~KafkaProducer(); // what is in flight is taken back; while one of librdkafka's threads waits for a name server, so does this
     KafkaProducer(const KafkaProducer &) = delete;
     KafkaProducer &operator=(const KafkaProducer &) = delete;
@@ -86,6 +91,7 @@ private:
     struct Partitions {
         KafkaProducer *producer;
         KnownPartitions known;
+        LogEnds::Topic *ends;
         bool is_ready = false; // it was there when it was last looked up
         int32_t sticky = 0;    // for records without a key
         Clock::time_point sticky_until{};
@@ -102,6 +108,7 @@ private:
     bool topic_is_ready(rd_kafka_topic_t *topic, const KafkaRecord &record);
     void serve_reports(rd_kafka_event_t *event);
     void note_report(const rd_kafka_message_t &message);
+    void note_offset(const rd_kafka_message_t &message);
     void serve_error(rd_kafka_event_t *event);
     void serve_log(rd_kafka_event_t *event);
     static void say(Condition &condition, const std::string &text);
@@ -111,6 +118,7 @@ private:
     static rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t,
                                             void *self);
 
+    LogEnds &ends_;
     Listener &listener_;
     rd_kafka_t *handle_ = nullptr;
     rd_kafka_queue_t *queue_ = nullptr;

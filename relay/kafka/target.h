@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "core/log_ends.h"
 #include "core/quarantine.h"
 #include "core/size_limits.h"
 #include "kafka/properties.h"
@@ -30,6 +31,7 @@ struct KafkaTarget {
     Condition rotation = {};      // why they cannot be read again
     Quarantine quarantine = {};
     SizeLimits size_limits = {};
+    LogEnds log_ends = {};
     bool was_refused = false;     // the position, when it was last read; a second time in a row is final
     uint64_t set_aside_count = 0; // events that something else stands for
 

@@ -16,11 +16,12 @@ class KafkaProducerTest : public testing::Test, public KafkaProducer::Listener {
 protected:
     void reported(const rd_kafka_message_t &message) override { acknowledged_ += message.err == RD_KAFKA_RESP_ERR_NO_ERROR; }
     void producer_died(const std::string &reason) override { ADD_FAILURE() << reason; }
+    void records_lost(const std::string &sentence) override { ADD_FAILURE() << sentence; }
 
     // Whose topics the mock creates when they are looked up.
     std::unique_ptr<KafkaProducer> make_producer() {
         return std::make_unique<KafkaProducer>(
-            make_kafka_conf(kafka_.brokers(), {{"linger.ms", "0"}, {"allow.auto.create.topics", "true"}}),
+            make_kafka_conf(kafka_.brokers(), {{"linger.ms", "0"}, {"allow.auto.create.topics", "true"}}), ends_,
             static_cast<KafkaProducer::Listener &>(*this));
     }
     static KafkaProducer::Outcome produce(KafkaProducer &producer, const std::string &topic) {
@@ -42,6 +43,7 @@ protected:
     }
 
     MockKafka kafka_{"orders"};
+    LogEnds ends_;
     int acknowledged_ = 0;
 };
 
