@@ -9,6 +9,8 @@
 #                      'Tracker.*'; several are separated by blanks
 #   make test          everything, on private servers, with a private Apache Kafka, too
 #   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
+#   make sanitize      the unit tests with the address and undefined-behaviour sanitizers, part of make test
+#   make mutants       bugs put in one by one, each of which the test that its patch names must find; MUTANT='NAME …' only these
 #   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
 #                      BROKERS=3 against a cluster, ALONE=75 each fault in a round of its own for so many seconds
 #   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
@@ -376,4 +378,10 @@ sanitize:
 	@$(MAKE) --no-print-directory $(jobs) sanitize-programs
 	@test/support/unprivileged test/run sanitize
 
-.PHONY: sanitize sanitize-programs
+# Bugs, one after the other, each of which the test that its patch names must find. MUTANT='NAME …' only these.
+mutants:
+	@test/support/packages test
+	@$(MAKE) --no-print-directory $(jobs) check-programs tap-programs
+	@test/support/unprivileged test/mutants/run $(filter-out all,$(MUTANT))
+
+.PHONY: sanitize sanitize-programs mutants
