@@ -1,5 +1,5 @@
-# A real Apache Kafka, one node in KRaft mode, for one test: free ports, a temporary folder, gone with the test. Outbox::KafkaCluster has three.
-# OUTBOX_KAFKA_LIBS is the folder of its jars, OUTBOX_KAFKA_CLIENT the program that creates topics and reads them back.
+# A real Apache Kafka, one node in KRaft mode, for one test: free ports, a temporary folder, gone with the test. Outbox::KafkaCluster has
+# three. OUTBOX_KAFKA_LIBS is the folder of its jars, OUTBOX_KAFKA_CLIENT the program that creates topics and reads them back.
 package Outbox::Kafka;
 
 use strict;
@@ -81,11 +81,12 @@ END
 
 # new(acls => 1): with an authorizer, which lets everybody do what no rule is about. java => [...]: another way to start Java than the
 # small and quick one. The ports are free and reserved, the broker does not run yet.
-# listeners: others beside the plain one, such as MINE://127.0.0.1:PORT, protocols: what each speaks, as in ',MINE:SASL_SSL'. scram: users, as the
-# storage tool's --add-scram takes them.
-# inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port. data: another folder for the records; inside: a
-# command that runs the broker where that folder is.
-# cluster: { id, voters, controller and internal (host names of this node, of which each node has its own idea), hosts (the file of its idea) }.
+# listeners: others beside the plain one, such as MINE://127.0.0.1:PORT, protocols: what each speaks, as in ',MINE:SASL_SSL'.
+# scram: users, as the storage tool's --add-scram takes them.
+# inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port. data: another folder for the records;
+# inside: a command that runs the broker where that folder is.
+# cluster: { id, voters, controller and internal (host names of this node, of which each node has its own idea), hosts (the file of
+# its idea) }.
 sub new {
     my ($class, %options) = @_;
     for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
@@ -159,8 +160,8 @@ sub _format {
     return;
 }
 
-# A run of many tests starts Kafka once for all of them (warm_up.pl). OUTBOX_KAFKA_WARM is the folder with what makes the later starts quick, once
-# it is there: an archive of Java's classes, and the records that a formatted storage begins with.
+# A run of many tests starts Kafka once for all of them (warm_up.pl). OUTBOX_KAFKA_WARM is the folder with what makes the later starts
+# quick, once it is there: an archive of Java's classes, and the records that a formatted storage begins with.
 sub _warm {
     my ($file) = @_;
     my $path = ($ENV{OUTBOX_KAFKA_WARM} // '') . "/$file";

@@ -1,4 +1,5 @@
-# Starts Kafka once for all tests of a run, and leaves in OUTBOX_KAFKA_WARM what makes its later starts take half the time (see Outbox::Kafka).
+# Starts Kafka once for all tests of a run, and leaves in OUTBOX_KAFKA_WARM what makes its later starts take half the time (see
+# Outbox::Kafka).
 use strict;
 use warnings;
 
