@@ -16,6 +16,7 @@
 #   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
+#   make lint          clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error
 #   make format        clang-format over the sources
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
 #   make clean         delete build/
@@ -384,4 +385,31 @@ mutants:
 	@$(MAKE) --no-print-directory $(jobs) check-programs tap-programs
 	@test/support/unprivileged test/mutants/run $(filter-out all,$(MUTANT))
 
+# ---- lint -----------------------------------------------------------------------------------------------------------
+
+# clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error.
+formatted := $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h \
+	test/*/*.cpp test/*/*.h docker/orders/*.cpp docker/orders/*.h)
+shell_scripts = $(shell grep -rlE '^\#!.*\b(ba)?sh\b' .ci test packaging docker)
+perl_files := $(wildcard test/t/*.t test/chaos/*.t test/bench/*.pl test/bench/*.pm test/*/*/*.pm test/*/*/*/*.pm)
+perl_paths = -Itest/support -Itest/bench -I$(dir $(PGXS))../../src/test/perl
+tidied := $(wildcard relay/*.cpp relay/*/*.cpp)
+
+lint:
+	@test/support/packages lint
+	@$(MAKE) --no-print-directory $(jobs) -k lint-format lint-shell lint-perl $(tidied:%=lint/%)
+lint-format:
+	$(call say,LINT,clang-format)
+	$(quiet)clang-format --dry-run -Werror $(formatted)
+lint-shell:
+	$(call say,LINT,shellcheck)
+	$(quiet)shellcheck $(shell_scripts)
+lint-perl:
+	$(call say,LINT,perl)
+	$(quiet)status=0; for file in $(perl_files); do words=$$(perl $(perl_paths) -c "$$file" 2>&1) || { status=1; echo "$$words" >&2; }; done; exit $$status
+$(tidied:%=lint/%): lint/%: % | $(rdkafka)
+	$(call say,LINT,$<)
+	$(quiet)clang-tidy --quiet $< -- $(call flags_of,$<) 2>/dev/null
+
+.PHONY: lint lint-format lint-shell lint-perl
 .PHONY: sanitize sanitize-programs mutants
