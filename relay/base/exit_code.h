@@ -10,12 +10,11 @@ enum class ExitCode {
     ok = 0,
     unexpected = 1,
     usage = 2,
-    slot_unusable = 3,  // missing, invalidated or another database's: events may be lost, an operator decides
-    plugin_refused = 4, // not allowed, not installed, or not the plugin that this relay reads
-    not_prepared = 5,   // setup cannot go on before the server's administrator did something
-    position_refused =
-        6,              // exactly-once: the position is missing, behind the slot, or of another history; or Kafka lost what it acknowledged
-    poisoned_event = 8, // Kafka refuses the content of an event
+    slot_unusable = 3,    // missing, invalidated or another database's: events may be lost, an operator decides
+    plugin_refused = 4,   // not allowed, not installed, or not the plugin that this relay reads
+    not_prepared = 5,     // setup cannot go on before the server's administrator did something
+    position_refused = 6, // exactly-once: the position is missing, behind the slot, or of another history; or Kafka lost records
+    poisoned_event = 8,   // Kafka refuses the content of an event
 };
 
 // Ends the process: trying again changes nothing. The message says what to do.

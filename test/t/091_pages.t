@@ -89,7 +89,7 @@ my ($status) = grep { $_ ne '' } map { slurp($_) } glob "$project/relay/*/status
 my ($ready) = grep { m{^\| `/ready`} } split /\n/, $page{'docs/operating.md'}->text;
 same([ grep { !/^503$/ } $ready =~ /(?:200 |: |, )`([\w ]+)`/g ], [ $status =~ /case RelayState::\w+: return "([\w ]+)"/g ], 'states');
 
-my %code = slurp("$project/relay/base/exit_code.h") =~ /^    (\w+) = (\d+),/mg;
+my %code = slurp("$project/relay/base/exit_code.h") =~ /^    (\w+) =\s+(\d+),/mg;
 same([ map { /^\| (\d+) \|/ } table_of('docs/relay.md', 'Exit codes') ], [ values %code ], 'exit codes');
 
 same([ map { /^\| `(outbox\.\w+)`/ } table_of('docs/emit.md', 'Settings') ], [ slurp("$project/outbox_ext/module.cpp") =~ /Variable\("(outbox\.\w+)",/g ], 'settings');
