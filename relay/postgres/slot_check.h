@@ -1,5 +1,5 @@
 // What the catalog says of one replication slot, and who makes a slot that is unfinished: its maker waits for every transaction that was
-// open when it began, and until the slot is made no event can be emitted. Tested by test/unit/slot_check_test.cpp and
+// open when it began, and until the slot is made no event can be emitted. Tested by test/t/013_setup.t and
 // test/t/073_setup_waits.t.
 #pragma once
 
