@@ -48,7 +48,7 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
     if (handle_ == nullptr) // also where the clock of the wall jumps, by which librdkafka waits for its threads
         throw SinkFailure(std::string("cannot create a Kafka producer: ") + error);
-    conf.release(); // the producer's now
+    (void)conf.release(); // the producer's now
     queue_ = rd_kafka_queue_get_main(handle_);
     rd_kafka_set_log_queue(handle_, queue_);
 

@@ -60,6 +60,7 @@ inline std::vector<RefusedBatch> batches_of(const std::vector<Refused> &refused)
     for (const Refused &each : refused)
         found[each.batch].records.push_back(&each);
     std::vector<RefusedBatch> batches;
+    batches.reserve(found.size());
     for (auto &[number, batch] : found)
         batches.push_back(std::move(batch));
     return batches;
