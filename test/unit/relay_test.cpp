@@ -6,6 +6,8 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
+
 namespace outbox {
 namespace {
 
