@@ -19,6 +19,7 @@
 #   make lint          clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error
 #   make format        clang-format over the sources
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
+#   make other-debian  unit, symbols, regress, isolation and ten TAP files in a root of Debian 13 on 12, or of 12 on 13, made for it; root's
 #   make clean         delete build/
 #
 # The relay is linked with the librdkafka that packaging/librdkafka makes, a version that is known to be good. LIBRDKAFKA=system
@@ -384,6 +385,12 @@ mutants:
 	@test/support/packages test
 	@$(MAKE) --no-print-directory $(jobs) check-programs tap-programs
 	@test/support/unprivileged test/mutants/run $(filter-out all,$(MUTANT))
+
+# ---- the other Debian -----------------------------------------------------------------------------------------------
+
+other-debian:
+	@test/support/other-debian
+.PHONY: other-debian
 
 # ---- lint -----------------------------------------------------------------------------------------------------------
 
