@@ -115,10 +115,10 @@ relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicro
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.cpp))
 
-# What extension and relay promise each other, compiled for the relay: with its flags, and without a header of the server.
+# The relay compiles outbox_ext/contract/, which both sides keep to, with its own flags and without a header of the server.
 contract_objects := $(patsubst outbox_ext/%.cpp,$(BUILD)/relay/%.o,$(wildcard outbox_ext/contract/*.cpp))
 
-# What knows neither libpq nor librdkafka is a library, and core_tests is linked with it and without the two: the linker keeps the rule.
+# The pure folders are a library. The linker keeps them pure: it links core_tests with the library and without libpq and librdkafka.
 core := $(BUILD)/librelay-core.a
 core_objects := $(filter $(addprefix $(BUILD)/relay/,base/% core/% loop/%),$(relay_objects))
 program_objects := $(filter-out $(core_objects),$(relay_objects))
@@ -135,7 +135,7 @@ uninstall-relay:
 
 $(core): $(core_objects) $(contract_objects)
 	$(call say,AR,$@)
-	@rm -f $@ # which may hold objects that are no more
+	@rm -f $@ # an old archive may hold objects whose sources are gone
 	$(quiet)$(AR) rcs $@ $^
 
 $(BUILD)/outbox-relay: $(program_objects) $(core)
@@ -176,7 +176,7 @@ $(BUILD)/unit_tests: $(unit_objects) $(part_objects) $(core)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
-# Those of them that need no more than the library. As a whole, so that nothing of it stays unlinked.
+# core_tests has the unit tests that need the library alone. The linker takes the library as a whole, so no object stays unlinked.
 core_tests := $(shell grep -LE '"relay/(kafka|postgres|stdout|watch|config|command)/|"(mock_kafka|small_relay)\.h"' test/unit/*_test.cpp)
 $(BUILD)/core_tests: $(core_tests:%.cpp=$(BUILD)/%.o) $(core)
 	$(call say,LINK,$@)

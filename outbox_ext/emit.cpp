@@ -218,7 +218,7 @@ void add_bytes(StringInfo envelope, Datum payload) {
     envelope_add_base64(envelope, "payload_base64", reinterpret_cast<unsigned char *>(VARDATA_ANY(bytes)), VARSIZE_ANY_EXHDR(bytes));
 }
 
-// These types have a variable length and are no domains: emit need not look them up in the catalog.
+// Values of text, json, jsonb and bytea have a variable length, and the types are no domains: emit looks none up in the catalog.
 bool is_usual(Oid type) { return type == TEXTOID || type == JSONBOID || type == JSONOID || type == BYTEAOID; }
 
 void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {

@@ -38,7 +38,7 @@ std::vector<KafkaProperty> kafka_properties(const Values &values) {
     return properties;
 }
 
-// What no event may go to beside: the relay's own topics are two, and none that it is asked to deliver.
+// The state topic and the dead-letter topic are two, and the relay is not asked to deliver events of either.
 void check_own_topics(const Values &values) {
     if (is_same_topic(values.state_topic, values.dead_letter_topic))
         throw std::invalid_argument(R"(--state-topic and --dead-letter-topic: expected two topics; for Kafka "." and "_" are the same)");
