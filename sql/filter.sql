@@ -66,7 +66,8 @@ SELECT FROM outbox.emit('t', 'after more of them', '{}');
 COMMIT;
 SELECT pg_temp.keys();
 
--- the statistics count those transactions, and no spill (before 15 statistics come late)
+-- The statistics count those transactions, and no spill (before 15 statistics come late). What is queued are the events and the catalog's
+-- invalidations, 50 to 70 kB by major; the least of the kinds that the filter leaves out, foreign messages, would be 400 kB.
 DO $$
 BEGIN
     FOR i IN 1..100 LOOP
@@ -75,6 +76,6 @@ BEGIN
         PERFORM pg_sleep(0.1);
     END LOOP;
 END $$;
-SELECT total_txns > 0, total_bytes < 64 * 1024, spill_txns, spill_count, spill_bytes, stream_txns FROM pg_stat_replication_slots WHERE slot_name = 'regress_filter';
+SELECT total_txns > 0, total_bytes < 128 * 1024, spill_txns, spill_count, spill_bytes, stream_txns FROM pg_stat_replication_slots WHERE slot_name = 'regress_filter';
 
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_filter');
