@@ -20,17 +20,19 @@ sub confirmed { return lsn_number(slot($node, 'confirmed_flush_lsn')) }
 
 sub events_left { return sql(q[SELECT count(*) FROM pg_logical_slot_peek_changes('outbox', NULL, NULL) WHERE data LIKE '{"topic"%']) }
 
-# Reads this many transactions. Returns where the last one ends.
-sub read_commits {
+# Reads this many transactions, or some more that come with the last of them. Returns where each ends.
+sub read_ends {
     my ($walsender, $count) = @_;
-    my $end;
-    while ($count > 0) {
+    my @ends;
+    while (@ends < $count) {
         for (@{ $walsender->next->{lines} // [] }) {
-            $end = lsn_number($1), $count-- if /^\{"commit":"([^"]+)"/;
+            push @ends, lsn_number($1) if /^\{"commit":"([^"]+)"/;
         }
     }
-    return $end;
+    return @ends;
 }
+
+sub read_commits { return (read_ends(@_))[-1] }    # where the last one ends
 
 # The walsender has taken a confirmation, which is later than its being sent.
 sub wait_until_taken { my ($lsn) = @_; return $node->poll_query_until('postgres', sprintf q{SELECT confirmed_flush_lsn >= '%X/%X' FROM pg_replication_slots}, $lsn >> 32, $lsn & 0xFFFFFFFF) }
@@ -55,6 +57,13 @@ for my $n (1 .. 3) {    # the second one within a second of the first one's save
     $walsender->confirm($end);
     my $took = seconds_until_on_disk($end);
     cmp_ok($took, '<', 2, sprintf 'idle: what is confirmed is on disk within two seconds (%.2f)', $took);
+}
+emit_many(100);
+my @ends = read_ends($walsender, 100);
+for my $end (@ends[ 49, 99 ]) {    # what was sent at once need not be confirmed at once
+    $walsender->confirm($end);
+    my $took = seconds_until_on_disk($end);
+    cmp_ok($took, '<', 2, sprintf 'idle: so is each half of what was sent at once (%.2f)', $took);
 }
 is(sql('SELECT write_lag IS NOT NULL AND flush_lag IS NOT NULL FROM pg_stat_replication'), 't', 'and pg_stat_replication knows its lag');
 crash($node);
