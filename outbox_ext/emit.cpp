@@ -1,15 +1,7 @@
-// outbox.emit(): checks one event, writes its envelope to the WAL as a transactional logical message, returns its id.
-// The message belongs to the (sub)transaction: a rollback drops it, COMMIT PREPARED publishes it. emit writes nothing else.
-// An error says which argument is wrong and why, and repeats no word of the arguments. Tested by sql/.
-#include "envelope.h"
-#include "event_id.h"
-#include "headers.h"
-#include "json.h"
+// outbox.emit(), the function: who may call it, and its arguments. What an event must be like is decided in event.cpp.
+// Tested by sql/signatures.sql, sql/privileges.sql, sql/callers.sql.
+#include "event.h"
 #include "pg.h"
-#include "row.h"
-#include "settings.h"
-#include "slot.h"
-#include "utf8.h"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(outbox_emit);
@@ -17,19 +9,7 @@ PG_FUNCTION_INFO_V1(outbox_emit);
 
 namespace {
 
-enum Argument { ARG_TOPIC, ARG_KEY, ARG_PAYLOAD, ARG_TYPE, ARG_HEADERS };
-
-// ---- checks ---------------------------------------------------------------------------------------------------------
-
-void require_writable_transaction() {
-    if (RecoveryInProgress())
-        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("cannot execute outbox.emit() during recovery"),
-                        errhint("Connect to the primary server.")));
-    if (XactReadOnly)
-        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("cannot execute outbox.emit() in a read-only transaction"),
-                        errhint("Begin the transaction with READ WRITE.")));
-    PreventCommandIfParallelMode("outbox.emit()"); // emit may run in a worker if its caller is wrongly marked PARALLEL SAFE
-}
+enum Position { ARG_TOPIC, ARG_KEY, ARG_PAYLOAD, ARG_TYPE, ARG_HEADERS };
 
 // A call over the fast-path interface (PQfn) comes without argument types; emit would then take a number for a pointer.
 void require_argument_types(FunctionCallInfo fcinfo) {
@@ -40,10 +20,10 @@ void require_argument_types(FunctionCallInfo fcinfo) {
 
 // PUBLIC may execute the functions with a header_text argument. Such a function runs for a role that may execute the function with the same
 // key and jsonb headers.
-void require_grant(FunctionCallInfo fcinfo, Oid key_type) {
-    if (get_fn_expr_argtype(fcinfo->flinfo, ARG_HEADERS) == JSONBOID)
+void require_grant(const Event &event) {
+    if (event.headers.type == JSONBOID)
         return;
-    Oid types[] = {TEXTOID, key_type, ANYCOMPATIBLEOID, TEXTOID, JSONBOID};
+    Oid types[] = {TEXTOID, event_key_type(event.key.type), ANYCOMPATIBLEOID, TEXTOID, JSONBOID};
     List *name = list_make2(makeString(pstrdup("outbox")), makeString(pstrdup("emit")));
     Oid function = LookupFuncName(name, lengthof(types), types, false);
     if (!outbox_may_execute(function))
@@ -51,233 +31,22 @@ void require_grant(FunctionCallInfo fcinfo, Oid key_type) {
                         errhint("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox lets a role emit.")));
 }
 
-[[noreturn]] void refuse_size(size_t size) {
-    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("event is larger than \"outbox.max_event_bytes\""),
-                    errdetail("The event has %zu bytes or more; the limit is %d.", size, outbox_max_event_bytes),
-                    errhint("Publish a reference to the data, or raise \"outbox.max_event_bytes\" and the Kafka topic's "
-                            "\"max.message.bytes\".")));
-    pg_unreachable();
+Argument argument(FunctionCallInfo fcinfo, Position position, Oid type) {
+    return {fcinfo->args[position].value, type, fcinfo->args[position].isnull};
 }
 
-// Checks an argument's size before emit copies, decompresses or reads it. The limit is that of the event for an argument that can only grow
-// on its way into the envelope, and the ceiling of all events for one that may shrink, as JSON text does when it loses its white space.
-void require_size(Datum value, size_t limit) {
-    size_t size = toast_raw_datum_size(value) - VARHDRSZ;
-    if (size > limit)
-        refuse_size(size);
-}
-
-size_t event_limit() { return static_cast<size_t>(outbox_max_event_bytes); }
-
-// ---- text -----------------------------------------------------------------------------------------------------------
-
-Text text_of(Datum value) {
-    text *packed = DatumGetTextPP(value);
-    return Text{VARDATA_ANY(packed), static_cast<size_t>(VARSIZE_ANY_EXHDR(packed))};
-}
-
-Text utf8_of(Datum value, size_t limit, const char *what) {
-    require_size(value, limit);
-    CHECK_FOR_INTERRUPTS();
-    return utf8_from_server(text_of(value), what);
-}
-
-// ---- the members of the envelope, in its order ----------------------------------------------------------------------
-
-const char *what_is_wrong(Text topic) {
-    for (size_t i = 0; i < topic.size; i++)
-        if (!envelope_topic_allows(topic.data[i]))
-            return psprintf("Byte %zu of %zu is none of them.", i + 1, topic.size);
-    if (topic.size == 0 || topic.size > envelope_topic_max)
-        return psprintf("The name has %zu bytes.", topic.size);
-    return "The name is one of these two.";
-}
-
-[[noreturn]] void refuse_topic(Text topic) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid topic name"), errdetail_internal("%s", what_is_wrong(topic)),
-                    errhint("Kafka allows 1 to %d letters, digits, \".\", \"_\" and \"-\", but not \".\" or \"..\".", envelope_topic_max)));
-    pg_unreachable();
-}
-
-Text topic_argument(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(ARG_TOPIC))
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("topic must not be null"), errhint("Give the name of a Kafka topic.")));
-    require_size(PG_GETARG_DATUM(ARG_TOPIC), event_limit());
-    Text topic = text_of(PG_GETARG_DATUM(ARG_TOPIC));
-    if (!envelope_topic_is_valid(topic))
-        refuse_topic(topic);
-    if (topic.size >= 2 && memcmp(topic.data, "__", 2) == 0)
-        ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("topics must not begin with \"__\""),
-                        errhint("Kafka keeps its own records in such topics. Choose another name.")));
-    return topic;
-}
-
-// The type of key, of the three that emit has functions for, as which emit reads this key; a key that fits none is an error.
-Oid key_type(FunctionCallInfo fcinfo) {
-    Oid given = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
-    Oid type = given == TEXTOID || given == INT8OID || given == UUIDOID ? given : getBaseType(given);
-    switch (type) {
-    case UUIDOID: return UUIDOID;
-    case INT2OID:
-    case INT4OID:
-    case INT8OID: return INT8OID;
-    default: break;
-    }
-    if (!IsBinaryCoercible(type, TEXTOID))
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("key must not be of type %s", format_type_be(given)),
-                        errhint("Cast the key to text, bigint or uuid, for example: CAST(key AS text).")));
-    return TEXTOID;
-}
-
-int64 integer_key(FunctionCallInfo fcinfo) {
-    Oid type = get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY);
-    switch (type == INT8OID ? type : getBaseType(type)) {
-    case INT2OID: return PG_GETARG_INT16(ARG_KEY);
-    case INT4OID: return PG_GETARG_INT32(ARG_KEY);
-    default: return PG_GETARG_INT64(ARG_KEY);
-    }
-}
-
-void add_key(StringInfo envelope, FunctionCallInfo fcinfo, Oid type) {
-    if (PG_ARGISNULL(ARG_KEY)) {
-        if (PG_ARGISNULL(ARG_PAYLOAD))
-            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key and payload must not both be null"),
-                            errhint("A null payload is a tombstone: it deletes what the topic holds for its key.")));
-        return;
-    }
-    Datum key = PG_GETARG_DATUM(ARG_KEY);
-    if (type == UUIDOID)
-        return envelope_add_uuid(envelope, "key", DatumGetUUIDP(key)->data);
-    if (type == TEXTOID)
-        return envelope_add_string(envelope, "key", utf8_of(key, event_limit(), "key"));
-    char written[32];
-    int size = pg_lltoa(integer_key(fcinfo), written);
-    envelope_add_string(envelope, "key", Text{written, static_cast<size_t>(size)});
-}
-
-bool is_json_object(Text text) {
-    size_t start = 0;
-    while (start < text.size && strchr(" \t\r\n", text.data[start]) != nullptr)
-        start++;
-    return start < text.size && text.data[start] == '{' && json_scan(text.data, text.size);
-}
-
-void add_type(StringInfo envelope, FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(ARG_TYPE))
-        return;
-    Text type = utf8_of(PG_GETARG_DATUM(ARG_TYPE), event_limit(), "type");
-    if (is_json_object(type))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("type must not be a JSON object"),
-                        errhint("Headers are the argument after the type: outbox.emit(topic, key, payload, headers => ...).")));
-    if (type.size > 0)
-        envelope_add_string(envelope, "type", type);
-}
-
-void add_headers(StringInfo envelope, FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(ARG_HEADERS))
-        return;
-    Datum headers = PG_GETARG_DATUM(ARG_HEADERS);
-    if (get_fn_expr_argtype(fcinfo->flinfo, ARG_HEADERS) != JSONBOID)
-        return headers_add_text(envelope, utf8_of(headers, envelope_size_max, "header"));
-    require_size(headers, 2 * event_limit()); // beside a header's text jsonb has 8 bytes, the envelope at least 6
-    headers_add_jsonb(envelope, DatumGetJsonbP(headers));
-}
-
-void add_json(StringInfo envelope, Text json) {
-    JsonError error;
-
-    if (json.size > envelope_size_max)
-        refuse_size(json.size);
-    CHECK_FOR_INTERRUPTS();
-    json = utf8_from_server(json, "payload");
-    envelope_add_raw(envelope, "payload");
-    if (json_minify(json.data, json.size, envelope, &error))
-        return;
-    if (error.too_deep)
-        ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX), errmsg("payload is nested more than %d levels deep", json_max_depth),
-                        errhint("Flatten the payload, or pass it as bytea.")));
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("payload is not valid JSON at byte offset %zu", error.offset),
-             errdetail_internal("%s", error.reason),
-             json.size > 0 && json.data[0] == '{' && json.data[json.size - 1] == '}' // an array literal is how drivers write a list
-                 ? errhint("Pass JSON as text, json or jsonb, and anything else as bytea; a list as \"[...]\", not as an array literal.")
-                 : errhint("Pass JSON as text, json or jsonb, and anything else as bytea.")));
-}
-
-Text jsonb_text(Datum payload) {
-    Jsonb *jsonb = DatumGetJsonbP(payload);
-    StringInfoData text;
-    initStringInfo(&text);
-    JsonbToCString(&text, &jsonb->root, VARSIZE(jsonb));
-    return Text{text.data, static_cast<size_t>(text.len)};
-}
-
-void add_bytes(StringInfo envelope, Datum payload) {
-    bytea *bytes = DatumGetByteaPP(payload);
-    envelope_add_base64(envelope, "payload_base64", reinterpret_cast<unsigned char *>(VARDATA_ANY(bytes)), VARSIZE_ANY_EXHDR(bytes));
-}
-
-// Values of text, json, jsonb and bytea have a variable length, and the types are no domains: emit looks none up in the catalog.
-bool is_usual(Oid type) { return type == TEXTOID || type == JSONBOID || type == JSONOID || type == BYTEAOID; }
-
-void add_payload(StringInfo envelope, FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(ARG_PAYLOAD))
-        return;
-    Datum payload = PG_GETARG_DATUM(ARG_PAYLOAD);
-    Oid type = get_fn_expr_argtype(fcinfo->flinfo, ARG_PAYLOAD);
-    if (!is_usual(type))
-        type = getBaseType(type);
-    if (is_usual(type) || get_typlen(type) == -1)
-        require_size(payload, type == BYTEAOID ? event_limit() : envelope_size_max);
-
-    if (type == JSONBOID)
-        add_json(envelope, jsonb_text(payload));
-    else if (type == BYTEAOID)
-        add_bytes(envelope, payload);
-    else if (type == JSONOID || type == BPCHAROID || IsBinaryCoercible(type, TEXTOID))
-        add_json(envelope, text_of(payload));
-    else if (type_is_rowtype(type))
-        add_json(envelope, row_json(payload));
-    else
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("payload must not be of type %s", format_type_be(type)),
-                        errhint("Pass JSON as text, json or jsonb, bytes as bytea, or a row; to_jsonb() makes JSON of any value.")));
-}
-
-// The plugin's guard rejects a message with a larger head, whatever this session's outbox.max_event_bytes is.
-void require_head_size(size_t size) {
-    if (size > envelope_head_max)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("key, type and headers are larger than 900 kB"),
-                        errdetail("Together they have %zu bytes.", size), errhint("Large data belongs into the payload.")));
+Argument typed_argument(FunctionCallInfo fcinfo, Position position) {
+    return argument(fcinfo, position, get_fn_expr_argtype(fcinfo->flinfo, position));
 }
 
 } // namespace
 
 Datum outbox_emit(PG_FUNCTION_ARGS) {
     require_argument_types(fcinfo);
-    require_writable_transaction();
-    Oid key = key_type(fcinfo);
-    require_grant(fcinfo, key);
-    Text topic = topic_argument(fcinfo);
-    slot_require(static_cast<MissingSlot>(outbox_missing_slot));
-
+    Event event = {argument(fcinfo, ARG_TOPIC, TEXTOID), typed_argument(fcinfo, ARG_KEY),     typed_argument(fcinfo, ARG_PAYLOAD),
+                   argument(fcinfo, ARG_TYPE, TEXTOID),  typed_argument(fcinfo, ARG_HEADERS), nullptr};
+    require_grant(event);
     pg_uuid_t *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-    event_id_generate(id);
-
-    StringInfoData envelope;
-    initStringInfo(&envelope);
-    envelope_open(&envelope, topic);
-    add_key(&envelope, fcinfo, key);
-    envelope_add_uuid(&envelope, "id", id->data);
-    add_type(&envelope, fcinfo);
-    add_headers(&envelope, fcinfo);
-    require_head_size(static_cast<size_t>(envelope.len));
-    add_payload(&envelope, fcinfo);
-    envelope_close(&envelope);
-    if (envelope.len > outbox_max_event_bytes)
-        refuse_size(static_cast<size_t>(envelope.len));
-
-    outbox_log_message(ENVELOPE_PREFIX, envelope.data, static_cast<size_t>(envelope.len));
-    pfree(envelope.data);
+    event_emit(event, id);
     PG_RETURN_UUID_P(id);
 }

@@ -67,3 +67,52 @@ COMMENT ON FUNCTION outbox.emit(outbox.topic_name, anyelement, anycompatible, te
 -- These two functions demand EXECUTE on the function with the same key and jsonb headers, so one grant decides who may emit.
 GRANT EXECUTE ON FUNCTION outbox.emit(outbox.topic_name, text, anycompatible, text, outbox.header_text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION outbox.emit(outbox.topic_name, anyelement, anycompatible, text, outbox.header_text) TO PUBLIC;
+
+-- ---- what the database knows of delivery ----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION outbox.emit_refusal(OUT accepts boolean, OUT slot name, OUT sqlstate text, OUT message text, OUT detail text, OUT hint text)
+    AS 'MODULE_PATHNAME', 'outbox_emit_refusal' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+CREATE FUNCTION outbox.slot_state(slot name) RETURNS text AS 'MODULE_PATHNAME', 'outbox_slot_state' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+CREATE FUNCTION outbox.delivered(lsn pg_lsn) RETURNS boolean AS 'MODULE_PATHNAME', 'outbox_delivered' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+-- The body is text, which the server reads when the function runs: pg_replication_slots has other columns in other majors, and pg_upgrade must
+-- carry the view over.
+CREATE FUNCTION outbox.slot_status(OUT slot_name name, OUT state text, OUT active_pid integer, OUT active_user name, OUT active_application text,
+        OUT active_address inet, OUT confirmed_flush_lsn pg_lsn, OUT lag_bytes bigint, OUT retained_bytes bigint, OUT safe_bytes bigint,
+        OUT wal_status text, OUT invalidation_reason text, OUT catalog_xmin_age integer, OUT emit_accepts boolean, OUT refusal text)
+    RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+    WITH here AS MATERIALIZED (
+        SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn
+    ), verdict AS MATERIALIZED (
+        SELECT accepts, slot, sqlstate, concat_ws(' ', message || '.', detail, hint) AS words FROM outbox.emit_refusal()
+    ), ours AS MATERIALIZED (
+        SELECT slot_name FROM pg_replication_slots WHERE plugin = 'outbox' AND database = current_database()
+    ), names AS (
+        SELECT slot_name FROM ours
+        UNION SELECT slot FROM verdict WHERE sqlstate IS NOT NULL AND (slot IS NOT NULL OR NOT EXISTS (SELECT FROM ours))
+    )
+    SELECT n.slot_name,
+        CASE WHEN n.slot_name IS NULL THEN 'missing'
+            WHEN outbox.slot_state(n.slot_name) <> 'ready' THEN outbox.slot_state(n.slot_name)
+            WHEN s.active THEN 'streaming' ELSE 'detached' END,
+        s.active_pid, a.usename, a.application_name, a.client_addr, s.confirmed_flush_lsn,
+        pg_wal_lsn_diff(here.lsn, s.confirmed_flush_lsn)::bigint, pg_wal_lsn_diff(here.lsn, s.restart_lsn)::bigint, s.safe_wal_size, s.wal_status,
+        coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE WHEN s.wal_status = 'lost' THEN 'wal_removed' END),
+        age(s.catalog_xmin), v.accepts, nullif(v.words, '')
+    FROM here, verdict AS v, names AS n
+        LEFT JOIN pg_replication_slots AS s ON s.slot_name = n.slot_name
+        LEFT JOIN pg_stat_replication AS a ON a.pid = s.active_pid
+    ORDER BY n.slot_name
+    $$;
+CREATE VIEW outbox.status AS SELECT * FROM outbox.slot_status();
+
+COMMENT ON FUNCTION outbox.emit_refusal() IS 'whether emit would accept an event now, and what is wrong, in the words of emit''s error';
+COMMENT ON FUNCTION outbox.slot_state(name) IS 'ready, temporary, unfinished, invalidated, missing or foreign: the state of a slot as emit sees it';
+COMMENT ON FUNCTION outbox.delivered(pg_lsn) IS 'whether every slot that must deliver has confirmed what was committed before this position';
+COMMENT ON FUNCTION outbox.slot_status() IS 'the rows of the view outbox.status';
+COMMENT ON VIEW outbox.status IS 'the slots of the output plugin outbox in this database: who reads them, how far they are behind, whether emit would accept';
+
+REVOKE ALL ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.delivered(pg_lsn), outbox.slot_status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.delivered(pg_lsn), outbox.slot_status() TO pg_monitor;
+GRANT SELECT ON outbox.status TO pg_monitor;
+GRANT USAGE ON SCHEMA outbox TO pg_monitor;

@@ -82,6 +82,15 @@ Verdict judge_named(const char *names) {
     return verdict;
 }
 
+bool must_deliver(const NameData *slot) {
+    NameData name;
+
+    for (const char *rest = outbox_slots; next_name(&rest, &name);)
+        if (strcmp(NameStr(name), NameStr(*slot)) == 0)
+            return true;
+    return *outbox_slots == '\0';
+}
+
 Verdict look_up() {
     LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
     Verdict verdict = *outbox_slots == '\0' ? judge_all() : judge_named(outbox_slots);
@@ -89,41 +98,42 @@ Verdict look_up() {
     return verdict;
 }
 
-struct Reason {
-    const char *detail;
-    const char *hint;
-};
-
-Reason reason_of(const Verdict *verdict) {
+// What emit says of this verdict.
+Refusal refusal_of(const Verdict *verdict) {
+    const char *name = NameStr(verdict->slot);
+    const char *message =
+        *name == '\0' ? "no replication slot can deliver the event" : psprintf("replication slot \"%s\" cannot deliver the event", name);
+    auto refuse = [message](const char *detail, const char *hint) { return Refusal{ERRCODE_UNDEFINED_OBJECT, message, detail, hint}; };
     switch (verdict->state) {
+    case SLOT_DELIVERABLE: return {};
     case SLOT_MISSING:
-        if (*NameStr(verdict->slot) == '\0')
-            return {"No logical replication slot of this database uses the output plugin \"outbox\".",
-                    "Create the slot with \"outbox-relay setup\"."};
-        return {"The setting \"outbox.slots\" names the slot, and the slot does not exist.",
-                "Create the slot with \"outbox-relay setup --slot\", or take its name out of \"outbox.slots\"."};
+        if (*name == '\0')
+            return refuse("No logical replication slot of this database uses the output plugin \"outbox\".",
+                          "Create the slot with \"outbox-relay setup\".");
+        return refuse("The setting \"outbox.slots\" names the slot, and the slot does not exist.",
+                      "Create the slot with \"outbox-relay setup --slot\", or take its name out of \"outbox.slots\".");
     case SLOT_FOREIGN:
-        return {"The setting \"outbox.slots\" names the slot, which belongs to another database or another output plugin.",
-                "Name slots of this database; ALTER DATABASE ... SET gives each database a list of its own."};
+        return refuse("The setting \"outbox.slots\" names the slot, which belongs to another database or another output plugin.",
+                      "Name slots of this database; ALTER DATABASE ... SET gives each database a list of its own.");
     case SLOT_TEMPORARY:
-        return {"The slot is temporary: it goes when its session ends, and the event would go with it.",
-                "Create a slot that stays with \"outbox-relay setup\"."};
+        return refuse("The slot is temporary: it goes when its session ends, and the event would go with it.",
+                      "Create a slot that stays with \"outbox-relay setup\".");
     case SLOT_INVALIDATED:
-        return {
+        return refuse(
             "The slot has been invalidated: the WAL it needs may be gone.",
             "Drop the slot and create it again with \"outbox-relay setup\"; what it had not delivered is lost. If nobody needs the slot, "
-            "drop it, or name in \"outbox.slots\" those that must deliver."};
-    default: return {"The slot is still being created.", "Retry the transaction."};
+            "drop it, or name in \"outbox.slots\" those that must deliver.");
+    case SLOT_UNFINISHED: return refuse("The slot is still being created.", "Retry the transaction.");
     }
+    return {};
 }
 
-void complain(const Verdict *verdict, int level) {
-    Reason reason = reason_of(verdict);
-    const char *slot = NameStr(verdict->slot);
-    ereport(level, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    *slot == '\0' ? errmsg("no replication slot can deliver the event")
-                                  : errmsg("replication slot \"%s\" cannot deliver the event", slot),
-                    errdetail_internal("%s", reason.detail), errhint("%s", reason.hint)));
+// From 19 on a slot raises the level by itself, so a level that is too low means that the slot is missing: the slot is asked first.
+Refusal level_refusal() {
+    if (XLogLogicalInfoActive())
+        return {};
+    return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the event would be lost because the effective \"wal_level\" is below \"logical\"",
+            nullptr, OUTBOX_WAL_LEVEL_HINT};
 }
 
 FullTransactionId looked_up_in = {0};
@@ -141,16 +151,50 @@ void slot_require(MissingSlot missing_slot) {
     }
     if (verdict.state != SLOT_DELIVERABLE) {
         if (missing_slot == MISSING_SLOT_ERROR)
-            complain(&verdict, ERROR);
+            refusal_raise(ERROR, refusal_of(&verdict));
         if (missing_slot == MISSING_SLOT_WARNING && first)
-            complain(&verdict, WARNING);
+            refusal_raise(WARNING, refusal_of(&verdict));
     }
-
-    // This check comes second: from 19 on a slot raises the level by itself, so a level that is too low means that the slot is missing.
     if (!XLogLogicalInfoActive())
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("the event would be lost because the effective \"wal_level\" is below \"logical\""),
-                        errhint("%s", OUTBOX_WAL_LEVEL_HINT)));
+        refusal_raise(ERROR, level_refusal());
+}
+
+Refusal slot_refusal(NameData *slot) {
+    Verdict verdict = look_up();
+    if (verdict.state == SLOT_DELIVERABLE)
+        return level_refusal();
+    *slot = verdict.slot;
+    return refusal_of(&verdict);
+}
+
+const char *slot_state(const NameData *name) {
+    LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+    SlotState state = state_of_named(name);
+    LWLockRelease(ReplicationSlotControlLock);
+    switch (state) {
+    case SLOT_DELIVERABLE: return "ready";
+    case SLOT_TEMPORARY: return "temporary";
+    case SLOT_UNFINISHED: return "unfinished";
+    case SLOT_INVALIDATED: return "invalidated";
+    case SLOT_MISSING: return "missing";
+    case SLOT_FOREIGN: return "foreign";
+    }
+    return nullptr;
+}
+
+XLogRecPtr slot_delivered_up_to() {
+    XLogRecPtr least = PG_UINT64_MAX;
+    ReplicationSlotPersistentData slot;
+
+    LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+    Verdict verdict = *outbox_slots == '\0' ? judge_all() : judge_named(outbox_slots);
+    for (int i = 0; verdict.state == SLOT_DELIVERABLE && next_slot(&i, &slot);)
+        if (state_of(&slot) == SLOT_DELIVERABLE && must_deliver(&slot.name))
+            least = Min(least, slot.confirmed_flush);
+    LWLockRelease(ReplicationSlotControlLock);
+    if (verdict.state != SLOT_DELIVERABLE)
+        refusal_raise(ERROR, refusal_of(&verdict));
+    return least;
 }
 
 void slot_names_changed(const char *, void *) { looked_up_in = InvalidFullTransactionId; }

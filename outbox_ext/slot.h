@@ -4,12 +4,22 @@
 #pragma once
 
 #include "pg.h"
+#include "refusal.h"
 
 enum MissingSlot { MISSING_SLOT_ERROR, MISSING_SLOT_WARNING, MISSING_SLOT_IGNORE };
 
 // Raises the error or warning that `missing_slot` asks for where a slot that must deliver cannot, and always an error where wal_level would
 // drop the event silently. The slots are looked up once per transaction and list of names; a transaction keeps the answer.
 void slot_require(MissingSlot missing_slot);
+
+// What slot_require() would say now, looked up anew and with "outbox.missing_slot" as "error"; `*slot` is the slot in question, or empty.
+Refusal slot_refusal(NameData *slot);
+
+// The state of the slot of this name, in a word: "ready" where the slot can deliver.
+const char *slot_state(const NameData *name);
+
+// How far every slot that must deliver has confirmed. Raises emit's error where one of them cannot deliver.
+XLogRecPtr slot_delivered_up_to();
 
 // The check hook and the assign hook of the setting "outbox.slots".
 bool slot_names_are_valid(char **names, void **extra, GucSource source);

@@ -42,39 +42,26 @@ SELECT FROM outbox.emit('t', '01930000-0000-7000-8000-000000000000'::uuid, '{}',
 RESET ROLE;
 SELECT regexp_replace(data, '"id":"[0-9a-f-]{36}"', '"id":"*"') FROM pg_logical_slot_get_changes('regress_upgraded', NULL, NULL) WHERE data LIKE '{"topic"%';
 REVOKE ALL ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FROM regress_outbox_user;
+REVOKE ALL ON SCHEMA outbox FROM regress_outbox_user;
 DROP VIEW public.uses_emit;
 
--- after the update the extension has the same objects with the same rights as a fresh one
+-- after the update the extension has the same objects with the same rights, comments and dependencies as a fresh one. Whoever adds a version
+-- to this list adds the upgrade from it.
+SELECT version FROM pg_available_extension_versions WHERE name = 'outbox' ORDER BY 1;
 SELECT extversion FROM pg_extension WHERE extname = 'outbox';
-CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT concat_ws(' ', pg_describe_object(d.classid, d.objid, 0),
-        to_jsonb(p) - '{oid,pronamespace,proargtypes,proallargtypes,prorettype,proargdefaults}'::text[],
-        to_jsonb(t) - '{oid,typnamespace,typelem,typarray,typrelid,typbasetype}'::text[],
-        (SELECT castcontext::text || castmethod::text FROM pg_cast WHERE oid = d.objid AND d.classid = 'pg_cast'::regclass),
-        obj_description(d.objid, d.classid::regclass::text), i.initprivs)
-    FROM pg_depend AS d LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
-        LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
-        LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid
-    WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND d.deptype = 'e' $$;
+\i sql/include/objects.sql
 SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND deptype = 'e'
     AND pg_describe_object(classid, objid, 0) NOT LIKE '%[]' ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
-SELECT string_agg(objects, E'\n' ORDER BY objects COLLATE "C") AS upgraded FROM pg_temp.objects() AS objects \gset
+SELECT jsonb_agg(objects ORDER BY objects COLLATE "C") AS upgraded FROM pg_temp.objects() AS objects \gset
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_upgraded');
 DROP OWNED BY regress_outbox_user;
 \c regress_fresh
 CREATE EXTENSION outbox;
-CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT concat_ws(' ', pg_describe_object(d.classid, d.objid, 0),
-        to_jsonb(p) - '{oid,pronamespace,proargtypes,proallargtypes,prorettype,proargdefaults}'::text[],
-        to_jsonb(t) - '{oid,typnamespace,typelem,typarray,typrelid,typbasetype}'::text[],
-        (SELECT castcontext::text || castmethod::text FROM pg_cast WHERE oid = d.objid AND d.classid = 'pg_cast'::regclass),
-        obj_description(d.objid, d.classid::regclass::text), i.initprivs)
-    FROM pg_depend AS d LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
-        LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
-        LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid
-    WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND d.deptype = 'e' $$;
-SELECT string_agg(objects, E'\n' ORDER BY objects COLLATE "C") = :'upgraded' AS same, length(:'upgraded') > 1000 AS not_empty FROM pg_temp.objects() AS objects;
+\i sql/include/objects.sql
+SELECT objects AS differs FROM (SELECT objects FROM pg_temp.objects() AS objects EXCEPT SELECT jsonb_array_elements_text(:'upgraded')) AS s ORDER BY 1;
+SELECT objects AS differs FROM (SELECT jsonb_array_elements_text(:'upgraded') AS objects EXCEPT SELECT objects FROM pg_temp.objects() AS objects) AS s ORDER BY 1;
+SELECT jsonb_array_length(:'upgraded') > 15 AS not_empty;
 
 -- DROP EXTENSION leaves the schema, empty; CREATE EXTENSION accepts it
 DROP EXTENSION outbox;

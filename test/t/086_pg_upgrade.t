@@ -60,6 +60,7 @@ is($status, 0, 'upgraded') or diag($said);
 $new->start;
 is($new->safe_psql('postgres', q{SELECT extversion FROM pg_extension WHERE extname = 'outbox'}), '1.1', 'the extension is there');
 is($new->safe_psql('postgres', $privileges), $before, 'with its objects, and who may emit');
+is($new->safe_psql('postgres', 'SELECT count(*) FROM outbox.status'), 1, 'the view of its slots runs');
 if (!$keeps_slots) {
     my (undef, undef, $error) = $new->psql('postgres', q{SELECT outbox.emit('t', 'k', '{}')});
     like($error, qr/no replication slot can deliver the event/, 'without the slot emit refuses');

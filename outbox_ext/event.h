@@ -1,0 +1,29 @@
+// One event: the checks, the envelope and the logical message, for every door of the extension (emit, views, triggers). The message is
+// transactional, so it belongs to the (sub)transaction: a rollback drops it, COMMIT PREPARED publishes it. Nothing else is written.
+// An error says which argument is wrong and why, and repeats no word of the arguments. Tested by sql/.
+#pragma once
+
+#include "pg.h"
+#include "refusal.h"
+
+struct Argument {
+    Datum value;
+    Oid type;
+    bool is_null;
+};
+
+// What a door hands over. Topic, type and headers are varlena values of text, or of a type with the representation of text; headers may be
+// jsonb, too. Key and payload may be of any type: event_emit() refuses those that are of no use.
+struct Event {
+    Argument topic, key, payload, type, headers;
+    const pg_uuid_t *id; // null: the event gets a new id
+};
+
+// Emits the event in the current (sub)transaction; the event's id is in `*id` then.
+void event_emit(const Event &event, pg_uuid_t *id);
+
+// The type of key, of the three that emit has functions for, as which a key of the type `given` is read; a key that fits none is an error.
+Oid event_key_type(Oid given);
+
+// What emit says on a standby.
+Refusal event_recovery_refusal();

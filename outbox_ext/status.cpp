@@ -1,0 +1,63 @@
+// The functions in C behind the view outbox.status, and outbox.delivered(). They look at the same slots, by the same code, as emit does.
+// Tested by sql/status.sql, test/t/130_status.t.
+#include "event.h"
+#include "pg.h"
+#include "settings.h"
+#include "slot.h"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(outbox_emit_refusal);
+PG_FUNCTION_INFO_V1(outbox_slot_state);
+PG_FUNCTION_INFO_V1(outbox_delivered);
+}
+
+namespace {
+
+Refusal refusal_now(NameData *slot) {
+    memset(slot, 0, sizeof(*slot));
+    return RecoveryInProgress() ? event_recovery_refusal() : slot_refusal(slot);
+}
+
+// pg_current_wal_insert_lsn() names the first byte behind a page's header where the page before is full. The last record, which a slot can
+// confirm, ends at the page's begin.
+XLogRecPtr record_end(XLogRecPtr lsn) {
+    if (XLogSegmentOffset(lsn, wal_segment_size) == SizeOfXLogLongPHD)
+        return lsn - SizeOfXLogLongPHD;
+    return lsn % XLOG_BLCKSZ == SizeOfXLogShortPHD ? lsn - SizeOfXLogShortPHD : lsn;
+}
+
+} // namespace
+
+// The row (accepts, slot, sqlstate, message, detail, hint): would emit accept now, and what is wrong. The text columns are null where
+// nothing is wrong. With "outbox.missing_slot" as "warning" or "ignore" emit accepts although something is.
+Datum outbox_emit_refusal(PG_FUNCTION_ARGS) {
+    TupleDesc description;
+    if (get_call_result_type(fcinfo, nullptr, &description) != TYPEFUNC_COMPOSITE || description->natts != 6)
+        elog(ERROR, "outbox.emit_refusal() must return six columns");
+    NameData slot;
+    Refusal refusal = refusal_now(&slot);
+    bool is_tolerated =
+        refusal.sqlstate == ERRCODE_UNDEFINED_OBJECT && outbox_missing_slot != MISSING_SLOT_ERROR && XLogLogicalInfoActive();
+    Datum values[6] = {BoolGetDatum(refusal.sqlstate == 0 || is_tolerated)};
+    bool nulls[6] = {false, true, true, true, true, true};
+    auto set = [&](int column, const char *text) {
+        nulls[column] = text == nullptr;
+        if (text != nullptr)
+            values[column] = CStringGetTextDatum(text);
+    };
+    if (*NameStr(slot) != '\0') {
+        nulls[1] = false;
+        values[1] = NameGetDatum(&slot);
+    }
+    if (refusal.sqlstate != 0) {
+        set(2, unpack_sql_state(refusal.sqlstate));
+        set(3, refusal.message);
+        set(4, refusal.detail);
+        set(5, refusal.hint);
+    }
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls)));
+}
+
+Datum outbox_slot_state(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(slot_state(PG_GETARG_NAME(0)))); }
+
+Datum outbox_delivered(PG_FUNCTION_ARGS) { PG_RETURN_BOOL(slot_delivered_up_to() >= record_end(PG_GETARG_LSN(0))); }
