@@ -11,9 +11,9 @@ my $node = outbox_node('dump_restore', bare => 1);
 
 # Who may what in a database: the access lists of the schema and the three functions, and what they come to for three roles.
 my $privileges = q{
-    SELECT 'schema', nspacl::text FROM pg_namespace WHERE nspname = 'outbox'
+    SELECT 'schema', (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(nspacl) AS a) FROM pg_namespace WHERE nspname = 'outbox'
     UNION ALL
-    SELECT oid::regprocedure::text, proacl::text FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace
+    SELECT oid::regprocedure::text, (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(proacl) AS a) FROM pg_proc WHERE pronamespace = 'outbox'::regnamespace
     UNION ALL
     SELECT 'version', extversion FROM pg_extension WHERE extname = 'outbox'
     UNION ALL
