@@ -8,9 +8,7 @@
 namespace outbox {
 namespace {
 
-constexpr int slice_ms = 10;                                        // what a call into librdkafka may wait
 constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
-constexpr auto commit_is_slow = std::chrono::seconds(10);           // socket.timeout.ms: a request may have been repeated
 constexpr auto look_again = std::chrono::milliseconds(2);           // whether a commit can be seen
 constexpr auto shows_within = std::chrono::seconds(10);             // a commit; less than transaction.timeout.ms
 constexpr auto goodbye = std::chrono::milliseconds(500);            // for the abort at the end of a session
@@ -18,12 +16,6 @@ constexpr auto phase_max = std::chrono::seconds(60);
 constexpr auto said_after = std::chrono::seconds(2);
 constexpr int aborts_max = 8;              // then a new producer
 constexpr size_t alone_in_flight_max = 64; // records that are a batch each
-
-bool comes_again(const KafkaError &error) { return rd_kafka_error_is_retriable(error.get()) != 0; }
-
-[[noreturn]] void fail(const char *what, const KafkaError &error) {
-    throw SinkFailure(fmt::format("{}: {}", what, rd_kafka_error_string(error.get())));
-}
 
 bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT; }
 
@@ -56,23 +48,24 @@ void ExactlyOnceSink::open_producer() {
         set("batch.num.messages", "1");
         set("linger.ms", "0");
     }
-    producer_.reset();
-    producer_ = std::make_unique<KafkaProducer>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
+    transaction_.reset();
+    transaction_ = std::make_unique<KafkaTransaction>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
     phase_ = Phase::fencing;
 }
 
-// When it returns without an error, every transaction of whoever came before is finished, and nothing of it can be committed any more.
+ExactlyOnceSink::Step ExactlyOnceSink::require(Step step) {
+    if (step == Step::lost)
+        throw SinkFailure(transaction_->reason());
+    return step;
+}
+
 void ExactlyOnceSink::fence() {
-    KafkaError error(rd_kafka_init_transactions(producer_->handle(), slice_ms));
-    if (error && comes_again(error)) {
-        if (!producer_->kafka().is_away() && Clock::now() > phase_since_ + said_after &&
-            waiting_.changed(rd_kafka_error_string(error.get())))
-            spdlog::warn("waiting for Kafka to begin transactions: {}", rd_kafka_error_string(error.get()));
+    if (require(transaction_->fence()) == Step::waiting) {
+        if (!producer().kafka().is_away() && Clock::now() > phase_since_ + said_after && waiting_.changed(transaction_->reason()))
+            spdlog::warn("waiting for Kafka to begin transactions: {}", transaction_->reason());
         return;
     }
-    if (error)
-        fail("cannot begin Kafka transactions", error);
-    producer_->answered();
+    producer().answered();
     reader_ = std::make_unique<StateReader>(target_, state_key(source_));
     phase_ = Phase::reading;
 }
@@ -106,10 +99,7 @@ void ExactlyOnceSink::begin() {
     has_position_ = false;
     if (!batch_.empty()) // what could not go with the last transaction
         return begin_again();
-    KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
-    if (error)
-        fail("cannot begin a Kafka transaction", error);
-    producer_->forget_ends_sent();
+    require(transaction_->begin());
     batch_.reopen();
     was_examined_ = false;
     phase_ = Phase::open;
@@ -119,13 +109,10 @@ void ExactlyOnceSink::begin() {
 void ExactlyOnceSink::stop() {
     bool is_open = phase_ == Phase::open || phase_ == Phase::finishing || phase_ == Phase::repeating || phase_ == Phase::aborting;
     phase_ = Phase::closed;
-    for (auto until = Clock::now() + goodbye; is_open && death_.empty() && Clock::now() < until;) {
-        KafkaError error(rd_kafka_abort_transaction(producer_->handle(), slice_ms));
-        producer_->serve();
-        is_open = error && comes_again(error);
-    }
+    if (is_open && death_.empty())
+        transaction_->abort_within(goodbye);
     reader_.reset();
-    producer_.reset();
+    transaction_.reset();
     batch_.clear();
     failure_.clear();
     death_.clear();
@@ -156,7 +143,7 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
         return Offer::busy;
     Entry &entry = batch_.add(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
     size_t cost = 0;
-    KafkaProducer::Outcome outcome = event_producer_.produce(*producer_, event, transaction.commit_time_ms, chunk, entry, cost);
+    KafkaProducer::Outcome outcome = event_producer_.produce(producer(), event, transaction.commit_time_ms, chunk, entry, cost);
     if (outcome == KafkaProducer::Outcome::taken) {
         batch_.taken(Clock::now());
         entry.chunk.reset(chunk.retain(cost + sizeof(Entry)));
@@ -185,7 +172,7 @@ bool ExactlyOnceSink::use_care(Care care) {
 
 void ExactlyOnceSink::note_failed_produce() {
     if (failure_.empty())
-        failure_ = fmt::format("topic \"{}\": {}", event_producer_.topic(), rd_kafka_err2str(producer_->error()));
+        failure_ = fmt::format("topic \"{}\": {}", event_producer_.topic(), rd_kafka_err2str(producer().error()));
     react();
 }
 
@@ -265,49 +252,47 @@ bool ExactlyOnceSink::produce_position() {
     record.value_size = value.size();
     record.copies = true;
     record.headers.reset(rd_kafka_headers_new(1));
-    KafkaProducer::Outcome outcome = producer_->produce(record, nullptr);
+    KafkaProducer::Outcome outcome = producer().produce(record, nullptr);
     has_position_ = outcome == KafkaProducer::Outcome::taken;
     if (!has_position_ && outcome != KafkaProducer::Outcome::busy && failure_.empty())
-        failure_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(producer_->error()));
+        failure_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(producer().error()));
     return has_position_;
 }
 
 // librdkafka commits when everything is acknowledged; it cannot wait for that itself while the reports come as events.
 void ExactlyOnceSink::finish() {
     if (produce_position()) {
-        producer_->flush(true);
-        producer_->serve();
+        producer().flush(true);
+        producer().serve();
     }
     react();
-    if (phase_ != Phase::finishing || !has_position_ || producer_->in_flight() > 0 || !ledger_.is_shown())
+    if (phase_ != Phase::finishing || !has_position_ || producer().in_flight() > 0 || !ledger_.is_shown())
         return;
     phase_ = Phase::committing;
-    commit_began_at_ = Clock::now();
     commit_batch();
 }
 
 void ExactlyOnceSink::commit_batch() {
-    KafkaError error(rd_kafka_commit_transaction(producer_->handle(), slice_ms));
-    if (!error)
-        return committed();
-    if (comes_again(error))
+    switch (require(transaction_->commit())) {
+    case Step::done: return committed();
+    case Step::must_abort:
+        failure_ = transaction_->reason();
+        phase_ = Phase::aborting;
         return;
-    if (rd_kafka_error_txn_requires_abort(error.get()) == 0 || producer_->ends_sent() > 0) // then it may have taken place
-        fail("cannot commit a Kafka transaction", error);
-    failure_ = rd_kafka_error_string(error.get());
-    phase_ = Phase::aborting;
+    default: return;
+    }
 }
 
 void ExactlyOnceSink::committed() {
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
-    bool is_doubtful = producer_->ends_sent() > 1 || Clock::now() - commit_began_at_ > commit_is_slow;
+    bool is_doubtful = transaction_->is_doubtful();
     ledger_.acknowledged(batch_.end(), batch_.last_complete(), batch_.part() > 0);
     stored_at_ = Clock::now();
     aborts_ = 0;
     abort_backoff_.reset();
     if (abort_condition_.clear())
         spdlog::info("Kafka transactions are committed again");
-    producer_->all_is_well();
+    producer().all_is_well();
     for (size_t i = 0; i < batch_.part(); i++) {
         event_producer_.settled(batch_[i]);
         listener_.delivered(*batch_[i].chunk);
@@ -346,23 +331,19 @@ void ExactlyOnceSink::react() {
     if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && refused_.empty()))
         return;
     if (refused_.empty()) {
-        KafkaError error(rd_kafka_begin_transaction(producer_->handle())); // cannot begin meanwhile, and this says why
-        transaction_error_ = error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (error && transaction_error_ != RD_KAFKA_RESP_ERR__STATE)
-            failure_ = rd_kafka_error_string(error.get());
+        transaction_error_ = transaction_->failure();
+        if (transaction_error_ != RD_KAFKA_RESP_ERR_NO_ERROR)
+            failure_ = transaction_->reason();
     }
     phase_ = Phase::aborting;
 }
 
 void ExactlyOnceSink::abort_batch() {
-    KafkaError error(rd_kafka_abort_transaction(producer_->handle(), slice_ms));
-    producer_->serve();
+    Step step = transaction_->abort();
     if (!death_.empty())
         throw SinkFailure(death_);
-    if (!error && producer_->in_flight() == 0)
-        return aborted();
-    if (error && !comes_again(error))
-        fail("cannot abort a Kafka transaction", error);
+    if (require(step) == Step::done)
+        aborted();
 }
 
 void ExactlyOnceSink::aborted() {
@@ -381,10 +362,7 @@ void ExactlyOnceSink::begin_again() {
         use_care(care);
         return;
     }
-    KafkaError error(rd_kafka_begin_transaction(producer_->handle()));
-    if (error)
-        fail("cannot begin a Kafka transaction", error);
-    producer_->forget_ends_sent();
+    require(transaction_->begin());
     produced_ = 0;
     phase_ = Phase::repeating;
 }
@@ -396,7 +374,7 @@ void ExactlyOnceSink::begin_again() {
 void ExactlyOnceSink::judge() {
     std::vector<Refused> refused = std::exchange(refused_, {});
     rd_kafka_resp_err_t error = std::exchange(transaction_error_, RD_KAFKA_RESP_ERR_NO_ERROR);
-    if (producer_->ends_sent() > 1) // a late copy would end the next transaction, and take its events away
+    if (transaction_->was_ended_twice()) // a late copy would end the next transaction, and take its events away
         throw SinkFailure("aborting a Kafka transaction took a second request", true);
     bool is_of_all = refused.empty() && blame_of(error) != Blame::operation;
     for (size_t i = 0; i < batch_.size(); i++) {
@@ -450,7 +428,7 @@ void ExactlyOnceSink::judge_batch(const RefusedBatch &batch) {
 
 void ExactlyOnceSink::judge_lone(const Refused &refused) {
     if (blame_of(refused.error) == Blame::topic && !refused.topic.empty())
-        producer_->forget_topic(refused.topic);
+        producer().forget_topic(refused.topic);
     judge_alone(refused, source_, target_, examination_, suspicion_);
 }
 
@@ -490,13 +468,13 @@ void ExactlyOnceSink::examine() {
         if (is_suspect && Clock::now() < suspicion_.retry_at())
             return;
         size_t limit = is_suspect ? 1 : care_.each_alone ? alone_in_flight_max : examination_.limit();
-        if (producer_->in_flight() >= limit)
-            return producer_->flush();
+        if (producer().in_flight() >= limit)
+            return producer().flush();
         if (!produce_again(entry))
             return;
     }
-    producer_->flush();
-    if (producer_->in_flight() > 0)
+    producer().flush();
+    if (producer().in_flight() > 0)
         return;
     is_examining_ = false;
     examination_.end();
@@ -522,13 +500,13 @@ void ExactlyOnceSink::repeat() {
 // False where nothing more can be produced at the moment.
 bool ExactlyOnceSink::produce_again(Entry &entry) {
     size_t cost;
-    switch (event_producer_.produce(*producer_, entry.event(), entry.commit_time_ms, *entry.chunk, entry, cost)) {
+    switch (event_producer_.produce(producer(), entry.event(), entry.commit_time_ms, *entry.chunk, entry, cost)) {
     case KafkaProducer::Outcome::taken: entry.state = Entry::State::in_flight; return true;
     case KafkaProducer::Outcome::failed: note_failed_produce(); return false;
     case KafkaProducer::Outcome::refused: phase_ = Phase::aborting; return false; // it stops the stream
     case KafkaProducer::Outcome::busy: break;
     }
-    bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
+    bool waits_for_topic = producer().retry_at() != Clock::time_point::max();
     if (waits_for_topic && produced_ > 0) // what comes before it does not wait
         batch_.set_part(produced_);
     return false;
@@ -539,9 +517,9 @@ bool ExactlyOnceSink::produce_again(Entry &entry) {
 void ExactlyOnceSink::serve() {
     if (phase_ == Phase::closed)
         return;
-    producer_->serve();
+    producer().serve();
     react();
-    renewal_.serve(target_, *producer_, phase_ == Phase::open && batch_.empty() && ledger_.is_shown());
+    renewal_.serve(target_, producer(), phase_ == Phase::open && batch_.empty() && ledger_.is_shown());
     read_back();
     require_progress();
     switch (phase_) {
@@ -559,7 +537,7 @@ void ExactlyOnceSink::serve() {
 void ExactlyOnceSink::serve_open() {
     if (ledger_.is_shown() && batch_.empty())
         throw_poison();
-    bool waits_for_topic = producer_->retry_at() != Clock::time_point::max();
+    bool waits_for_topic = producer().retry_at() != Clock::time_point::max();
     auto now = Clock::now();
     if (batch_.is_due(now, budget_.exhausted() || waits_for_topic)) {
         close_batch();
@@ -569,7 +547,7 @@ void ExactlyOnceSink::serve_open() {
 }
 
 Clock::time_point ExactlyOnceSink::serve_at() const {
-    auto at = producer_ ? std::min(next_step_at(), producer_->serve_at()) : next_step_at();
+    auto at = transaction_ ? std::min(next_step_at(), producer().serve_at()) : next_step_at();
     return awaits_sight() ? std::min(at, Clock::now() + look_again) : at;
 }
 
@@ -579,12 +557,12 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     case Phase::repeating:
         if (is_examining_ && !batch_.empty() && suspicion_.is_about(batch_[0].position()))
             return std::max(repeat_at_, suspicion_.retry_at());
-        if (producer_->retry_at() != Clock::time_point::max())
-            return std::max(repeat_at_, producer_->retry_at());
+        if (producer().retry_at() != Clock::time_point::max())
+            return std::max(repeat_at_, producer().retry_at());
         return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
     case Phase::finishing: // without a position where its topic is waited for, or nothing has been tried yet
-        if (!has_position_ && producer_->retry_at() != Clock::time_point::max())
-            return producer_->retry_at();
+        if (!has_position_ && producer().retry_at() != Clock::time_point::max())
+            return producer().retry_at();
         return Clock::now() + std::chrono::milliseconds(1);
     case Phase::open: break;
     default: return Clock::now(); // the calls themselves wait
@@ -602,7 +580,7 @@ void ExactlyOnceSink::require_progress() {
     if (std::exchange(watched_phase_, phase_) != phase_)
         phase_since_ = now;
     bool is_bounded = phase_ == Phase::fencing || phase_ == Phase::reading || phase_ == Phase::committing || phase_ == Phase::aborting;
-    producer_->expect_answer(is_bounded);
+    producer().expect_answer(is_bounded);
     if (is_bounded && now > phase_since_ + phase_max)
         throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
 }
@@ -610,7 +588,7 @@ void ExactlyOnceSink::require_progress() {
 std::string ExactlyOnceSink::waiting_for() const {
     if (suspicion_.stands())
         return suspicion_.text();
-    return producer_ ? producer_->waiting_for() : "";
+    return transaction_ ? producer().waiting_for() : "";
 }
 
 void ExactlyOnceSink::reported(const rd_kafka_message_t &message) {
@@ -628,12 +606,12 @@ void ExactlyOnceSink::reported(const rd_kafka_message_t &message) {
         return;
     }
     if (entry != nullptr && blame_of(message.err) != Blame::operation) {
-        refused_.push_back({entry, message.err, rd_kafka_topic_name(message.rkt), producer_->report()});
+        refused_.push_back({entry, message.err, rd_kafka_topic_name(message.rkt), producer().report()});
         entry->state = Entry::State::queued;
         return;
     }
     if (is_about_topic(message.err))
-        producer_->forget_topic(rd_kafka_topic_name(message.rkt)); // looked up again, and waited for
+        producer().forget_topic(rd_kafka_topic_name(message.rkt)); // looked up again, and waited for
     if (failure_.empty() && phase_ != Phase::aborting)
         failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
 }

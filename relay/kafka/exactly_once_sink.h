@@ -25,6 +25,7 @@
 #include "kafka/produce_event.h"
 #include "kafka/rotation.h"
 #include "kafka/state_topic.h"
+#include "kafka/transaction.h"
 
 namespace outbox {
 
@@ -43,9 +44,9 @@ public:
     void hurry() override;
     Lsn confirmable(Lsn delivered) override;
     void serve() override;
-    void reload() override { renewal_.ask(target_, producer_.get()); }
-    pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
-    Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
+    void reload() override { renewal_.ask(target_, transaction_ ? &producer() : nullptr); }
+    pollfd wanted() const override { return transaction_ ? producer().wanted() : pollfd{-1, 0, 0}; }
+    Clock::time_point retry_at() const override { return transaction_ ? producer().retry_at() : Clock::time_point::max(); }
     Clock::time_point serve_at() const override;
     std::string waiting_for() const override;
     uint64_t events_set_aside() const override { return target_.set_aside_count; }
@@ -71,7 +72,13 @@ private:
         bool operator==(const Care &) const = default;
     };
 
+    using Step = KafkaTransaction::Step;
+
+    KafkaProducer &producer() { return transaction_->producer(); }
+    const KafkaProducer &producer() const { return transaction_->producer(); }
+
     void open_producer();
+    Step require(Step step);
     void fence();
     void read_position();
     void begin();
@@ -123,7 +130,7 @@ private:
 
     // the session
     Source source_;
-    std::unique_ptr<KafkaProducer> producer_;
+    std::unique_ptr<KafkaTransaction> transaction_;
     Care care_;
     std::unique_ptr<StateReader> reader_;
     Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
@@ -140,7 +147,6 @@ private:
     int aborts_ = 0;            // in a row
     Clock::time_point repeat_at_;
     Backoff abort_backoff_{std::chrono::milliseconds(5000)};
-    Clock::time_point commit_began_at_;
 
     // found while serving the producer, dealt with after it
     std::string failure_; // of a record: the transaction must be aborted

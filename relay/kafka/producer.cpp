@@ -21,7 +21,6 @@ constexpr int topic_lookup_ms = 500; // the only call that waits, and only for a
 constexpr int flush_ms = 1;
 constexpr auto complain_after = std::chrono::milliseconds(1000); // of waiting for Kafka: a lost connection is soon made again
 constexpr auto give_up_after = std::chrono::milliseconds(30000);
-constexpr int16_t end_txn_request = 26;
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
 std::string text_of(const rd_kafka_conf_t *conf, const char *property) {
@@ -41,8 +40,6 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // or choose_partition is not asked
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
     rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
-
-    rd_kafka_conf_interceptor_add_on_new(conf.get(), "outbox", watch_requests, this);
 
     char error[512];
     handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
@@ -68,17 +65,6 @@ KafkaProducer::~KafkaProducer() {
     rd_kafka_queue_destroy(queue_);
     rd_kafka_destroy(handle_);
     close(wakeup_);
-}
-
-rd_kafka_resp_err_t KafkaProducer::watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *self, char *, size_t) {
-    return rd_kafka_interceptor_add_on_request_sent(handle, "outbox", request_sent, self);
-}
-
-rd_kafka_resp_err_t KafkaProducer::request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t,
-                                                void *self) {
-    if (api_key == end_txn_request)
-        static_cast<KafkaProducer *>(self)->ends_sent_++;
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 // Ends what is in flight, one way or the other: what is still queued refers to chunks.

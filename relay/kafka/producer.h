@@ -12,7 +12,6 @@
 #include "kafka/reachability.h"
 #include "kafka/record.h"
 
-#include <atomic>
 #include <deque>
 #include <string>
 #include <thread>
@@ -76,10 +75,6 @@ public:
     bool compresses() const { return compresses_; }
     uint64_t report() const { return report_; } // the number of the one that is being served: each is of one batch
 
-    // How often a transaction's end has been sent since it was last asked to forget it. librdkafka repeats it by itself when a connection
-    // is lost, and then the first copy may still arrive, in the middle of the next transaction (KIP-890).
-    int ends_sent() const { return ends_sent_; }
-    void forget_ends_sent() { ends_sent_ = 0; }
     rd_kafka_t *handle() { return handle_; }
 
 private:
@@ -114,9 +109,6 @@ private:
     static void say(Condition &condition, const std::string &text);
     Clock::time_point complain_at() const;
     void complain_if_due();
-    static rd_kafka_resp_err_t watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *self, char *, size_t);
-    static rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t,
-                                            void *self);
 
     LogEnds &ends_;
     Listener &listener_;
@@ -139,7 +131,6 @@ private:
     bool is_held_back_ = false;              // that one
     bool is_unplaced_ = false;               // the last one taken: librdkafka does not know the topic's partitions at the moment
     bool has_unflushed_ = false;             // records that may still linger
-    std::atomic<int> ends_sent_{0};          // by librdkafka's threads
     rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
     Clock::time_point retry_at_ = Clock::time_point::max(); // when a topic is looked at again
     Backoff topic_backoff_{std::chrono::milliseconds(1600)};

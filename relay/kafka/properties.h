@@ -26,6 +26,11 @@ struct KafkaDestroy {
 };
 using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaDestroy>;
 
+struct KafkaErrorDestroy {
+    void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
+};
+using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaErrorDestroy>; // null: no error
+
 // "property=value". Throws std::invalid_argument with what was expected; never repeats a value.
 KafkaProperty parse_kafka_property(std::string_view text);
 

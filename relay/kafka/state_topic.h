@@ -13,11 +13,6 @@
 
 namespace outbox {
 
-struct KafkaErrorDestroy {
-    void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
-};
-using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaErrorDestroy>;
-
 // Reads the topic from its beginning to the end it had when the reading began: everything that was written before is seen, by offset, not
 // by silence. Ours must be fenced before, or a transaction of it may still be on its way. Another slot's open transaction before the end
 // is waited for. Each step takes some milliseconds at most, but for the first: half a second. After that it follows what is committed, and

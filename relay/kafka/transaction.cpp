@@ -1,0 +1,97 @@
+#include "kafka/transaction.h"
+
+#include <utility>
+
+namespace outbox {
+namespace {
+
+constexpr int slice_ms = 10;                              // what a call into librdkafka may wait
+constexpr auto commit_is_slow = std::chrono::seconds(10); // socket.timeout.ms: a request may have been repeated
+constexpr int16_t end_txn_request = 26;
+
+rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t, void *count) {
+    if (api_key == end_txn_request)
+        ++*static_cast<std::atomic<int> *>(count);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, void *count, char *, size_t) {
+    return rd_kafka_interceptor_add_on_request_sent(handle, "outbox", request_sent, count);
+}
+
+KafkaConf counting_ends(KafkaConf conf, std::atomic<int> *count) {
+    rd_kafka_conf_interceptor_add_on_new(conf.get(), "outbox", watch_requests, count);
+    return conf;
+}
+
+} // namespace
+
+KafkaTransaction::KafkaTransaction(KafkaConf conf, LogEnds &ends, KafkaProducer::Listener &listener)
+    : producer_(counting_ends(std::move(conf), &ends_sent_), ends, listener) {}
+
+KafkaTransaction::Step KafkaTransaction::fence() {
+    KafkaError error(rd_kafka_init_transactions(producer_.handle(), slice_ms));
+    return judge("cannot begin Kafka transactions", error);
+}
+
+KafkaTransaction::Step KafkaTransaction::begin() {
+    KafkaError error(rd_kafka_begin_transaction(producer_.handle())); // librdkafka asks nobody for it
+    if (judge("cannot begin a Kafka transaction", error) != Step::done)
+        return Step::lost;
+    ends_sent_ = 0;
+    commit_began_at_ = Clock::time_point::max();
+    return Step::done;
+}
+
+KafkaTransaction::Step KafkaTransaction::commit() {
+    if (commit_began_at_ == Clock::time_point::max())
+        commit_began_at_ = Clock::now();
+    KafkaError error(rd_kafka_commit_transaction(producer_.handle(), slice_ms));
+    return judge("cannot commit a Kafka transaction", error, ends_sent_ == 0);
+}
+
+KafkaTransaction::Step KafkaTransaction::abort() {
+    KafkaError error(rd_kafka_abort_transaction(producer_.handle(), slice_ms));
+    producer_.serve();
+    Step step = judge("cannot abort a Kafka transaction", error);
+    return step == Step::done && producer_.in_flight() > 0 ? Step::waiting : step;
+}
+
+void KafkaTransaction::abort_within(std::chrono::milliseconds patience) {
+    auto until = Clock::now() + patience;
+    do {
+        KafkaError error(rd_kafka_abort_transaction(producer_.handle(), slice_ms));
+        producer_.serve();
+        if (judge("cannot abort a Kafka transaction", error) != Step::waiting)
+            return;
+    } while (Clock::now() < until);
+}
+
+// An attempt to begin: librdkafka does not begin while a transaction is open, and says why that one has failed.
+rd_kafka_resp_err_t KafkaTransaction::failure() {
+    KafkaError error(rd_kafka_begin_transaction(producer_.handle()));
+    if (!error || rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__STATE)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    reason_ = rd_kafka_error_string(error.get());
+    return rd_kafka_error_code(error.get());
+}
+
+bool KafkaTransaction::is_doubtful() const { return was_ended_twice() || Clock::now() - commit_began_at_ > commit_is_slow; }
+
+// librdkafka says of an error that it is fatal, or that the transaction must be aborted, or that the call may be repeated. Of an error that
+// is none of these nobody knows how to go on.
+KafkaTransaction::Step KafkaTransaction::judge(const char *what, const KafkaError &error, bool abort_is_of_use) {
+    if (!error)
+        return Step::done;
+    reason_ = rd_kafka_error_string(error.get());
+    if (rd_kafka_error_is_fatal(error.get()) == 0) {
+        if (abort_is_of_use && rd_kafka_error_txn_requires_abort(error.get()) != 0)
+            return Step::must_abort;
+        if (rd_kafka_error_is_retriable(error.get()) != 0)
+            return Step::waiting;
+    }
+    reason_ = fmt::format("{}: {}", what, reason_);
+    return Step::lost;
+}
+
+} // namespace outbox
