@@ -1,5 +1,6 @@
 #include "event.h"
 
+#include "context_headers.h"
 #include "envelope.h"
 #include "event_id.h"
 #include "headers.h"
@@ -240,7 +241,9 @@ void event_emit(const Event &event, pg_uuid_t *id) {
     add_key(&envelope, event, key_type);
     envelope_add_uuid(&envelope, "id", id->data);
     add_type(&envelope, event.type);
+    int before_headers = envelope.len;
     add_headers(&envelope, event.headers);
+    context_headers_merge(&envelope, before_headers);
     require_head_size(static_cast<size_t>(envelope.len));
     add_payload(&envelope, event.payload);
     envelope_close(&envelope);

@@ -69,9 +69,25 @@ public:
         return Text{start, static_cast<size_t>(at_++ - start)};
     }
 
+    // Of an object of strings: goes to its next member, whose name() and member() are then there. False at the end.
+    bool next_member() {
+        skip(); // the brace or the comma before the member
+        if (at_ == end_ || peek() == '}')
+            return false;
+        const char *start = at_;
+        name_ = string();
+        skip();
+        string();
+        member_ = Text{start, static_cast<size_t>(at_ - start)};
+        return true;
+    }
+    Text name() const { return name_; }     // without its quotes
+    Text member() const { return member_; } // name and value, as they stand in the object
+
 private:
     const char *at_;
     const char *end_;
+    Text name_ = {}, member_ = {};
 };
 
 bool has_nul(Text escaped) {
@@ -87,9 +103,18 @@ void require_text(Text escaped) {
         utf8_refuse("header");
 }
 
+bool is_same(Text one, Text other) { return one.size == other.size && memcmp(one.data, other.data, one.size) == 0; }
+
+bool has_name(const Text *names, int count, Text name) {
+    for (int i = 0; i < count; i++)
+        if (is_same(names[i], name))
+            return true;
+    return false;
+}
+
 void require_new(const Text *names, int count, Text name) {
     for (int i = 0; i < count; i++)
-        if (names[i].size == name.size && memcmp(names[i].data, name.data, name.size) == 0)
+        if (is_same(names[i], name))
             ereport(ERROR, (errcode(ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE), errmsg("headers must not repeat a name"),
                             errdetail("Header %d has the name of header %d.", count + 1, i + 1)));
 }
@@ -159,4 +184,41 @@ void headers_add_text(StringInfo envelope, Text json) {
         refuse_headers();
     if (check_members(envelope->data + start, static_cast<size_t>(envelope->len - start)) == 0)
         envelope->len = before;
+}
+
+Text headers_object(StringInfo envelope, int before) {
+    constexpr int name_size = sizeof(",\"headers\":") - 1;
+    if (envelope->len == before)
+        return Text{nullptr, 0};
+    return Text{envelope->data + before + name_size, static_cast<size_t>(envelope->len - before - name_size)};
+}
+
+void headers_add_under(StringInfo envelope, int before, Text object) {
+    Text own = headers_object(envelope, before);
+    if (own.size == 0) {
+        envelope_add_raw(envelope, "headers");
+        return appendBinaryStringInfo(envelope, object.data, static_cast<int>(object.size));
+    }
+    Text *names = static_cast<Text *>(palloc(sizeof(Text) * envelope_headers_max));
+    int count = 0;
+    Walk walk_own(own.data, own.size);
+    while (walk_own.next_member())
+        names[count++] = walk_own.name();
+
+    StringInfoData more; // the names are in the envelope, which may move when it grows
+    initStringInfo(&more);
+    Walk walk(object.data, object.size);
+    int added = 0;
+    while (walk.next_member()) {
+        if (has_name(names, count, walk.name()))
+            continue;
+        appendStringInfoChar(&more, ',');
+        appendBinaryStringInfo(&more, walk.member().data, static_cast<int>(walk.member().size));
+        require_count(count + ++added);
+    }
+    envelope->len--; // the closing brace
+    appendBinaryStringInfo(envelope, more.data, more.len);
+    appendStringInfoChar(envelope, '}');
+    pfree(names);
+    pfree(more.data);
 }

@@ -7,3 +7,10 @@
 // Append the member "headers", or nothing where the object is empty.
 void headers_add_jsonb(StringInfo envelope, Jsonb *headers);
 void headers_add_text(StringInfo envelope, Text json); // `json` is valid UTF-8
+
+// The object of the member "headers" that begins at `before`, the end of an envelope in the making; of size 0 where there is none.
+Text headers_object(StringInfo envelope, int before);
+
+// Adds those headers of `object` whose names the member "headers" at `before` does not have. `object` is a JSON object of strings without
+// white space, with one header at least.
+void headers_add_under(StringInfo envelope, int before, Text object);

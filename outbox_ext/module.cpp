@@ -1,4 +1,5 @@
 // The server reads the magic block when it loads the library and then calls _PG_init(), which defines the settings.
+#include "context_headers.h"
 #include "contract/rules.h"
 #include "pg.h"
 #include "settings.h"
@@ -14,6 +15,7 @@ PGDLLEXPORT void _PG_init(void);
 
 int outbox_missing_slot = MISSING_SLOT_ERROR;
 char *outbox_slots = nullptr;
+static char *outbox_headers = nullptr; // the hooks keep what is read of it
 int outbox_max_event_bytes = 900 * 1024;
 
 static const struct config_enum_entry missing_slot_options[] = {
@@ -34,5 +36,9 @@ void _PG_init(void) {
     DefineCustomIntVariable("outbox.max_event_bytes", "Largest event that emit accepts, counted with its key, headers and names.",
                             "Keep it below what the Kafka topics accept (\"max.message.bytes\").", &outbox_max_event_bytes, 900 * 1024, 1,
                             static_cast<int>(envelope_size_max), PGC_SUSET, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("outbox.headers",
+                               "Headers of the events of this transaction (SET LOCAL) or session, as a JSON object of strings.",
+                               "A header of the same name in the call wins.", &outbox_headers, "", PGC_USERSET, 0,
+                               context_headers_are_valid, context_headers_changed, nullptr);
     EmitWarningsOnPlaceholders("outbox");
 }

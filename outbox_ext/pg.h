@@ -27,6 +27,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/string.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -111,6 +112,23 @@ static inline bool outbox_waits_for_standbys() {
     return MyReplicationSlot->data.failover && synchronized_standby_slots != nullptr && *synchronized_standby_slots != '\0';
 #else
     return false;
+#endif
+}
+
+// Memory that a check hook hands to the server, which frees it. Null, after a line in the log, where there is none.
+static inline void *outbox_guc_malloc(size_t size) {
+#if PG_VERSION_NUM >= 160000
+    return guc_malloc(LOG, size);
+#else
+    return malloc(size);
+#endif
+}
+
+static inline void outbox_guc_free(void *memory) {
+#if PG_VERSION_NUM >= 160000
+    guc_free(memory);
+#else
+    free(memory);
 #endif
 }
 

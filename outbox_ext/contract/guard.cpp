@@ -202,3 +202,14 @@ const char *guard_reject(const char *message, size_t size, size_t head_max, Text
         return "neither a key nor a payload";
     return reject_payload(&cursor);
 }
+
+const char *guard_reject_headers(const char *object, size_t size) {
+    Cursor cursor(object, size);
+    if (!cursor.literal("{"))
+        return "headers are not an object of strings";
+    if (cursor.literal("}") && cursor.left() == 0)
+        return nullptr;
+    if (const char *reason = reject_headers(&cursor))
+        return reason;
+    return cursor.left() == 0 ? nullptr : "headers are not an object of strings";
+}

@@ -11,3 +11,6 @@
 // static words that hold nothing of the message. Every form that no emit has written is rejected: white space, escapes that are not the
 // shortest, a header twice. (Upper-case letters in \u00XX are those of 1.0.)
 const char *guard_reject(const char *message, size_t size, size_t head_max, Text *topic);
+
+// Why the relay would not take this object of headers, which is JSON without white space; null where it would.
+const char *guard_reject_headers(const char *object, size_t size);
