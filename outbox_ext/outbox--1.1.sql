@@ -173,3 +173,17 @@ COMMENT ON VIEW outbox.events IS 'publish an event by inserting it; RETURNING gi
 COMMENT ON FUNCTION outbox.create_topic_view(text, text, name) IS 'make a view like outbox.events, whose rows go to one topic';
 
 REVOKE ALL ON FUNCTION outbox.emit_event(), outbox.create_topic_view(text, text, name) FROM PUBLIC;
+
+-- One call for many events: an element of payloads is an event. An array of types or headers that is left out has NULL for each.
+CREATE FUNCTION outbox.emit_many(topic text, keys text[], payloads anycompatiblearray, types text[] DEFAULT NULL, headers jsonb[] DEFAULT NULL)
+    RETURNS uuid[] AS 'MODULE_PATHNAME', 'outbox_emit_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION outbox.emit_many(topic text, keys bigint[], payloads anycompatiblearray, types text[] DEFAULT NULL, headers jsonb[] DEFAULT NULL)
+    RETURNS uuid[] AS 'MODULE_PATHNAME', 'outbox_emit_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION outbox.emit_many(topic text, keys uuid[], payloads anycompatiblearray, types text[] DEFAULT NULL, headers jsonb[] DEFAULT NULL)
+    RETURNS uuid[] AS 'MODULE_PATHNAME', 'outbox_emit_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION outbox.emit_many(text, text[], anycompatiblearray, text[], jsonb[]) IS 'publish an event for each payload if this transaction commits; returns their ids';
+COMMENT ON FUNCTION outbox.emit_many(text, bigint[], anycompatiblearray, text[], jsonb[]) IS 'publish an event for each payload if this transaction commits; returns their ids';
+COMMENT ON FUNCTION outbox.emit_many(text, uuid[], anycompatiblearray, text[], jsonb[]) IS 'publish an event for each payload if this transaction commits; returns their ids';
+REVOKE ALL ON FUNCTION outbox.emit_many(text, text[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.emit_many(text, bigint[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.emit_many(text, uuid[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
