@@ -1,0 +1,151 @@
+# emit without the library (outbox_ext/hosted/outbox.sql) is the emit of the extension: the extension's regression tests, run in a database
+# that has the script instead, give what is expected of the extension. Their slots read with our output plugin, so its guard takes every
+# event. What differs on purpose is taken out of both sides here. Nobody is a superuser but the reader of the slots.
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Temp qw(tempdir);
+use Outbox::Node;
+use Outbox::Process qw(slurp);
+use Test::More;
+
+my $project = dirname(dirname(dirname(__FILE__)));
+my $script = "$project/outbox_ext/hosted/outbox.sql";
+my $node = outbox_node('hosted', bare => 1, conf => "timezone = 'America/Los_Angeles'\n");
+$node->safe_psql('postgres', 'CREATE ROLE owner LOGIN');
+$node->safe_psql('postgres', 'CREATE DATABASE app OWNER owner');
+
+sub spew { my ($file, $text) = @_; open(my $to, '>', $file) or die "$file: $!"; print $to $text; close $to or die "$file: $!"; return }
+
+sub as_owner {
+    my ($file) = @_;
+    my ($out, $err) = ('', '');
+    my $code = $node->psql('app', slurp($file), extra_params => [ '-U', 'owner', '-1' ], on_error_stop => 1, stdout => \$out, stderr => \$err);
+    return $code == 0 ? 'installed' : $err;
+}
+
+is(as_owner($script), 'installed', 'a role that owns the database and nothing else can run the script');
+like(as_owner($script), qr/schema "outbox" already exists/, 'a second time it changes nothing');
+
+# ---- the regression tests ------------------------------------------------------------------------------------------------
+
+my $copy = tempdir(CLEANUP => 1);
+mkdir "$copy/$_" or die "$copy/$_: $!" for qw(sql sql/include);
+my $helpers = slurp("$project/sql/include/helpers.sql");
+$helpers =~ s/^CREATE EXTENSION IF NOT EXISTS outbox;\n//m or die 'helpers.sql makes no extension';
+$helpers =~ s/^SELECT FROM pg_create_logical_replication_slot\(:'slot', 'outbox'\);\n\K/UPDATE outbox.settings SET slots = ARRAY[:'slot'];\n/m or die 'helpers.sql makes no slot';
+spew("$copy/sql/include/helpers.sql", $helpers);
+
+# What differs on purpose, in the output and in what is expected: the reason why JSON is none, and headers that are text.
+sub comparable {
+    my ($text) = @_;
+    $text =~ s/(?:is not valid JSON) at byte offset \d+(\n  (?!Pass)[^\n]*|\nDETAIL:[^\n]*)?/is not valid JSON/g;
+    $text =~ s/^(  Header \d+ of \d+), the shortest name first,/$1/mg;
+    $text =~ s/^-- headers as text.*?(?=^-- headers in the place of the type)//msg;
+    $text =~ s/^42804: payload must not be of type void\n  .*\n|^42883: function outbox\.publish.*\n  .*\n//mg;    # void is no type of an argument
+    return $text;
+}
+
+sub output_of {
+    my ($name) = @_;
+    my $sql = slurp("$project/sql/$name.sql");
+    $sql =~ s/^-- headers as text.*?(?=^-- headers in the place of the type)//msg;
+    $sql =~ s/^CREATE EXTENSION outbox;$/\\i $script/mg;
+    $sql =~ s/^(SELECT 'slot' FROM pg_create_logical_replication_slot\('(\w+)', 'outbox'\);)$/$1 UPDATE outbox.settings SET slots = '{$2}';/mg;
+    spew("$copy/sql/$name.sql", $sql);
+    local $ENV{PGTZ} = 'PST8PDT';
+    local $ENV{PGDATESTYLE} = 'Postgres, MDY';
+    local $ENV{DSN} = $node->connstr('app');
+    return scalar qx{cd '$copy' && psql -X -a -q -d "\$DSN" <sql/$name.sql 2>&1};
+}
+
+for my $name (qw(envelope keys payload_json payload_kinds headers rows transactions triggers partitions rules event_id callers two_phase)) {
+    my ($got, $expected) = map { comparable($_) } output_of($name), slurp("$project/expected/$name.out");
+    my @lines = split /\n/, $expected;
+    my ($line) = grep { ((split /\n/, $got)[$_] // '') ne $lines[$_] } 0 .. $#lines;
+    ok($got eq $expected, "sql/$name.sql gives what is expected of the extension")
+        or diag(sprintf "line %d: got\n  %s\nexpected\n  %s", $line + 1, (split /\n/, $got)[$line] // '', $lines[$line]);
+    $node->safe_psql('app', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+}
+
+# ---- what the settings decide ----------------------------------------------------------------------------------------------
+
+# SQLSTATE, message, detail and hint of a call as this role; "accepted" where there is no error.
+sub call {
+    my ($role, $call, $before) = @_;
+    my $err = '';
+    my $code = $node->psql('app', ($before // '') . "SELECT $call", extra_params => [ '-U', $role, '-v', 'VERBOSITY=verbose' ], on_error_stop => 1, stderr => \$err);
+    return $code == 0 ? 'accepted' : $err;
+}
+
+like(call('owner', q{outbox.emit('t', 'k', '{}')}), qr/42704: replication slot "regress_one_phase" cannot deliver.*does not exist/s, 'a slot that is gone');
+$node->safe_psql('app', q{UPDATE outbox.settings SET slots = '{}'});
+like(call('owner', q{outbox.emit('t', 'k', '{}')}), qr/42704: no replication slot can deliver the event.*names no slot/s, 'no slot');
+$node->safe_psql('app', q{SELECT pg_create_logical_replication_slot('outbox', 'pgoutput')});
+$node->safe_psql('app', q{UPDATE outbox.settings SET slots = '{outbox}'});
+is(call('owner', q{outbox.emit('t', 'k', '{}')}), 'accepted', 'a slot of pgoutput can deliver');
+$node->safe_psql('postgres', q{SELECT pg_create_logical_replication_slot('elsewhere', 'pgoutput')});
+$node->safe_psql('app', q{UPDATE outbox.settings SET slots = '{outbox,elsewhere}'});
+like(call('owner', q{outbox.emit('t', 'k', '{}')}), qr/"elsewhere" cannot deliver.*another database/s, 'a slot of another database cannot');
+$node->safe_psql('app', q{UPDATE outbox.settings SET slots = '{outbox}', max_event_bytes = 100});
+like(call('owner', q{outbox.emit('t', 'k', to_jsonb(repeat('x', 100)))}), qr/54000: event is larger than.*has 1\d\d bytes or more; the limit is 100/s, 'a large event');
+$node->safe_psql('app', q{UPDATE outbox.settings SET max_event_bytes = DEFAULT});
+like(call('owner', q{outbox.emit('t', repeat('k', 1000000), '{}')}), qr/54000: key, type and headers are larger than 900 kB/, 'a large key');
+
+$node->safe_psql('app', q{SELECT pg_create_logical_replication_slot('guard', 'outbox')});
+# Nested as deep as the guard allows, and one deeper: an event that the guard rejected would be lost.
+for my $depth (512, 513) {
+    for my $type (qw(text json jsonb)) {
+        my $answer = call('owner', "outbox.emit('t', 'k', (repeat('[', $depth) || repeat(']', $depth))::$type)");
+        like($answer, $depth == 512 ? qr/^accepted/ : qr/54001: payload is nested more than 512 levels deep/, "$type of $depth levels");
+    }
+}
+
+my $lines = $node->safe_psql('app', q[SELECT count(*) FILTER (WHERE data LIKE '{"topic"%'), count(*) FILTER (WHERE data LIKE '{"rejected"%') FROM pg_logical_slot_get_changes('guard', NULL, NULL)]);
+is($lines, '3|0', 'the guard takes those');
+
+# ---- roles -----------------------------------------------------------------------------------------------------------------
+
+$node->safe_psql('app', 'CREATE ROLE app LOGIN; CREATE ROLE text_only LOGIN');
+like(call('app', q{outbox.emit('t', 'k', '{}')}), qr/42501: permission denied for schema outbox/, 'a role without grants may not emit');
+$node->safe_psql('app', 'GRANT USAGE ON SCHEMA outbox TO app, text_only; GRANT EXECUTE ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) TO text_only');
+like(call('app', q{outbox.emit('t', 'k', '{}')}), qr/42501: permission denied for function emit/, 'nor one that may only look into the schema');
+like(call('app', q{outbox.emit('t', 'k', '{}', NULL, '{}'::json)}), qr/42501: permission denied for function emit.*GRANT EXECUTE/s, 'also with headers that are json');
+is(call('text_only', q{outbox.emit('t', 'k', '{}', NULL, '{}'::json)}), 'accepted', 'one grant is enough for both kinds of headers');
+like(call('text_only', q{outbox.emit('t', 1, '{}', NULL, '{}'::json)}), qr/42501: permission denied for function emit/, 'a grant is one for a type of key');
+$node->safe_psql('app', 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO app');
+is(call('app', q{outbox.emit('t', 'k', '{}')}), 'accepted', 'a role with grants may emit');
+like(call('app', q{outbox.emit('t', 'k', '{}')}, q{UPDATE outbox.settings SET missing_slot = 'ignore';}), qr/42501: permission denied for table settings/, 'and change no setting');
+
+# Headers of a whole transaction, without a library that knows the setting.
+sub headers_of { my ($sql) = @_; my $out = ''; $node->psql('app', $sql, stdout => \$out, on_error_stop => 1);
+    return join ' ', $node->safe_psql('app', q[SELECT data FROM pg_logical_slot_get_changes('guard', NULL, NULL)]) =~ /"headers":(\{[^}]*\})/g }
+is(headers_of(q[BEGIN; SET LOCAL outbox.headers = '{"traceparent": "00", "tenant": "7"}'; SELECT outbox.emit('t', 'k', '{}'), outbox.emit('t', 'k', '{}', NULL, '{"own": "1", "tenant": "8"}');
+    COMMIT; SELECT outbox.emit('t', 'k', '{}')]), '{"traceparent":"00","tenant":"7"} {"own":"1","tenant":"8","traceparent":"00"}', 'outbox.headers goes under the headers of the call, and ends with its transaction');
+like(call('owner', q{outbox.emit('t', 'k', '{}')}, q{SET outbox.headers = '["secret"]';}), qr/2203C: headers must be a JSON object(?!.*secret)/s, 'a wrong value is refused');
+
+# A caller's own objects are not taken for the server's: neither a cast of its own type nor an operator on its path runs with more rights.
+$node->safe_psql('app', 'CREATE SCHEMA trap; CREATE FUNCTION trap.no(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION \'trap\'; END $$;'
+    . 'CREATE OPERATOR trap.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.no); GRANT USAGE ON SCHEMA trap TO app');
+is(call('app', q{outbox.emit('t', 'k', '{"a": 1}', 'x', '{"h": "v"}')}, 'SET search_path TO trap, pg_catalog;'), 'accepted', 'an operator on the search path is not ours');
+
+# ---- other encodings -------------------------------------------------------------------------------------------------------
+
+# A caller's bytes that are no UTF-8 are refused: the guard would reject the event after its commit.
+$node->safe_psql('postgres', q{CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'});
+$node->safe_psql('ascii', slurp($script));
+$node->safe_psql('ascii', q{SELECT pg_create_logical_replication_slot('ascii', 'outbox')});
+$node->safe_psql('ascii', q{UPDATE outbox.settings SET slots = '{ascii}'});
+my $byte = q{convert_from('\xe4', 'SQL_ASCII')};
+for my $call (qq{outbox.emit('t', $byte, '{}')}, qq{outbox.emit('t', 'k', '"' || $byte || '"')}, qq{outbox.emit('t', 'k', '{}', $byte)}) {
+    my $err = '';
+    $node->psql('ascii', "SELECT $call", extra_params => [ '-v', 'VERBOSITY=verbose' ], stderr => \$err);
+    like($err, qr/22021: event is not valid text or cannot be written in UTF-8/, "SQL_ASCII: $call");
+}
+is($node->safe_psql('ascii', q{SELECT count(*) FROM pg_logical_slot_get_binary_changes('ascii', NULL, NULL)}), 0, 'none of them is in the stream');
+$node->safe_psql('ascii', q{SELECT outbox.emit('t', convert_from('\xc3a4', 'SQL_ASCII'), '"' || convert_from('\xc3a4', 'SQL_ASCII') || '"')});
+like($node->safe_psql('ascii', q{SELECT data FROM pg_logical_slot_get_changes('ascii', NULL, NULL)}), qr/"key":"\xc3\xa4".*"payload":"\xc3\xa4"/, 'bytes that are UTF-8 are text');
+
+done_testing();
