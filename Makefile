@@ -109,9 +109,9 @@ FORCE:
 # ---- the relay ------------------------------------------------------------------------------------------------------
 
 relay_cxxflags := -Irelay -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) \
-	$(shell pkg-config --cflags libpq spdlog libmicrohttpd libcrypto 2>/dev/null)
+	$(shell pkg-config --cflags libpq spdlog libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null)
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicrohttpd libcrypto 2>/dev/null) -pthread
+relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null) -pthread
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.cpp))
 
@@ -356,7 +356,7 @@ print-module:
 # enum of C, can be any number that a broker sends.
 sanitize_cxx = clang++ -std=c++20 -gline-tables-only -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize=pointer-overflow,enum \
 	-fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' -I. -Irelay $(rdkafka_cflags) \
-	$(shell pkg-config --cflags libpq spdlog libmicrohttpd libcrypto 2>/dev/null)
+	$(shell pkg-config --cflags libpq spdlog libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null)
 sanitized := $(patsubst $(BUILD)/%,$(BUILD)/sanitize/%,$(unit_objects) $(filter-out $(BUILD)/relay/main.o $(contract_objects),$(relay_objects))) \
 	$(patsubst %.cpp,$(BUILD)/sanitize/%.o,$(wildcard outbox_ext/contract/*.cpp))
 sanitize_header := $(BUILD)/sanitize/common.pch

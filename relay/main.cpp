@@ -8,6 +8,7 @@
 #include "kafka/exactly_once_sink.h"
 #include "kafka/librdkafka_version.h"
 #include "kafka/state_topic.h"
+#include "loop/last_words.h"
 #include "loop/relay.h"
 #include "postgres/shutdown_probe.h"
 #include "postgres/slot_watch.h"
@@ -88,7 +89,7 @@ int execute(int argc, char **argv, Signals &signals) {
         server.emplace(*run.listen, status);
     Stream stream(run.stream);
     ShutdownProbe probe(run.stream.dsn, stream);
-    SlotWatch slot_watch(run.stream.dsn, run.stream.slot, stream, status);
+    SlotWatch slot_watch(run.stream.dsn, run.stream.slot, stream, status.slot);
     ServiceNotify service;
     Relay relay(run.relay, {.upstream = stream,
                             .shutdown = probe,
@@ -97,7 +98,13 @@ int execute(int argc, char **argv, Signals &signals) {
                             .on_state = [&](RelayState state) { service.tell(state); },
                             .status = status,
                             .signals = signals.descriptor()});
-    relay.run();
+    try {
+        relay.run();
+    } catch (const Failure &failure) {
+        if (server && failure.code() == ExitCode::slot_unusable)
+            say_last_words(status, slot_watch, signals.descriptor(), failure.what());
+        throw;
+    }
     if (auto signal = relay.interrupted_by()) // skip
         throw Interrupted(*signal);
     return 0;

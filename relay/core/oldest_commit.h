@@ -1,6 +1,6 @@
-// When the oldest transaction committed that is not delivered yet, to a second. Pure. Tested by test/unit/oldest_commit_test.cpp.
+// When the oldest transaction committed that is not delivered yet, to ten milliseconds. Pure. Tested by test/unit/oldest_commit_test.cpp.
 //
-// Of transactions that committed within one second the first one stands for all, so that many in flight cost little.
+// Of transactions that committed within that time the first one stands for all, so that many in flight cost little.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace outbox {
 class OldestCommit {
 public:
     void begun(uint64_t transaction, int64_t commit_time_ms) {
-        if (marks_.empty() || commit_time_ms >= marks_.back().commit_time_ms + 1000)
+        if (marks_.empty() || commit_time_ms >= marks_.back().commit_time_ms + resolution_ms)
             marks_.push_back({transaction, commit_time_ms});
     }
 
@@ -27,6 +27,8 @@ public:
     }
 
 private:
+    static constexpr int64_t resolution_ms = 10;
+
     struct Mark {
         uint64_t transaction;
         int64_t commit_time_ms;

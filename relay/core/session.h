@@ -51,6 +51,7 @@ public:
     const std::string &last_topic() const { return last_topic_; }
     int64_t oldest_commit_ms() { return oldest_commit_.commit_time_ms(tracker_.oldest(), tracker_.begun()); } // 0: none is in flight
 
+    Lsn oldest_end() const { return tracker_.oldest_end(); } // of its transaction; 0: none is in flight
     Lsn confirmed() const { return tracker_.confirmed(); }
     bool in_transaction() const { return tracker_.in_transaction(); }
     size_t transactions_in_flight() const { return tracker_.size(); }

@@ -11,11 +11,11 @@
 
 namespace outbox {
 
-enum class RelayState { connecting, standby, streaming, waiting_for_kafka, waiting_for_postgres, draining };
+enum class RelayState { connecting, standby, streaming, waiting_for_kafka, waiting_for_postgres, draining, stopped };
 
 inline constexpr std::array relay_states = {
-    RelayState::connecting,           RelayState::standby, RelayState::streaming, RelayState::waiting_for_kafka,
-    RelayState::waiting_for_postgres, RelayState::draining};
+    RelayState::connecting,           RelayState::standby,  RelayState::streaming, RelayState::waiting_for_kafka,
+    RelayState::waiting_for_postgres, RelayState::draining, RelayState::stopped};
 
 // What operators read, everywhere in these words.
 constexpr const char *name_of(RelayState state) {
@@ -26,12 +26,31 @@ constexpr const char *name_of(RelayState state) {
     case RelayState::waiting_for_kafka: return "waiting for Kafka";
     case RelayState::waiting_for_postgres: return "waiting for PostgreSQL"; // which says in the log what it waits for itself
     case RelayState::draining: return "draining";
+    case RelayState::stopped: return "stopped"; // its slot is lost
     }
     return "";
 }
 
-// pg_replication_slots.wal_status, from good to bad.
-inline constexpr std::array wal_statuses = {"reserved", "extended", "unreserved", "lost"};
+// What the slot is in: the server's words in pg_replication_slots.wal_status, from good to bad, and one for a slot that is not there.
+inline constexpr std::array slot_states = {"reserved", "extended", "unreserved", "lost", "missing"};
+
+// What the server said of the slot when it was asked last. -1: never asked, or no value, but where something else is said.
+struct SlotFigures {
+    static constexpr int64_t unknown = -1, unlimited = -2;
+    using Figure = std::atomic<int64_t>;
+
+    Figure seen_at_ms{unknown}; // when, in Unix time
+    Figure wal_end{unknown};    // the server's
+    Figure restart_lsn{unknown}, confirmed_lsn{unknown};
+    Figure retained_bytes{unknown}, behind_bytes{unknown};
+    Figure safe_bytes{unknown}, limit_bytes{unknown}; // unlimited: without max_slot_wal_keep_size
+    Figure catalog_xmin_age{unknown};
+    Figure active{unknown}, failover_ready{unknown}; // 0 or 1
+    Figure inactive_since_s{unknown};
+    Figure oldest_transaction_s{unknown}; // age of the oldest that has a transaction id, in any database
+    std::atomic<int> state{-1};           // of slot_states
+};
+
 // One line that the loop writes and others read.
 class SharedText {
 public:
@@ -68,14 +87,14 @@ struct Status {
     SharedText waiting_for; // the event that keeps the stream waiting; empty: none
     std::atomic<uint64_t> in_flight_bytes{0}, in_flight_transactions{0};
     std::atomic<uint64_t> confirmed_lsn{0}, wal_end_lsn{0}; // 0: not known yet
-    std::atomic<int64_t> oldest_commit_ms{0};               // of those with events that Kafka does not have, in Unix time; 0: there is none
+    std::atomic<int64_t> missing_since_ms{0};               // Unix time since when Kafka lacks an event that is committed; 0: it lacks none
+    std::atomic<int64_t> delivered_at_ms{0}, confirmed_at_ms{0}; // Unix time of the last one; 0: none since the process began
+    SlotFigures slot;
 
-    // What the server said of the slot when it was asked last.
-    static constexpr int64_t unknown = -1; // never asked, or no value
-    std::atomic<int64_t> slot_seen_at_s{unknown};
-    std::atomic<int64_t> slot_restart_lsn{unknown}, slot_retained_bytes{unknown}, slot_behind_bytes{unknown};
-    std::atomic<int64_t> slot_catalog_xmin_age{unknown}, slot_safe_wal_size{unknown};
-    std::atomic<int> slot_wal_status{-1}; // of wal_statuses
+    double lag_s(std::chrono::system_clock::time_point now) const {
+        int64_t since = missing_since_ms, now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+        return since == 0 || now_ms < since ? 0 : static_cast<double>(now_ms - since) / 1000;
+    }
 };
 
 constexpr auto stuck_after = std::chrono::seconds(60);

@@ -65,9 +65,10 @@ public:
 
     bool idle() const { return count_ == 0; }
     bool in_transaction() const { return open_; }
-    size_t size() const { return count_; }             // transactions in flight
-    Number oldest() const { return first_; }           // in flight; begun() where there is none
-    uint64_t begun() const { return first_ + count_; } // transactions so far
+    size_t size() const { return count_; }                                                     // transactions in flight
+    Number oldest() const { return first_; }                                                   // in flight; begun() where there is none
+    uint64_t begun() const { return first_ + count_; }                                         // transactions so far
+    Lsn oldest_end() const { return idle() ? Lsn{} : ring_[first_ & (ring_.size() - 1)].end; } // of the oldest in flight
 
 private:
     struct Transaction {

@@ -115,10 +115,10 @@ Clock::time_point Relay::next_deadline() const {
         until = std::min(until, upstream.deadline());
     else if (ending_.is_running())
         until = std::min(until, attempts_.at());
-    if (!upstream.is_streaming())
-        return until;
     if (ending_.is_running())
         until = std::min(until, parts_.slot.due_at());
+    if (!upstream.is_streaming())
+        return until;
     if (!ending_.is_leaving())
         until = std::min({until, confirmer_.due_at(confirmable()), confirmer_.silent_at()});
     return std::min(until, shutdown_.due_at(ending_.is_running()));
@@ -163,6 +163,7 @@ void Relay::connect_if_due() {
     attempts_.streaming(now);
     shutdown_.begin(now);
     confirmer_.begin(upstream.sender_timeout(), now);
+    report_.begin_session(upstream.source());
     sink_->start(upstream.source());
     spdlog::info("streaming from slot \"{}\"", upstream.source().slot);
 }
@@ -204,9 +205,9 @@ void Relay::lose_sink(const SinkFailure &failure) {
 void Relay::end_session() {
     attempts_.session_ended(parts_.upstream.is_streaming(), Clock::now());
     parts_.upstream.close();
+    report_.end_session();
     sink_->stop();
     shutdown_.end();
-    parts_.slot.cancel();
     session_ = session_.next();
     confirmer_.end();
     reader_.begin();
@@ -269,7 +270,7 @@ void Relay::require_answers() {
 }
 
 void Relay::ask_for_slot() {
-    if (!parts_.upstream.is_streaming() || !ending_.is_running())
+    if (!ending_.is_running())
         return parts_.slot.cancel();
     auto now = Clock::now();
     parts_.slot.start_if_due(now);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "core/lag.h"
 #include "core/session.h"
 #include "core/status.h"
 #include "loop/complaint.h"
@@ -15,9 +16,11 @@ namespace outbox {
 class Report {
 public:
     // `on_state` hears at every turn how the relay is. The status outlives the report.
-    Report(Status &status, std::function<void(RelayState)> on_state) : status_(status), on_state_(std::move(on_state)) {}
+    Report(Status &status, std::function<void(RelayState)> on_state)
+        : status_(status), on_state_(std::move(on_state)), lag_(unix_ms(std::chrono::system_clock::now())) {}
 
     void delivered() { events_delivered_++; }
+    void end_session() { streams_ = false; }
     void lost_session() { status_.sessions_lost++; } // one that was streaming
     void lost_producer() { status_.producers_lost++; }
 
@@ -28,13 +31,25 @@ public:
     void noticed(const std::string &text, bool is_warning, Clock::time_point now);
     bool server_complains(Clock::time_point now) const { return complaint_.stands(now); }
 
+    // A session streams from here.
+    void begin_session(const Source &source);
+
     // Once a turn. `confirmed` and `wal_end` are 0 where the session does not know them: then what an earlier one knew still counts.
     void update(RelayState state, const Sink &sink, Session &session, const Budget &budget, Lsn confirmed, Lsn wal_end,
                 Clock::time_point now);
 
 private:
+    static int64_t unix_ms(std::chrono::system_clock::time_point time) {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+    }
+    void update_lag(Session &session, int64_t now_ms);
+
     Status &status_;
     std::function<void(RelayState)> on_state_;
+    Lag lag_;
+    bool streams_ = false;
+    int64_t server_ahead_ms_ = 0; // its clock, which commit times are of
+    int64_t looked_at_ms_ = SlotFigures::unknown;
     Complaint complaint_;
     uint64_t events_delivered_ = 0;
     uint64_t messages_rejected_ = 0, events_rejected_ = 0;

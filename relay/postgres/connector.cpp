@@ -1,16 +1,15 @@
 #include "postgres/connector.h"
 
-#include "postgres/conninfo.h"
-
 namespace outbox {
-void Connector::start() {
+
+void Connector::start(std::vector<Host> hosts) {
     stop();
     is_running_ = true;
     tried_ = {};
     started_at_ = Clock::now();
-    hosts_ = hosts_of(dsn_);
+    hosts_ = std::move(hosts);
     std::string problem = password_file_problem(dsn_);
-    if (password_file_.changed(problem) && !problem.empty())
+    if (password_file_.changed(problem) && !problem.empty() && purpose_ == Purpose::replication) // said once, by the stream's
         spdlog::warn("{}", problem);
     for (const Host &host : hosts_)
         if (needs_lookup(host))
@@ -56,7 +55,7 @@ void Connector::look_up() {
     if (known.empty() && !hosts_.empty())
         fail(!why.empty() ? why : "the host name \"" + hosts_.front().name + "\" is not looked up: the name server does not answer");
     turns_.arrange(known);
-    connection_ = start_connection(dsn_, known);
+    connection_ = start_connection(dsn_, known, purpose_);
     if (on_notice_)
         send_notices_to(connection_.get(), on_notice_);
     polling_ = PGRES_POLLING_WRITING;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "core/clock.h"
 #include "postgres/connection.h"
+#include "postgres/conninfo.h"
 #include "postgres/name_lookup.h"
 
 namespace outbox {
@@ -13,11 +14,13 @@ namespace outbox {
 class Connector {
 public:
     // `patience`: with each host, and with the look-ups.
-    Connector(std::string dsn, std::chrono::milliseconds patience) : dsn_(std::move(dsn)), patience_(patience) {}
+    Connector(std::string dsn, std::chrono::milliseconds patience, Purpose purpose = Purpose::replication)
+        : dsn_(std::move(dsn)), patience_(patience), purpose_(purpose) {}
 
     void on_notice(NoticeListener listener) { on_notice_ = std::move(listener); }
 
-    void start();
+    void start() { start(hosts_of(dsn_)); }
+    void start(std::vector<Host> hosts); // these, instead of those of the string
     void stop();
     bool is_running() const { return is_running_; }
     pollfd wanted() const;
@@ -37,6 +40,7 @@ private:
 
     std::string dsn_;
     std::chrono::milliseconds patience_;
+    Purpose purpose_;
     NameLookup names_;
     HostTurns turns_;
     bool is_running_ = false;

@@ -8,39 +8,76 @@
 namespace outbox {
 namespace {
 
-constexpr auto interval = std::chrono::seconds(60);
-constexpr auto interval_after_failure = std::chrono::minutes(10);
+constexpr auto interval = std::chrono::seconds(10);
 constexpr auto patience = std::chrono::seconds(10);
+// Whoever is refused would fill the server's log. A relay that streams can do without the answer for longer.
+constexpr auto interval_after_failures = std::chrono::seconds(60), interval_after_failures_streaming = std::chrono::seconds(600);
 
-// Each operator and function is the server's own, whatever the role's search_path is.
-constexpr const char *question = "SELECT pg_catalog.pg_wal_lsn_diff(s.restart_lsn, '0/0'),"
-                                 " pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn),"
-                                 " pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.confirmed_flush_lsn),"
-                                 " pg_catalog.age(s.catalog_xmin), s.safe_wal_size, s.wal_status"
-                                 " FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name OPERATOR(pg_catalog.=) ";
-enum Column { RESTART_LSN, RETAINED, BEHIND, CATALOG_XMIN_AGE, SAFE_WAL_SIZE, WAL_STATUS, COLUMNS };
-
-int64_t number_of(const char *text) { return text == nullptr ? Status::unknown : std::max<int64_t>(0, strtoll(text, nullptr, 10)); }
+// The first statement makes every name and operator of the second one the server's own, whatever the role's search_path is. Columns that
+// older majors do not have are read out of the row as JSON. A failover slot is ready where each standby that it must wait for reads.
+constexpr const char *question =
+    "SET search_path = pg_catalog, pg_temp;"
+    " SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() - '0/0' END,"
+    " s.restart_lsn - '0/0', s.confirmed_flush_lsn - '0/0', age(s.catalog_xmin), s.safe_wal_size,"
+    " (SELECT setting::bigint * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), s.wal_status, s.active,"
+    " CASE WHEN j ? 'failover' THEN (j ->> 'failover')::bool"
+    " AND EXISTS (SELECT FROM pg_replication_slots AS p WHERE p.slot_type = 'physical' AND p.active)"
+    " AND NOT EXISTS (SELECT FROM string_to_table(replace(current_setting('synchronized_standby_slots', true), ' ', ''), ',') AS n"
+    " WHERE n <> '' AND NOT EXISTS (SELECT FROM pg_replication_slots AS p WHERE p.slot_name = n AND p.active)) END,"
+    " trunc(extract(epoch FROM (j ->> 'inactive_since')::timestamptz)),"
+    " CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') THEN (SELECT coalesce(trunc(extract(epoch FROM"
+    " clock_timestamp() - min(t.since))), 0) FROM (SELECT xact_start AS since FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+    " UNION ALL SELECT prepared FROM pg_prepared_xacts) AS t) END, s.slot_name"
+    " FROM (VALUES (1)) AS one LEFT JOIN pg_replication_slots AS s ON s.slot_name = ";
+constexpr const char *question_end = " CROSS JOIN LATERAL to_jsonb(s) AS j";
 
 } // namespace
 
+SlotWatch::SlotWatch(const std::string &dsn, std::string slot, const Stream &stream, SlotFigures &figures)
+    : slot_(std::move(slot)),
+      stream_(stream),
+      figures_(figures),
+      connector_(dsn, patience, Purpose::sql),
+      quiet_([](const std::string &text, bool) { spdlog::debug("{}", text); }) {
+    connector_.on_notice(quiet_);
+}
+
+// A stream that begins or ends brings another host, and another reason to ask.
 void SlotWatch::start_if_due(Clock::time_point now) {
+    if (stream_.is_streaming() != was_streaming_) {
+        was_streaming_ = stream_.is_streaming();
+        cancel();
+        failures_ = 0;
+        due_at_ = now;
+    }
     if (is_running() || now < due_at_)
         return;
     due_at_ = now + interval;
     deadline_ = now + patience;
-    is_asked_ = false;
-    polling_ = PGRES_POLLING_WRITING;
-    connection_ = start_connection(dsn_, {stream_.host()}, Purpose::sql);
+    is_answered_ = false;
+    if (was_streaming_)
+        connector_.start({stream_.host()});
+    else
+        connector_.start();
 }
 
-pollfd SlotWatch::wanted() const {
-    bool reads = is_asked_ || polling_ == PGRES_POLLING_READING;
-    return {PQsocket(connection_.get()), static_cast<short>(reads ? POLLIN : POLLOUT), 0};
+void SlotWatch::cancel() {
+    connector_.stop();
+    connection_.reset();
+}
+
+pollfd SlotWatch::wanted() const { return connector_.is_running() ? connector_.wanted() : pollfd{PQsocket(connection_.get()), POLLIN, 0}; }
+
+Clock::time_point SlotWatch::due_at() const {
+    if (connector_.is_running())
+        return std::min(deadline_, connector_.deadline());
+    return connection_ ? deadline_ : due_at_;
 }
 
 // A busy loop does not poll: it has a look here instead.
-bool SlotWatch::is_ready() const {
+bool SlotWatch::is_ready(Clock::time_point now) const {
+    if (connector_.is_running() && now >= connector_.deadline())
+        return true;
     pollfd descriptor = wanted();
     return poll(&descriptor, 1, 0) == 1;
 }
@@ -48,59 +85,93 @@ bool SlotWatch::is_ready() const {
 void SlotWatch::advance(Clock::time_point now) {
     if (!is_running())
         return;
-    if (now >= deadline_ || PQstatus(connection_.get()) == CONNECTION_BAD)
-        return fail(now);
-    if (!is_ready())
+    if (now >= deadline_)
+        return fail(now, "no answer in time");
+    if (!is_ready(now))
         return;
-    if (!is_asked_) {
-        polling_ = PQconnectPoll(connection_.get());
-        if (polling_ == PGRES_POLLING_FAILED || (polling_ == PGRES_POLLING_OK && !ask()))
-            fail(now);
-        return;
+    if (!connector_.is_running())
+        return converse(now);
+    try {
+        connection_ = connector_.advance();
+    } catch (const StreamLost &lost) {
+        return fail(now, lost.what());
     }
+    if (connection_ && PQsendQuery(connection_.get(), (question + quote_literal(slot_) + question_end).c_str()) != 1)
+        fail(now, error_of(connection_.get()));
+}
+
+void SlotWatch::converse(Clock::time_point now) {
     if (PQconsumeInput(connection_.get()) == 0)
-        return fail(now);
-    if (PQisBusy(connection_.get()) != 0)
-        return;
-    if (!take_answer())
-        return fail(now);
+        return fail(now, error_of(connection_.get()));
+    while (PQisBusy(connection_.get()) == 0) {
+        Result result(PQgetResult(connection_.get()));
+        if (!result && !is_answered_)
+            return fail(now, "no answer");
+        if (!result) {
+            failures_ = 0;
+            connector_.host_succeeded();
+            return cancel();
+        }
+        if (PQresultStatus(result.get()) == PGRES_COMMAND_OK)
+            continue;
+        if (!take(result.get())) {
+            connector_.host_failed();
+            return fail(now, error_of(result.get()));
+        }
+    }
+}
+
+void SlotWatch::fail(Clock::time_point now, const std::string &reason) {
+    spdlog::debug("the server does not say what the slot holds: {}", reason);
     cancel();
+    auto longest = was_streaming_ ? interval_after_failures_streaming : interval_after_failures;
+    due_at_ = now + std::min<Clock::duration>(interval * (1 << std::min(failures_++, 6)), longest);
 }
 
-// Whoever is refused would fill the server's log.
-void SlotWatch::fail(Clock::time_point now) {
-    spdlog::debug("the server does not say what the slot holds: {}", connect_error_of(connection_.get(), dsn_));
-    cancel();
-    due_at_ = now + interval_after_failure;
-}
-
-bool SlotWatch::ask() {
-    is_asked_ = true;
-    return PQsendQuery(connection_.get(), (question + quote_literal(slot_)).c_str()) == 1;
-}
-
-bool SlotWatch::take_answer() {
-    Result result(PQgetResult(connection_.get()));
-    if (PQresultStatus(result.get()) != PGRES_TUPLES_OK || PQntuples(result.get()) != 1 || PQnfields(result.get()) != COLUMNS)
+// False where the answer is none, as a standby's, which knows nothing of what the primary's slot holds now.
+bool SlotWatch::take(const PGresult *result) {
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQnfields(result) != static_cast<int>(slot_columns))
         return false;
-    std::array<const char *, COLUMNS> columns;
-    for (int i = 0; i < COLUMNS; i++)
-        columns[static_cast<size_t>(i)] = PQgetisnull(result.get(), 0, i) != 0 ? nullptr : PQgetvalue(result.get(), 0, i);
-    note_slot(status_, columns);
-    return true;
+    SlotRow row;
+    for (size_t i = 0; i < slot_columns; i++)
+        row[i] = PQgetisnull(result, 0, static_cast<int>(i)) != 0 ? nullptr : PQgetvalue(result, 0, static_cast<int>(i));
+    if (*row[static_cast<size_t>(SlotColumn::in_recovery)] == 't')
+        return false;
+    using namespace std::chrono;
+    note_slot(figures_, row, duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+    return is_answered_ = true;
 }
 
-void note_slot(Status &status, const std::array<const char *, 6> &columns) {
-    status.slot_restart_lsn = number_of(columns[RESTART_LSN]);
-    status.slot_retained_bytes = number_of(columns[RETAINED]);
-    status.slot_behind_bytes = number_of(columns[BEHIND]);
-    status.slot_catalog_xmin_age = number_of(columns[CATALOG_XMIN_AGE]);
-    status.slot_safe_wal_size = number_of(columns[SAFE_WAL_SIZE]);
-    status.slot_wal_status = -1;
-    for (size_t i = 0; i < wal_statuses.size(); i++)
-        if (columns[WAL_STATUS] != nullptr && strcmp(columns[WAL_STATUS], wal_statuses[i]) == 0)
-            status.slot_wal_status = static_cast<int>(i);
-    status.slot_seen_at_s = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+void note_slot(SlotFigures &figures, const SlotRow &row, int64_t now_ms) {
+    auto text = [&row](SlotColumn column) { return row[static_cast<size_t>(column)]; };
+    auto number = [&text](SlotColumn column) {
+        return text(column) == nullptr ? SlotFigures::unknown : std::max<int64_t>(0, strtoll(text(column), nullptr, 10));
+    };
+    auto truth = [&text](SlotColumn column) { return text(column) == nullptr ? SlotFigures::unknown : int64_t{*text(column) == 't'}; };
+    auto distance = [](int64_t from, int64_t to) { return from < 0 || to < 0 ? SlotFigures::unknown : std::max<int64_t>(0, to - from); };
+
+    int64_t end = number(SlotColumn::wal_end), restart = number(SlotColumn::restart_lsn), confirmed = number(SlotColumn::confirmed_lsn);
+    figures.wal_end = end;
+    figures.restart_lsn = restart;
+    figures.confirmed_lsn = confirmed;
+    figures.retained_bytes = distance(restart, end);
+    figures.behind_bytes = distance(confirmed, end);
+    figures.catalog_xmin_age = number(SlotColumn::catalog_xmin_age);
+    bool is_there = text(SlotColumn::slot_name) != nullptr;
+    bool is_unlimited = text(SlotColumn::limit_bytes) != nullptr && *text(SlotColumn::limit_bytes) == '-';
+    figures.limit_bytes = is_unlimited ? SlotFigures::unlimited : number(SlotColumn::limit_bytes);
+    figures.safe_bytes = is_there && is_unlimited ? SlotFigures::unlimited : number(SlotColumn::safe_bytes);
+    figures.active = is_there ? truth(SlotColumn::active) : 0;
+    figures.failover_ready = truth(SlotColumn::failover_ready);
+    figures.inactive_since_s = number(SlotColumn::inactive_since_s);
+    figures.oldest_transaction_s = number(SlotColumn::oldest_transaction_s);
+    int state = -1; // one of a later version
+    const char *wal_status = is_there ? text(SlotColumn::wal_status) : "missing";
+    for (size_t i = 0; i < slot_states.size(); i++)
+        if (wal_status != nullptr && strcmp(wal_status, slot_states[i]) == 0)
+            state = static_cast<int>(i);
+    figures.state = state;
+    figures.seen_at_ms = now_ms;
 }
 
 } // namespace outbox

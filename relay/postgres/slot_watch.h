@@ -1,6 +1,7 @@
-// Asks the server once a minute what its slot holds: how much WAL, which catalog rows, and how near it is to its end. A second short
-// connection to the host of the stream, since a walsender that streams takes no questions. Never waits, and fails quietly: the stream
-// does not depend on it. The caller polls. Tested by test/unit/slot_watch_test.cpp and test/t/069_slot_watch.t.
+// Asks the server every ten seconds what its slot holds: how much WAL, which catalog rows, who reads it, and how near it is to its end.
+// Over a short connection of its own, since a walsender that streams takes no questions: to the host of the stream, and where none runs, to
+// whichever host of the connection string is a primary, so that a relay that waits still reports. Never waits, and fails quietly: the
+// stream does not depend on it. The caller polls. Tested by test/unit/slot_watch_test.cpp, test/t/069_slot_watch.t and test/t/120_lag.t.
 #pragma once
 
 #include "core/inquiry.h"
@@ -11,36 +12,56 @@ namespace outbox {
 
 class SlotWatch : public SlotInquiry {
 public:
-    // The stream and the status outlive it. The slot's name is validated: [a-z0-9_]{1,63}.
-    SlotWatch(std::string dsn, std::string slot, const Stream &stream, Status &status)
-        : dsn_(std::move(dsn)), slot_(std::move(slot)), stream_(stream), status_(status) {}
+    // The stream and the figures outlive it. The slot's name is validated: [a-z0-9_]{1,63}.
+    SlotWatch(const std::string &dsn, std::string slot, const Stream &stream, SlotFigures &figures);
 
     void start_if_due(Clock::time_point now) override;
-    void cancel() override { connection_.reset(); }
+    void cancel() override;
 
-    bool is_running() const override { return connection_ != nullptr; }
+    bool is_running() const override { return connector_.is_running() || connection_ != nullptr; }
     pollfd wanted() const override;
-    Clock::time_point due_at() const override { return is_running() ? deadline_ : due_at_; }
+    Clock::time_point due_at() const override;
 
     // At its deadline it gives up.
     void advance(Clock::time_point now) override;
 
 private:
-    bool is_ready() const;
-    void fail(Clock::time_point now);
-    bool ask();
-    bool take_answer();
+    bool is_ready(Clock::time_point now) const;
+    void fail(Clock::time_point now, const std::string &reason);
+    void converse(Clock::time_point now);
+    bool take(const PGresult *result);
 
-    std::string dsn_, slot_;
+    std::string slot_;
     const Stream &stream_;
-    Status &status_;
-    Connection connection_;
-    PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
-    bool is_asked_ = false;
-    Clock::time_point due_at_{}, deadline_;
+    SlotFigures &figures_;
+    Connector connector_;
+    NoticeListener quiet_;
+    Connection connection_; // once the server has let the relay in
+    bool was_streaming_ = false, is_answered_ = false;
+    int failures_ = 0; // in a row
+    Clock::time_point due_at_{}, deadline_{};
 };
 
+// What the question asks for.
+enum class SlotColumn {
+    in_recovery,
+    wal_end,
+    restart_lsn,
+    confirmed_lsn,
+    catalog_xmin_age,
+    safe_bytes,
+    limit_bytes,
+    wal_status,
+    active,
+    failover_ready,
+    inactive_since_s,
+    oldest_transaction_s,
+    slot_name
+};
+constexpr size_t slot_columns = static_cast<size_t>(SlotColumn::slot_name) + 1;
+
 // The columns of the one row that the question has: text, or null where the server has no value.
-void note_slot(Status &status, const std::array<const char *, 6> &columns);
+using SlotRow = std::array<const char *, slot_columns>;
+void note_slot(SlotFigures &figures, const SlotRow &row, int64_t now_ms);
 
 } // namespace outbox

@@ -50,14 +50,15 @@ sub metrics {
     my (%type, %value);
     for my $line (split /\n/, $answer->{content}) {
         next if $line =~ /^# HELP [a-z_]+ \S/;
-        if (my ($name, $type) = $line =~ /^# TYPE ([a-z_]+) (counter|gauge)$/) {
+        if (my ($name, $type) = $line =~ /^# TYPE ([a-z_]+) (counter|gauge|histogram)$/) {
             die "$name twice\n" if $type{$name};
             die "$name is a $type\n" if ($name =~ /_total$/) != ($type eq 'counter');
             $type{$name} = $type;
             next;
         }
-        my ($name, $labels, $value) = $line =~ /^([a-z_]+)((?:\{[a-z_]+="[^"\\]*"\})?) (\d+)$/ or die "not a sample: $line\n";
-        die "$name without its type\n" if !$type{$name};
+        my ($name, $labels, $value) = $line =~ /^([a-z_]+)((?:\{[a-z_]+="[^"\\]*"(?:,[a-z_]+="[^"\\]*")*\})?) (-?\d+(?:\.\d+)?(?:e[+-]\d+)?)$/
+          or die "not a sample: $line\n";
+        die "$name without its type\n" if !$type{ $name =~ s/_(?:bucket|sum|count)$//r } && !$type{$name};
         die "$name$labels twice\n" if exists $value{"$name$labels"};
         $value{"$name$labels"} = $value;
     }

@@ -3,26 +3,19 @@
 use strict;
 use warnings;
 
-use HTTP::Tiny;
 use Outbox::Node;
 use Outbox::Process qw(wait_until);
 use Outbox::Relay;
+use Outbox::Status qw(metrics);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-sub metrics {
-    my ($relay) = @_;
-    my ($address) = $relay->log =~ m{status on http://(127\.0\.0\.1:\d+)/};
-    my $text = HTTP::Tiny->new(timeout => 10)->get("http://$address/metrics")->{content};
-    return { map { /^outbox_relay_(\S+) (\d+)$/ ? ($1 => $2) : () } split /\n/, $text };
-}
-
-# The relay asks when it begins, and then once a minute.
+# The relay asks when it begins, and then every ten seconds.
 sub asked {
     my ($relay) = @_;
-    wait_until { exists metrics($relay)->{slot_seen_time_seconds} } 'the relay has asked the server';
+    wait_until { exists metrics($relay)->{slot_seen_timestamp_seconds} } 'the relay has asked the server';
     return metrics($relay);
 }
 
@@ -44,12 +37,12 @@ $node->safe_psql('postgres', 'CHECKPOINT');    # the slot's position is looked a
 
 $relay->start;
 my $held = asked($relay);
-cmp_ok($held->{slot_retained_bytes}, '>', 10_000_000, 'an open transaction of another database makes the slot keep WAL,');
-cmp_ok($held->{slot_behind_bytes}, '<', 1_000_000, 'which is not the relay\'s part');
-is($held->{'slot_wal_status{status="reserved"}'}, 1, 'its WAL is there');
-cmp_ok($held->{safe_wal_size_bytes}, '>', 0, 'and how near its end is');
-ok(exists $held->{catalog_xmin_age}, 'the age of the catalog rows that it holds');
-cmp_ok($held->{restart_lsn_bytes}, '>', 0, 'the position itself');
+cmp_ok($held->{slot_retained_wal_bytes}, '>', 10_000_000, 'an open transaction of another database makes the slot keep WAL,');
+cmp_ok($held->{slot_confirmed_lag_bytes}, '<', 1_000_000, 'which is not the relay\'s part');
+is($held->{'slot_state{state="reserved"}'}, 1, 'its WAL is there');
+cmp_ok($held->{slot_safe_wal_bytes}, '>', 0, 'and how near its end is');
+ok(exists $held->{slot_catalog_xmin_age}, 'the age of the catalog rows that it holds');
+cmp_ok($held->{slot_restart_lsn_bytes}, '>', 0, 'the position itself');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'outbox-relay' AND backend_type = 'client backend'}),
     0, 'the second connection is short');
 $open->quit;
@@ -64,8 +57,8 @@ $node->safe_psql('postgres', $others_write);
 my $waiting = Outbox::Relay->new($node, name => 'waiting', kafka => $nowhere,
     args => [qw(--slot nowhere --listen 127.0.0.1:0 --shutdown-grace-ms 100)])->start;
 my $away = asked($waiting);
-cmp_ok($away->{slot_behind_bytes}, '>', 5_000_000, 'Kafka is away: what the server says of the slot grows with its WAL');
-wait_until { metrics($waiting)->{oldest_unconfirmed_seconds} >= 2 } 'so does the age of the oldest event that waits', 20;
+cmp_ok($away->{slot_confirmed_lag_bytes}, '>', 5_000_000, 'Kafka is away: what the server says of the slot grows with its WAL');
+wait_until { metrics($waiting)->{lag_seconds} >= 2 } 'so does the age of the oldest event that waits', 20;
 is($waiting->terminate, 0, 'it ends in good order');
 
 # ---- refused -------------------------------------------------------------------------------------------------------------
