@@ -247,11 +247,12 @@ $(BUILD)/fuzz/%.o: %.cpp
 # The options need the libraries, and of the relay what they name. Not optimized, they are compiled in a third of the time.
 fuzzed_options := $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(wildcard relay/config/*.cpp) $(addprefix relay/,watch/endpoint.cpp \
 	kafka/properties.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp))
-$(fuzzed_options) $(BUILD)/fuzz/test/fuzz/options_fuzz.o $(BUILD)/fuzz/test/fuzz/values_fuzz.o: fuzz_cxx += -O0 -gline-tables-only \
+fuzzes_options := $(addprefix $(BUILD)/fuzz/,options values config)
+$(fuzzed_options) $(fuzzes_options:$(BUILD)/fuzz/%=$(BUILD)/fuzz/test/fuzz/%_fuzz.o): fuzz_cxx += -O0 -gline-tables-only \
 	-DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) $(shell pkg-config --cflags libpq spdlog 2>/dev/null)
-$(BUILD)/fuzz/options $(BUILD)/fuzz/values: fuzzed := $(fuzzed_options)
-$(BUILD)/fuzz/options $(BUILD)/fuzz/values: fuzz_libs = $(relay_libs)
-$(BUILD)/fuzz/options $(BUILD)/fuzz/values: $(fuzzed_options)
+$(fuzzes_options): fuzzed := $(fuzzed_options)
+$(fuzzes_options): fuzz_libs = $(relay_libs)
+$(fuzzes_options): $(fuzzed_options)
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/fuzz/test/fuzz/%_fuzz.o $(fuzzed)
 	$(call say,LINK,$@)
 	$(quiet)$(fuzz_cxx) -fsanitize=fuzzer -o $@ $< $(fuzzed) $(fuzz_libs)

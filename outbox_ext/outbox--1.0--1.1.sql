@@ -116,3 +116,53 @@ REVOKE ALL ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.de
 GRANT EXECUTE ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.delivered(pg_lsn), outbox.slot_status() TO pg_monitor;
 GRANT SELECT ON outbox.status TO pg_monitor;
 GRANT USAGE ON SCHEMA outbox TO pg_monitor;
+
+-- ---- doors beside emit ------------------------------------------------------------------------------------------------------------------------
+
+-- A view for programs that insert rows and call no functions. Text takes every type that a driver may send: json, jsonb, varchar and numbers are
+-- assigned to it without a cast. Whoever may insert there may publish to every topic.
+CREATE FUNCTION outbox.emit_event() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_emit_event' LANGUAGE C VOLATILE;
+CREATE VIEW outbox.events AS SELECT NULL::uuid AS id, NULL::text AS topic, NULL::text AS key, NULL::text AS payload, NULL::bytea AS payload_bytes,
+    NULL::text AS type, NULL::text AS headers WHERE false;
+CREATE TRIGGER emit INSTEAD OF INSERT ON outbox.events FOR EACH ROW EXECUTE FUNCTION outbox.emit_event();
+
+-- The default of the last argument is the caller's schema: defaults are evaluated before the function's search path is set.
+CREATE FUNCTION outbox.create_topic_view(topic text, name text DEFAULT NULL, schema name DEFAULT CURRENT_SCHEMA) RETURNS regclass
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    view_name text := coalesce(name, topic || '_events');
+BEGIN
+    IF topic IS NULL OR topic !~ '^[a-zA-Z0-9._-]{1,249}$' OR topic IN ('.', '..') OR topic ~ '^__' THEN
+        RAISE EXCEPTION 'invalid topic name' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Kafka allows 1 to 249 letters, digits, ".", "_" and "-", but not "." or "..", and keeps names that begin with "__".';
+    ELSIF octet_length(view_name) > 63 THEN
+        RAISE EXCEPTION 'the view''s name would have more than 63 bytes' USING ERRCODE = 'name_too_long', HINT = 'Give the view a name: the second argument.';
+    ELSIF schema IS NULL OR schema = 'outbox' THEN
+        RAISE EXCEPTION 'the view needs a schema other than "outbox"' USING ERRCODE = 'invalid_schema_name',
+            HINT = 'Give the schema: the third argument. Without it, it is the first of the search_path.';
+    END IF;
+    EXECUTE format('CREATE VIEW %I.%I AS SELECT NULL::pg_catalog.uuid AS id, NULL::pg_catalog.text AS key, NULL::pg_catalog.text AS payload, '
+        'NULL::pg_catalog.bytea AS payload_bytes, NULL::pg_catalog.text AS type, NULL::pg_catalog.text AS headers WHERE false', schema, view_name);
+    EXECUTE format('CREATE TRIGGER emit INSTEAD OF INSERT ON %I.%I FOR EACH ROW EXECUTE FUNCTION outbox.emit_event(%L)', schema, view_name, topic);
+    RETURN format('%I.%I', schema, view_name)::regclass;
+END $$;
+
+COMMENT ON FUNCTION outbox.emit_event() IS 'the trigger of outbox.events and of views of one topic';
+COMMENT ON VIEW outbox.events IS 'publish an event by inserting it; RETURNING gives its id';
+COMMENT ON FUNCTION outbox.create_topic_view(text, text, name) IS 'make a view like outbox.events, whose rows go to one topic';
+
+REVOKE ALL ON FUNCTION outbox.emit_event(), outbox.create_topic_view(text, text, name) FROM PUBLIC;
+
+-- One call for many events: an element of payloads is an event. An array of types or headers that is left out has NULL for each.
+CREATE FUNCTION outbox.emit_many(topic text, keys text[], payloads anycompatiblearray, types text[] DEFAULT NULL, headers jsonb[] DEFAULT NULL)
+    RETURNS uuid[] AS 'MODULE_PATHNAME', 'outbox_emit_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION outbox.emit_many(topic text, keys bigint[], payloads anycompatiblearray, types text[] DEFAULT NULL, headers jsonb[] DEFAULT NULL)
+    RETURNS uuid[] AS 'MODULE_PATHNAME', 'outbox_emit_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION outbox.emit_many(topic text, keys uuid[], payloads anycompatiblearray, types text[] DEFAULT NULL, headers jsonb[] DEFAULT NULL)
+    RETURNS uuid[] AS 'MODULE_PATHNAME', 'outbox_emit_many' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION outbox.emit_many(text, text[], anycompatiblearray, text[], jsonb[]) IS 'publish an event for each payload if this transaction commits; returns their ids';
+COMMENT ON FUNCTION outbox.emit_many(text, bigint[], anycompatiblearray, text[], jsonb[]) IS 'publish an event for each payload if this transaction commits; returns their ids';
+COMMENT ON FUNCTION outbox.emit_many(text, uuid[], anycompatiblearray, text[], jsonb[]) IS 'publish an event for each payload if this transaction commits; returns their ids';
+REVOKE ALL ON FUNCTION outbox.emit_many(text, text[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.emit_many(text, bigint[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.emit_many(text, uuid[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;

@@ -1,5 +1,6 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
 #include "base/signals.h"
+#include "command/config.h"
 #include "command/health.h"
 #include "command/setup.h"
 #include "config/dsn.h"
@@ -57,6 +58,13 @@ void prepare_skip(RunCommand &command, Signals &signals) {
                               "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery");
 }
 
+void print_version() {
+    std::cout << version_text() << std::endl;
+    for (const std::string &remark : {librdkafka_refusal(rd_kafka_version(), "SCRAM-"), librdkafka_risk(rd_kafka_version())})
+        if (!remark.empty())
+            std::cerr << "warning: " << remark << std::endl;
+}
+
 // What a reader of the log wants to know first: what is read, where it goes, and by what.
 void say_what_runs(const RunCommand &command) {
     std::string target = command.to_stdout ? "standard output" : "Kafka at " + command.kafka.brokers;
@@ -64,21 +72,7 @@ void say_what_runs(const RunCommand &command) {
                  command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
 }
 
-int execute(int argc, char **argv, Signals &signals) {
-    Options options = parse_options(argc, argv);
-    start_logging(options.log_format, options.log_level);
-    prctl(PR_SET_DUMPABLE, 0); // no events in core files
-    if (auto *run = std::get_if<RunCommand>(&options.command))
-        say_what_runs(*run);
-    warn_of_visible_secrets(argc, argv);
-    if (auto *setup = std::get_if<SetupCommand>(&options.command)) {
-        signals.stop_if_asked();
-        set_up(*setup, signals);
-        return 0;
-    }
-    if (auto *health = std::get_if<HealthCommand>(&options.command))
-        return ask_health(*health);
-    RunCommand &run = std::get<RunCommand>(options.command);
+int run_relay(RunCommand &run, Signals &signals) {
     if (std::string risk = librdkafka_risk(rd_kafka_version()); !risk.empty() && !run.kafka.brokers.empty())
         spdlog::warn("{}", risk);
     if (!run.kafka.skip_ids.empty())
@@ -108,6 +102,41 @@ int execute(int argc, char **argv, Signals &signals) {
     if (auto signal = relay.interrupted_by()) // skip
         throw Interrupted(*signal);
     return 0;
+}
+
+// A command a function; what it returns is the exit status.
+struct Execution {
+    Signals &signals;
+
+    int operator()(RunCommand &run) const { return run_relay(run, signals); }
+    int operator()(const SetupCommand &setup) const {
+        signals.stop_if_asked();
+        set_up(setup, signals);
+        return 0;
+    }
+    int operator()(const HealthCommand &health) const { return ask_health(health); }
+    int operator()(const ShowConfigCommand &show) const {
+        show_config(show);
+        return 0;
+    }
+    int operator()(const CheckConfigCommand &) const {
+        say_config_is_good();
+        return 0;
+    }
+    int operator()(const VersionCommand &) const {
+        print_version();
+        return 0;
+    }
+};
+
+int execute(int argc, char **argv, Signals &signals) {
+    Options options = parse_options(argc, argv);
+    start_logging(options.log_format, options.log_level);
+    prctl(PR_SET_DUMPABLE, 0); // no events in core files
+    if (auto *run = std::get_if<RunCommand>(&options.command))
+        say_what_runs(*run);
+    warn_of_visible_secrets(argc, argv);
+    return std::visit(Execution{signals}, options.command);
 }
 
 } // namespace

@@ -94,6 +94,14 @@ std::vector<std::string> ports_of(const Settings &settings) {
 
 bool is_directory(const std::string &host) { return host.starts_with('/') || host.starts_with('@'); } // of a socket
 
+// As libpq reads a value with blanks in it.
+std::string quoted(const std::string &value) {
+    std::string text = "'";
+    for (char c : value)
+        text += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    return text + "'";
+}
+
 bool has_control(const std::string &text) {
     return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
@@ -210,5 +218,21 @@ std::string describe_source(const std::string &dsn) {
 }
 
 bool has_password(const std::string &dsn) { return own_settings(dsn).contains("password"); }
+
+// libpq marks its secrets by how a form would show them.
+std::string without_secrets(const std::string &dsn) {
+    if (is_name_only(dsn))
+        return dsn;
+    ConninfoOptions options = parse(dsn);
+    std::string text;
+    for (const PQconninfoOption *option = options.get(); option != nullptr && option->keyword != nullptr; option++) {
+        if (option->val == nullptr)
+            continue;
+        std::string value = option->dispchar != nullptr && *option->dispchar == '*' ? "***" : option->val;
+        bool is_plain = !value.empty() && value.find_first_of(" '\\") == std::string::npos;
+        text += (text.empty() ? "" : " ") + std::string(option->keyword) + "=" + (is_plain ? value : quoted(value));
+    }
+    return text;
+}
 
 } // namespace outbox

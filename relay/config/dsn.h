@@ -17,4 +17,7 @@ std::string describe_source(const std::string &dsn);
 
 bool has_password(const std::string &dsn);
 
+// The same, with "***" for each secret in it.
+std::string without_secrets(const std::string &dsn);
+
 } // namespace outbox

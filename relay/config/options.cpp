@@ -1,15 +1,15 @@
 #include "config/options.h"
 
+#include "config/command_line.h"
 #include "config/dsn.h"
+#include "config/file.h"
 #include "config/values.h"
-#include "config/variables.h"
 #include "kafka/librdkafka_version.h"
 
 #include <libpq-fe.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <iostream>
 #include <sstream>
 
 namespace outbox {
@@ -17,11 +17,13 @@ namespace {
 
 // ---- from the settings to a command ---------------------------------------------------------------------------------
 
-// The file first, so that the command line has the last word.
+// The files first, so that the command line has the last word.
 std::vector<KafkaProperty> kafka_properties(const Values &values) {
-    std::vector<KafkaProperty> properties;
-    if (!values.property_file.empty())
-        properties = read_kafka_property_file(values.property_file);
+    std::vector<KafkaProperty> properties = values.kafka;
+    if (!values.property_file.empty()) {
+        std::vector<KafkaProperty> of_file = read_kafka_property_file(values.property_file);
+        properties.insert(properties.end(), of_file.begin(), of_file.end());
+    }
     for (const std::string &text : values.properties)
         properties.push_back(parse_kafka_property(text));
     for (const auto &[property, value] : properties)
@@ -57,6 +59,7 @@ KafkaTarget kafka_target(const Values &values) {
     KafkaTarget kafka;
     kafka.brokers = values.brokers;
     kafka.properties = kafka_properties(values);
+    kafka.base_properties = values.kafka;
     kafka.property_file = values.property_file;
     for (const std::string &text : values.properties)
         if (!text.empty())
@@ -69,7 +72,7 @@ KafkaTarget kafka_target(const Values &values) {
     return kafka;
 }
 
-SetupCommand setup_command(const Values &values) {
+Command setup_command(const Values &values) {
     check_source(values);
     SetupCommand command = {.dsn = values.dsn,
                             .slot = values.slot,
@@ -84,7 +87,7 @@ SetupCommand setup_command(const Values &values) {
     return command;
 }
 
-RunCommand run_command(const Values &values) {
+Command run_command(const Values &values) {
     if (!values.ids.empty() && values.brokers.empty())
         throw std::invalid_argument("skip needs --brokers");
     if (values.brokers.empty() && !values.to_stdout)
@@ -95,20 +98,20 @@ RunCommand run_command(const Values &values) {
     check_own_topics(values);
     StreamOptions stream = {.dsn = values.dsn, .slot = values.slot, .topics = values.topics, .takeover = values.takeover};
     stream.answer_timeout = std::min(stream.answer_timeout, values.server_silence);
-    return {.stream = stream,
-            .relay = {.max_in_flight_bytes = values.max_in_flight_bytes,
-                      .shutdown_grace = values.shutdown_grace,
-                      .server_silence = values.server_silence},
-            .kafka = kafka_target(values),
-            .to_stdout = values.to_stdout,
-            .delivery = values.delivery,
-            .commit_interval = values.commit_interval,
-            .format = values.format,
-            .listen = parse_endpoint(values.listen)};
+    return RunCommand{.stream = stream,
+                      .relay = {.max_in_flight_bytes = values.max_in_flight_bytes,
+                                .shutdown_grace = values.shutdown_grace,
+                                .server_silence = values.server_silence},
+                      .kafka = kafka_target(values),
+                      .to_stdout = values.to_stdout,
+                      .delivery = values.delivery,
+                      .commit_interval = values.commit_interval,
+                      .format = values.format,
+                      .listen = parse_endpoint(values.listen)};
 }
 
 // The relay listens everywhere on 0.0.0.0 and [::]; who asks it needs an address.
-HealthCommand health_command(const Values &values) {
+Command health_command(const Values &values) {
     std::optional<Endpoint> endpoint = parse_endpoint(values.listen);
     if (!endpoint || endpoint->port == 0)
         throw std::invalid_argument("health needs --listen (OUTBOX_LISTEN): the relay's host:port");
@@ -116,77 +119,106 @@ HealthCommand health_command(const Values &values) {
         endpoint->host = "127.0.0.1";
     if (endpoint->host == "::")
         endpoint->host = "::1";
-    return {*endpoint, values.ready};
+    return HealthCommand{*endpoint, values.ready};
 }
 
-// ---- the command line -----------------------------------------------------------------------------------------------
-
-std::string check_not_blank(const std::string &text) { return is_blank(text) ? "expected a value; without one leave the flag out" : ""; }
-
-std::string check_switch(const std::string &text) {
-    constexpr auto words = std::to_array<std::string_view>({"true", "false", "1", "0", "yes", "no", "on", "off"});
-    return std::find(words.begin(), words.end(), text) == words.end() ? "expected true or false" : "";
+Command show_config_command(const Values &values, const Effective &effective) {
+    return ShowConfigCommand{effective, values.origin, values.json};
 }
 
-std::string help_of(const Setting &row) {
-    std::string help = row.help, variable = variable_of(row);
-    if (*row.default_text != '\0')
-        help += std::string(" [") + row.default_text + "]";
-    return variable.empty() ? help : help + " (" + variable + ")";
+Command check_config_command(const Values &values, const Effective &) {
+    (void)run_command(values);
+    return CheckConfigCommand{};
 }
 
-void add_option(CLI::App &command, const Setting &row, Values &values) {
-    if (row.target.toggle != nullptr) {
-        command.add_flag(flag_of(row), values.*row.target.toggle, help_of(row))->check(check_switch);
-        return;
-    }
-    CLI::callback_t take = [&row, &values](const std::vector<std::string> &texts) {
-        for (const std::string &text : texts)
-            row.target.assign(values, text);
-        return true;
+// ---- the commands ---------------------------------------------------------------------------------------------------
+
+// How much of the settings a command looks at.
+enum class Reads {
+    nothing,
+    its_own, // it asks about a relay that may run though its settings have changed since: what is wrong elsewhere is no matter
+    all,
+};
+
+struct CommandRow {
+    CommandName name;
+    Reads reads;
+    Command (*make)(const Values &values, const Effective &effective);
+};
+
+template <Command (*make)(const Values &)>
+Command from_values(const Values &values, const Effective &) {
+    return make(values);
+}
+
+const std::vector<CommandRow> &commands() {
+    constexpr unsigned in_any = in_run | in_setup;
+    static const std::vector<CommandRow> rows = {
+        {{"run", "stream events from the slot, until SIGTERM", in_run}, Reads::all, from_values<run_command>},
+        {{"setup", "create what is missing on the server: extension, permission for the plugin, slot", in_setup},
+         Reads::all,
+         from_values<setup_command>},
+        {{"skip", "deliver up to an event that Kafka refuses, and go past it; takes the options of run", in_skip},
+         Reads::all,
+         from_values<run_command>},
+        {{"health", "ask the relay that runs here whether it is well: exit status 0 or 1", in_health},
+         Reads::its_own,
+         from_values<health_command>},
+        {{"config show", "print what every setting is, and where it comes from", in_any | in_config}, Reads::all, show_config_command},
+        {{"config check", "look whether run would take the settings, without a connection", in_any}, Reads::all, check_config_command},
+        {{"version", "print the version", 0},
+         Reads::nothing,
+         [](const Values &, const Effective &) -> Command { return VersionCommand{}; }},
     };
-    CLI::Option *option = command.add_option(flag_of(row), std::move(take), help_of(row))->type_name("TEXT")->check(check_not_blank);
-    if (row.target.check != nullptr)
-        option->check(row.target.check);
-    if ((row.traits & list) != 0)
-        option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false)->take_all();
-    option->required((row.traits & required) != 0);
+    return rows;
 }
 
-void read_variables(CLI::App &command, std::span<const Setting> rows) {
-    for (const Setting &row : rows) {
-        CLI::Option *option = command.get_option_no_throw(std::string("--") + row.key);
-        if (std::string variable = variable_of(row); option != nullptr && !variable.empty())
-            read_variable(*option, variable);
-    }
+std::vector<CommandName> command_names() {
+    std::vector<CommandName> names;
+    for (const CommandRow &row : commands())
+        names.push_back(row.name);
+    return names;
 }
 
-std::vector<std::string> known_variables() {
-    std::vector<std::string> known;
-    for (const Setting &row : settings())
-        if (std::string variable = variable_of(row); !variable.empty())
-            known.push_back(variable);
-    return known;
+// ---- the file -------------------------------------------------------------------------------------------------------
+
+// The flag, the variable, or the file that is there by itself; empty: none.
+Given config_file_of(const std::vector<Given> &variables, const std::vector<Given> &flags) {
+    for (const std::vector<Given> *source : {&flags, &variables})
+        for (const Given &each : *source)
+            if (std::string_view(each.setting->key) == "config")
+                return each;
+    bool is_there = access(default_config_file, F_OK) == 0;
+    return {&settings()[0], is_there ? default_config_file : "", "default"};
 }
 
-[[noreturn]] void refuse(const std::string &what) { throw Failure(ExitCode::usage, what.substr(0, what.find('\n'))); }
+bool gives(const std::vector<Given> &source, const Setting *setting) {
+    return std::any_of(source.begin(), source.end(), [&](const Given &each) { return each.setting == setting; });
+}
 
-// "help run" is "run --help"; "--slot=" is no option without a value, which CLI11 takes "--takeover=" for.
-std::vector<std::string> arguments_of(int argc, char **argv) {
-    std::vector<std::string> arguments(argv + 1, argv + argc);
-    for (const std::string &argument : arguments)
-        if (argument.starts_with("--") && argument.ends_with('='))
-            refuse(argument.substr(0, argument.size() - 1) + ": expected a value; without one leave the flag out");
-    if (arguments == std::vector<std::string>{"help", "--markdown"}) { // for docs/relay.md
-        std::cout << settings_as_markdown();
-        exit(0);
+Effective gather(const CommandRow &command, const std::vector<Given> &flags) {
+    Effective effective;
+    if (command.reads == Reads::nothing)
+        return effective;
+    if (command.reads == Reads::all)
+        check_variables();
+    std::vector<Given> variables = read_variables(command.name.takes);
+    Given path = config_file_of(variables, flags);
+    if (!path.text.empty()) {
+        ConfigFile file = read_config_file(path.text);
+        bool is_needed = command.reads == Reads::all || flags.size() + variables.size() == 0;
+        if (!file.problem.empty() && is_needed)
+            throw Failure(ExitCode::usage, file.problem);
+        effective.take({path});
+        effective.take(file.given);
+        effective.take_kafka(std::move(file.kafka));
     }
-    if (!arguments.empty() && arguments[0] == "help") {
-        arguments.erase(arguments.begin());
-        arguments.push_back("--help");
-    }
-    std::reverse(arguments.begin(), arguments.end()); // as CLI11 wants them
-    return arguments;
+    std::erase_if(variables, [&](const Given &variable) { return gives(flags, variable.setting); }); // a flag's variable is not looked at
+    check_given(variables);
+    check_given(flags);
+    effective.take(variables);
+    effective.take(flags);
+    return effective;
 }
 
 } // namespace
@@ -197,64 +229,17 @@ std::string version_text() {
                        libpq % 10000);
 }
 
-namespace {
-
-[[noreturn]] void print_version() {
-    std::cout << version_text() << std::endl;
-    for (const std::string &remark : {librdkafka_refusal(rd_kafka_version(), "SCRAM-"), librdkafka_risk(rd_kafka_version())})
-        if (!remark.empty())
-            std::cerr << "warning: " << remark << std::endl;
-    exit(0);
-}
-
-} // namespace
-
 Options parse_options(int argc, char **argv) {
-    Values values;
-    CLI::App app("Streams the events of PostgreSQL's outbox extension to Kafka.", "outbox-relay");
-    app.set_version_flag("--version", "outbox-relay " OUTBOX_VERSION);
-    app.require_subcommand(1);
-    CLI::App *run = app.add_subcommand("run", "stream events from the slot, until SIGTERM");
-    CLI::App *setup = app.add_subcommand("setup", "create what is missing on the server: extension, permission for the plugin, slot");
-    CLI::App *skip = app.add_subcommand("skip", "deliver up to an event that Kafka refuses, and go past it; takes the options of run");
-    CLI::App *health = app.add_subcommand("health", "ask the relay that runs here whether it is well: exit status 0 or 1");
-    CLI::App *version = app.add_subcommand("version", "print the version");
-    app.add_subcommand("help", "print this, or the options of a command");
-    for (const Setting &row : settings())
-        for (auto [command, bit] : {std::pair{run, in_run}, {setup, in_setup}, {skip, in_skip}, {health, in_health}})
-            if ((row.commands & bit) != 0)
-                add_option(*command, row, values);
-
+    CommandLine line = parse_command_line(argc, argv, command_names());
+    const CommandRow &command = commands()[line.command];
+    Effective effective = gather(command, line.given);
+    Values values = effective.values();
     try {
-        app.parse(arguments_of(argc, argv));
-    } catch (const CLI::Success &asked) { // --help, --version
-        exit(app.exit(asked));
-    } catch (const CLI::RequiredError &error) {
-        if (skip->parsed())
-            refuse(error.what());
-        std::string given = argc > 1 ? fmt::format("unknown command \"{}\"; ", argv[1]) : "";
-        refuse(given + "expected run, setup, skip, health, version or help");
-    } catch (const CLI::ParseError &error) {
-        refuse(error.what());
-    }
-    if (version->parsed())
-        print_version();
-    if (!health->parsed()) // which asks about a relay that may have been refused for its variables
-        check_variables(known_variables());
-    for (CLI::App *command : app.get_subcommands())
-        read_variables(*command, settings());
-    Options options = {.command = {}, .log_format = values.log_format, .log_level = values.log_level};
-    try {
-        if (setup->parsed())
-            options.command = setup_command(values);
-        else if (health->parsed())
-            options.command = health_command(values);
-        else
-            options.command = run_command(values);
+        return {command.make(values, effective), values.log_format, values.log_level};
     } catch (const std::invalid_argument &error) {
-        refuse(error.what());
+        std::string words = error.what();
+        throw Failure(ExitCode::usage, words.substr(0, words.find('\n')));
     }
-    return options;
 }
 
 } // namespace outbox

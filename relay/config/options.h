@@ -1,9 +1,9 @@
-// From the command line and the OUTBOX_… variables to a command with its settings (settings.h). What is wrong ends the process with exit
-// code 2, as far as its text says that it is wrong. Tested by test/t/051_options.t.
+// From the sources of the settings (sources.h) to a command with its settings. What is wrong ends the process with exit code 2, as far as
+// its text says that it is wrong. Tested by test/t/051_options.t and test/t/110_config.t.
 #pragma once
 
 #include "base/exit_code.h"
-#include "config/settings.h"
+#include "config/sources.h"
 #include "kafka/target.h"
 #include "loop/relay.h"
 #include "postgres/stream.h"
@@ -44,8 +44,22 @@ struct HealthCommand {
     bool ready = false; // whether it streams, not only whether its loop turns
 };
 
+// What counts, and where it comes from.
+struct ShowConfigCommand {
+    Effective effective;
+    bool origin = false;
+    bool json = false;
+};
+
+// The settings have been looked at already, as `run` would.
+struct CheckConfigCommand {};
+
+struct VersionCommand {};
+
+using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand>;
+
 struct Options {
-    std::variant<RunCommand, SetupCommand, HealthCommand> command;
+    Command command;
     LogFormat log_format = LogFormat::text;
     spdlog::level::level_enum log_level = spdlog::level::info;
 };
@@ -53,7 +67,7 @@ struct Options {
 // outbox-relay and the libraries that it runs with.
 std::string version_text();
 
-// Prints help or the version and exits where that was asked for. Throws Failure with one line that says what was expected.
+// Prints help and exits where that was asked for. Throws Failure with one line that says what was expected.
 Options parse_options(int argc, char **argv);
 
 } // namespace outbox

@@ -4,6 +4,7 @@
 #include "config/values.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -87,6 +88,13 @@ void choose(Values &values, const std::string &text) {
 constexpr unsigned in_relay = in_run | in_skip, in_all = in_relay | in_setup;
 
 const Setting rows[] = {
+    {"config",
+     in_all | in_health,
+     "",
+     "file of settings",
+     "without it `/etc/outbox-relay.toml`, where that is there; [its keys](configuration.md)",
+     {nullptr, assign<&Values::config>},
+     not_in_file},
     {"dsn",
      in_all,
      "",
@@ -100,7 +108,8 @@ const Setting rows[] = {
      "",
      "Kafka brokers, host:port,…",
      "this or `--stdout` must be given, and not both",
-     {check_brokers, assign<&Values::brokers>}},
+     {check_brokers, assign<&Values::brokers>},
+     words},
     {"stdout",
      in_run,
      "",
@@ -113,7 +122,7 @@ const Setting rows[] = {
      "property=value of librdkafka, repeatable (in the variable: one a line)",
      "",
      {nullptr, assign<&Values::properties>},
-     list | secret},
+     list | secret | not_in_file},
     {"property-file",
      in_all,
      "",
@@ -126,7 +135,8 @@ const Setting rows[] = {
      "",
      "only these topics: names separated by commas, * at the end of a name for all that follow",
      "several relays share the work, each with its own slot. Give `setup` the same. A topic that no relay names is not delivered",
-     {check_topics, assign<&Values::topics>}},
+     {check_topics, assign<&Values::topics>},
+     words},
     {"delivery",
      in_all,
      "at-least-once",
@@ -144,7 +154,8 @@ const Setting rows[] = {
      "50",
      "how long exactly-once gathers events for a Kafka transaction, at most",
      "",
-     {check_range<interval>, assign<&Values::commit_interval>}},
+     {check_range<interval>, assign<&Values::commit_interval>},
+     number},
     {"on-poison",
      in_relay,
      "stop",
@@ -170,7 +181,8 @@ const Setting rows[] = {
      "memory for events that Kafka has not acknowledged",
      "with keys, headers and overhead; at least once also `-X queue.buffering.max.messages=6144` of them: raise both where the brokers are "
      "far away",
-     {check_range<budget>, assign<&Values::max_in_flight_bytes>}},
+     {check_range<budget>, assign<&Values::max_in_flight_bytes>},
+     number},
     {"format",
      in_relay,
      "json",
@@ -182,13 +194,15 @@ const Setting rows[] = {
      "10000",
      "how long to wait for Kafka at the end",
      "",
-     {check_range<grace>, assign<&Values::shutdown_grace>}},
+     {check_range<grace>, assign<&Values::shutdown_grace>},
+     number},
     {"server-silence-ms",
      in_relay,
      "30000",
      "how long PostgreSQL may leave the relay without an answer",
      "`wal_sender_timeout`, where that is shorter; then the session ends and the next host of `--dsn` has its turn",
-     {check_range<silence>, assign<&Values::server_silence>}},
+     {check_range<silence>, assign<&Values::server_silence>},
+     number},
     {"log-format",
      in_all,
      "text",
@@ -224,6 +238,8 @@ const Setting rows[] = {
      "",
      {nullptr, nullptr, &Values::ready},
      for_once},
+    {"origin", in_config, "", "say where each value comes from", "", {nullptr, nullptr, &Values::origin}, for_once},
+    {"json", in_config, "", "one object of JSON, with where each value comes from", "", {nullptr, nullptr, &Values::json}, for_once},
 };
 
 // The command that alone takes the setting, where the name does not tell.
@@ -233,8 +249,16 @@ std::string only_in(const Setting &setting) {
     case in_skip: return " (skip)";
     case in_setup: return " (setup)";
     case in_health: return " (health)";
+    case in_config: return " (config show)";
     default: return "";
     }
+}
+
+constexpr auto yes = std::to_array<std::string_view>({"true", "1", "yes", "on"});
+constexpr auto no = std::to_array<std::string_view>({"false", "0", "no", "off"});
+
+bool is_among(std::span<const std::string_view> words, const std::string &text) {
+    return std::find(words.begin(), words.end(), text) != words.end();
 }
 
 } // namespace
@@ -261,6 +285,29 @@ std::string variable_of(const Setting &setting) {
     return variable;
 }
 
+std::string key_of(const Setting &setting) {
+    if ((setting.traits & (for_once | not_in_file)) != 0)
+        return "";
+    std::string key = setting.key;
+    std::replace(key.begin(), key.end(), '-', '_');
+    return key;
+}
+
+std::string check_text(const Setting &setting, const std::string &text) {
+    if (setting.target.toggle != nullptr)
+        return is_among(yes, text) || is_among(no, text) ? "" : "expected true or false";
+    if (is_blank(text))
+        return "expected a value; without one leave it out";
+    return setting.target.check == nullptr ? "" : setting.target.check(text);
+}
+
+void assign_text(Values &values, const Setting &setting, const std::string &text) {
+    if (setting.target.toggle != nullptr)
+        values.*setting.target.toggle = is_among(yes, text);
+    else
+        setting.target.assign(values, text);
+}
+
 std::string settings_as_markdown() {
     auto code = [](const std::string &text) { return text.empty() ? " " : " `" + text + "` "; };
     std::string table = "| flag | variable | default | |\n|---|---|---|---|\n";
@@ -269,7 +316,7 @@ std::string settings_as_markdown() {
         if (size_t comma = flag.find(','); comma != std::string::npos)
             flag.replace(comma, 1, "`, `");
         if ((row.traits & reloadable) != 0)
-            more = "read again with SIGHUP";
+            more += (more.empty() ? "" : "; ") + std::string("read again with SIGHUP");
         table += "| `" + flag + "`" + only_in(row) + " |" + code(variable_of(row)) + "|" + code(row.default_text) + "| " + row.help +
                  (more.empty() ? "" : "; ") + more + " |\n";
     }

@@ -1,6 +1,6 @@
 // The settings: one row each, from which flags, OUTBOX_… variables, help and the table of docs/relay.md come. A row says whether a text can
-// be the setting's value and where the value goes; where the text comes from is its source's matter: the command line, a variable, or the
-// row's own default. Tested by test/unit/settings_test.cpp and test/t/051_options.t.
+// be the setting's value and where the value goes; where the text comes from is its source's matter (sources.h): the command line, a
+// variable, the file, or the row's own default. Tested by test/unit/settings_test.cpp and test/t/051_options.t.
 #pragma once
 
 #include "base/log.h"
@@ -20,8 +20,9 @@ enum class Delivery { at_least_once, exactly_once };
 struct Values {
     Values(); // the rows' defaults
 
-    std::string dsn, slot, topics, brokers, property_file, state_topic, dead_letter_topic, listen;
+    std::string config, dsn, slot, topics, brokers, property_file, state_topic, dead_letter_topic, listen;
     std::vector<std::string> properties, ids;
+    std::vector<KafkaProperty> kafka; // of the file's table [kafka]
     Delivery delivery;
     OnPoison on_poison;
     LineFormat format;
@@ -30,10 +31,11 @@ struct Values {
     size_t max_in_flight_bytes;
     std::chrono::milliseconds commit_interval, shutdown_grace, server_silence;
     bool takeover = false, to_stdout = false, dry_run = false, harden = false, reset_state = false, ready = false;
+    bool origin = false, json = false;
 };
 
 // The commands that take settings, as a set.
-enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8 };
+enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8, in_config = 16 };
 
 // Where a value goes, and what it must be.
 struct Target {
@@ -49,7 +51,10 @@ enum : unsigned {
     for_once = 2, // has no variable, which would stay for the next time
     secret = 4,   // may hold a password
     required = 8,
-    reloadable = 16, // read again with SIGHUP
+    reloadable = 16,   // read again with SIGHUP
+    number = 32,       // in the file it is one
+    words = 64,        // separated by commas; in the file it may be an array
+    not_in_file = 128, // nor is what has no variable
 };
 
 struct Setting {
@@ -66,6 +71,13 @@ std::span<const Setting> settings();
 
 std::string flag_of(const Setting &setting);     // "--log-level", or "-X,--property"
 std::string variable_of(const Setting &setting); // empty: none
+std::string key_of(const Setting &setting);      // "log_level", in the file; empty: none
+
+// Why the text cannot be the setting's value, in a line that says what was expected and does not repeat the text; empty where it can.
+std::string check_text(const Setting &setting, const std::string &text);
+
+// Puts the text, which has been checked, where it belongs.
+void assign_text(Values &values, const Setting &setting, const std::string &text);
 
 // The table of docs/relay.md.
 std::string settings_as_markdown();

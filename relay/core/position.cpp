@@ -59,6 +59,8 @@ std::vector<TimelineEnd> parse_timeline_history(std::string_view text) {
 
 std::string state_key(const Source &source) { return source.slot + "@" + source.system_identifier + "/" + source.database; }
 
+std::string transactional_id(const Source &source) { return "outbox-" + source.system_identifier + "-" + source.slot; }
+
 std::string format_state(const State &state) {
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);

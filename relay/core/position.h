@@ -36,6 +36,9 @@ struct State {
 // The record's key: "slot@system identifier/database".
 std::string state_key(const Source &source);
 
+// Of the Kafka transactions that move the position: whoever begins one fences all others with the same id.
+std::string transactional_id(const Source &source);
+
 std::string format_state(const State &state);            // one line of JSON
 std::optional<State> parse_state(std::string_view json); // nullopt: not such a record
 

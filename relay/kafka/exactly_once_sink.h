@@ -24,7 +24,7 @@
 #include "core/ledger.h"
 #include "kafka/produce_event.h"
 #include "kafka/rotation.h"
-#include "kafka/state_topic.h"
+#include "kafka/state_reader.h"
 #include "kafka/transaction.h"
 
 namespace outbox {

@@ -30,12 +30,14 @@ std::string fingerprint(const std::vector<KafkaProperty> &properties) {
 }
 
 bool reread_properties(KafkaTarget &target) {
-    std::vector<KafkaProperty> properties;
+    std::vector<KafkaProperty> properties = target.base_properties;
     try {
-        if (!target.property_file.empty())
-            properties = read_kafka_property_file(target.property_file);
+        if (!target.property_file.empty()) {
+            std::vector<KafkaProperty> of_file = read_kafka_property_file(target.property_file);
+            properties.insert(properties.end(), of_file.begin(), of_file.end());
+        }
         properties.insert(properties.end(), target.own_properties.begin(), target.own_properties.end());
-        if (target.property_file.empty() && target.own_properties.empty())
+        if (properties.empty() && target.property_file.empty())
             properties = target.properties;
         std::string print = fingerprint(properties);
         if (print == target.fingerprint)

@@ -17,7 +17,8 @@ enum class OnPoison { stop, dead_letter };
 
 struct KafkaTarget {
     std::string brokers = {};
-    std::vector<KafkaProperty> properties = {}; // in force: those of the file, then our own
+    std::vector<KafkaProperty> properties = {};      // in force: the three below, in this order
+    std::vector<KafkaProperty> base_properties = {}; // of the relay's file of settings
     std::string property_file = {};             // read again by rotation.h; empty: none
     std::vector<KafkaProperty> own_properties = {};
     bool exactly_once = false; // for which they have to be good

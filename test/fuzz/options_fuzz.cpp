@@ -1,6 +1,7 @@
 // The command line and the environment, a line each: NAME=value of OUTBOX_… and PG… is a variable, any other line an argument. Whatever
 // stands there is taken, or refused in one line that can be printed. Left out are the arguments that end the process after a text of help,
-// the property file, which is any file of this machine, and librdkafka's properties, which values_fuzz.cpp has.
+// the property file and the file of settings, which are any files of this machine (config_fuzz.cpp has the latter's text), and librdkafka's
+// properties, which values_fuzz.cpp has.
 #include "relay/config/options.h"
 
 #include <unistd.h>
@@ -19,8 +20,8 @@ bool ends_process(const std::string &argument) {
     return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return argument.starts_with(word); });
 }
 
-bool is_property(const std::string &line) {
-    constexpr auto words = std::to_array<std::string_view>({"-X", "--property", "OUTBOX_PROPERTY"});
+bool is_left_out(const std::string &line) {
+    constexpr auto words = std::to_array<std::string_view>({"-X", "--property", "OUTBOX_PROPERTY", "--config", "OUTBOX_CONFIG"});
     return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return line.starts_with(word); });
 }
 
@@ -50,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     std::istringstream lines(std::string(reinterpret_cast<const char *>(data), size));
     for (std::string line; std::getline(lines, line);) {
         line.resize(std::min(line.find('\0'), line.size()));
-        if (ends_process(line) || is_property(line))
+        if (ends_process(line) || is_left_out(line))
             return 0;
         (is_variable(line) ? variables : arguments).push_back(line);
     }

@@ -23,7 +23,7 @@ for my $name (sort keys %page) {
     cmp_ok($lines, '<=', $limit, "$name has at most $limit lines");
     is_deeply([ map { $_->{line} } grep { $_->{language} eq '' } $page{$name}->blocks ], [], 'each of its blocks names its language');
     is_deeply([ $page{$name}->prose =~ /(?:\A|\n\n)( {4}(?![-*\d]).*)/g ], [], 'and there are no others');
-    my @marks = grep { !/^(?:not run: .+|run: (?:as \w+|stays until ".+"|exits \d+, .+|while no relay has the slot|writes no event)|checked as (?:--property-file|--dsn|pg_hba\.conf)|shows)$/ } map { $_->{mark} || () } $page{$name}->blocks;
+    my @marks = grep { !/^(?:not run: .+|run: (?:as \w+|stays until ".+"|exits \d+, .+|while no relay has the slot|writes no event)|checked as (?:--property-file|--config|--dsn|pg_hba\.conf)|shows)$/ } map { $_->{mark} || () } $page{$name}->blocks;
     is_deeply(\@marks, [], 'their marks are known');
 }
 

@@ -98,5 +98,13 @@ TEST_F(DsnTest, what_is_read) {
     EXPECT_EQ(describe_source("app"), R"(database "app" at the local socket, port 5432 as "u")");
 }
 
+TEST_F(DsnTest, is_shown_without_its_secrets) {
+    EXPECT_EQ(without_secrets("postgresql://me:canary@db:5433/app?sslpassword=canary"),
+              "user=me password=*** dbname=app host=db port=5433 sslpassword=***");
+    EXPECT_EQ(without_secrets("host='/a b' password='can ary'"), "password=*** host='/a b'");
+    EXPECT_EQ(without_secrets("app"), "app");
+    EXPECT_EQ(without_secrets(""), "");
+}
+
 } // namespace
 } // namespace outbox

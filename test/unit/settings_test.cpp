@@ -69,6 +69,27 @@ TEST(Settings, flags_and_variables_follow_from_the_key) {
     EXPECT_EQ(variable_of(row_of("id")), "") << "a variable would stay for the next time";
 }
 
+TEST(Settings, keys_of_the_file_have_no_hyphens_and_what_is_for_once_has_none) {
+    EXPECT_EQ(key_of(row_of("max-in-flight-bytes")), "max_in_flight_bytes");
+    EXPECT_EQ(key_of(row_of("id")), "");
+    EXPECT_EQ(key_of(row_of("config")), "");
+    EXPECT_EQ(key_of(row_of("property")), "") << "the file has a table for it";
+}
+
+TEST(Settings, whatever_wants_a_number_says_so_to_the_file) {
+    for (const Setting &row : settings()) {
+        bool wants_number = row.target.check != nullptr && row.target.check("x").starts_with("expected a number");
+        EXPECT_EQ((row.traits & number) != 0, wants_number) << row.key;
+    }
+}
+
+TEST(Settings, a_switch_takes_these_words) {
+    for (const char *text : {"true", "1", "yes", "on", "false", "0", "no", "off"})
+        EXPECT_EQ(check_text(row_of("takeover"), text), "");
+    EXPECT_EQ(check_text(row_of("takeover"), "perhaps"), "expected true or false");
+    EXPECT_EQ(check_text(row_of("slot"), " "), "expected a value; without one leave it out");
+}
+
 TEST(Settings, the_page_has_a_line_for_each) {
     std::string table = settings_as_markdown();
     EXPECT_EQ(static_cast<size_t>(std::count(table.begin(), table.end(), '\n')), settings().size() + 2);

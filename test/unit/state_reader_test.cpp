@@ -1,7 +1,7 @@
 // What the reader of the state topic takes for a position, against librdkafka's mock cluster. With real brokers: test/t/.
 #include "mock_kafka.h"
 
-#include "relay/kafka/state_topic.h"
+#include "relay/kafka/state_reader.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,171 @@
+#include "config/file.h"
+
+#include "config/values.h"
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include <toml++/toml.h>
+
+namespace outbox {
+namespace {
+
+constexpr size_t file_bytes_max = 1 << 20;
+
+// toml++ repeats what it met, which may be a part of a password. Single marks of TOML's own stay.
+std::string without_values(std::string_view words) {
+    std::string out;
+    for (size_t at = 0; at < words.size();) {
+        size_t open = words.find('\'', at), close = open == std::string_view::npos ? open : words.find('\'', open + 2);
+        if (close == std::string_view::npos)
+            return out + std::string(words.substr(at, open - at));
+        std::string_view quoted = words.substr(open + 1, close - open - 1);
+        bool is_mark = quoted.size() == 1 && quoted.find_first_of("=[]{},.\"'#") == 0;
+        out += std::string(words.substr(at, open - at)) + "'" + (is_mark ? std::string(quoted) : "…") + "'";
+        at = close + 1;
+    }
+    return out;
+}
+
+class Reader {
+public:
+    explicit Reader(std::string name) : name_(std::move(name)) {}
+
+    ConfigFile read(std::string_view text) {
+        try {
+            read_settings(toml::parse(text, name_));
+        } catch (const toml::parse_error &error) {
+            std::string words(error.description());
+            std::replace(words.begin(), words.end(), '\n', ' ');
+            file_.problem = name_ + ":" + std::to_string(error.source().begin.line) + ": this is no TOML: " + without_values(words);
+        }
+        return std::move(file_);
+    }
+
+private:
+    std::string place_of(const toml::node &node) const { return name_ + ":" + std::to_string(node.source().begin.line); }
+
+    void complain(const toml::node &node, const std::string &words) {
+        if (file_.problem.empty())
+            file_.problem = place_of(node) + ": " + words;
+    }
+
+    void read_settings(const toml::table &table) {
+        for (const auto &[name, node] : in_order(table)) {
+            std::string key(name);
+            const Setting *setting = setting_of(key);
+            if (key == "kafka" && node->is_table())
+                read_properties(*node->as_table(), "");
+            else if (key == "kafka")
+                complain(*node, "kafka: expected a table, [kafka]");
+            else if (setting == nullptr)
+                complain(*node,
+                         "\"" + printable(key) + "\" is no setting of outbox-relay; the nearest that is: " + nearest(key, known_keys()));
+            else if (std::optional<std::string> text = text_of(*setting, *node))
+                take(*setting, *node, *text);
+        }
+    }
+
+    // A key of TOML with dots is a table in a table.
+    void read_properties(const toml::table &table, const std::string &prefix) {
+        for (const auto &[name, node] : in_order(table)) {
+            std::string property = prefix + std::string(name);
+            if (node->is_table())
+                read_properties(*node->as_table(), property + ".");
+            else if (std::optional<std::string> text = scalar_text(*node))
+                file_.kafka.push_back({{property, *text}, place_of(*node)});
+            else
+                complain(*node, "[kafka] \"" + printable(property) + "\": expected a text in quotes, a number, true or false");
+        }
+    }
+
+    void take(const Setting &setting, const toml::node &node, const std::string &text) {
+        if (std::string reason = check_text(setting, text); !reason.empty())
+            return complain(node, key_of(setting) + ": " + reason);
+        file_.given.push_back({&setting, text, place_of(node)});
+    }
+
+    // Nothing where the value has another type, which is said.
+    std::optional<std::string> text_of(const Setting &setting, const toml::node &node) {
+        bool is_toggle = setting.target.toggle != nullptr, is_number = (setting.traits & number) != 0,
+             may_be_many = (setting.traits & words) != 0;
+        const char *expected = is_toggle     ? "true or false"
+                               : is_number   ? "a number"
+                               : may_be_many ? "a text in quotes, or an array of them"
+                                             : "a text in quotes";
+        if (is_toggle ? node.is_boolean() : is_number ? node.is_integer() : node.is_string())
+            return scalar_text(node);
+        if (const toml::array *array = node.as_array(); may_be_many && array != nullptr && array->is_homogeneous<std::string>()) {
+            std::string all;
+            for (const toml::node &each : *array)
+                all += (all.empty() ? "" : ",") + *each.value<std::string>();
+            return all;
+        }
+        complain(node, key_of(setting) + ": expected " + expected);
+        return {};
+    }
+
+    static std::optional<std::string> scalar_text(const toml::node &node) {
+        if (node.is_boolean())
+            return *node.value<bool>() ? "true" : "false";
+        if (node.is_integer())
+            return std::to_string(*node.value<int64_t>());
+        if (node.is_floating_point())
+            return fmt::format("{}", *node.value<double>());
+        return node.value<std::string>();
+    }
+
+    using Entry = std::pair<std::string_view, const toml::node *>;
+
+    // toml++ sorts by name; the first problem of a reader is the first of the file.
+    static std::vector<Entry> in_order(const toml::table &table) {
+        std::vector<Entry> entries;
+        for (const auto &[key, node] : table)
+            entries.emplace_back(key.str(), &node);
+        std::stable_sort(entries.begin(), entries.end(),
+                         [](const Entry &a, const Entry &b) { return a.second->source().begin < b.second->source().begin; });
+        return entries;
+    }
+
+    static const Setting *setting_of(const std::string &key) {
+        for (const Setting &row : settings())
+            if (!key.empty() && key_of(row) == key)
+                return &row;
+        return nullptr;
+    }
+
+    static std::vector<std::string> known_keys() {
+        std::vector<std::string> keys = {"[kafka]"};
+        for (const Setting &row : settings())
+            if (std::string key = key_of(row); !key.empty())
+                keys.push_back(key);
+        return keys;
+    }
+
+    std::string name_;
+    ConfigFile file_;
+};
+
+} // namespace
+
+ConfigFile parse_config(std::string_view text, const std::string &name) { return Reader(name).read(text); }
+
+ConfigFile read_config_file(const std::string &path) {
+    ConfigFile none;
+    std::ifstream file(path, std::ios::binary);
+    std::string text(file_bytes_max + 1, '\0');
+    if (file)
+        file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (file.bad() || (file.fail() && !file.eof())) // a folder, for example
+        none.problem = "cannot read \"" + printable(path) + "\"";
+    else if (static_cast<size_t>(file.gcount()) > file_bytes_max)
+        none.problem = "\"" + printable(path) + "\" has more than a mebibyte";
+    if (!none.problem.empty())
+        return none;
+    text.resize(static_cast<size_t>(file.gcount()));
+    return parse_config(text, path);
+}
+
+} // namespace outbox

@@ -1,0 +1,166 @@
+#include "kafka/state_reader.h"
+
+#include "base/log.h"
+
+namespace outbox {
+namespace {
+
+constexpr int lookup_ms = 500;
+constexpr int poll_ms = 5;
+constexpr auto certainly_missing_after = std::chrono::seconds(3); // a broker that has just started may not know yet
+
+// A record that is made of an event has one header at least, in which its id is; a position has none. So no event can pass for a position,
+// whatever its topic, key and payload are, and whichever relay has produced it.
+bool has_headers(const rd_kafka_message_t &message) {
+    rd_kafka_headers_t *headers = nullptr;
+    rd_kafka_resp_err_t error = rd_kafka_message_headers(&message, &headers);
+    return error == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_header_cnt(headers) > 0 : error != RD_KAFKA_RESP_ERR__NOENT;
+}
+
+} // namespace
+
+StateReader::StateReader(const KafkaTarget &target, std::string key)
+    : target_(target),
+      key_(std::move(key)),
+      asker_(make_state_client(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_uncommitted"), kafka_)),
+      reader_(make_state_client(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_committed"), kafka_)) {}
+
+StateReader::~StateReader() {
+    if (topic_ == nullptr)
+        return;
+    if (end_)
+        rd_kafka_consume_stop(topic_, 0);
+    rd_kafka_topic_destroy(topic_);
+}
+
+bool StateReader::advance() {
+    bool is_ready = end_ || find_end();
+    for (rd_kafka_t *client : {asker_.get(), reader_.get()})
+        if (client != nullptr)
+            rd_kafka_poll(client, 0);
+    if (!is_ready)
+        return false;
+    for (int wait = poll_ms; !is_at_end_; wait = 0)
+        if (!read_one(wait))
+            return false;
+    asker_.reset();
+    return true;
+}
+
+void StateReader::follow() {
+    while (read_one(0)) {
+    }
+}
+
+bool StateReader::read_one(int wait_ms) {
+    std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume(topic_, 0, wait_ms),
+                                                                                     rd_kafka_message_destroy);
+    if (message)
+        take(*message);
+    return message != nullptr;
+}
+
+// The one look-up of its shape and its end. The metadata names a leader a moment before the leader knows: asked again.
+bool StateReader::find_end() {
+    rd_kafka_resp_err_t error;
+    std::optional<int> partitions = count_partitions(reader_.get(), target_.state_topic, error); // which then knows where to read
+    int64_t low = 0, high = 0;
+    if (partitions)
+        kafka_.answered();
+    if (!partitions || error != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        missing_since_ = Clock::time_point::max();
+    else if (missing_since_ == Clock::time_point::max())
+        missing_since_ = Clock::now();
+    if (partitions && error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        require_one_partition(target_.state_topic, *partitions);
+        error = rd_kafka_query_watermark_offsets(asker_.get(), target_.state_topic.c_str(), 0, &low, &high, lookup_ms);
+    }
+    if (missing_since_ != Clock::time_point::max() && Clock::now() - missing_since_ > certainly_missing_after)
+        throw PositionRefused(fmt::format(
+            "the state topic \"{}\" does not exist; create it with: outbox-relay setup --delivery exactly-once", target_.state_topic));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, reason_of(kafka_, error));
+        return false;
+    }
+    waiting_for_.clear();
+    end_ = high;
+    topic_ = rd_kafka_topic_new(reader_.get(), target_.state_topic.c_str(), nullptr);
+    count_partitions(reader_.get(), target_.state_topic, error); // or it would learn of the leader half a second later
+    if (topic_ == nullptr || rd_kafka_consume_start(topic_, 0, RD_KAFKA_OFFSET_BEGINNING) != 0)
+        throw SinkFailure("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
+    is_at_end_ = low == high;
+    return true;
+}
+
+// The last offsets belong to transaction markers, which are no records: then only the notice of the end has them.
+void StateReader::take(const rd_kafka_message_t &message) {
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        is_at_end_ = message.offset >= *end_;
+        waiting_for_ = is_at_end_ ? ""
+                                  : fmt::format("an open transaction in the state topic \"{}\"; if it never ends: kafka-transactions.sh "
+                                                "find-hanging, then abort",
+                                                target_.state_topic);
+        return;
+    }
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        waiting_for_ = fmt::format("state topic \"{}\": {}", target_.state_topic, reason_of(kafka_, message.err));
+        return;
+    }
+    waiting_for_.clear();
+    is_at_end_ = message.offset + 1 >= *end_;
+    if (std::string_view(static_cast<const char *>(message.key), message.key_len) != key_ || has_headers(message))
+        return;
+    std::optional<State> state = parse_state({static_cast<const char *>(message.payload), message.len});
+    bool is_unreadable = !state && message.payload != nullptr;
+    unreadable_at_ = is_unreadable ? std::optional<int64_t>(message.offset) : std::nullopt;
+    if (!is_unreadable)
+        state_ = std::move(state);
+}
+
+void StateReader::require_readable() const {
+    if (unreadable_at_)
+        throw PositionRefused(fmt::format(
+            "the last position in the state topic \"{}\", at offset {}, is not of this version of the relay: a newer one, or "
+            "somebody else has written it. To go on from where the slot stands: outbox-relay setup --delivery exactly-once --reset-state",
+            target_.state_topic, *unreadable_at_));
+}
+
+// ---- for whoever looks at the topic ---------------------------------------------------------------------------------
+
+KafkaHandle make_state_client(rd_kafka_type_t type, KafkaConf conf, Reachability &kafka) {
+    std::string error;
+    KafkaHandle handle = make_kafka_client(type, std::move(conf), error, &kafka);
+    if (!handle)
+        throw SinkFailure("cannot create a Kafka client: " + error);
+    return handle;
+}
+
+std::optional<int> count_partitions(rd_kafka_t *handle, const std::string &name, rd_kafka_resp_err_t &error) {
+    std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(rd_kafka_topic_new(handle, name.c_str(), nullptr),
+                                                                               rd_kafka_topic_destroy);
+    const rd_kafka_metadata_t *metadata = nullptr;
+    error = rd_kafka_metadata(handle, 0, topic.get(), &metadata, lookup_ms);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return std::nullopt;
+    int count = 0;
+    if (metadata->topic_cnt == 1) {
+        error = metadata->topics[0].err;
+        count = error == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return count;
+}
+
+void require_one_partition(const std::string &topic, int partitions) {
+    if (partitions != 1)
+        throw PositionRefused(
+            fmt::format("the state topic \"{}\" has {} partitions and must have exactly one; name another with --state-topic, "
+                        "or delete it and run: outbox-relay setup --delivery exactly-once",
+                        topic, partitions));
+}
+
+std::string reason_of(const Reachability &kafka, rd_kafka_resp_err_t error) {
+    return kafka.is_away() ? kafka.sentence() : rd_kafka_err2str(error);
+}
+
+} // namespace outbox

@@ -1,0 +1,19 @@
+// The text of a file of settings: whatever stands there is taken, or refused in one line that can be printed and repeats no value.
+#include "relay/config/file.h"
+
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    using namespace outbox;
+    ConfigFile file = parse_config({reinterpret_cast<const char *>(data), size}, "f");
+    if (file.problem.find('\n') != std::string::npos)
+        abort();
+    for (const Given &given : file.given)
+        if (!given.origin.starts_with("f:") || !check_text(*given.setting, given.text).empty())
+            abort();
+    Effective effective;
+    effective.take(file.given);
+    effective.take_kafka(file.kafka);
+    (void)effective.values();
+    return 0;
+}
