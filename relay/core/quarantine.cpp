@@ -71,28 +71,4 @@ std::optional<Lsn> Quarantine::skips_end() const {
     return end;
 }
 
-void Examination::refused(size_t records) {
-    limit_ = std::max<size_t>(1, std::min(records, limit_) / growth);
-    accepted_ = 0;
-}
-
-void Examination::found() { accepted_ = 0; }
-
-void Examination::accepted(size_t records) {
-    if (!is_running())
-        return;
-    accepted_ += records;
-    if (accepted_ < (is_alone() ? run_alone : limit_))
-        return;
-    accepted_ = 0;
-    limit_ = is_alone() ? run_alone * growth : limit_ * growth;
-    if (limit_ > limit_max)
-        end();
-}
-
-void Examination::end() {
-    limit_ = everything;
-    accepted_ = 0;
-}
-
 } // namespace outbox

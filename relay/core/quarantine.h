@@ -78,35 +78,4 @@ private:
     std::map<std::string, Skip, std::less<>> skips_; // by id
 };
 
-// How many records may be on their way together while the refused ones of a batch are looked for, where Kafka refuses whole batches and
-// names no record, for another reason than the size. A refused
-// group comes again in an eighth of its size, down to one record, which is then to blame; what is accepted makes the groups larger again.
-// Pure. Tested by test/unit/quarantine_test.cpp.
-class Examination {
-public:
-    static constexpr size_t everything = SIZE_MAX;
-
-    size_t limit() const { return limit_; }
-    bool is_alone() const { return limit_ == 1; }
-    bool is_running() const { return limit_ != everything; }
-
-    // A batch of so many records was refused.
-    void refused(size_t records);
-    // One record was refused alone.
-    void found();
-    // So many records were accepted.
-    void accepted(size_t records);
-    // All are.
-    void end();
-
-private:
-    // One guilty record in ten does not let the groups grow: each time they do, a producer is made anew.
-    static constexpr size_t run_alone = 64;
-    static constexpr size_t growth = 8;
-    static constexpr size_t limit_max = 8192;
-
-    size_t limit_ = everything;
-    size_t accepted_ = 0; // records in a row
-};
-
 } // namespace outbox

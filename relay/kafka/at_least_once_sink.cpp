@@ -8,8 +8,6 @@ namespace {
 
 constexpr auto look_again = std::chrono::milliseconds(5); // whether there is room for the next record
 
-void set(const KafkaConf &conf, const char *property, const char *value) { rd_kafka_conf_set(conf.get(), property, value, nullptr, 0); }
-
 } // namespace
 
 AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener) : target_(target), listener_(listener) {}
@@ -38,19 +36,12 @@ void AtLeastOnceSink::stop() {
 std::unique_ptr<KafkaProducer> AtLeastOnceSink::make_producer(Care care) {
     reread_properties(target_);
     KafkaConf conf = make_kafka_conf(target_.brokers, target_.properties);
-    if (care.one_batch || care.survives_refusals)
-        set(conf, "max.in.flight.requests.per.connection", "1");
-    if (care.survives_refusals) {
-        set(conf, "enable.gapless.guarantee", "false");
-        set(conf, "linger.ms", "0");
-    }
-    if (care.batch_bytes != 0)
-        set(conf, "batch.size", std::to_string(care.batch_bytes).c_str());
+    care.put_into(conf.get());
     return std::make_unique<KafkaProducer>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
 }
 
-AtLeastOnceSink::Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) const {
-    if (examination_.is_alone() || suspicion_.is_about(position))
+Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) const {
+    if (groups_.is_alone() || suspicion_.is_about(position))
         return {.survives_refusals = true};
     bool is_old = is_forgotten_at_once(commit_time_ms, now_ms(), care_.one_batch);
     return {.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
@@ -59,7 +50,7 @@ AtLeastOnceSink::Care AtLeastOnceSink::care_for(EventPosition position, int64_t 
 // True where the producer is there for one more record. It is replaced only when nothing is on its way, so nothing is repeated.
 bool AtLeastOnceSink::make_room(Care care) {
     size_t in_flight = producer_ ? producer_->in_flight() : 0;
-    if (in_flight >= (care.survives_refusals ? 1 : examination_.limit()))
+    if (in_flight >= (care.survives_refusals ? 1 : groups_.limit()))
         return false;
     if (producer_ && care == care_)
         return true;
@@ -197,7 +188,7 @@ void AtLeastOnceSink::acknowledged(Entry &entry) {
     while (!entries_.empty() && entries_.front().state == Entry::State::accepted)
         entries_.pop_front();
     queued_ = std::min(queued_, entries_.size());
-    examination_.accepted(1);
+    groups_.accepted(1);
     producer_->all_is_well();
 }
 
@@ -241,7 +232,7 @@ void AtLeastOnceSink::judge() {
         note_too_large({{&lone}}, target_);
     if (blame_of(lone.error) == Blame::topic && producer_)
         producer_->forget_topic(lone.topic);
-    judge_alone(lone, source_, target_, examination_, suspicion_);
+    judge_alone(lone, source_, target_, groups_, suspicion_);
 }
 
 // All that is not acknowledged, in order: also what another producer's records stood in front of.
@@ -264,10 +255,10 @@ void AtLeastOnceSink::judge_group(const std::vector<Refused> &refused) {
                 if (!is_innocent(each->error))
                     note_guilty(*each);
         } else if (!batch.is_too_large()) {
-            if (!examination_.is_running())
+            if (!groups_.stands())
                 spdlog::warn("Kafka refuses a batch of {} records of topic \"{}\": {}; looking for the event to blame",
                              batch.records.size(), first.topic, rd_kafka_err2str(first.error));
-            examination_.refused(batch.records.size());
+            groups_.refused(batch.records.size());
         }
     }
 }

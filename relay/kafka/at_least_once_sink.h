@@ -7,6 +7,7 @@
 // test/t/.
 #pragma once
 
+#include "kafka/care.h"
 #include "kafka/produce_event.h"
 #include "kafka/rotation.h"
 
@@ -37,14 +38,6 @@ public:
     bool empty() const override { return entries_.empty(); }
 
 private:
-    // How careful a producer has to be.
-    struct Care {
-        bool survives_refusals = false; // one record is on its way at a time
-        bool one_batch = false;         // is on its way at a time: the partitions forget the producer
-        size_t batch_bytes = 0;         // larger ones are refused; 0: as configured
-        bool operator==(const Care &) const = default;
-    };
-
     Care care_for(EventPosition position, int64_t commit_time_ms) const;
     bool make_room(Care care);
     std::unique_ptr<KafkaProducer> make_producer(Care care);
@@ -79,7 +72,7 @@ private:
     bool is_closing_ = false; // in the destructor
     std::string failure_;     // found while serving the producer, thrown after it
     std::vector<Refused> refused_;
-    Examination examination_;
+    GroupLimit groups_;
     Suspicion suspicion_;
     Renewal renewal_;
 };

@@ -8,14 +8,10 @@
 namespace outbox {
 namespace {
 
-constexpr auto position_interval = std::chrono::milliseconds(1000); // of positions without events
-constexpr auto look_again = std::chrono::milliseconds(2);           // whether a commit can be seen
-constexpr auto shows_within = std::chrono::seconds(10);             // a commit; less than transaction.timeout.ms
-constexpr auto goodbye = std::chrono::milliseconds(500);            // for the abort at the end of a session
+constexpr auto look_again = std::chrono::milliseconds(2); // whether a commit can be seen
+constexpr auto goodbye = std::chrono::milliseconds(500);  // for the abort at the end of a session
 constexpr auto phase_max = std::chrono::seconds(60);
 constexpr auto said_after = std::chrono::seconds(2);
-constexpr int aborts_max = 8;              // then a new producer
-constexpr size_t alone_in_flight_max = 64; // records that are a batch each
 
 bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT; }
 
@@ -32,22 +28,14 @@ void ExactlyOnceSink::start(const Source &source) {
     source_ = source;
     target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
     target_.quarantine.forget_before(source.confirmed);
-    ledger_ = {}; // nothing is confirmed before the position is read
+    position_.start();
     open_producer();
 }
 
 void ExactlyOnceSink::open_producer() {
     reread_properties(target_);
     KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
-    auto set = [&conf](const char *property, const char *value) { rd_kafka_conf_set(conf.get(), property, value, nullptr, 0); };
-    if (care_.one_batch)
-        set("max.in.flight.requests.per.connection", "1");
-    if (care_.batch_bytes != 0)
-        set("batch.size", std::to_string(care_.batch_bytes).c_str());
-    if (care_.each_alone) {
-        set("batch.num.messages", "1");
-        set("linger.ms", "0");
-    }
+    care_.put_into(conf.get());
     transaction_.reset();
     transaction_ = std::make_unique<KafkaTransaction>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
     phase_ = Phase::fencing;
@@ -66,42 +54,24 @@ void ExactlyOnceSink::fence() {
         return;
     }
     producer().answered();
-    reader_ = std::make_unique<StateReader>(target_, state_key(source_));
+    position_.begin_reading();
     phase_ = Phase::reading;
 }
 
 void ExactlyOnceSink::read_position() {
-    try {
-        bool done = reader_->advance();
-        if (!reader_->waiting_for().empty() && waiting_.changed(reader_->waiting_for()))
-            spdlog::warn("waiting for {}", reader_->waiting_for());
-        if (!done)
-            return;
-        reader_->require_readable();
-        Position found = resume(reader_->state(), source_);
-        ledger_.resume(found, reader_->state()->events, source_.confirmed);
-    } catch (const Regressed &regressed) {
-        throw SinkFailure(regressed.what(), true);
-    } catch (const PositionRefused &refused) {
-        // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
-        if (std::exchange(target_.was_refused, true))
-            throw Failure(ExitCode::position_refused, refused.what());
-        throw SinkFailure(refused.what(), true);
-    }
-    target_.was_refused = false;
+    if (!position_.read())
+        return;
     waiting_.clear();
-    stored_at_ = Clock::now();
-    spdlog::info("exactly once from {} on", format_lsn(ledger_.position().end));
     begin();
 }
 
 void ExactlyOnceSink::begin() {
-    has_position_ = false;
+    position_.begin();
     if (!batch_.empty()) // what could not go with the last transaction
         return begin_again();
     require(transaction_->begin());
     batch_.reopen();
-    was_examined_ = false;
+    examination_.begin();
     phase_ = Phase::open;
 }
 
@@ -111,28 +81,24 @@ void ExactlyOnceSink::stop() {
     phase_ = Phase::closed;
     if (is_open && death_.empty())
         transaction_->abort_within(goodbye);
-    reader_.reset();
+    position_.stop();
     transaction_.reset();
     batch_.clear();
     failure_.clear();
     death_.clear();
-    poison_.reset();
-    refused_.clear();
     transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
-    examination_.end();
-    suspicion_.forget();
+    examination_.forget();
+    pace_.progressed();
     care_ = {};
-    is_examining_ = was_examined_ = false;
-    aborts_ = 0;
 }
 
 // ---- offering -------------------------------------------------------------------------------------------------------
 
 Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
-    if (phase_ != Phase::open || poison_ || renewal_.is_asked())
+    if (phase_ != Phase::open || examination_.stops() || renewal_.is_asked())
         return Offer::busy;
     require_rest(transaction.end);
-    if (ledger_.covers(transaction.end, event.ordinal))
+    if (ledger().covers(transaction.end, event.ordinal))
         return Offer::passed;
     if (target_.is_reserved(event.topic))
         return Offer::rejected;
@@ -162,10 +128,10 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
 bool ExactlyOnceSink::use_care(Care care) {
     if (care == care_)
         return true;
-    if (!ledger_.is_shown())
+    if (!ledger().is_shown())
         return false;
     care_ = care;
-    source_.wal_end = std::max(source_.wal_end, ledger_.position().end);
+    source_.wal_end = std::max(source_.wal_end, ledger().position().end);
     open_producer();
     return false;
 }
@@ -178,7 +144,7 @@ void ExactlyOnceSink::note_failed_produce() {
 
 // The events before it are delivered first.
 Offer ExactlyOnceSink::stop_at(const Begin &transaction, const Event &event) {
-    poison_ = poisoned(event, transaction.end, transaction.commit_time_ms, target_);
+    examination_.stop_at(event, transaction.end, transaction.commit_time_ms);
     if (!batch_.empty()) {
         batch_.stopped_within(transaction.end);
         close_batch();
@@ -188,14 +154,14 @@ Offer ExactlyOnceSink::stop_at(const Begin &transaction, const Event &event) {
 
 void ExactlyOnceSink::require_rest(Lsn end) {
     try {
-        ledger_.require_rest(end);
+        position_.ledger().require_rest(end);
     } catch (const RestIsMissing &missing) {
         throw Failure(ExitCode::position_refused, missing.what());
     }
 }
 
 void ExactlyOnceSink::commit(const Commit &commit) {
-    ledger_.ended(commit.end);
+    position_.ledger().ended(commit.end);
     batch_.transaction_ended();
     if (phase_ == Phase::open && batch_.is_due(Clock::now(), false))
         close_batch();
@@ -214,8 +180,8 @@ void ExactlyOnceSink::hurry() {
 }
 
 Lsn ExactlyOnceSink::confirmable(Lsn delivered) {
-    ledger_.delivered(delivered);
-    return ledger_.confirmable();
+    position_.ledger().delivered(delivered);
+    return ledger().confirmable();
 }
 
 // ---- committing -----------------------------------------------------------------------------------------------------
@@ -230,33 +196,16 @@ void ExactlyOnceSink::close_part() {
     phase_ = Phase::finishing;
 }
 
-// The slot may be confirmed only up to what the state topic has: also where there was nothing to deliver, as on an idle database.
-bool ExactlyOnceSink::position_is_due() const { return phase_ == Phase::open && batch_.empty() && ledger_.overdue(); }
-
 void ExactlyOnceSink::keep_position() {
-    batch_.close_with(*ledger_.overdue());
+    batch_.close_with(*ledger().overdue());
     phase_ = Phase::finishing;
 }
 
 bool ExactlyOnceSink::produce_position() {
-    if (has_position_)
-        return true;
-    std::string key = state_key(source_),
-                value =
-                    format_state({batch_.end(), batch_.empty() ? ledger_.events() : batch_.end().end, source_.timeline, source_.topics});
-    KafkaRecord record;
-    record.topic = target_.state_topic;
-    record.key = key.data();
-    record.key_size = key.size();
-    record.value = value.data();
-    record.value_size = value.size();
-    record.copies = true;
-    record.headers.reset(rd_kafka_headers_new(1));
-    KafkaProducer::Outcome outcome = producer().produce(record, nullptr);
-    has_position_ = outcome == KafkaProducer::Outcome::taken;
-    if (!has_position_ && outcome != KafkaProducer::Outcome::busy && failure_.empty())
+    KafkaProducer::Outcome outcome = position_.produce(producer(), batch_);
+    if (outcome != KafkaProducer::Outcome::taken && outcome != KafkaProducer::Outcome::busy && failure_.empty())
         failure_ = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(producer().error()));
-    return has_position_;
+    return outcome == KafkaProducer::Outcome::taken;
 }
 
 // librdkafka commits when everything is acknowledged; it cannot wait for that itself while the reports come as events.
@@ -266,7 +215,7 @@ void ExactlyOnceSink::finish() {
         producer().serve();
     }
     react();
-    if (phase_ != Phase::finishing || !has_position_ || producer().in_flight() > 0 || !ledger_.is_shown())
+    if (phase_ != Phase::finishing || !position_.is_produced() || producer().in_flight() > 0 || !ledger().is_shown())
         return;
     phase_ = Phase::committing;
     commit_batch();
@@ -286,37 +235,19 @@ void ExactlyOnceSink::commit_batch() {
 void ExactlyOnceSink::committed() {
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
     bool is_doubtful = transaction_->is_doubtful();
-    ledger_.acknowledged(batch_.end(), batch_.last_complete(), batch_.part() > 0);
-    stored_at_ = Clock::now();
-    aborts_ = 0;
-    abort_backoff_.reset();
-    if (abort_condition_.clear())
-        spdlog::info("Kafka transactions are committed again");
+    position_.acknowledged(batch_);
+    pace_.committed();
     producer().all_is_well();
     for (size_t i = 0; i < batch_.part(); i++) {
         event_producer_.settled(batch_[i]);
         listener_.delivered(*batch_[i].chunk);
     }
     batch_.remove_part();
-    is_examining_ = !batch_.empty();
-    was_examined_ = false;
+    examination_.committed(!batch_.empty());
     if (!is_doubtful)
         return begin();
-    source_.wal_end = std::max(source_.wal_end, ledger_.position().end);
+    source_.wal_end = std::max(source_.wal_end, ledger().position().end);
     open_producer();
-}
-
-// The position is in the same transaction as the events, so who sees the one sees the others.
-void ExactlyOnceSink::read_back() {
-    if (ledger_.is_shown() || phase_ == Phase::fencing || phase_ == Phase::reading)
-        return;
-    reader_->follow();
-    const std::optional<State> &state = reader_->state();
-    bool is_shown = state && ledger_.shown(state->position);
-    if (!is_shown && Clock::now() > stored_at_ + shows_within)
-        throw SinkFailure(fmt::format("Kafka has acknowledged a transaction and does not show it in the state topic \"{}\"; nothing of "
-                                      "it is confirmed",
-                                      target_.state_topic));
 }
 
 // ---- failing --------------------------------------------------------------------------------------------------------
@@ -328,9 +259,9 @@ void ExactlyOnceSink::react() {
                               "relay again to go on after them");
     if (!death_.empty())
         throw SinkFailure(death_);
-    if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && refused_.empty()))
+    if (phase_ == Phase::aborting || phase_ == Phase::closed || (failure_.empty() && !examination_.has_refusals()))
         return;
-    if (refused_.empty()) {
+    if (!examination_.has_refusals()) {
         transaction_error_ = transaction_->failure();
         if (transaction_error_ != RD_KAFKA_RESP_ERR_NO_ERROR)
             failure_ = transaction_->reason();
@@ -347,18 +278,25 @@ void ExactlyOnceSink::abort_batch() {
 }
 
 void ExactlyOnceSink::aborted() {
-    repeat_at_ = Clock::now();
-    judge();
+    if (transaction_->was_ended_twice()) // a late copy would end the next transaction, and take its events away
+        throw SinkFailure("aborting a Kafka transaction took a second request", true);
+    pace_.aborted(Clock::now());
+    if (examination_.judge(batch_, std::exchange(transaction_error_, RD_KAFKA_RESP_ERR_NO_ERROR), care_, producer()))
+        pace_.progressed();
+    else if (!failure_.empty())
+        pace_.failed(failure_, examination_.is_running());
     failure_.clear();
-    has_position_ = false;
+    position_.begin();
     begin_again();
 }
 
 // With the events of the batch that have not been committed.
 void ExactlyOnceSink::begin_again() {
-    divide();
-    Care care = {is_examining_ && examination_.is_alone(), care_.one_batch, target_.size_limits.batch_bytes(Clock::now())};
-    if (!(care == care_) && ledger_.is_shown()) {
+    examination_.divide(batch_);
+    Care care = {.each_alone = examination_.wants_each_alone(),
+                 .one_batch = care_.one_batch,
+                 .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
+    if (!(care == care_) && ledger().is_shown()) {
         use_care(care);
         return;
     }
@@ -367,95 +305,13 @@ void ExactlyOnceSink::begin_again() {
     phase_ = Phase::repeating;
 }
 
-// ---- refusals -------------------------------------------------------------------------------------------------------
-
-// After the abort, when every report has been seen. A transaction can also fail as a whole, and nobody says for which record: then those
-// that were on their way are taken for a batch.
-void ExactlyOnceSink::judge() {
-    std::vector<Refused> refused = std::exchange(refused_, {});
-    rd_kafka_resp_err_t error = std::exchange(transaction_error_, RD_KAFKA_RESP_ERR_NO_ERROR);
-    if (transaction_->was_ended_twice()) // a late copy would end the next transaction, and take its events away
-        throw SinkFailure("aborting a Kafka transaction took a second request", true);
-    bool is_of_all = refused.empty() && blame_of(error) != Blame::operation;
-    for (size_t i = 0; i < batch_.size(); i++) {
-        Entry &entry = batch_[i];
-        if (entry.state != Entry::State::in_flight)
-            continue;
-        entry.state = Entry::State::queued;
-        if (is_of_all)
-            refused.push_back({&entry, error, "", 0});
-    }
-    if (refused.empty())
-        return failure_.empty() ? void() : count_abort();
-    if (!is_examining_ && std::exchange(was_examined_, true))
-        batch_.let_nothing_in(); // or each refusal among later events would have all that came before written once more
-    is_examining_ = true;
-    aborts_ = 0;
-    for (const RefusedBatch &batch : batches_of(refused))
-        judge_batch(batch);
-}
-
-// After a refusal librdkafka 2.0 has the next transaction fail as well, for the gap in its sequence numbers: that is no reason to wait.
-void ExactlyOnceSink::count_abort() {
-    if (is_examining_ && aborts_ == 0) {
-        aborts_++;
-        return;
-    }
-    if (abort_condition_.changed(failure_))
-        spdlog::warn("{}; aborting the Kafka transaction and repeating it", failure_);
-    if (++aborts_ > aborts_max)
-        throw SinkFailure(fmt::format("{} Kafka transactions in a row were aborted: {}", aborts_, failure_));
-    repeat_at_ += abort_backoff_.next();
-}
-
-void ExactlyOnceSink::judge_batch(const RefusedBatch &batch) {
-    const Refused &first = batch.first();
-    if (batch.is_too_large())
-        note_too_large(batch, target_);
-    if (care_.each_alone || batch.is_told_apart()) {
-        for (const Refused *each : batch.records)
-            if (!is_innocent(each->error))
-                judge_lone(*each);
-    } else if (blame_of(first.error) == Blame::topic && !first.topic.empty()) {
-        suspicion_.raise(first.entry->position());
-    } else if (!batch.is_too_large()) {
-        if (!examination_.is_running())
-            spdlog::warn("Kafka refuses {} records with \"{}\"; looking for the event to blame", batch.records.size(),
-                         rd_kafka_err2str(first.error));
-        examination_.refused(batch.records.size());
-    }
-}
-
-void ExactlyOnceSink::judge_lone(const Refused &refused) {
-    if (blame_of(refused.error) == Blame::topic && !refused.topic.empty())
-        producer().forget_topic(refused.topic);
-    judge_alone(refused, source_, target_, examination_, suspicion_);
-}
-
-// What the next Kafka transaction has of the batch: everything up to an event that has to wait; or that one alone.
-void ExactlyOnceSink::divide() {
-    batch_.set_part(batch_.size());
-    for (size_t i = 0; i < batch_.size(); i++) {
-        if (target_.quarantine.stops_at(batch_[i].position()))
-            return stop_before(i);
-        if (suspicion_.is_about(batch_[i].position()))
-            return batch_.set_part(std::max<size_t>(i, 1));
-    }
-}
-
-// The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
-void ExactlyOnceSink::stop_before(size_t index) {
-    if (!poison_)
-        poison_ = poisoned(batch_[index].event(), batch_[index].end(), batch_[index].commit_time_ms, target_);
-    batch_.cut(index);
-}
+// ---- repeating ------------------------------------------------------------------------------------------------------
 
 void ExactlyOnceSink::throw_poison() {
-    if (!poison_)
+    if (!examination_.stops())
         return;
-    PoisonedEvent poison = *std::exchange(poison_, std::nullopt);
     phase_ = Phase::closed; // with no event in the transaction
-    throw poison;
+    throw examination_.take_poison();
 }
 
 // Produces what nobody knows yet whether Kafka takes it, in groups, and then has the transaction aborted.
@@ -464,11 +320,9 @@ void ExactlyOnceSink::examine() {
         Entry &entry = batch_[produced_];
         if (entry.state == Entry::State::accepted)
             continue;
-        bool is_suspect = suspicion_.is_about(entry.position());
-        if (is_suspect && Clock::now() < suspicion_.retry_at())
+        if (examination_.waits_at(entry.position()) && Clock::now() < examination_.retry_at())
             return;
-        size_t limit = is_suspect ? 1 : care_.each_alone ? alone_in_flight_max : examination_.limit();
-        if (producer().in_flight() >= limit)
+        if (producer().in_flight() >= examination_.limit_at(entry.position(), care_))
             return producer().flush();
         if (!produce_again(entry))
             return;
@@ -476,15 +330,14 @@ void ExactlyOnceSink::examine() {
     producer().flush();
     if (producer().in_flight() > 0)
         return;
-    is_examining_ = false;
     examination_.end();
     phase_ = Phase::aborting;
 }
 
 void ExactlyOnceSink::repeat() {
-    if (Clock::now() < repeat_at_)
+    if (Clock::now() < pace_.next_at())
         return;
-    if (is_examining_)
+    if (examination_.is_running())
         return examine();
     for (; produced_ < batch_.part(); produced_++)
         if (!produce_again(batch_[produced_]))
@@ -519,8 +372,9 @@ void ExactlyOnceSink::serve() {
         return;
     producer().serve();
     react();
-    renewal_.serve(target_, producer(), phase_ == Phase::open && batch_.empty() && ledger_.is_shown());
-    read_back();
+    renewal_.serve(target_, producer(), phase_ == Phase::open && batch_.empty() && ledger().is_shown());
+    if (phase_ != Phase::fencing && phase_ != Phase::reading)
+        position_.read_back();
     require_progress();
     switch (phase_) {
     case Phase::fencing: return fence();
@@ -535,13 +389,13 @@ void ExactlyOnceSink::serve() {
 }
 
 void ExactlyOnceSink::serve_open() {
-    if (ledger_.is_shown() && batch_.empty())
+    if (ledger().is_shown() && batch_.empty())
         throw_poison();
     bool waits_for_topic = producer().retry_at() != Clock::time_point::max();
     auto now = Clock::now();
     if (batch_.is_due(now, budget_.exhausted() || waits_for_topic)) {
         close_batch();
-    } else if (position_is_due() && now >= stored_at_ + position_interval) {
+    } else if (batch_.empty() && now >= position_.due()) {
         keep_position();
     }
 }
@@ -555,23 +409,23 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::repeating:
-        if (is_examining_ && !batch_.empty() && suspicion_.is_about(batch_[0].position()))
-            return std::max(repeat_at_, suspicion_.retry_at());
+        if (examination_.is_running() && !batch_.empty() && examination_.waits_at(batch_[0].position()))
+            return std::max(pace_.next_at(), examination_.retry_at());
         if (producer().retry_at() != Clock::time_point::max())
-            return std::max(repeat_at_, producer().retry_at());
-        return std::max(repeat_at_, Clock::now() + std::chrono::milliseconds(1));
+            return std::max(pace_.next_at(), producer().retry_at());
+        return std::max(pace_.next_at(), Clock::now() + std::chrono::milliseconds(1));
     case Phase::finishing: // without a position where its topic is waited for, or nothing has been tried yet
-        if (!has_position_ && producer().retry_at() != Clock::time_point::max())
+        if (!position_.is_produced() && producer().retry_at() != Clock::time_point::max())
             return producer().retry_at();
         return Clock::now() + std::chrono::milliseconds(1);
     case Phase::open: break;
     default: return Clock::now(); // the calls themselves wait
     }
-    if ((poison_ && ledger_.is_shown()) || (!batch_.empty() && budget_.exhausted()))
+    if ((examination_.stops() && ledger().is_shown()) || (!batch_.empty() && budget_.exhausted()))
         return Clock::now();
     if (!batch_.empty())
         return batch_.due(Clock::now());
-    return position_is_due() ? stored_at_ + position_interval : Clock::time_point::max();
+    return position_.due();
 }
 
 // librdkafka goes on by itself in these phases, and sometimes never again. A new producer is always safe.
@@ -586,8 +440,8 @@ void ExactlyOnceSink::require_progress() {
 }
 
 std::string ExactlyOnceSink::waiting_for() const {
-    if (suspicion_.stands())
-        return suspicion_.text();
+    if (examination_.waits())
+        return examination_.waiting_for();
     return transaction_ ? producer().waiting_for() : "";
 }
 
@@ -606,9 +460,7 @@ void ExactlyOnceSink::reported(const rd_kafka_message_t &message) {
         return;
     }
     if (entry != nullptr && blame_of(message.err) != Blame::operation) {
-        refused_.push_back({entry, message.err, rd_kafka_topic_name(message.rkt), producer().report()});
-        entry->state = Entry::State::queued;
-        return;
+        return examination_.refused(*entry, message.err, rd_kafka_topic_name(message.rkt), producer().report());
     }
     if (is_about_topic(message.err))
         producer().forget_topic(rd_kafka_topic_name(message.rkt)); // looked up again, and waited for
@@ -619,12 +471,10 @@ void ExactlyOnceSink::reported(const rd_kafka_message_t &message) {
 // By Kafka; by consumers only when the transaction is committed.
 void ExactlyOnceSink::accepted(Entry &entry) {
     entry.state = Entry::State::accepted;
-    if (!is_examining_)
+    if (!examination_.is_running())
         return;
-    aborts_ = 0;
-    examination_.accepted(1);
-    if (suspicion_.is_about(entry.position()))
-        suspicion_.clear();
+    pace_.progressed();
+    examination_.accepted(entry);
 }
 
 } // namespace outbox

@@ -20,11 +20,11 @@
 // Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
 #pragma once
 
+#include "core/abort_pace.h"
 #include "core/batch.h"
-#include "core/ledger.h"
-#include "kafka/produce_event.h"
+#include "kafka/examination.h"
+#include "kafka/kept_position.h"
 #include "kafka/rotation.h"
-#include "kafka/state_reader.h"
 #include "kafka/transaction.h"
 
 namespace outbox {
@@ -64,14 +64,6 @@ private:
         repeating,  // producing the batch again
     };
 
-    // How the producer is configured.
-    struct Care {
-        bool each_alone = false; // each record is a batch of its own
-        bool one_batch = false;  // is on its way at a time: the partitions forget the producer
-        size_t batch_bytes = 0;  // larger ones are refused; 0: as configured
-        bool operator==(const Care &) const = default;
-    };
-
     using Step = KafkaTransaction::Step;
 
     KafkaProducer &producer() { return transaction_->producer(); }
@@ -94,8 +86,8 @@ private:
     bool produce_position();
     void commit_batch();
     void committed();
-    void read_back();
-    bool awaits_sight() const { return phase_ != Phase::closed && !ledger_.is_shown(); } // of what Kafka has acknowledged
+    bool awaits_sight() const { return phase_ != Phase::closed && !ledger().is_shown(); } // of what Kafka has acknowledged
+    const Ledger &ledger() const { return position_.ledger(); }
 
     void react();
     void abort_batch();
@@ -103,17 +95,10 @@ private:
     void begin_again();
 
     bool use_care(Care care);
-    void judge();
-    void count_abort();
-    void judge_batch(const RefusedBatch &batch);
-    void judge_lone(const Refused &refused);
-    void divide();
-    void stop_before(size_t index);
     void throw_poison();
     void examine();
     void repeat();
     bool produce_again(Entry &entry);
-    bool position_is_due() const;
     void serve_open();
     Clock::time_point next_step_at() const;
     void require_progress();
@@ -132,32 +117,22 @@ private:
     Source source_;
     std::unique_ptr<KafkaTransaction> transaction_;
     Care care_;
-    std::unique_ptr<StateReader> reader_;
+    KeptPosition position_{target_, source_};
     Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
     Clock::time_point phase_since_;
-    Ledger ledger_;
-    Clock::time_point stored_at_; // when the position was written last
 
     // the batch: one Kafka transaction
     Batch batch_;
-    bool has_position_ = false; // its record is on its way
-    size_t produced_ = 0;       // entries, while repeating
-    bool is_examining_ = false; // the open transaction will be aborted
-    bool was_examined_ = false; // the batch has been, since its last commit
-    int aborts_ = 0;            // in a row
-    Clock::time_point repeat_at_;
-    Backoff abort_backoff_{std::chrono::milliseconds(5000)};
+    size_t produced_ = 0; // entries, while repeating
+    Examination examination_{target_, source_};
+    AbortPace pace_;
 
     // found while serving the producer, dealt with after it
-    std::string failure_; // of a record: the transaction must be aborted
-    std::string death_;   // of the producer
-    std::string loss_;    // of records that Kafka had acknowledged
-    std::vector<Refused> refused_;
+    std::string failure_;                                                // of a record: the transaction must be aborted
+    std::string death_;                                                  // of the producer
+    std::string loss_;                                                   // of records that Kafka had acknowledged
     rd_kafka_resp_err_t transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR; // that of the transaction as a whole
-    Examination examination_;
-    Suspicion suspicion_;
-    std::optional<PoisonedEvent> poison_; // thrown once the events before it are committed
-    Condition waiting_, abort_condition_;
+    Condition waiting_;
     Renewal renewal_;
 };
 

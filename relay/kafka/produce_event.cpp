@@ -88,12 +88,12 @@ bool is_forgotten_at_once(int64_t commit_time_ms, int64_t now_ms, bool was) {
     return now_ms - commit_time_ms > (was ? forgotten_after_ms - hour_ms : forgotten_after_ms);
 }
 
-void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, Examination &examination, Suspicion &suspicion) {
+void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, GroupLimit &groups, Suspicion &suspicion) {
     std::string why = refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ? clock_fault(*refused.entry, source, now_ms()) : "";
     bool is_guilty = blame_of(refused.error) == Blame::content && why.empty();
     if (!is_guilty && !suspicion.refused_again(refused, why, Clock::now()))
         return;
-    examination.found();
+    groups.found();
     target.quarantine.refused(refused.entry->position(), refused.error);
     if (suspicion.is_about(refused.entry->position()))
         suspicion.forget();

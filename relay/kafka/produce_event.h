@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/entry.h"
+#include "core/group_limit.h"
 #include "kafka/producer.h"
 #include "kafka/suspicion.h"
 
@@ -39,7 +40,7 @@ std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms
 
 // A record was refused while it was alone. The quarantine knows its event from then on where the event is to blame, at once for its content
 // and otherwise when the suspicion has lasted; an event that waits for a topic or a clock stays suspected.
-void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, Examination &examination, Suspicion &suspicion);
+void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, GroupLimit &groups, Suspicion &suspicion);
 
 // Kafka refuses a batch for its size: the topic's limit is learned from it, and the next batches are smaller.
 void note_too_large(const RefusedBatch &batch, KafkaTarget &target);

@@ -1,6 +1,5 @@
-// What becomes of events that Kafka refuses, and how the guilty are found among the innocent.
+// What becomes of events that Kafka refuses.
 #include "relay/core/quarantine.h"
-#include "relay/kafka/errors.h"
 
 #include <gtest/gtest.h>
 
@@ -109,61 +108,6 @@ TEST(Quarantine, does_what_a_naive_model_does) {
         }
         ASSERT_EQ(quarantine.size(), refusals.size());
     }
-}
-
-// ---- the search -----------------------------------------------------------------------------------------------------
-
-// Batches as large as the limit, refused where one of their records is guilty, as a broker does that names none.
-struct Search {
-    size_t refused_batches = 0, written = 0, found = 0;
-
-    void run(size_t records, size_t every) {
-        Examination examination;
-        for (size_t next = 0; next < records;) {
-            size_t size = std::min({examination.limit(), records - next, size_t{1000}});
-            size_t to_guilty = every - 1 - next % every;
-            if (to_guilty >= size) {
-                examination.accepted(size);
-                written += size;
-                next += size;
-            } else if (size == 1) {
-                examination.found();
-                refused_batches++;
-                found++;
-                next++;
-            } else {
-                examination.refused(size);
-                refused_batches++;
-            }
-        }
-    }
-};
-
-TEST(Examination, finds_the_guilty_in_few_steps_and_writes_the_innocent_once) {
-    for (size_t every : {1, 2, 10, 100, 1000, 100000}) {
-        SCOPED_TRACE(every);
-        Search search;
-        search.run(100000, every);
-        EXPECT_EQ(search.found, 100000 / every);
-        EXPECT_EQ(search.written, 100000 - search.found);
-        EXPECT_LE(search.refused_batches, search.found * 30 + 1);
-    }
-}
-
-// ---- answers --------------------------------------------------------------------------------------------------------
-
-TEST(KafkaErrors, blame_the_content_the_topic_the_operation_or_are_unknown) {
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), Blame::content);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_INVALID_RECORD), Blame::content);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP), Blame::content);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION), Blame::topic);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), Blame::topic);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR__PURGE_QUEUE), Blame::operation);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS), Blame::operation);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_POLICY_VIOLATION), Blame::unknown);
-    EXPECT_EQ(blame_of(RD_KAFKA_RESP_ERR_UNKNOWN), Blame::unknown);
-    for (int code = 120; code < 1000; code++)
-        EXPECT_EQ(blame_of(static_cast<rd_kafka_resp_err_t>(code)), Blame::unknown) << code;
 }
 
 } // namespace

@@ -1,0 +1,58 @@
+// How many records may be on their way together while the refused ones of a batch are looked for, where Kafka refuses whole batches and
+// names no record, for another reason than the size. A refused group comes again in an eighth of its size, down to one record, which is
+// then to blame; what is accepted makes the groups larger again. Pure. Tested by test/unit/group_limit_test.cpp.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace outbox {
+
+class GroupLimit {
+public:
+    static constexpr size_t everything = SIZE_MAX;
+
+    size_t limit() const { return limit_; }
+    bool is_alone() const { return limit_ == 1; }
+    bool stands() const { return limit_ != everything; }
+
+    // A batch of so many records was refused.
+    void refused(size_t records) {
+        limit_ = std::max<size_t>(1, std::min(records, limit_) / growth);
+        accepted_ = 0;
+    }
+
+    // One record was refused alone.
+    void found() { accepted_ = 0; }
+
+    // So many records were accepted.
+    void accepted(size_t records) {
+        if (!stands())
+            return;
+        accepted_ += records;
+        if (accepted_ < (is_alone() ? run_alone : limit_))
+            return;
+        accepted_ = 0;
+        limit_ = is_alone() ? run_alone * growth : limit_ * growth;
+        if (limit_ > limit_max)
+            end();
+    }
+
+    // All records were accepted.
+    void end() {
+        limit_ = everything;
+        accepted_ = 0;
+    }
+
+private:
+    // One guilty record in ten does not let the groups grow: each time they do, a producer is made anew.
+    static constexpr size_t run_alone = 64;
+    static constexpr size_t growth = 8;
+    static constexpr size_t limit_max = 8192;
+
+    size_t limit_ = everything;
+    size_t accepted_ = 0; // records in a row
+};
+
+} // namespace outbox

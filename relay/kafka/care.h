@@ -1,0 +1,34 @@
+// How careful a producer has to be with the records that come next, beside what is always so. Librdkafka is told once, when it makes the
+// producer: other care takes another producer. Tested by test/unit/at_least_once_sink_test.cpp and test/unit/exactly_once_sink_test.cpp.
+#pragma once
+
+#include "kafka/properties.h"
+
+#include <cstddef>
+#include <string>
+
+namespace outbox {
+
+struct Care {
+    bool each_alone = false;        // each record is a batch of its own
+    bool survives_refusals = false; // one record is on its way at a time
+    bool one_batch = false;         // is on its way at a time: the partitions forget the producer
+    size_t batch_bytes = 0;         // larger batches are refused; 0: as configured
+    bool operator==(const Care &) const = default;
+
+    void put_into(rd_kafka_conf_t *conf) const {
+        auto set = [conf](const char *property, const char *value) { rd_kafka_conf_set(conf, property, value, nullptr, 0); };
+        if (one_batch || survives_refusals)
+            set("max.in.flight.requests.per.connection", "1");
+        if (survives_refusals)
+            set("enable.gapless.guarantee", "false");
+        if (each_alone)
+            set("batch.num.messages", "1");
+        if (each_alone || survives_refusals)
+            set("linger.ms", "0");
+        if (batch_bytes != 0)
+            set("batch.size", std::to_string(batch_bytes).c_str());
+    }
+};
+
+} // namespace outbox
