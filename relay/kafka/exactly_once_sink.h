@@ -1,5 +1,6 @@
 // Produces events to Kafka exactly once: in Kafka transactions that hold the slot's position as well, so that both are there or neither.
-// Consumers that read committed records see every event once.
+// Consumers that read committed records see every event once. This file is the order of things in a session, and when a batch is closed;
+// what becomes of a batch is kafka/batch_delivery.h.
 //
 // A session: fence whoever delivered for the slot before, read the position from the state topic, pass what it covers, then batch after
 // batch: begin, produce, add the position, commit, read the position back, and only then let the slot be confirmed. What was not committed
@@ -10,26 +11,18 @@
 // where they come back from a crash (KAFKA-20734). Nothing is committed on top of what nobody can see: once an operator has ended such a
 // transaction, its events come again from the slot.
 //
-// Where Kafka refuses a record, the transaction is aborted and the batch examined: its records go again, as they are or in the form that
-// stands for them, in transactions that are aborted as well, until each guilty event has been named by Kafka or has been alone: in smaller
-// batches where the size is to blame (size_limits.h), otherwise in smaller groups. Every record that Kafka has accepted once is done with.
-// Then the batch is produced as a whole. So no record is written more than three times. An event that has to wait (its topic is missing or
-// forbidden) is cut off with all that follows: what came before it is committed, and no transaction stays open.
-//
 // Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
 // Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
 #pragma once
 
-#include "core/abort_pace.h"
-#include "core/batch.h"
-#include "kafka/examination.h"
-#include "kafka/kept_position.h"
+#include "kafka/batch_delivery.h"
 #include "kafka/rotation.h"
-#include "kafka/transaction.h"
+
+#include <utility>
 
 namespace outbox {
 
-class ExactlyOnceSink : public Sink, private KafkaProducer::Listener {
+class ExactlyOnceSink : public Sink {
 public:
     // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
     // source is idle and the last batch was closed that long ago, or when the budget is exhausted.
@@ -44,94 +37,39 @@ public:
     void hurry() override;
     Lsn confirmable(Lsn delivered) override;
     void serve() override;
-    void reload() override { renewal_.ask(target_, transaction_ ? &producer() : nullptr); }
-    pollfd wanted() const override { return transaction_ ? producer().wanted() : pollfd{-1, 0, 0}; }
-    Clock::time_point retry_at() const override { return transaction_ ? producer().retry_at() : Clock::time_point::max(); }
+    void reload() override { renewal_.ask(target_, delivery_.has_producer() ? &delivery_.producer() : nullptr); }
+    pollfd wanted() const override { return delivery_.has_producer() ? delivery_.producer().wanted() : pollfd{-1, 0, 0}; }
+    Clock::time_point retry_at() const override;
     Clock::time_point serve_at() const override;
-    std::string waiting_for() const override;
+    std::string waiting_for() const override { return delivery_.waiting_for(); }
     uint64_t events_set_aside() const override { return target_.set_aside_count; }
-    bool empty() const override { return batch_.empty() && !awaits_sight(); }
+    bool empty() const override { return delivery_.batch().empty() && !awaits_sight(); }
 
 private:
     enum class Phase {
         closed,     // no session
         fencing,    // waiting for init_transactions
         reading,    // the position
-        open,       // takes events
-        finishing,  // the batch is closed: its last records and the position are on their way
-        committing, // waiting for commit_transaction
-        aborting,   // waiting for abort_transaction
-        repeating,  // producing the batch again
+        delivering, // batches
     };
 
-    using Step = KafkaTransaction::Step;
-
-    KafkaProducer &producer() { return transaction_->producer(); }
-    const KafkaProducer &producer() const { return transaction_->producer(); }
-
     void open_producer();
-    Step require(Step step);
     void fence();
     void read_position();
-    void begin();
-
-    void require_rest(Lsn end);
-    void note_failed_produce();
-    Offer stop_at(const Begin &transaction, const Event &event);
-
-    void close_batch();
-    void close_part();
-    void keep_position();
-    void finish();
-    bool produce_position();
-    void commit_batch();
-    void committed();
-    bool awaits_sight() const { return phase_ != Phase::closed && !ledger().is_shown(); } // of what Kafka has acknowledged
-    const Ledger &ledger() const { return position_.ledger(); }
-
-    void react();
-    void abort_batch();
-    void aborted();
-    void begin_again();
-
-    bool use_care(Care care);
-    void throw_poison();
-    void examine();
-    void repeat();
-    bool produce_again(Entry &entry);
     void serve_open();
     Clock::time_point next_step_at() const;
     void require_progress();
-
-    void reported(const rd_kafka_message_t &message) override;
-    void accepted(Entry &entry);
-    void producer_died(const std::string &reason) override { death_ = "the Kafka producer failed: " + reason; }
-    void records_lost(const std::string &sentence) override { loss_ = sentence; }
+    const Ledger &ledger() const { return position_.ledger(); }
+    bool awaits_sight() const { return phase_ != Phase::closed && !ledger().is_shown(); } // of what Kafka has acknowledged
 
     KafkaTarget &target_;
     const Budget &budget_;
-    DeliveryListener &listener_;
-    EventProducer event_producer_{target_, source_};
-
-    // the session
     Source source_;
-    std::unique_ptr<KafkaTransaction> transaction_;
-    Care care_;
     KeptPosition position_{target_, source_};
-    Phase phase_ = Phase::closed, watched_phase_ = Phase::closed;
-    Clock::time_point phase_since_;
-
-    // the batch: one Kafka transaction
-    Batch batch_;
-    size_t produced_ = 0; // entries, while repeating
-    Examination examination_{target_, source_};
-    AbortPace pace_;
-
-    // found while serving the producer, dealt with after it
-    std::string failure_;                                                // of a record: the transaction must be aborted
-    std::string death_;                                                  // of the producer
-    std::string loss_;                                                   // of records that Kafka had acknowledged
-    rd_kafka_resp_err_t transaction_error_ = RD_KAFKA_RESP_ERR_NO_ERROR; // that of the transaction as a whole
+    BatchDelivery delivery_;
+    Phase phase_ = Phase::closed;
+    std::pair<Phase, BatchDelivery::Stage> watched_{Phase::closed, BatchDelivery::Stage::closed}; // when the sink was last served
+    Clock::time_point watched_since_;                                                             // the two are so
     Condition waiting_;
     Renewal renewal_;
 };

@@ -1,0 +1,300 @@
+#include "kafka/batch_delivery.h"
+
+#include "base/exit_code.h"
+#include "kafka/rotation.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outbox {
+namespace {
+
+constexpr auto goodbye = std::chrono::milliseconds(500); // for the abort at the end of a session
+constexpr auto look_again = std::chrono::milliseconds(1);
+
+bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT; }
+
+} // namespace
+
+BatchDelivery::BatchDelivery(KafkaTarget &target, const Source &source, KeptPosition &position, std::chrono::milliseconds commit_interval,
+                             DeliveryListener &listener)
+    : target_(target), source_(source), position_(position), listener_(listener), batch_(commit_interval) {}
+
+// ---- one producer after the other -----------------------------------------------------------------------------------
+
+void BatchDelivery::open_producer() {
+    reread_properties(target_);
+    KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
+    care_.put_into(conf.get());
+    transaction_.reset();
+    transaction_ = std::make_unique<KafkaTransaction>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
+    stage_ = Stage::closed;
+}
+
+KafkaTransaction::Step BatchDelivery::require(Step step) const {
+    if (step == Step::lost)
+        throw SinkFailure(transaction_->reason());
+    return step;
+}
+
+void BatchDelivery::begin() {
+    position_.begin();
+    if (!batch_.empty()) // what could not go with the last transaction
+        return begin_again();
+    require(transaction_->begin());
+    batch_.reopen();
+    examination_.begin();
+    stage_ = Stage::open;
+}
+
+// An open transaction would hold up those who read committed records.
+void BatchDelivery::stop() {
+    bool is_open = stage_ != Stage::closed && stage_ != Stage::committing;
+    stage_ = Stage::closed;
+    if (is_open && found_.death.empty())
+        transaction_->abort_within(goodbye);
+    transaction_.reset();
+    batch_.clear();
+    found_ = {};
+    examination_.forget();
+    pace_.progressed();
+    care_ = {};
+}
+
+// ---- the open batch -------------------------------------------------------------------------------------------------
+
+Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
+    if (target_.quarantine.stops_at({transaction.end, event.ordinal}))
+        return stop_at(transaction, event);
+    bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
+    if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())}))
+        return Offer::busy;
+    switch (events_.add(producer(), batch_, transaction, event, chunk)) {
+    case BatchProducer::Outcome::taken: return Offer::taken;
+    case BatchProducer::Outcome::refused: return stop_at(transaction, event);
+    case BatchProducer::Outcome::failed: note_failed_produce(); break;
+    case BatchProducer::Outcome::busy: break;
+    }
+    return Offer::busy;
+}
+
+// Between two batches. A producer with another configuration fences this one, and reads the position again.
+bool BatchDelivery::use_care(const Care &care) {
+    if (care == care_)
+        return true;
+    if (position_.ledger().is_shown()) {
+        care_ = care;
+        stage_ = Stage::closed;
+    }
+    return false;
+}
+
+// The events before it are delivered first.
+Offer BatchDelivery::stop_at(const Begin &transaction, const Event &event) {
+    examination_.stop_at(event, transaction.end, transaction.commit_time_ms);
+    if (!batch_.empty()) {
+        batch_.stopped_within(transaction.end);
+        close();
+    }
+    return Offer::busy;
+}
+
+void BatchDelivery::note_failed_produce() {
+    if (found_.failure.empty())
+        found_.failure = fmt::format("topic \"{}\": {}", events_.topic(), rd_kafka_err2str(producer().error()));
+    react();
+}
+
+void BatchDelivery::close() {
+    batch_.close(Clock::now());
+    stage_ = Stage::finishing;
+}
+
+void BatchDelivery::close_with(const Position &position) {
+    batch_.close_with(position);
+    stage_ = Stage::finishing;
+}
+
+PoisonedEvent BatchDelivery::stop_at_poison() {
+    stage_ = Stage::closed; // with no event in the transaction
+    return examination_.take_poison();
+}
+
+std::string BatchDelivery::waiting_for() const {
+    if (examination_.waits())
+        return examination_.waiting_for();
+    return has_producer() ? producer().waiting_for() : "";
+}
+
+// ---- committing -----------------------------------------------------------------------------------------------------
+
+// librdkafka commits when everything is acknowledged; it cannot wait for that itself while the reports come as events.
+void BatchDelivery::finish() {
+    KafkaProducer::Outcome outcome = position_.produce(producer(), batch_);
+    if (outcome == KafkaProducer::Outcome::taken) {
+        producer().flush(true);
+        producer().serve();
+    } else if (outcome != KafkaProducer::Outcome::busy && found_.failure.empty()) {
+        found_.failure = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(producer().error()));
+    }
+    react();
+    if (stage_ != Stage::finishing || !position_.is_produced() || producer().in_flight() > 0 || !position_.ledger().is_shown())
+        return;
+    stage_ = Stage::committing;
+    commit();
+}
+
+void BatchDelivery::commit() {
+    Step step = require(transaction_->commit());
+    if (step == Step::done)
+        return committed();
+    if (step == Step::must_abort) {
+        found_.failure = transaction_->reason();
+        stage_ = Stage::aborting;
+    }
+}
+
+void BatchDelivery::committed() {
+    // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
+    bool is_doubtful = transaction_->is_doubtful();
+    position_.acknowledged(batch_);
+    pace_.committed();
+    producer().all_is_well();
+    for (size_t i = 0; i < batch_.part(); i++) {
+        events_.settled(batch_[i]);
+        listener_.delivered(*batch_[i].chunk);
+    }
+    batch_.remove_part();
+    examination_.committed(!batch_.empty());
+    if (is_doubtful)
+        stage_ = Stage::closed;
+    else
+        begin();
+}
+
+// ---- failing --------------------------------------------------------------------------------------------------------
+
+void BatchDelivery::reported(const rd_kafka_message_t &message) {
+    auto *entry = static_cast<Entry *>(message._private); // null: the position's record
+    if (stage_ == Stage::closed)
+        return;
+    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (entry == nullptr)
+            return;
+        entry->state = Entry::State::accepted; // by Kafka; by consumers only when the transaction is committed
+        if (!examination_.is_running())
+            return;
+        pace_.progressed();
+        return examination_.accepted(*entry);
+    }
+    const char *topic = rd_kafka_topic_name(message.rkt);
+    if (is_purged(message.err)) { // librdkafka does that by itself where the transaction has failed, and logs why
+        if (stage_ != Stage::aborting && found_.failure.empty())
+            found_.failure = "the Kafka transaction has failed";
+        return;
+    }
+    if (entry != nullptr && blame_of(message.err) != Blame::operation)
+        return examination_.refused(*entry, message.err, topic, producer().report());
+    if (is_about_topic(message.err))
+        producer().forget_topic(topic); // looked up again, and waited for
+    if (found_.failure.empty() && stage_ != Stage::aborting)
+        found_.failure = fmt::format("topic \"{}\": {}", topic, rd_kafka_err2str(message.err));
+}
+
+void BatchDelivery::react() {
+    if (!found_.loss.empty()) // nothing is committed on top of what is lost
+        throw Failure(ExitCode::position_refused,
+                      found_.loss + ". Exactly-once delivery stops here: decide whether consumers can do without the lost records, and "
+                                    "start the relay again to go on after them");
+    if (!found_.death.empty())
+        throw SinkFailure(found_.death);
+    if (stage_ == Stage::aborting || stage_ == Stage::closed || (found_.failure.empty() && !examination_.has_refusals()))
+        return;
+    if (!examination_.has_refusals()) {
+        found_.error = transaction_->failure();
+        if (found_.error != RD_KAFKA_RESP_ERR_NO_ERROR)
+            found_.failure = transaction_->reason();
+    }
+    stage_ = Stage::aborting;
+}
+
+void BatchDelivery::abort() {
+    Step step = transaction_->abort();
+    if (!found_.death.empty())
+        throw SinkFailure(found_.death);
+    if (require(step) == Step::done)
+        aborted();
+}
+
+void BatchDelivery::aborted() {
+    if (transaction_->was_ended_twice()) // a late copy would end the next transaction, and take its events away
+        throw SinkFailure("aborting a Kafka transaction took a second request", true);
+    pace_.aborted(Clock::now());
+    if (examination_.judge(batch_, std::exchange(found_.error, RD_KAFKA_RESP_ERR_NO_ERROR), care_, producer()))
+        pace_.progressed();
+    else if (!found_.failure.empty())
+        pace_.failed(found_.failure, examination_.is_running());
+    found_.failure.clear();
+    position_.begin();
+    begin_again();
+}
+
+// ---- repeating ------------------------------------------------------------------------------------------------------
+
+// With the events of the batch that have not been committed.
+void BatchDelivery::begin_again() {
+    examination_.divide(batch_);
+    Care care = {.each_alone = examination_.wants_each_alone(),
+                 .one_batch = care_.one_batch,
+                 .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
+    if (position_.ledger().is_shown() && !use_care(care))
+        return;
+    require(transaction_->begin());
+    events_.begin_again();
+    stage_ = Stage::repeating;
+}
+
+void BatchDelivery::repeat() {
+    if (Clock::now() < pace_.next_at())
+        return;
+    bool is_examining = examination_.is_running();
+    switch (is_examining ? events_.examine(producer(), batch_, examination_, care_) : events_.repeat(producer(), batch_)) {
+    case BatchProducer::Outcome::busy: return;
+    case BatchProducer::Outcome::failed: return note_failed_produce();
+    case BatchProducer::Outcome::refused: stage_ = Stage::aborting; return; // it stops the stream
+    case BatchProducer::Outcome::taken: break;
+    }
+    if (is_examining) {
+        examination_.end();
+        stage_ = Stage::aborting;
+        return;
+    }
+    if (batch_.has_rest() || (batch_.is_closed() && !batch_.empty()))
+        batch_.close(batch_.part(), Clock::now());
+    stage_ = batch_.is_closed() ? Stage::finishing : Stage::open;
+}
+
+// ---- serving --------------------------------------------------------------------------------------------------------
+
+void BatchDelivery::step() {
+    switch (stage_) {
+    case Stage::finishing: return finish();
+    case Stage::committing: return commit();
+    case Stage::aborting: return abort();
+    case Stage::repeating: return repeat();
+    default: return;
+    }
+}
+
+Clock::time_point BatchDelivery::step_at() const {
+    auto now = Clock::now();
+    if (is_ending())
+        return now; // the calls themselves wait
+    auto topic_at = producer().retry_at() != Clock::time_point::max() ? producer().retry_at() : now + look_again;
+    if (stage_ == Stage::finishing) // without a position where its topic is waited for, or nothing has been tried yet
+        return position_.is_produced() ? now + look_again : topic_at;
+    bool waits = examination_.is_running() && !batch_.empty() && examination_.waits_at(batch_[0].position());
+    return std::max(pace_.next_at(), waits ? examination_.retry_at() : topic_at);
+}
+
+} // namespace outbox
