@@ -1,0 +1,68 @@
+// What one producer says of Kafka's absence: nothing while nobody waits for Kafka, and one line when Kafka has been away for a second in
+// which somebody did. The clock is the caller's. Tested by test/unit/kafka_producer_test.cpp.
+#pragma once
+
+#include "base/log.h"
+#include "core/clock.h"
+#include "kafka/reachability.h"
+
+#include <utility>
+
+namespace outbox {
+
+class KafkaAbsence {
+public:
+    using Time = Clock::time_point;
+
+    Reachability &kafka() { return kafka_; }
+    const Reachability &kafka() const { return kafka_; }
+
+    // Kafka has answered, or somebody begins to wait for it.
+    void heard(Time now) { heard_at_ = now; }
+
+    // Whether somebody waits for an answer other than a delivery report, and whether for a topic's metadata.
+    void expect_answer(bool is_expected, Time now) {
+        if (std::exchange(expects_answer_, is_expected) != is_expected)
+            heard(now);
+    }
+    void expect_topic(bool is_expected, Time now) {
+        if (std::exchange(expects_topic_, is_expected) != is_expected)
+            heard(now);
+    }
+    bool expects_answer() const { return expects_answer_; }
+
+    // Kafka's absence is a matter while something waits for it, and before it was ever reached.
+    bool is_a_matter(bool has_records_in_flight) const {
+        return has_records_in_flight || expects_answer_ || expects_topic_ || !kafka_.has_answered();
+    }
+
+    // When complain_if_due() is worth a call though nothing happens.
+    Time complain_at(bool has_records_in_flight) const { return said_.stands() ? Time::max() : due(has_records_in_flight); }
+    void complain_if_due(bool has_records_in_flight, Time now) {
+        if (now < due(has_records_in_flight))
+            return;
+        std::string text = kafka_.sentence() + "; waiting for it";
+        if (said_.changed(text))
+            spdlog::warn("{}", text);
+    }
+
+    // A record was acknowledged.
+    void is_over() {
+        if (said_.clear())
+            spdlog::info("Kafka accepts events again");
+    }
+
+private:
+    static constexpr std::chrono::milliseconds complain_after{1000}; // a lost connection is soon made again
+
+    Time due(bool has_records_in_flight) const {
+        return kafka_.is_away() && is_a_matter(has_records_in_flight) ? heard_at_ + complain_after : Time::max();
+    }
+
+    Reachability kafka_;
+    Condition said_;
+    bool expects_answer_ = false, expects_topic_ = false; // beside what is in flight
+    Time heard_at_ = Clock::now();                        // when Kafka last answered, or was first waited for
+};
+
+} // namespace outbox
