@@ -229,7 +229,10 @@ void event_emit(const Event &event, pg_uuid_t *id) {
     require_writable_transaction();
     Oid key_type = event_key_type(event.key.type);
     Text topic = topic_of(event.topic);
-    slot_require(static_cast<MissingSlot>(outbox_missing_slot));
+    bool is_captured = outbox_capture != CAPTURE_OFF;
+    bool is_logged = !is_captured || slot_can_deliver();
+    if (!is_captured)
+        slot_require(static_cast<MissingSlot>(outbox_missing_slot));
     if (event.id != nullptr)
         *id = *event.id;
     else
@@ -250,6 +253,9 @@ void event_emit(const Event &event, pg_uuid_t *id) {
     if (envelope.len > outbox_max_event_bytes)
         refuse_size(static_cast<size_t>(envelope.len));
 
-    outbox_log_message(ENVELOPE_PREFIX, envelope.data, static_cast<size_t>(envelope.len));
+    if (is_captured)
+        capture_event(Text{envelope.data, static_cast<size_t>(envelope.len)}, is_logged);
+    if (is_logged)
+        outbox_log_message(ENVELOPE_PREFIX, envelope.data, static_cast<size_t>(envelope.len));
     pfree(envelope.data);
 }

@@ -17,12 +17,20 @@ int outbox_missing_slot = MISSING_SLOT_ERROR;
 char *outbox_slots = nullptr;
 static char *outbox_headers = nullptr; // the hooks keep what is read of it
 int outbox_max_event_bytes = 900 * 1024;
+int outbox_capture = CAPTURE_OFF;
 
 static const struct config_enum_entry missing_slot_options[] = {
     {"error", MISSING_SLOT_ERROR, false},
     {"warning", MISSING_SLOT_WARNING, false},
     {"ignore", MISSING_SLOT_IGNORE, false},
     {nullptr, 0, false},
+};
+
+// The words of a boolean are words of this setting, too.
+static const struct config_enum_entry capture_options[] = {
+    {"off", CAPTURE_OFF, false}, {"on", CAPTURE_ON, false}, {"session", CAPTURE_SESSION, false}, {"false", CAPTURE_OFF, true},
+    {"true", CAPTURE_ON, true},  {"no", CAPTURE_OFF, true}, {"yes", CAPTURE_ON, true},           {"0", CAPTURE_OFF, true},
+    {"1", CAPTURE_ON, true},     {nullptr, 0, false},
 };
 
 void _PG_init(void) {
@@ -40,5 +48,8 @@ void _PG_init(void) {
                                "Headers of the events of this transaction (SET LOCAL) or session, as a JSON object of strings.",
                                "A header of the same name in the call wins.", &outbox_headers, "", PGC_USERSET, 0,
                                context_headers_are_valid, context_headers_changed, nullptr);
+    DefineCustomEnumVariable("outbox.capture", "Keeps the emitted events in memory for outbox.captured(), for tests.",
+                             "With \"session\" also those of committed transactions. Where no slot can deliver an event, it is kept only.",
+                             &outbox_capture, CAPTURE_OFF, capture_options, PGC_USERSET, 0, nullptr, capture_changed, nullptr);
     EmitWarningsOnPlaceholders("outbox");
 }

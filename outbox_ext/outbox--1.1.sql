@@ -187,3 +187,44 @@ COMMENT ON FUNCTION outbox.emit_many(text, uuid[], anycompatiblearray, text[], j
 REVOKE ALL ON FUNCTION outbox.emit_many(text, text[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit_many(text, bigint[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit_many(text, uuid[], anycompatiblearray, text[], jsonb[]) FROM PUBLIC;
+
+-- ---- tests ------------------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION outbox.captured_lines() RETURNS text[] AS 'MODULE_PATHNAME', 'outbox_captured_lines' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+CREATE FUNCTION outbox.captured(OUT topic text, OUT key text, OUT type text, OUT headers jsonb, OUT payload jsonb, OUT payload_bytes bytea, OUT id uuid)
+    RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e ->> 'topic', e ->> 'key', e ->> 'type', (e -> 'headers')::jsonb, (e -> 'payload')::jsonb, decode(e ->> 'payload_base64', 'base64'), (e ->> 'id')::uuid
+    FROM unnest(outbox.captured_lines()) WITH ORDINALITY AS c(line, place), LATERAL (SELECT line::json AS e) AS parsed
+    ORDER BY place
+    $$;
+CREATE FUNCTION outbox.was_emitted(topic text, key text DEFAULT NULL, payload jsonb DEFAULT NULL) RETURNS boolean
+    LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM outbox.captured() AS c WHERE c.topic = $1 AND ($2 IS NULL OR c.key = $2) AND ($3 IS NULL OR c.payload @> $3))
+    $$;
+
+-- The functions ok() and diag() are pgTAP's, wherever the caller's search path finds them. So the path is the caller's here, and every other
+-- name is qualified.
+CREATE FUNCTION outbox.emitted_ok(topic text, key text DEFAULT NULL, payload jsonb DEFAULT NULL, description text DEFAULT NULL) RETURNS text
+    LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found boolean := outbox.was_emitted(topic, key, payload);
+    result text;
+    comment text;
+BEGIN
+    EXECUTE 'SELECT ok($1, $2)' INTO result USING found, coalesce(description, pg_catalog.format('an event for topic %s was emitted', topic));
+    IF NOT found THEN
+        EXECUTE 'SELECT diag($1)' INTO comment
+            USING (SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('emitted: topic %s, key %s', c.topic, c.key), E'\n'), 'no event was emitted') FROM outbox.captured() AS c);
+        result := pg_catalog.concat_ws(E'\n', result, comment);
+    END IF;
+    RETURN result;
+EXCEPTION WHEN undefined_function THEN
+    RAISE EXCEPTION 'pgTAP is not in the search path' USING ERRCODE = 'undefined_function', HINT = 'CREATE EXTENSION pgtap, and put its schema into the search_path.';
+END $$;
+
+COMMENT ON FUNCTION outbox.captured_lines() IS 'the envelopes that outbox.capture has kept';
+COMMENT ON FUNCTION outbox.captured() IS 'the events that outbox.capture has kept, in the order in which they were emitted';
+COMMENT ON FUNCTION outbox.was_emitted(text, text, jsonb) IS 'whether outbox.capture has kept an event of this topic and key, whose payload contains this one';
+COMMENT ON FUNCTION outbox.emitted_ok(text, text, jsonb, text) IS 'pgTAP: ok where outbox.was_emitted()';
+
+REVOKE ALL ON FUNCTION outbox.captured_lines(), outbox.captured(), outbox.was_emitted(text, text, jsonb), outbox.emitted_ok(text, text, jsonb, text) FROM PUBLIC;

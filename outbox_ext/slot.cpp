@@ -138,25 +138,37 @@ Refusal level_refusal() {
 
 FullTransactionId looked_up_in = {0};
 
-} // namespace
-
-void slot_require(MissingSlot missing_slot) {
+// The verdict that holds for the current transaction; `*first`: the slots were looked up for it now.
+const Verdict *verdict_of_transaction(bool *first) {
     static Verdict verdict;
 
     FullTransactionId transaction = GetTopFullTransactionId();
-    bool first = !FullTransactionIdEquals(looked_up_in, transaction);
-    if (first) {
+    *first = !FullTransactionIdEquals(looked_up_in, transaction);
+    if (*first) {
         verdict = look_up();
         looked_up_in = transaction;
     }
-    if (verdict.state != SLOT_DELIVERABLE) {
+    return &verdict;
+}
+
+} // namespace
+
+void slot_require(MissingSlot missing_slot) {
+    bool first;
+    const Verdict *verdict = verdict_of_transaction(&first);
+    if (verdict->state != SLOT_DELIVERABLE) {
         if (missing_slot == MISSING_SLOT_ERROR)
-            refusal_raise(ERROR, refusal_of(&verdict));
+            refusal_raise(ERROR, refusal_of(verdict));
         if (missing_slot == MISSING_SLOT_WARNING && first)
-            refusal_raise(WARNING, refusal_of(&verdict));
+            refusal_raise(WARNING, refusal_of(verdict));
     }
     if (!XLogLogicalInfoActive())
         refusal_raise(ERROR, level_refusal());
+}
+
+bool slot_can_deliver() {
+    bool first;
+    return verdict_of_transaction(&first)->state == SLOT_DELIVERABLE && XLogLogicalInfoActive();
 }
 
 Refusal slot_refusal(NameData *slot) {

@@ -12,6 +12,9 @@ enum MissingSlot { MISSING_SLOT_ERROR, MISSING_SLOT_WARNING, MISSING_SLOT_IGNORE
 // drop the event silently. The slots are looked up once per transaction and list of names; a transaction keeps the answer.
 void slot_require(MissingSlot missing_slot);
 
+// Whether slot_require() would have nothing to say. Raises nothing.
+bool slot_can_deliver();
+
 // What slot_require() would say now, looked up anew and with "outbox.missing_slot" as "error"; `*slot` is the slot in question, or empty.
 Refusal slot_refusal(NameData *slot);
 
