@@ -5,6 +5,8 @@
 
 extern "C" {
 PG_FUNCTION_INFO_V1(outbox_emit);
+PG_FUNCTION_INFO_V1(outbox_require_topic);
+PG_FUNCTION_INFO_V1(outbox_require_key_type);
 }
 
 namespace {
@@ -49,4 +51,15 @@ Datum outbox_emit(PG_FUNCTION_ARGS) {
     pg_uuid_t *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
     event_emit(event, id);
     PG_RETURN_UUID_P(id);
+}
+
+// For the functions in PL/pgSQL: emit's own words on a topic, and on the type of a key.
+Datum outbox_require_topic(PG_FUNCTION_ARGS) {
+    event_require_topic({PG_GETARG_DATUM(0), TEXTOID, PG_ARGISNULL(0)});
+    PG_RETURN_VOID();
+}
+
+Datum outbox_require_key_type(PG_FUNCTION_ARGS) {
+    event_key_type(PG_GETARG_OID(0));
+    PG_RETURN_VOID();
 }

@@ -210,6 +210,8 @@ Refusal event_recovery_refusal() {
     return {ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot execute outbox.emit() during recovery", nullptr, "Connect to the primary server."};
 }
 
+void event_require_topic(const Argument &topic) { topic_of(topic); }
+
 Oid event_key_type(Oid given) {
     Oid type = given == TEXTOID || given == INT8OID || given == UUIDOID ? given : getBaseType(given);
     switch (type) {

@@ -25,5 +25,8 @@ void event_emit(const Event &event, pg_uuid_t *id);
 // The type of key, of the three that emit has functions for, as which a key of the type `given` is read; a key that fits none is an error.
 Oid event_key_type(Oid given);
 
+// Raises emit's error where this is no topic for an event.
+void event_require_topic(const Argument &topic);
+
 // What emit says on a standby.
 Refusal event_recovery_refusal();

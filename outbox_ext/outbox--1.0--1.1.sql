@@ -126,16 +126,20 @@ CREATE VIEW outbox.events AS SELECT NULL::uuid AS id, NULL::text AS topic, NULL:
     NULL::text AS type, NULL::text AS headers WHERE false;
 CREATE TRIGGER emit INSTEAD OF INSERT ON outbox.events FOR EACH ROW EXECUTE FUNCTION outbox.emit_event();
 
+CREATE FUNCTION outbox.require_topic(topic text) RETURNS void AS 'MODULE_PATHNAME', 'outbox_require_topic' LANGUAGE C STABLE PARALLEL SAFE;
+CREATE FUNCTION outbox.require_key_type(type oid) RETURNS void AS 'MODULE_PATHNAME', 'outbox_require_key_type' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION outbox.require_topic(text) IS 'an error, emit''s own, where this is no name of a topic';
+COMMENT ON FUNCTION outbox.require_key_type(oid) IS 'an error, emit''s own, where no key can be of this type';
+REVOKE ALL ON FUNCTION outbox.require_topic(text), outbox.require_key_type(oid) FROM PUBLIC;
+
 -- The default of the last argument is the caller's schema: defaults are evaluated before the function's search path is set.
 CREATE FUNCTION outbox.create_topic_view(topic text, name text DEFAULT NULL, schema name DEFAULT CURRENT_SCHEMA) RETURNS regclass
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     view_name text := coalesce(name, topic || '_events');
 BEGIN
-    IF topic IS NULL OR topic !~ '^[a-zA-Z0-9._-]{1,249}$' OR topic IN ('.', '..') OR topic ~ '^__' THEN
-        RAISE EXCEPTION 'invalid topic name' USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'Kafka allows 1 to 249 letters, digits, ".", "_" and "-", but not "." or "..", and keeps names that begin with "__".';
-    ELSIF octet_length(view_name) > 63 THEN
+    PERFORM outbox.require_topic(topic);
+    IF octet_length(view_name) > 63 THEN
         RAISE EXCEPTION 'the view''s name would have more than 63 bytes' USING ERRCODE = 'name_too_long', HINT = 'Give the view a name: the second argument.';
     ELSIF schema IS NULL OR schema = 'outbox' THEN
         RAISE EXCEPTION 'the view needs a schema other than "outbox"' USING ERRCODE = 'invalid_schema_name',
@@ -207,3 +211,119 @@ COMMENT ON FUNCTION outbox.was_emitted(text, text, jsonb) IS 'whether outbox.cap
 COMMENT ON FUNCTION outbox.emitted_ok(text, text, jsonb, text) IS 'pgTAP: ok where outbox.was_emitted()';
 
 REVOKE ALL ON FUNCTION outbox.captured_lines(), outbox.captured(), outbox.was_emitted(text, text, jsonb), outbox.emitted_ok(text, text, jsonb, text) FROM PUBLIC;
+
+-- ---- events by trigger ------------------------------------------------------------------------------------------------------------------------
+
+-- All that a trigger knows is in its arguments, so dump, restore and renaming need no table of the extension.
+CREATE FUNCTION outbox.emit_row() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_emit_row' LANGUAGE C VOLATILE;
+CREATE FUNCTION outbox.refuse_truncate() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_refuse_truncate' LANGUAGE C VOLATILE;
+CREATE FUNCTION outbox.trigger_arguments(tgargs bytea) RETURNS text[] AS 'MODULE_PATHNAME', 'outbox_trigger_arguments' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION outbox.trigger_name(prefix text, topic text) RETURNS name LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (CASE WHEN octet_length(prefix || topic) > 63 THEN prefix || md5(topic) ELSE prefix || topic END)::name
+    $$;
+
+CREATE FUNCTION outbox.attach(relation regclass, topic text, key name DEFAULT NULL, type text DEFAULT '{table}.{op}', columns name[] DEFAULT NULL,
+        operations text DEFAULT 'insert, update, delete') RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    words text[] := regexp_split_to_array(lower(btrim(operations)), '[\s,]+');
+    wrong text;
+    operation text;
+    table_row pg_class;
+    key_type oid;
+    call text;
+BEGIN
+    PERFORM outbox.require_topic(topic);
+    IF relation IS NULL OR type IS NULL OR operations IS NULL THEN
+        RAISE EXCEPTION 'table, type and operations must not be null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave an argument out to have its default.';
+    END IF;
+    SELECT * INTO STRICT table_row FROM pg_class AS c WHERE c.oid = relation;
+    IF table_row.relkind NOT IN ('r', 'p') THEN
+        RAISE EXCEPTION '% is not a table', relation USING ERRCODE = 'wrong_object_type', HINT = 'Rows of tables and partitioned tables are published.';
+    END IF;
+    SELECT w INTO wrong FROM unnest(words) AS w WHERE w NOT IN ('insert', 'update', 'delete', 'truncate', 'statement') LIMIT 1;
+    IF wrong IS NOT NULL OR NOT words && '{insert,update,delete}' THEN
+        RAISE EXCEPTION 'operations must name some of insert, update and delete' USING ERRCODE = 'invalid_parameter_value',
+            HINT = '"truncate" beside them lets TRUNCATE through, without an event; "statement" makes triggers for each statement.';
+    END IF;
+    IF key IS NULL THEN
+        SELECT min(a.attname) INTO key FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+            WHERE i.indrelid = relation AND i.indisprimary HAVING count(*) = 1;
+        IF key IS NULL THEN
+            RAISE EXCEPTION 'table % has no primary key of one column', relation USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Name the column whose value is the event''s key: outbox.attach(table, topic, key => ...).';
+        END IF;
+    END IF;
+    SELECT c INTO wrong FROM unnest(coalesce(columns, '{}') || key) AS c
+        WHERE c IS NULL OR NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % does not exist', wrong, relation USING ERRCODE = 'undefined_column', HINT = 'Give names of the table''s columns.';
+    END IF;
+    SELECT a.atttypid INTO key_type FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = key;
+    PERFORM outbox.require_key_type(key_type);
+    SELECT a.attname INTO wrong FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attgenerated = 'v' AND NOT a.attisdropped
+        AND (columns IS NULL OR a.attname = ANY (columns) OR a.attname = key) LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" is a virtual generated column, whose value no trigger sees', wrong USING ERRCODE = 'feature_not_supported',
+            HINT = 'Name the other columns in outbox.attach(..., columns => ...), or make the column STORED.';
+    END IF;
+
+    call := format('EXECUTE FUNCTION outbox.emit_row(%L, %L, %L, %L)', topic, key, replace(type, '{table}', table_row.relname),
+        coalesce((SELECT string_agg(quote_ident(c), ',' ORDER BY place) FROM unnest(columns) WITH ORDINALITY AS u(c, place)), ''));
+    words := (SELECT array_agg(w) FROM unnest('{insert,update,delete}'::text[] || words) WITH ORDINALITY AS u(w, place) WHERE w = ANY (words) AND (place <= 3 OR w IN ('truncate', 'statement')));
+    IF 'statement' = ANY (words) THEN
+        FOREACH operation IN ARRAY words LOOP
+            CONTINUE WHEN operation IN ('truncate', 'statement');
+            EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s REFERENCING %s %s FOR EACH STATEMENT %s', outbox.trigger_name('outbox_' || operation || '_', topic), operation, relation,
+                CASE WHEN operation <> 'insert' THEN 'OLD TABLE AS old_rows' END, CASE WHEN operation <> 'delete' THEN 'NEW TABLE AS new_rows' END, call);
+        END LOOP;
+    ELSE
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH ROW %s', outbox.trigger_name('outbox_', topic),
+            (SELECT string_agg(w, ' OR ') FROM unnest(words) AS w WHERE w <> 'truncate'), relation, call);
+    END IF;
+    IF NOT 'truncate' = ANY (words) THEN
+        EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION outbox.refuse_truncate()', outbox.trigger_name('outbox_truncate_', topic), relation);
+    END IF;
+END $$;
+
+CREATE FUNCTION outbox.attachment_rows(OUT relation regclass, OUT topic text, OUT key text, OUT type text, OUT columns text, OUT operations text, OUT enabled boolean, OUT trigger name)
+    RETURNS SETOF record LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.tgrelid::regclass, a[1], a[2], a[3], nullif(a[4], ''),
+        concat_ws(', ', CASE WHEN t.tgtype::int & 4 <> 0 THEN 'insert' END, CASE WHEN t.tgtype::int & 16 <> 0 THEN 'update' END, CASE WHEN t.tgtype::int & 8 <> 0 THEN 'delete' END,
+            CASE WHEN t.tgtype::int & 1 = 0 THEN 'statement' END),
+        t.tgenabled IN ('O', 'A'), t.tgname
+    FROM pg_trigger AS t, LATERAL outbox.trigger_arguments(t.tgargs) AS a
+    WHERE t.tgfoid = 'outbox.emit_row'::regproc AND t.tgparentid = 0
+    ORDER BY t.tgrelid::regclass::text COLLATE "C", a[1], t.tgname
+    $$;
+CREATE VIEW outbox.attachments AS SELECT * FROM outbox.attachment_rows();
+
+CREATE FUNCTION outbox.detach(relation regclass, topic text) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    trigger_name name;
+    is_attached boolean := false;
+BEGIN
+    FOR trigger_name IN SELECT a.trigger FROM outbox.attachment_rows() AS a WHERE a.relation = detach.relation AND a.topic = detach.topic LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, relation);
+        is_attached := true;
+    END LOOP;
+    IF NOT is_attached THEN
+        RAISE EXCEPTION 'table % is not attached to this topic', relation USING ERRCODE = 'undefined_object', HINT = 'The view outbox.attachments shows what is attached.';
+    END IF;
+    EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', outbox.trigger_name('outbox_truncate_', topic), relation);
+END $$;
+
+COMMENT ON FUNCTION outbox.emit_row() IS 'the trigger that outbox.attach() makes';
+COMMENT ON FUNCTION outbox.refuse_truncate() IS 'the trigger that refuses TRUNCATE of a table whose rows are published';
+COMMENT ON FUNCTION outbox.trigger_arguments(bytea) IS 'the arguments of a trigger, out of pg_trigger.tgargs';
+COMMENT ON FUNCTION outbox.trigger_name(text, text) IS 'the name of a trigger that outbox.attach() makes';
+COMMENT ON FUNCTION outbox.attach(regclass, text, name, text, name[], text) IS 'publish each row that is written to a table';
+COMMENT ON FUNCTION outbox.detach(regclass, text) IS 'undo outbox.attach()';
+COMMENT ON FUNCTION outbox.attachment_rows() IS 'the rows of the view outbox.attachments';
+COMMENT ON VIEW outbox.attachments IS 'the tables whose rows are published';
+
+REVOKE ALL ON FUNCTION outbox.emit_row(), outbox.refuse_truncate(), outbox.trigger_arguments(bytea), outbox.trigger_name(text, text), outbox.attach(regclass, text, name, text, name[], text),
+    outbox.detach(regclass, text), outbox.attachment_rows() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION outbox.attachment_rows(), outbox.trigger_arguments(bytea) TO pg_monitor;
+GRANT SELECT ON outbox.attachments TO pg_monitor;
