@@ -71,6 +71,9 @@ extern "C" {
 #include "utils/uuid.h"
 #include "utils/varlena.h"
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
+#endif
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif

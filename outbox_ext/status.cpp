@@ -9,6 +9,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(outbox_emit_refusal);
 PG_FUNCTION_INFO_V1(outbox_slot_state);
 PG_FUNCTION_INFO_V1(outbox_delivered);
+PG_FUNCTION_INFO_V1(outbox_wait_delivered);
 }
 
 namespace {
@@ -24,6 +25,33 @@ XLogRecPtr record_end(XLogRecPtr lsn) {
     if (XLogSegmentOffset(lsn, wal_segment_size) == SizeOfXLogLongPHD)
         return lsn - SizeOfXLogLongPHD;
     return lsn % XLOG_BLCKSZ == SizeOfXLogShortPHD ? lsn - SizeOfXLogShortPHD : lsn;
+}
+
+XLogRecPtr position_now() { return RecoveryInProgress() ? GetXLogReplayRecPtr(nullptr) : GetXLogInsertRecPtr(); }
+
+TimestampTz after(const Interval *timeout) {
+    int64 days = static_cast<int64>(timeout->month) * DAYS_PER_MONTH + timeout->day;
+    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (days * USECS_PER_DAY + timeout->time) / 1000);
+}
+
+// CALL within a transaction block, or from a function, cannot end the transaction, whose snapshot would stay.
+void require_no_transaction(FunctionCallInfo fcinfo) {
+    Node *context = fcinfo->context;
+    if (context == nullptr || !IsA(context, CallContext) || reinterpret_cast<CallContext *>(context)->atomic)
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("outbox.wait_delivered() must not be called in a transaction"),
+                        errhint("COMMIT first: what is not committed cannot be delivered.")));
+}
+
+// Looks after 10 ms, then less and less often, down to five times a second: a slot tells nobody when it is confirmed.
+void wait_for(XLogRecPtr lsn, TimestampTz deadline) {
+    for (long pause_ms = 10; slot_delivered_up_to() < lsn; pause_ms = Min(pause_ms * 2, 200)) {
+        if (GetCurrentTimestamp() >= deadline)
+            ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("what was committed before this position is not delivered in time"),
+                            errhint("The view outbox.status shows how far the slots are, and whether a relay reads them.")));
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
 }
 
 } // namespace
@@ -61,3 +89,17 @@ Datum outbox_emit_refusal(PG_FUNCTION_ARGS) {
 Datum outbox_slot_state(PG_FUNCTION_ARGS) { PG_RETURN_TEXT_P(cstring_to_text(slot_state(PG_GETARG_NAME(0)))); }
 
 Datum outbox_delivered(PG_FUNCTION_ARGS) { PG_RETURN_BOOL(slot_delivered_up_to() >= record_end(PG_GETARG_LSN(0))); }
+
+Datum outbox_wait_delivered(PG_FUNCTION_ARGS) {
+    require_no_transaction(fcinfo);
+    XLogRecPtr lsn = record_end(PG_ARGISNULL(0) ? position_now() : PG_GETARG_LSN(0));
+    if (PG_ARGISNULL(1))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("timeout must not be null"),
+                        errhint("Give an interval, for example '10 seconds'.")));
+    TimestampTz deadline = after(PG_GETARG_INTERVAL_P(1));
+    SPI_connect_ext(SPI_OPT_NONATOMIC);
+    SPI_commit(); // from here on the session has no snapshot
+    wait_for(lsn, deadline);
+    SPI_finish();
+    PG_RETURN_VOID();
+}
