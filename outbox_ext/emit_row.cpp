@@ -117,7 +117,7 @@ Argument type_of(const TriggerData *trigger, const char *operation) {
 void emit(const TriggerData *trigger, const char *operation, const Argument &key, const Argument &payload) {
     pg_uuid_t id;
     Argument topic = {CStringGetTextDatum(trigger->tg_trigger->tgargs[TRIGGER_TOPIC]), TEXTOID, false};
-    event_emit(Event{topic, key, payload, type_of(trigger, operation), {0, TEXTOID, true}, nullptr}, &id);
+    event_emit(Event{topic, key, payload, type_of(trigger, operation), {0, TEXTOID, true}, nullptr, DOOR_OF_TABLE}, &id);
 }
 
 bool is_same_key(const Argument &one, const Argument &other) {

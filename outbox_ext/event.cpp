@@ -9,6 +9,7 @@
 #include "row.h"
 #include "settings.h"
 #include "slot.h"
+#include "topics.h"
 #include "utf8.h"
 
 namespace {
@@ -22,6 +23,15 @@ void require_writable_transaction() {
         ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("cannot execute outbox.emit() in a read-only transaction"),
                         errhint("Begin the transaction with READ WRITE.")));
     PreventCommandIfParallelMode("outbox.emit()"); // emit may run in a worker if its caller is wrongly marked PARALLEL SAFE
+}
+
+// Outside of a transaction block the event is committed with its own statement alone, and what it tells of may be committed or not.
+void require_transaction_block(Door door) {
+    if (outbox_require_transaction == REQUIRE_NOTHING || door == DOOR_OF_TABLE || IsTransactionBlock())
+        return;
+    ereport(outbox_require_transaction == REQUIRE_BY_ERROR ? ERROR : WARNING,
+            (errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION), errmsg("an event must be emitted in a transaction block"),
+             errhint("BEGIN, write the rows that the event tells of, emit, COMMIT. \"outbox.require_transaction\" demands that.")));
 }
 
 [[noreturn]] void refuse_size(size_t size) {
@@ -231,6 +241,8 @@ void event_emit(const Event &event, pg_uuid_t *id) {
     require_writable_transaction();
     Oid key_type = event_key_type(event.key.type);
     Text topic = topic_of(event.topic);
+    require_transaction_block(event.door);
+    TopicRules rules = topic_require(topic, event.door != DOOR_OF_ALL_TOPICS);
     bool is_captured = outbox_capture != CAPTURE_OFF;
     bool is_logged = !is_captured || slot_can_deliver();
     if (!is_captured)
@@ -255,6 +267,8 @@ void event_emit(const Event &event, pg_uuid_t *id) {
     if (envelope.len > outbox_max_event_bytes)
         refuse_size(static_cast<size_t>(envelope.len));
 
+    if (rules.is_checked)
+        topic_check_event(rules, Text{envelope.data, static_cast<size_t>(envelope.len)});
     if (is_captured)
         capture_event(Text{envelope.data, static_cast<size_t>(envelope.len)}, is_logged);
     if (is_logged)

@@ -12,11 +12,16 @@ struct Argument {
     bool is_null;
 };
 
+// Whose rights decide who may come in: emit's; those of a view or trigger that leads to one topic; those of a table, whose writer need not
+// even know that its rows are published.
+enum Door { DOOR_OF_ALL_TOPICS, DOOR_OF_TOPIC, DOOR_OF_TABLE };
+
 // What a door hands over. Topic, type and headers are varlena values of text, or of a type with the representation of text; headers may be
 // jsonb, too. Key and payload may be of any type: event_emit() refuses those that are of no use.
 struct Event {
     Argument topic, key, payload, type, headers;
     const pg_uuid_t *id; // null: the event gets a new id
+    Door door = DOOR_OF_ALL_TOPICS;
 };
 
 // Emits the event in the current (sub)transaction; the event's id is in `*id` then.

@@ -89,7 +89,8 @@ Datum outbox_emit_event(PG_FUNCTION_ARGS) {
     const TriggerData *trigger = require_trigger(fcinfo);
     Row row(trigger);
     Argument id = row.column("id"), topic = text_column(row, "topic");
-    if (trigger->tg_trigger->tgnargs > 0)
+    bool has_topic = trigger->tg_trigger->tgnargs > 0;
+    if (has_topic)
         topic = {CStringGetTextDatum(trigger->tg_trigger->tgargs[0]), TEXTOID, false};
     require_column_type("id", id.type, id.is_null || id.type == UUIDOID);
 
@@ -99,7 +100,8 @@ Datum outbox_emit_event(PG_FUNCTION_ARGS) {
                    payload_column(row),
                    text_column(row, "type"),
                    headers_column(row),
-                   id.is_null ? nullptr : DatumGetUUIDP(id.value)};
+                   id.is_null ? nullptr : DatumGetUUIDP(id.value),
+                   has_topic ? DOOR_OF_TOPIC : DOOR_OF_ALL_TOPICS};
     event_emit(event, &emitted);
     row.set("id", UUIDPGetDatum(&emitted));
     return row.result();

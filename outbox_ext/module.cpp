@@ -18,6 +18,7 @@ char *outbox_slots = nullptr;
 static char *outbox_headers = nullptr; // the hooks keep what is read of it
 int outbox_max_event_bytes = 900 * 1024;
 int outbox_capture = CAPTURE_OFF;
+int outbox_require_transaction = REQUIRE_NOTHING;
 
 static const struct config_enum_entry missing_slot_options[] = {
     {"error", MISSING_SLOT_ERROR, false},
@@ -31,6 +32,14 @@ static const struct config_enum_entry capture_options[] = {
     {"off", CAPTURE_OFF, false}, {"on", CAPTURE_ON, false}, {"session", CAPTURE_SESSION, false}, {"false", CAPTURE_OFF, true},
     {"true", CAPTURE_ON, true},  {"no", CAPTURE_OFF, true}, {"yes", CAPTURE_ON, true},           {"0", CAPTURE_OFF, true},
     {"1", CAPTURE_ON, true},     {nullptr, 0, false},
+};
+
+static const struct config_enum_entry require_transaction_options[] = {
+    {"off", REQUIRE_NOTHING, false},
+    {"warning", REQUIRE_BY_WARNING, false},
+    {"error", REQUIRE_BY_ERROR, false},
+    {"on", REQUIRE_BY_ERROR, true},
+    {nullptr, 0, false},
 };
 
 void _PG_init(void) {
@@ -51,5 +60,8 @@ void _PG_init(void) {
     DefineCustomEnumVariable("outbox.capture", "Keeps the emitted events in memory for outbox.captured(), for tests.",
                              "With \"session\" also those of committed transactions. Where no slot can deliver an event, it is kept only.",
                              &outbox_capture, CAPTURE_OFF, capture_options, PGC_USERSET, 0, nullptr, capture_changed, nullptr);
+    DefineCustomEnumVariable("outbox.require_transaction", "What happens to an event that is emitted outside of a transaction block.",
+                             "There the event is committed with its statement alone.", &outbox_require_transaction, REQUIRE_NOTHING,
+                             require_transaction_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     EmitWarningsOnPlaceholders("outbox");
 }

@@ -418,3 +418,22 @@ CREATE PROCEDURE outbox.wait_delivered(lsn pg_lsn DEFAULT NULL, timeout interval
 COMMENT ON PROCEDURE outbox.wait_delivered(pg_lsn, interval) IS 'wait until what was committed before this position, or before now, is delivered';
 REVOKE ALL ON PROCEDURE outbox.wait_delivered(pg_lsn, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE outbox.wait_delivered(pg_lsn, interval) TO pg_monitor;
+
+-- ---- which topics there are -----------------------------------------------------------------------------------------------------------------------
+
+-- Without a row every topic is accepted. Roles and function are names: what depends on numbers would not survive dump and pg_upgrade.
+CREATE TABLE outbox.topics (
+    name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9._-]{1,249}$' AND name NOT IN ('.', '..') AND name !~ '^__'),
+    writers name[],
+    check_function text CHECK (check_function ~ '^("([^"]|"")+"|[a-z_][a-z0-9_$]*)\.("([^"]|"")+"|[a-z_][a-z0-9_$]*)$')
+);
+SELECT pg_extension_config_dump('outbox.topics', '');
+CREATE FUNCTION outbox.topics_changed() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_topics_changed' LANGUAGE C VOLATILE;
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON outbox.topics FOR EACH STATEMENT EXECUTE FUNCTION outbox.topics_changed();
+
+COMMENT ON TABLE outbox.topics IS 'the topics that events may go to; without a row: all';
+COMMENT ON COLUMN outbox.topics.writers IS 'roles that may emit to the topic; NULL: whoever may emit';
+COMMENT ON COLUMN outbox.topics.check_function IS 'schema.function(key text, payload jsonb, headers jsonb) returning text: what is wrong with an event, or NULL';
+COMMENT ON FUNCTION outbox.topics_changed() IS 'the trigger of outbox.topics, by which all sessions learn of a change';
+
+REVOKE ALL ON FUNCTION outbox.topics_changed() FROM PUBLIC;

@@ -18,13 +18,16 @@ extern "C" {
 #include "libpq/libpq.h"
 
 #include "access/detoast.h"
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
 #include "access/xlogreader.h"
 #include "access/xlogutils.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -59,12 +62,16 @@ extern "C" {
 #include "utils/bytea.h"
 #include "utils/datum.h"
 #include "utils/float.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -198,5 +205,14 @@ static inline bool outbox_may_execute(Oid function) {
 static inline void outbox_finish_description([[maybe_unused]] TupleDesc description) {
 #if PG_VERSION_NUM >= 190000
     TupleDescFinalize(description);
+#endif
+}
+
+// The parts of a name such as schema.function.
+static inline List *outbox_qualified_name(const char *name) {
+#if PG_VERSION_NUM >= 160000
+    return stringToQualifiedNameList(name, nullptr);
+#else
+    return stringToQualifiedNameList(name);
 #endif
 }

@@ -1,0 +1,212 @@
+#include "topics.h"
+
+#include <cstring>
+
+extern "C" {
+PG_FUNCTION_INFO_V1(outbox_topics_changed);
+}
+
+namespace {
+
+enum Column { COLUMN_NAME = 1, COLUMN_WRITERS, COLUMN_CHECK_FUNCTION, COLUMNS = COLUMN_CHECK_FUNCTION };
+
+struct Topic {
+    Text name;
+    int writer_count; // -1: whoever may emit
+    char **writers;   // names of roles
+    char *check_function;
+};
+
+// What was read of the table. Empty: every topic is accepted.
+MemoryContext memory = nullptr;
+bool is_current = false; // false from the next invalidation on
+uint64 changes = 0;      // invalidations so far
+Oid table = InvalidOid;  // invalid where the extension's objects are of 1.0
+Topic *topics = nullptr; // sorted by name
+int count = 0, room = 0;
+
+void table_changed(Datum, Oid relation) {
+    if (OidIsValid(relation) && OidIsValid(table) && relation != table)
+        return;
+    is_current = false;
+    changes++;
+}
+
+int compare(Text one, Text other) {
+    int order = memcmp(one.data, other.data, Min(one.size, other.size));
+    return order != 0 ? order : static_cast<int>(one.size) - static_cast<int>(other.size);
+}
+
+int compare_topics(const void *one, const void *other) {
+    return compare(static_cast<const Topic *>(one)->name, static_cast<const Topic *>(other)->name);
+}
+
+void read_writers(Datum value, Topic *topic) {
+    Datum *names;
+    bool *nulls;
+    deconstruct_array(DatumGetArrayTypeP(value), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, &nulls, &topic->writer_count);
+    topic->writers = static_cast<char **>(palloc(sizeof(char *) * static_cast<size_t>(Max(topic->writer_count, 1))));
+    for (int i = 0; i < topic->writer_count; i++)
+        topic->writers[i] = nulls[i] ? pstrdup("") : pstrdup(NameStr(*DatumGetName(names[i])));
+}
+
+void add(HeapTuple row, TupleDesc description) {
+    Datum values[COLUMNS];
+    bool nulls[COLUMNS];
+    heap_deform_tuple(row, description, values, nulls);
+    if (count == room) {
+        room = room == 0 ? 64 : room * 2;
+        topics = static_cast<Topic *>(topics == nullptr ? palloc(sizeof(Topic) * static_cast<size_t>(room))
+                                                        : repalloc(topics, sizeof(Topic) * static_cast<size_t>(room)));
+    }
+    char *name = TextDatumGetCString(values[COLUMN_NAME - 1]);
+    Topic *topic = &topics[count];
+    *topic = {{name, strlen(name)}, -1, nullptr, nullptr};
+    if (!nulls[COLUMN_WRITERS - 1])
+        read_writers(values[COLUMN_WRITERS - 1], topic);
+    if (!nulls[COLUMN_CHECK_FUNCTION - 1])
+        topic->check_function = TextDatumGetCString(values[COLUMN_CHECK_FUNCTION - 1]);
+    count++;
+}
+
+// Reads what is committed now, whatever snapshot the transaction has.
+void read_table() {
+    Relation relation = table_open(table, AccessShareLock);
+    if (RelationGetDescr(relation)->natts < COLUMNS)
+        elog(ERROR, "outbox.topics has %d columns", RelationGetDescr(relation)->natts);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
+    while (HeapTuple row = systable_getnext(scan))
+        add(row, RelationGetDescr(relation));
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(relation, AccessShareLock);
+}
+
+void refresh() {
+    if (memory == nullptr) {
+        CacheRegisterRelcacheCallback(table_changed, 0);
+        memory = AllocSetContextCreate(CacheMemoryContext, "outbox.topics", ALLOCSET_DEFAULT_SIZES);
+    }
+    topics = nullptr;
+    count = room = 0;
+    MemoryContextReset(memory);
+    MemoryContext before = MemoryContextSwitchTo(memory);
+    uint64 before_reading = changes;
+    Oid schema = get_namespace_oid("outbox", true);
+    table = OidIsValid(schema) ? get_relname_relid("topics", schema) : InvalidOid;
+    if (OidIsValid(table))
+        read_table();
+    qsort(topics, static_cast<size_t>(count), sizeof(Topic), compare_topics);
+    MemoryContextSwitchTo(before);
+    is_current = changes == before_reading; // what changed meanwhile is read for the next event
+}
+
+const Topic *find(Text name) {
+    Topic wanted = {name, -1, nullptr, nullptr};
+    return static_cast<Topic *>(bsearch(&wanted, topics, static_cast<size_t>(count), sizeof(Topic), compare_topics));
+}
+
+// The name in the table that is at most a third of its letters away, for a slip of the pen; null where there is none.
+const char *nearest(Text name) {
+    const char *best = nullptr;
+    int best_distance = static_cast<int>(name.size) / 3 + 2;
+    for (int i = 0; i < count; i++) {
+        int distance = varstr_levenshtein_less_equal(name.data, static_cast<int>(name.size), topics[i].name.data,
+                                                     static_cast<int>(topics[i].name.size), 1, 1, 1, best_distance - 1, true);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = topics[i].name.data;
+        }
+    }
+    return best;
+}
+
+[[noreturn]] void refuse_unknown(Text name) {
+    const char *best = nearest(name);
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("topic is not in outbox.topics"),
+                    best == nullptr ? errdetail("No name there is like it.") : errdetail("The nearest name there is \"%s\".", best),
+                    errhint("Mend the name; or, once the topic is in Kafka: INSERT INTO outbox.topics (name) VALUES (...).")));
+    pg_unreachable();
+}
+
+bool may_write(const Topic *topic) {
+    for (int i = 0; i < topic->writer_count; i++) {
+        Oid role = get_role_oid(topic->writers[i], true);
+        if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
+            return true;
+    }
+    return topic->writer_count < 0 || superuser();
+}
+
+// The name is qualified, so nobody's search path decides which function runs.
+Oid check_function_of(const Topic *topic) {
+    Oid types[] = {TEXTOID, JSONBOID, JSONBOID};
+    Oid function = LookupFuncName(outbox_qualified_name(topic->check_function), lengthof(types), types, true);
+    if (!OidIsValid(function) || get_func_rettype(function) != TEXTOID)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("the check function of topic \"%s\" does not exist", topic->name.data),
+             errhint("outbox.topics names it as schema.function; it takes (key text, payload jsonb, headers jsonb) and returns text.")));
+    return function;
+}
+
+// A part of the envelope, as a value of the server; null where there is none.
+Datum part(Datum envelope, const char *name, bool as_text, bool *is_null) {
+    Datum key = PointerGetDatum(cstring_to_text(name));
+    LOCAL_FCINFO(call, 2);
+    InitFunctionCallInfoData(*call, nullptr, 2, DEFAULT_COLLATION_OID, nullptr, nullptr);
+    call->args[0] = {envelope, false};
+    call->args[1] = {key, false};
+    Datum result = as_text ? json_object_field_text(call) : json_object_field(call);
+    *is_null = call->isnull;
+    if (call->isnull || as_text)
+        return result;
+    return DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(result)));
+}
+
+} // namespace
+
+TopicRules topic_require(Text name, bool has_own_right) {
+    AcceptInvalidationMessages(); // which a statement that only emits would not do within a transaction; costs nothing where there are none
+    if (!is_current)
+        refresh();
+    if (count == 0)
+        return {false, InvalidOid};
+    const Topic *topic = find(name);
+    if (topic == nullptr)
+        refuse_unknown(name);
+    if (!has_own_right && !may_write(topic))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for topic \"%s\"", topic->name.data),
+                        errhint("Whoever may write to it is in the column writers of outbox.topics.")));
+    if (topic->check_function == nullptr)
+        return {false, InvalidOid};
+    return {true, check_function_of(topic)};
+}
+
+void topic_check_event(const TopicRules &rules, Text envelope) {
+    FmgrInfo function;
+    fmgr_info(rules.check_function, &function);
+    LOCAL_FCINFO(call, 3);
+    InitFunctionCallInfoData(*call, &function, 3, DEFAULT_COLLATION_OID, nullptr, nullptr);
+    Datum line = CStringGetTextDatum(pg_any_to_server(pnstrdup(envelope.data, envelope.size), static_cast<int>(envelope.size), PG_UTF8));
+    call->args[0].value = part(line, "key", true, &call->args[0].isnull);
+    call->args[1].value = part(line, "payload", false, &call->args[1].isnull);
+    call->args[2].value = part(line, "headers", false, &call->args[2].isnull);
+    if (function.fn_strict && (call->args[0].isnull || call->args[1].isnull || call->args[2].isnull))
+        return;
+    Datum reason = FunctionCallInvoke(call);
+    if (!call->isnull)
+        ereport(ERROR,
+                (errcode(ERRCODE_CHECK_VIOLATION), errmsg("the event is not what its topic demands"),
+                 errdetail_internal("%s", TextDatumGetCString(reason)), errhint("The function in outbox.topics decides, and says why.")));
+}
+
+// The trigger of outbox.topics: every backend reads the table again.
+Datum outbox_topics_changed(PG_FUNCTION_ARGS) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("outbox.topics_changed() must be a trigger"),
+                        errhint("It is the trigger of outbox.topics.")));
+    CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
+    return PointerGetDatum(nullptr);
+}
