@@ -3,6 +3,7 @@
 // column topic the trigger's argument is the topic. Tested by sql/events_view.sql.
 #include "event.h"
 #include "pg.h"
+#include "trigger_row.h"
 
 #include <cstring>
 
@@ -11,36 +12,6 @@ PG_FUNCTION_INFO_V1(outbox_emit_event);
 }
 
 namespace {
-
-// The row that is inserted, with its columns by name.
-class Row {
-public:
-    explicit Row(const TriggerData *trigger) : tuple_(trigger->tg_trigtuple), description_(trigger->tg_relation->rd_att) {}
-
-    // Null where the view has no such column.
-    Argument column(const char *name) const {
-        int number = SPI_fnumber(description_, name);
-        if (number <= 0)
-            return {0, TEXTOID, true};
-        Argument column = {0, TupleDescAttr(description_, number - 1)->atttypid, true};
-        column.value = heap_getattr(tuple_, number, description_, &column.is_null);
-        return column;
-    }
-
-    void set(const char *name, Datum value) {
-        int number = SPI_fnumber(description_, name);
-        if (number <= 0)
-            return;
-        bool is_null = false;
-        tuple_ = heap_modify_tuple_by_cols(tuple_, description_, 1, &number, &value, &is_null);
-    }
-
-    Datum result() const { return PointerGetDatum(tuple_); }
-
-private:
-    HeapTuple tuple_;
-    TupleDesc description_;
-};
 
 const TriggerData *require_trigger(FunctionCallInfo fcinfo) {
     const TriggerData *trigger = CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData *>(fcinfo->context) : nullptr;
@@ -58,13 +29,13 @@ void require_column_type(const char *name, Oid type, bool fits) {
                  errhint("Columns topic, type and headers are text (headers also json or jsonb), id is uuid, payload_bytes is bytea.")));
 }
 
-Argument text_column(const Row &row, const char *name) {
+Argument text_column(const TriggerRow &row, const char *name) {
     Argument column = row.column(name);
     require_column_type(name, column.type, column.type == TEXTOID || IsBinaryCoercible(getBaseType(column.type), TEXTOID));
     return column;
 }
 
-Argument headers_column(const Row &row) {
+Argument headers_column(const TriggerRow &row) {
     Argument column = row.column("headers");
     Oid type = getBaseType(column.type);
     require_column_type("headers", column.type, type == JSONBOID || type == JSONOID || IsBinaryCoercible(type, TEXTOID));
@@ -72,7 +43,7 @@ Argument headers_column(const Row &row) {
     return column;
 }
 
-Argument payload_column(const Row &row) {
+Argument payload_column(const TriggerRow &row) {
     Argument payload = row.column("payload"), bytes = row.column("payload_bytes");
     if (bytes.is_null)
         return payload;
@@ -87,7 +58,7 @@ Argument payload_column(const Row &row) {
 
 Datum outbox_emit_event(PG_FUNCTION_ARGS) {
     const TriggerData *trigger = require_trigger(fcinfo);
-    Row row(trigger);
+    TriggerRow row(trigger);
     Argument id = row.column("id"), topic = text_column(row, "topic");
     bool has_topic = trigger->tg_trigger->tgnargs > 0;
     if (has_topic)

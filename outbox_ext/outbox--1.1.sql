@@ -458,3 +458,86 @@ COMMENT ON COLUMN outbox.topics.check_function IS 'schema.function(key text, pay
 COMMENT ON FUNCTION outbox.topics_changed() IS 'the trigger of outbox.topics, by which all sessions learn of a change';
 
 REVOKE ALL ON FUNCTION outbox.topics_changed() FROM PUBLIC;
+
+-- ---- an outbox table of another program -------------------------------------------------------------------------------------------------------------
+
+-- The defaults are the columns of Debezium's outbox table.
+CREATE FUNCTION outbox.emit_adopted() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_emit_adopted' LANGUAGE C VOLATILE;
+
+CREATE FUNCTION outbox.adopt(relation regclass, id name DEFAULT 'id', topic name DEFAULT 'aggregatetype', key name DEFAULT 'aggregateid', payload name DEFAULT 'payload',
+        type name DEFAULT 'type', headers text DEFAULT NULL, expand_json boolean DEFAULT false, keep_rows boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    header_list text := regexp_replace(coalesce(headers, ''), '\s*([,:])\s*', '\1', 'g');
+    placed name[] := ARRAY(SELECT split_part(h, ':', 1)::name FROM regexp_split_to_table(btrim(header_list), ',') AS h WHERE btrim(header_list) <> '');
+    wrong text;
+    call text;
+    table_row pg_class;
+    rows_name text;
+    sequence text;
+    column_row record;
+    privilege record;
+BEGIN
+    header_list := btrim(header_list);
+    IF relation IS NULL OR topic IS NULL OR payload IS NULL OR expand_json IS NULL OR keep_rows IS NULL THEN
+        RAISE EXCEPTION 'table, topic and payload must not be null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Give the names of the columns that hold the topic and the payload.';
+    END IF;
+    SELECT * INTO STRICT table_row FROM pg_class AS c WHERE c.oid = relation;
+    IF table_row.relkind NOT IN ('r', 'p') THEN
+        RAISE EXCEPTION '% is not a table', relation USING ERRCODE = 'wrong_object_type', HINT = 'Give the outbox table that the program inserts into.';
+    END IF;
+    SELECT c INTO wrong FROM unnest(array_remove(ARRAY[id, topic, key, payload, type], NULL) || placed) AS c
+        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % does not exist', wrong, relation USING ERRCODE = 'undefined_column',
+            HINT = 'Name the table''s columns: outbox.adopt(table, topic => ..., key => ..., payload => ..., type => NULL where there is none).';
+    END IF;
+    SELECT a.attname INTO wrong FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = id AND a.atttypid <> 'uuid'::regtype;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" is not of type uuid', wrong USING ERRCODE = 'datatype_mismatch', HINT = 'With id => NULL each event gets an id of its own.';
+    END IF;
+    SELECT a.attname INTO wrong FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = payload
+        AND a.atttypid NOT IN ('text'::regtype, 'varchar'::regtype, 'json'::regtype, 'jsonb'::regtype, 'bytea'::regtype);
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" has a type that no payload has', wrong USING ERRCODE = 'datatype_mismatch', HINT = 'A payload is text, varchar, json, jsonb or bytea.';
+    END IF;
+    IF key IS NOT NULL THEN
+        PERFORM outbox.require_key_type(a.atttypid) FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = key;
+    END IF;
+    call := format('FOR EACH ROW EXECUTE FUNCTION outbox.emit_adopted(%L, %L, %L, %L, %L, %L, %L)', coalesce(id, ''), topic, coalesce(key, ''), payload, coalesce(type, ''), header_list,
+        expand_json::text);
+    IF keep_rows THEN
+        EXECUTE format('CREATE TRIGGER outbox_adopt AFTER INSERT ON %s %s', relation, call);
+        RETURN;
+    END IF;
+
+    -- A view in the table's place: what is inserted there is not stored, and RETURNING and the number of rows are as before.
+    rows_name := table_row.relname || '_rows';
+    IF octet_length(rows_name) > 63 THEN
+        RAISE EXCEPTION 'the table''s name is too long' USING ERRCODE = 'name_too_long', HINT = 'The table would be renamed, with _rows behind its name: give it a shorter name first.';
+    END IF;
+    EXECUTE format('ALTER TABLE %s RENAME TO %I', relation, rows_name);
+    EXECUTE format('CREATE VIEW %s.%I AS SELECT %s WHERE false', table_row.relnamespace::regnamespace, table_row.relname,
+        (SELECT string_agg(format('NULL::%s AS %I', format_type(a.atttypid, a.atttypmod), a.attname), ', ' ORDER BY a.attnum)
+            FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped));
+    FOR column_row IN SELECT a.attname, CASE WHEN a.attidentity <> '' THEN format('nextval(%L)', pg_get_serial_sequence(relation::text, a.attname)) ELSE pg_get_expr(d.adbin, d.adrelid) END AS value
+        FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND (d.oid IS NOT NULL OR a.attidentity <> '') LOOP
+        EXECUTE format('ALTER VIEW %s.%I ALTER COLUMN %I SET DEFAULT %s', table_row.relnamespace::regnamespace, table_row.relname, column_row.attname, column_row.value);
+    END LOOP;
+    EXECUTE format('CREATE TRIGGER outbox_adopt INSTEAD OF INSERT ON %s.%I %s', table_row.relnamespace::regnamespace, table_row.relname, call);
+    FOR privilege IN SELECT a.privilege_type, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+        FROM aclexplode(table_row.relacl) AS a WHERE a.privilege_type IN ('INSERT', 'SELECT') AND a.grantee <> table_row.relowner LOOP
+        EXECUTE format('GRANT %s ON %s.%I TO %s', privilege.privilege_type, table_row.relnamespace::regnamespace, table_row.relname, privilege.grantee);
+        IF privilege.privilege_type = 'INSERT' THEN -- an identity needs no right on its sequence, the view's default does
+            FOR sequence IN SELECT pg_get_serial_sequence(relation::text, a.attname) FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attidentity <> '' AND NOT a.attisdropped LOOP
+                EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %s', sequence, privilege.grantee);
+            END LOOP;
+        END IF;
+    END LOOP;
+    EXECUTE format('ALTER VIEW %s.%I OWNER TO %s', table_row.relnamespace::regnamespace, table_row.relname, table_row.relowner::regrole);
+END $$;
+
+COMMENT ON FUNCTION outbox.emit_adopted() IS 'the trigger that outbox.adopt() makes';
+COMMENT ON FUNCTION outbox.adopt(regclass, name, name, name, name, name, text, boolean, boolean) IS 'publish what another program inserts into its outbox table';
+REVOKE ALL ON FUNCTION outbox.emit_adopted(), outbox.adopt(regclass, name, name, name, name, name, text, boolean, boolean) FROM PUBLIC;
