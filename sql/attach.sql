@@ -67,7 +67,9 @@ UPDATE lines SET position = position + 10 WHERE position > 1;
 UPDATE lines SET item = 'none' WHERE false;
 DELETE FROM lines;
 SELECT pg_temp.events();
+SET work_mem = '64kB'; -- the rows spill to disk
 INSERT INTO lines SELECT 'a', n, repeat('x', 100) FROM generate_series(1, 20000) AS n;
+RESET work_mem;
 SELECT count(*), count(DISTINCT events::json ->> 'key') FROM pg_temp.events() AS events;
 SELECT outbox.detach('lines', 'bulk');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'lines'::regclass AND NOT tgisinternal;
