@@ -152,17 +152,16 @@ public:
         tuplestore_rescan(rows);
         slot_ = MakeSingleTupleTableSlot(description, &TTSOpsMinimalTuple);
     }
-    bool is_there() const { return rows_ != nullptr; }
 
-    // Null at the end, and where there is no such table.
-    HeapTuple next() {
+    // Goes to the next row; false at the end, and where there is no such table. The slot frees its row itself, so the memory is the
+    // caller's that stays until close().
+    bool advance() {
         if (rows_ == nullptr)
-            return nullptr;
+            return false;
         tuplestore_select_read_pointer(rows_, pointer_);
-        if (!tuplestore_gettupleslot(rows_, true, false, slot_))
-            return nullptr;
-        return ExecFetchSlotHeapTuple(slot_, false, nullptr);
+        return tuplestore_gettupleslot(rows_, true, false, slot_);
     }
+    HeapTuple row() { return ExecFetchSlotHeapTuple(slot_, false, nullptr); }
     void close() {
         if (rows_ != nullptr)
             ExecDropSingleTupleTableSlot(slot_);
@@ -178,16 +177,16 @@ private:
 void emit_statement(const TriggerData *trigger, const Layout *layout) {
     Rows old_rows(trigger->tg_oldtable, trigger->tg_relation->rd_att), new_rows(trigger->tg_newtable, trigger->tg_relation->rd_att);
     MemoryContext one_row = AllocSetContextCreate(CurrentMemoryContext, "outbox.emit_row", ALLOCSET_DEFAULT_SIZES);
-    MemoryContext before = MemoryContextSwitchTo(one_row);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
-        HeapTuple old_row = old_rows.next(), new_row = new_rows.next();
-        if (old_row == nullptr && new_row == nullptr)
+        bool has_old = old_rows.advance(), has_new = new_rows.advance();
+        if (!has_old && !has_new)
             break;
-        emit_change(trigger, layout, old_row, new_row);
+        MemoryContext before = MemoryContextSwitchTo(one_row);
+        emit_change(trigger, layout, has_old ? old_rows.row() : nullptr, has_new ? new_rows.row() : nullptr);
+        MemoryContextSwitchTo(before);
         MemoryContextReset(one_row);
     }
-    MemoryContextSwitchTo(before);
     old_rows.close();
     new_rows.close();
     MemoryContextDelete(one_row);

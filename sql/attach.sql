@@ -69,6 +69,7 @@ DELETE FROM lines;
 SELECT pg_temp.events();
 SET work_mem = '64kB'; -- the rows spill to disk
 INSERT INTO lines SELECT 'a', n, repeat('x', 100) FROM generate_series(1, 20000) AS n;
+UPDATE lines SET position = position + 100000;
 RESET work_mem;
 SELECT count(*), count(DISTINCT events::json ->> 'key') FROM pg_temp.events() AS events;
 SELECT outbox.detach('lines', 'bulk');
