@@ -98,7 +98,8 @@ Datum outbox_wait_delivered(PG_FUNCTION_ARGS) {
                         errhint("Give an interval, for example '10 seconds'.")));
     TimestampTz deadline = after(PG_GETARG_INTERVAL_P(1));
     SPI_connect_ext(SPI_OPT_NONATOMIC);
-    SPI_commit(); // from here on the session has no snapshot
+    SPI_commit();            // from here on the session has no snapshot
+    SPI_start_transaction(); // which SPI_commit() does itself but for the first minors of 14
     wait_for(lsn, deadline);
     SPI_finish();
     PG_RETURN_VOID();

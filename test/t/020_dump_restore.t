@@ -41,6 +41,21 @@ $node->safe_psql($_, q{
     REVOKE EXECUTE ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM app_text_only}) for qw(original upgraded);
 $node->safe_psql('upgraded', 'ALTER EXTENSION outbox UPDATE');
 
+# What the database's owner has put there: topics, a consumer's notes, a view, a table that is attached, one that is adopted.
+my $belongings = q{
+    SELECT string_agg(t::text, ' ' ORDER BY name) FROM outbox.topics AS t
+    UNION ALL SELECT string_agg(concat_ws(' ', tableoid::regclass, consumer, id), ' ' ORDER BY id) FROM outbox.seen
+    UNION ALL SELECT string_agg(a::text, ' ') FROM outbox.attachments AS a
+    UNION ALL SELECT string_agg(pg_get_triggerdef(oid), ' ' ORDER BY tgname, tgrelid::regclass::text) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text NOT LIKE 'outbox.%'};
+$node->safe_psql($_, q{
+    INSERT INTO outbox.topics VALUES ('t', NULL, NULL), ('orders', '{app}', NULL), ('checked', NULL, 'public.check_order');
+    SELECT outbox.first_time('billing', '01930000-0000-7000-8000-000000000000'), outbox.first_time('billing', '6ba7b810-9dad-41d1-80b4-00c04fd430c8');
+    SELECT outbox.create_topic_view('orders');
+    CREATE TABLE orders (id int PRIMARY KEY, "Item" text);
+    SELECT outbox.attach('orders', 'orders', columns => '{id,"Item"}');
+    CREATE TABLE messages (id uuid, aggregatetype text, aggregateid text, type text, payload jsonb);
+    SELECT outbox.adopt('messages', keep_rows => false)}) for qw(original upgraded);
+
 for my $pair (['original', 'restored'], ['untouched', 'restored_untouched'], ['upgraded', 'restored_upgraded']) {
     my ($from, $to) = @$pair;
     my $dump = $node->basedir . "/$from.sql";
@@ -49,6 +64,7 @@ for my $pair (['original', 'restored'], ['untouched', 'restored_untouched'], ['u
         "$to is restored from it");
     my $before = $node->safe_psql($from, $privileges);
     is($node->safe_psql($to, $privileges), $before, "the privileges of $to are those of $from");
+    is($node->safe_psql($to, $belongings), $node->safe_psql($from, $belongings), 'and so is what its owner has put there');
     like($before, qr/^nobody_in_particular outbox\.emit\(text,text,.*\|false$/m, "in $from PUBLIC may not execute");
 }
 
@@ -57,6 +73,9 @@ is($node->safe_psql('restored', q{SELECT count(outbox.emit('t', 'k', '{}'))}, ex
     1, 'who was granted may emit in the restored database');
 is($node->safe_psql('restored', q{SELECT count(outbox.emit('t', 'k', '{}', NULL, '{"h":"v"}'::varchar))}, extra_params => ['-U', 'app']),
     1, 'also with headers as text');
+is($node->safe_psql('restored', q{SELECT outbox.first_time('billing', '01930000-0000-7000-8000-000000000000')}), 'f', 'what a consumer has seen before the dump it has seen');
+like($node->safe_psql('restored', q{INSERT INTO messages (aggregatetype, aggregateid, payload) VALUES ('t', 'adopted', '{}'); INSERT INTO orders VALUES (1, 'x');
+    SELECT string_agg(data::json ->> 'topic', ' ') FROM pg_logical_slot_peek_changes('restored', NULL, NULL) WHERE data LIKE '{"topic"%'}), qr/ t orders$/, 'the ways in lead to topics');
 for my $call (['app_text_only', '1', ''], ['nobody_in_particular', q{'k'}, ''],
     ['app_text_only', '1', q{, headers => '{}'::varchar}], ['nobody_in_particular', q{'k'}, q{, headers => '{}'::varchar}]) {
     my ($role, $key, $rest) = @$call;
