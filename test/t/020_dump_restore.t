@@ -74,8 +74,8 @@ is($node->safe_psql('restored', q{SELECT count(outbox.emit('t', 'k', '{}'))}, ex
 is($node->safe_psql('restored', q{SELECT count(outbox.emit('t', 'k', '{}', NULL, '{"h":"v"}'::varchar))}, extra_params => ['-U', 'app']),
     1, 'also with headers as text');
 is($node->safe_psql('restored', q{SELECT outbox.first_time('billing', '01930000-0000-7000-8000-000000000000')}), 'f', 'what a consumer has seen before the dump it has seen');
-like($node->safe_psql('restored', q{INSERT INTO messages (aggregatetype, aggregateid, payload) VALUES ('t', 'adopted', '{}'); INSERT INTO orders VALUES (1, 'x');
-    SELECT string_agg(data::json ->> 'topic', ' ') FROM pg_logical_slot_peek_changes('restored', NULL, NULL) WHERE data LIKE '{"topic"%'}), qr/ t orders$/, 'the ways in lead to topics');
+like($node->safe_psql('restored', q!INSERT INTO messages (aggregatetype, aggregateid, payload) VALUES ('t', 'adopted', '{}'); INSERT INTO orders VALUES (1, 'x');
+    SELECT string_agg(data::json ->> 'topic', ' ') FROM pg_logical_slot_peek_changes('restored', NULL, NULL) WHERE data LIKE '{"topic"%'!), qr/ t orders$/, 'the ways in lead to topics');
 for my $call (['app_text_only', '1', ''], ['nobody_in_particular', q{'k'}, ''],
     ['app_text_only', '1', q{, headers => '{}'::varchar}], ['nobody_in_particular', q{'k'}, q{, headers => '{}'::varchar}]) {
     my ($role, $key, $rest) = @$call;
