@@ -16,8 +16,8 @@ create_slot($node);
 sub session {
     my ($call) = @_;
     my %session = (out => '');
-    my $sql = "SELECT FROM outbox.emit('t', 'k', '{}');\nCALL outbox.wait_delivered($call);\n\\echo delivered\n";
-    $session{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') ], '<', \$sql, '>', \$session{out}, '2>', \$session{out}, IPC::Run::timeout(120));
+    my @commands = map { ('-c', $_) } q{SELECT FROM outbox.emit('t', 'k', '{}')}, "CALL outbox.wait_delivered($call)", '\echo delivered';
+    $session{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), @commands ], '<', \undef, '>', \$session{out}, '2>', \$session{out}, IPC::Run::timeout(120));
     ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CALL outbox.wait_delivered%' AND state = 'active' AND wait_event = 'Extension'}),
         "$call: it waits");
     return \%session;
