@@ -113,7 +113,7 @@ relay_cxxflags := -Irelay -O2 -g $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null) -pthread
 
-relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.cpp))
+relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp))
 
 # The relay compiles outbox_ext/contract/, which both sides keep to, with its own flags and without a header of the server.
 contract_objects := $(patsubst outbox_ext/%.cpp,$(BUILD)/relay/%.o,$(wildcard outbox_ext/contract/*.cpp))
@@ -153,7 +153,7 @@ $(BUILD)/relay/%.o: relay/%.cpp $(rdkafka_choice) | $(rdkafka)
 	$(call say,CXX,$<)
 	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
--include $(wildcard $(BUILD)/relay/*.d $(BUILD)/relay/*/*.d)
+-include $(wildcard $(BUILD)/relay/*.d $(BUILD)/relay/*/*.d $(BUILD)/relay/*/*/*.d)
 
 # ---- tests and demo -------------------------------------------------------------------------------------------------
 
@@ -324,10 +324,10 @@ demo:
 	@test/support/unprivileged docker/demo
 
 format:
-	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
+	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h relay/*/*/*.cpp relay/*/*/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
 
 # The other processor, and the other compiler. The libraries' headers are those of this machine.
-cross := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp docker/orders/*.cpp)
+cross := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp docker/orders/*.cpp)
 cross-check:
 	@test/support/packages cross
 	@$(MAKE) --no-print-directory $(jobs) CXX=aarch64-linux-gnu-g++ WERROR=1 $(cross:%=$(BUILD)/syntax/aarch64-linux-gnu-g++/%)
@@ -373,7 +373,7 @@ $(BUILD)/sanitize/%.o: %.cpp $(sanitize_header)
 $(BUILD)/sanitize/unit_tests: $(sanitized)
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
--include $(wildcard $(BUILD)/sanitize/*.d $(BUILD)/sanitize/*/*/*.d)
+-include $(wildcard $(BUILD)/sanitize/*.d $(BUILD)/sanitize/*/*/*.d $(BUILD)/sanitize/*/*/*/*.d)
 
 sanitize-programs: $(BUILD)/sanitize/unit_tests ; @:
 sanitize:
@@ -396,12 +396,12 @@ other-debian:
 # ---- lint -----------------------------------------------------------------------------------------------------------
 
 # clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error.
-formatted := $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h \
+formatted := $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h relay/*/*/*.cpp relay/*/*/*.h \
 	test/*/*.cpp test/*/*.h docker/orders/*.cpp docker/orders/*.h)
 shell_scripts = $(shell grep -rlE '^\#!.*\b(ba)?sh\b' .ci test packaging docker)
 perl_files := $(wildcard test/t/*.t test/chaos/*.t test/bench/*.pl test/bench/*.pm test/*/*/*.pm test/*/*/*/*.pm)
 perl_paths = -Itest/support -Itest/bench -I$(dir $(PGXS))../../src/test/perl
-tidied := $(wildcard relay/*.cpp relay/*/*.cpp)
+tidied := $(wildcard relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp)
 
 lint:
 	@test/support/packages lint

@@ -1,6 +1,7 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
 #include "base/signals.h"
 #include "command/config.h"
+#include "command/doctor/doctor.h"
 #include "command/health.h"
 #include "command/setup.h"
 #include "config/dsn.h"
@@ -115,6 +116,7 @@ struct Execution {
         return 0;
     }
     int operator()(const HealthCommand &health) const { return ask_health(health); }
+    int operator()(const DoctorCommand &doctor) const { return examine(doctor, signals); }
     int operator()(const ShowConfigCommand &show) const {
         show_config(show);
         return 0;

@@ -15,6 +15,7 @@ enum class ExitCode {
     not_prepared = 5,     // setup cannot go on before the server's administrator did something
     position_refused = 6, // exactly-once: the position is missing, behind the slot, or of another history; or Kafka lost records
     poisoned_event = 8,   // Kafka refuses the content of an event
+    unhealthy = 10,       // doctor has found what stops a relay
 };
 
 // Ends the process: trying again changes nothing. The message says what to do.

@@ -4,7 +4,7 @@
 #include "command/position_setup.h"
 #include "postgres/extension_check.h"
 #include "postgres/harden.h"
-#include "postgres/plugin_list.h"
+#include "postgres/prerequisites.h"
 #include "postgres/slot_check.h"
 #include "postgres/steps.h"
 
@@ -28,7 +28,7 @@ public:
 
     void run() {
         if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
-            throw Failure(ExitCode::not_prepared, "the server is a standby; connect to the primary");
+            throw Failure(ExitCode::not_prepared, standby_text);
         require_wal_level();
         if (!command_.dry_run)
             take_turns();
@@ -53,16 +53,14 @@ private:
     std::string name() const { return "slot \"" + command_.slot + "\""; }
 
     void require_wal_level() {
-        std::string level = server_.value("SHOW wal_level");
-        if (level == "logical" || (server_.version() >= 190000 && level == "replica"))
+        std::optional<Lack> lack = wal_level_lack(server_);
+        if (!lack)
             return;
-        const char *sql = "ALTER SYSTEM SET wal_level = logical";
         if (command_.dry_run)
-            std::cout << sql << "; -- takes a restart of the server" << std::endl;
+            std::cout << lack->statements[0] << "; -- takes a restart of the server" << std::endl;
         else
-            throw Failure(ExitCode::not_prepared, "wal_level is \"" + level + "\" and must be \"logical\": " + sql +
-                                                      ", restart the server, "
-                                                      "then run setup again");
+            throw Failure(ExitCode::not_prepared,
+                          lack->sentence + ": " + lack->statements[0] + ", restart the server, then run setup again");
     }
 
     template <class Condition>
@@ -110,46 +108,19 @@ private:
 
     // ---- the permission for the plugin
 
-    // Servers since August 2026 start only those output plugins that this setting names. Older ones do not know it.
-    PluginList allowed_plugins() {
-        return parse_plugin_list(
-            server_.value("SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'output_plugin_libraries'"));
-    }
-
-    // Whether the server knows a setting that this role may not read.
-    bool setting_is_hidden() {
-        try {
-            server_.query("SHOW output_plugin_libraries");
-        } catch (const QueryRefused &refused) {
-            return refused.sqlstate() == "42501";
-        }
-        return false;
-    }
-
     void allow_plugin() {
-        if (server_.rows("SELECT 1 FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'output_plugin_libraries'").empty())
-            return steps_.say(setting_is_hidden() ? "\"output_plugin_libraries\" cannot be read by this role; it must name \"outbox\""
-                                                  : "this server needs no permission for the plugin");
-        PluginList list = allowed_plugins();
-        if (list.allows("outbox"))
+        PluginPermission permission = look_at_plugin_permission(server_);
+        if (!permission.is_needed)
+            return steps_.say(permission.is_hidden ? "\"output_plugin_libraries\" cannot be read by this role; it must name \"outbox\""
+                                                   : "this server needs no permission for the plugin");
+        if (!permission.lack)
             return steps_.say("plugin \"outbox\" is allowed");
-        if (list.is_misquoted)
-            steps_.say("output_plugin_libraries has several names in one pair of quotes, which the server takes for one name; each goes on "
-                       "its own");
-
-        std::string names;
-        bool is_named = false;
-        for (const std::string &plugin : list.names) {
-            names += (names.empty() ? "" : ", ") + quote_literal(plugin);
-            is_named |= plugin == "outbox";
-        }
-        if (!is_named)
-            names += (names.empty() ? "" : ", ") + std::string("'outbox'");
-        steps_.change("allowed plugin \"outbox\" (output_plugin_libraries)",
-                      {"ALTER SYSTEM SET output_plugin_libraries = " + names, "SELECT pg_catalog.pg_reload_conf()"});
+        if (permission.is_misquoted)
+            steps_.say(misquoted_text + std::string("; each goes on its own"));
+        steps_.change("allowed plugin \"outbox\" (output_plugin_libraries)", permission.lack->statements);
         if (command_.dry_run)
             std::cout << "SELECT pg_catalog.pg_sleep(1); -- until this session has read it, too" << std::endl;
-        else if (!comes_true(reload_patience, [&] { return allowed_plugins().allows("outbox"); }))
+        else if (!comes_true(reload_patience, [&] { return !look_at_plugin_permission(server_).lack; }))
             throw Failure(ExitCode::not_prepared,
                           "output_plugin_libraries still does not name \"outbox\": is it set on the server's command line?");
     }

@@ -122,6 +122,14 @@ Command health_command(const Values &values) {
     return HealthCommand{*endpoint, values.ready};
 }
 
+// Of an operator, who looks at a relay with its options.
+template <auto make>
+Command operate_command(const Values &values) {
+    check_source(values);
+    check_own_topics(values);
+    return make(values, kafka_target(values));
+}
+
 Command show_config_command(const Values &values, const Effective &effective) {
     return ShowConfigCommand{effective, values.origin, values.json};
 }
@@ -164,6 +172,9 @@ const std::vector<CommandRow> &commands() {
         {{"health", "ask the relay that runs here whether it is well: exit status 0 or 1", in_health},
          Reads::its_own,
          from_values<health_command>},
+        {{"doctor", "look for what stops the relay, or one day would, and say how to mend it", in_doctor},
+         Reads::all,
+         from_values<operate_command<doctor_command>>},
         {{"config show", "print what every setting is, and where it comes from", in_any | in_config}, Reads::all, show_config_command},
         {{"config check", "look whether run would take the settings, without a connection", in_any}, Reads::all, check_config_command},
         {{"version", "print the version", 0},

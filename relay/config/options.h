@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/exit_code.h"
+#include "config/commands.h"
 #include "config/sources.h"
 #include "kafka/target.h"
 #include "loop/relay.h"
@@ -56,7 +57,7 @@ struct CheckConfigCommand {};
 
 struct VersionCommand {};
 
-using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand>;
+using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand, DoctorCommand>;
 
 struct Options {
     Command command;

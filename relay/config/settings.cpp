@@ -85,7 +85,7 @@ void choose(Values &values, const std::string &text) {
 
 // ---- the rows -------------------------------------------------------------------------------------------------------
 
-constexpr unsigned in_relay = in_run | in_skip, in_all = in_relay | in_setup;
+constexpr unsigned in_relay = in_run | in_skip, in_all = in_relay | in_setup | in_doctor;
 
 const Setting rows[] = {
     {"config",
@@ -157,12 +157,17 @@ const Setting rows[] = {
      {check_range<interval>, assign<&Values::commit_interval>},
      number},
     {"on-poison",
-     in_relay,
+     in_relay | in_doctor,
      "stop",
      "where Kafka refuses an event's content: stop or dead-letter",
      "[refused events](refused-events.md)",
      {check_choice<on_poisons>, choose<on_poisons, &Values::on_poison>}},
-    {"dead-letter-topic", in_relay, "outbox.dead-letter", "where such events go", "", {check_topic, assign<&Values::dead_letter_topic>}},
+    {"dead-letter-topic",
+     in_relay | in_doctor,
+     "outbox.dead-letter",
+     "where such events go",
+     "",
+     {check_topic, assign<&Values::dead_letter_topic>}},
     {"takeover",
      in_relay,
      "",
@@ -239,7 +244,7 @@ const Setting rows[] = {
      {nullptr, nullptr, &Values::ready},
      for_once},
     {"origin", in_config, "", "say where each value comes from", "", {nullptr, nullptr, &Values::origin}, for_once},
-    {"json", in_config, "", "one object of JSON, with where each value comes from", "", {nullptr, nullptr, &Values::json}, for_once},
+    {"json", in_config | in_doctor, "", "one object of JSON", "", {nullptr, nullptr, &Values::json}, for_once},
 };
 
 // The command that alone takes the setting, where the name does not tell.

@@ -35,7 +35,7 @@ struct Values {
 };
 
 // The commands that take settings, as a set.
-enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8, in_config = 16 };
+enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8, in_config = 16, in_doctor = 32 };
 
 // Where a value goes, and what it must be.
 struct Target {

@@ -68,4 +68,19 @@ std::string password_file_problem(const std::string &dsn) {
     return "";
 }
 
+std::string public_conninfo(const std::string &dsn) {
+    Options options = evaluate(dsn, "sslmode", "impossible", "passfile", no_password_file);
+    std::string text;
+    for (const char *keyword : {"service", "host", "hostaddr", "port", "dbname"}) {
+        std::string value = value_of(options, keyword), quoted;
+        if (value.empty() || (keyword == std::string_view("port") && value == "5432"))
+            continue;
+        bool is_plain = value.find_first_of(" '\\") == std::string::npos;
+        for (char c : value)
+            quoted += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+        text += (text.empty() ? "" : " ") + std::string(keyword) + "=" + (is_plain ? value : "'" + quoted + "'");
+    }
+    return text;
+}
+
 } // namespace outbox

@@ -99,7 +99,7 @@ void install_extension(const Steps &steps) {
                     " LEFT JOIN pg_catalog.pg_extension AS e ON e.extname OPERATOR(pg_catalog.=) one.name");
     const std::string &on_disk = versions[0][0], &installed = versions[0][1];
     if (on_disk.empty())
-        throw Failure(ExitCode::plugin_refused, "the extension's files are not on this server; install them there with: make install");
+        throw Failure(ExitCode::plugin_refused, files_missing_text + std::string("; install them there with: make install"));
     bool is_older = !installed.empty() && installed != on_disk && versions[0][2] == "t";
     if (installed.empty() || is_older)
         require_nothing_else(server);

@@ -7,6 +7,8 @@
 
 namespace outbox {
 
+constexpr const char *files_missing_text = "the extension's files are not on this server";
+
 // Throws Failure where a role that is no superuser owns the schema, may create in it, or owns a function or an operator in it that is not
 // the extension's. Says what else is in it. Before the extension is there, and after.
 void require_schema_of_ours(const Steps &steps);

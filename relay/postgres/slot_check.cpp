@@ -57,23 +57,30 @@ std::optional<SlotState> look_at_slot(Server &server, const std::string &slot) {
         row[HOLDER]};
 }
 
-void require_usable(const std::string &slot, const SlotState &state) {
-    std::string name = "slot \"" + slot + "\"", another = "; choose another name with --slot, for setup and run alike";
+std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &state) {
+    std::string name = "slot \"" + slot + "\"", another = "; choose another name with --slot, for setup and run alike",
+                drop = "SELECT pg_drop_replication_slot(" + quote_literal(slot) + ")";
     if (state.plugin.empty())
-        throw Failure(ExitCode::plugin_refused, name + " is there, but a physical one" + another);
+        return Unusable{ExitCode::plugin_refused, name + " is there, but a physical one", another, ""};
     if (state.plugin != "outbox")
-        throw Failure(ExitCode::plugin_refused, name + " is there, but of the output plugin \"" + printable(state.plugin) + "\"" + another);
+        return Unusable{ExitCode::plugin_refused, name + " is there, but of the output plugin \"" + printable(state.plugin) + "\"", another,
+                        ""};
     if (!state.is_of_this_database)
-        throw Failure(ExitCode::slot_unusable, name + " is there, but of database \"" + printable(state.database) +
-                                                   "\": a slot's name is the whole server's" + another);
+        return Unusable{ExitCode::slot_unusable,
+                        name + " is there, but of database \"" + printable(state.database) + "\": a slot's name is the whole server's",
+                        another, ""};
     if (state.is_temporary)
-        throw Failure(ExitCode::slot_unusable, name + " is there, but a temporary one, which goes with its session, PID " + state.holder +
-                                                   ": end that session, then run setup again");
+        return Unusable{ExitCode::slot_unusable, name + " is there, but a temporary one, which goes with its session, PID " + state.holder,
+                        ": end that session, then run setup again", "SELECT pg_terminate_backend(" + state.holder + ")"};
     if (state.is_lost)
-        throw Failure(ExitCode::slot_unusable, name +
-                                                   " has been invalidated and what it had not delivered is lost; to start anew: SELECT "
-                                                   "pg_drop_replication_slot(" +
-                                                   quote_literal(slot) + "), then run setup again");
+        return Unusable{ExitCode::slot_unusable, name + " has been invalidated and what it had not delivered is lost",
+                        "; to start anew: " + drop + ", then run setup again", drop};
+    return std::nullopt;
+}
+
+void require_usable(const std::string &slot, const SlotState &state) {
+    if (std::optional<Unusable> reason = why_unusable(slot, state))
+        throw Failure(reason->code, reason->sentence + reason->way_out);
 }
 
 std::string age_text(long seconds) {

@@ -1,0 +1,62 @@
+#include "command/doctor/consultation.h"
+
+#include "postgres/conninfo.h"
+
+namespace outbox {
+namespace {
+
+// The server ends what takes longer, and no statement can write. What is set here holds for this session alone.
+constexpr const char *session_settings[] = {"statement_timeout = '5s'", "lock_timeout = '2s'", "default_transaction_read_only = on"};
+
+} // namespace
+
+Server &Consultation::connect() {
+    server_.emplace(command_.dsn, signals_);
+    for (const char *setting : session_settings)
+        server_->query(std::string("SET ") + setting);
+    return *server_;
+}
+
+Server &Consultation::server() {
+    if (!server_)
+        throw Skipped("there is no connection to PostgreSQL");
+    return *server_;
+}
+
+std::string Consultation::setting(const std::string &name) {
+    try {
+        return server().value("SHOW " + name);
+    } catch (const QueryRefused &refused) {
+        if (refused.sqlstate() == "42704") // undefined_object
+            throw Skipped("this server has no setting " + name);
+        throw;
+    }
+}
+
+std::string Consultation::slot_value(const std::string &expression) {
+    auto rows = server().rows("SELECT " + expression + " FROM pg_replication_slots WHERE slot_name = " + quote_literal(command_.slot));
+    if (rows.empty())
+        throw Skipped("there is no slot \"" + command_.slot + "\"");
+    return rows[0][0];
+}
+
+std::string Consultation::setup_line(const std::string &slot) const {
+    std::string line = "outbox-relay setup --dsn " + shell_quoted(public_conninfo(command_.dsn)) + " --slot " + slot;
+    if (!command_.topics.empty())
+        line += " --topics " + shell_quoted(command_.topics);
+    if (command_.delivery == Delivery::exactly_once)
+        line += " --delivery exactly-once --brokers " + shell_quoted(command_.kafka.brokers);
+    return line;
+}
+
+std::string Consultation::run_line() {
+    std::string line =
+        "outbox-relay run --dsn " + shell_quoted(public_conninfo(command_.dsn) + " user=" + role()) + " --slot " + command_.slot;
+    if (!command_.topics.empty())
+        line += " --topics " + shell_quoted(command_.topics);
+    if (command_.delivery == Delivery::exactly_once)
+        line += " --delivery exactly-once";
+    return line + (command_.kafka.brokers.empty() ? " --stdout" : " --brokers " + shell_quoted(command_.kafka.brokers));
+}
+
+} // namespace outbox

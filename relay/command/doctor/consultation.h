@@ -1,0 +1,61 @@
+// What the checks share: the command, a session with the server, and what is known of both. A check asks for what it needs; what is not
+// there throws Skipped, which ends that check alone. Nothing here writes: the session is read only, and the server ends a statement after
+// five seconds.
+#pragma once
+
+#include "command/doctor/finding.h"
+#include "config/commands.h"
+#include "postgres/server.h"
+#include "postgres/slot_check.h"
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace outbox {
+
+class Consultation {
+public:
+    Consultation(const DoctorCommand &command, Signals &signals) : command_(command), signals_(signals) {}
+
+    const DoctorCommand &command() const { return command_; }
+    Signals &signals() const { return signals_; }
+
+    // The session; throws Skipped where there is none, or the server is a standby and so has neither.
+    Server &server();
+    Server &connect(); // throws Failure
+
+    // The value of a setting of the server. Throws Skipped where this version has no such setting, or the role may not read it.
+    std::string setting(const std::string &name);
+    std::string role() { return server().value("SELECT current_user"); }
+    std::string database() { return server().value("SELECT current_database()"); }
+
+    // The slot's column or expression over pg_replication_slots, as text. Throws Skipped where there is no slot.
+    std::string slot_value(const std::string &expression);
+    std::optional<SlotState> slot() { return look_at_slot(server(), command_.slot); }
+
+    // The two commands as they can be pasted: without a password, and setup's without a user, who is the server's administrator.
+    std::string setup_line() const { return setup_line(command_.slot); }
+    std::string setup_line(const std::string &slot) const;
+    std::string run_line();
+
+private:
+    const DoctorCommand &command_;
+    Signals &signals_;
+    std::optional<Server> server_;
+};
+
+struct Check {
+    const char *name; // stable, and the heading of its row in docs/doctor.md
+    Finding (*run)(Consultation &consultation);
+};
+
+// In the order in which they are run and printed.
+std::span<const Check> server_checks();
+std::span<const Check> plugin_checks();
+std::span<const Check> slot_checks();
+std::span<const Check> retention_checks();
+std::span<const Check> access_checks();
+
+} // namespace outbox

@@ -1,0 +1,124 @@
+// The slot: can a relay read from it, does one, and would emit() accept an event now?
+#include "base/log.h"
+#include "command/doctor/consultation.h"
+#include "postgres/conninfo.h"
+
+namespace outbox {
+namespace {
+
+// Another name is no repair: the slot that is there is somebody's.
+Finding slot(Consultation &doctor) {
+    const std::string &name = doctor.command().slot;
+    std::optional<SlotState> state = doctor.slot();
+    if (!state)
+        return fail("slot \"" + name + "\" does not exist: no event is kept for the relay", {doctor.setup_line()});
+    if (std::optional<Unusable> reason = why_unusable(name, *state)) {
+        if (reason->statement.empty())
+            return fail(reason->sentence, {doctor.setup_line(name.substr(0, 61) + "_2")}, "give the relay the same --slot");
+        return fail(reason->sentence, {reason->statement + ";", doctor.setup_line()});
+    }
+    if (state->is_unfinished) {
+        Making making = look_at_making(doctor.server(), state->holder);
+        std::string mend = making.maker && !making.waits_for.empty() ? making.waits_for[0].ended_by()
+                                                                     : "SELECT pg_drop_replication_slot(" + quote_literal(name) + ")";
+        return fail(unfinished_text(name, making), making.maker ? std::vector{mend + ";"} : std::vector{mend + ";", doctor.setup_line()});
+    }
+    return ok("slot \"" + name + "\" is there, of plugin \"outbox\" and this database");
+}
+
+Finding slot_reader(Consultation &doctor) {
+    std::string process = doctor.slot_value("active_pid");
+    if (process.empty())
+        return warn("no relay reads from slot \"" + doctor.command().slot + "\": its WAL is kept, and no event is delivered",
+                    {doctor.run_line()});
+    auto rows =
+        doctor.server().rows("SELECT usename, application_name, client_addr, state FROM pg_stat_replication WHERE pid = " + process);
+    std::string who = "PID " + process;
+    if (!rows.empty() && !rows[0][0].empty())
+        who += " (user \"" + printable(rows[0][0]) + "\", application \"" + printable(rows[0][1]) + "\"" +
+               (rows[0][2].empty() ? "" : ", at " + rows[0][2]) + ")";
+    return ok(who + " reads from the slot");
+}
+
+// The rules of emit(), for who sets nothing of his own. outbox_ext/slot.cpp has them.
+Finding emit_accepts(Consultation &doctor) {
+    Server &server = doctor.server();
+    std::string named = server.value("SELECT current_setting('outbox.slots', true)");
+    std::string condition = named.empty() ? "s.plugin = 'outbox' AND s.database = current_database() AND NOT s.temporary"
+                                          : "s.slot_name = ANY (string_to_array(replace(" + quote_literal(named) + ", ' ', ''), ','))";
+    auto bad =
+        server.rows("SELECT s.slot_name, s.wal_status FROM pg_replication_slots AS s WHERE " + condition +
+                    " AND (s.wal_status = 'lost' OR s.confirmed_flush_lsn IS NULL OR s.temporary OR s.plugin IS DISTINCT FROM 'outbox'"
+                    " OR s.database <> current_database()) ORDER BY 1");
+    if (!bad.empty()) {
+        std::string drop = "SELECT pg_drop_replication_slot(" + quote_literal(bad[0][0]) + ");";
+        return fail("emit() refuses events: replication slot \"" + bad[0][0] + "\" cannot deliver the event", {drop, doctor.setup_line()},
+                    "what the slot had not delivered is lost");
+    }
+    if (server.value("SELECT count(*) FROM pg_replication_slots AS s WHERE " + condition) == "0")
+        return fail("emit() refuses events: no replication slot can deliver the event", {doctor.setup_line()});
+    return ok("emit() accepts events");
+}
+
+// A switch that was turned once and is forgotten: the transaction commits, and its event is nowhere.
+Finding missing_slot(Consultation &doctor) {
+    Server &server = doctor.server();
+    auto rows = server.rows("SELECT CASE WHEN d.setdatabase = 0 THEN '' ELSE quote_ident(current_database()) END,"
+                            " CASE WHEN d.setrole = 0 THEN '' ELSE quote_ident(pg_get_userbyid(d.setrole)) END, c.value"
+                            " FROM pg_db_role_setting AS d, LATERAL unnest(d.setconfig) AS c(value)"
+                            " WHERE d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))"
+                            " AND c.value ~ '^outbox[.]missing_slot=' AND c.value <> 'outbox.missing_slot=error' ORDER BY 1, 2");
+    for (const Server::Row &row : rows) {
+        std::string reset =
+            row[1].empty() ? "ALTER DATABASE " + row[0] : "ALTER ROLE " + row[1] + (row[0].empty() ? "" : " IN DATABASE " + row[0]);
+        return warn(printable(row[2]) + (row[1].empty() ? " in this database" : " for role " + printable(row[1])) +
+                        ": a transaction commits without its event where no slot can deliver it",
+                    {reset + " RESET outbox.missing_slot;"});
+    }
+    std::string value = server.value("SELECT current_setting('outbox.missing_slot', true)");
+    if (!value.empty() && value != "error")
+        return warn("outbox.missing_slot=" + printable(value) +
+                        " on this server: a transaction commits without its event where no slot can deliver it",
+                    {"ALTER SYSTEM RESET outbox.missing_slot;", "SELECT pg_reload_conf();"}, "or take it out of postgresql.conf");
+    return ok("emit() lets no event go missing (outbox.missing_slot)");
+}
+
+// Whoever has gone and left a slot behind fills the disk.
+Finding other_slots(Consultation &doctor) {
+    auto rows = doctor.server().rows("SELECT slot_name, database, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))"
+                                     " FROM pg_replication_slots WHERE plugin = 'outbox' AND NOT active AND slot_name <> " +
+                                     quote_literal(doctor.command().slot) + " ORDER BY 1");
+    if (rows.empty())
+        return ok("no other slot of the plugin is left alone");
+    return warn("slot \"" + rows[0][0] + "\" of database \"" + printable(rows[0][1]) + "\" is read by nobody and keeps " + rows[0][2] +
+                    " of WAL",
+                {"SELECT pg_drop_replication_slot(" + quote_literal(rows[0][0]) + ");"},
+                "only where nobody needs its events; otherwise start its relay");
+}
+
+Finding failover(Consultation &doctor) {
+    if (doctor.server().version() < 170000)
+        throw Skipped("PostgreSQL " + std::to_string(doctor.server().version() / 10000) +
+                      " carries no logical slot over a failover by itself");
+    if (doctor.slot_value("failover") == "t")
+        return ok("the slot is carried over a failover");
+    return warn("the slot is not carried over a failover: a promoted standby would have no slot, and what was not delivered would be lost",
+                {"psql " + shell_quoted(public_conninfo(doctor.command().dsn) + " replication=database") + " -c " +
+                 shell_quoted("ALTER_REPLICATION_SLOT " + doctor.command().slot + " (FAILOVER true)")},
+                "while no relay has the slot");
+}
+
+constexpr Check checks[] = {
+    {"slot", slot},
+    {"slot-reader", slot_reader},
+    {"emit-accepts", emit_accepts},
+    {"missing-slot-setting", missing_slot},
+    {"other-slots", other_slots},
+    {"failover", failover},
+};
+
+} // namespace
+
+std::span<const Check> slot_checks() { return checks; }
+
+} // namespace outbox
