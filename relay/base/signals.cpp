@@ -30,9 +30,9 @@ Signals::Signals() {
 
 Signals::~Signals() { close(descriptor_); }
 
-std::optional<int> Signals::take() {
+std::optional<int> take_signal(int descriptor) {
     signalfd_siginfo signal;
-    if (read(descriptor_, &signal, sizeof(signal)) != sizeof(signal))
+    if (read(descriptor, &signal, sizeof(signal)) != sizeof(signal))
         return {};
     return static_cast<int>(signal.ssi_signo);
 }

@@ -23,6 +23,9 @@ private:
     int signal_;
 };
 
+// The number of the next signal that waits at a signalfd; never waits.
+std::optional<int> take_signal(int descriptor);
+
 class Signals {
 public:
     // Blocks the signals in this thread, and so in those that it starts from now on. Throws std::system_error.
@@ -31,8 +34,8 @@ public:
     Signals(const Signals &) = delete;
     Signals &operator=(const Signals &) = delete;
 
-    int descriptor() const { return descriptor_; }  // readable while a signal waits
-    std::optional<int> take();                      // the next one's number; never waits
+    int descriptor() const { return descriptor_; } // readable while a signal waits
+    std::optional<int> take() { return take_signal(descriptor_); }
     void stop_if_asked();                           // throws Interrupted where one waits
     void pause(std::chrono::milliseconds duration); // sleeps; throws Interrupted as soon as one comes
 

@@ -30,8 +30,8 @@ Batch::Time Batch::due(Time now) const {
 void Batch::close(size_t part, Time now) {
     part_ = part;
     const Entry &last = entries_[part_ - 1];
-    bool is_complete = has_rest() ? entries_[part_].end() != last.end() : !in_transaction_;
-    end_ = {last.end(), last.ordinal, is_complete};
+    bool is_complete = has_rest() ? entries_[part_].commit() != last.commit() : !in_transaction_;
+    end_ = {last.commit(), last.ordinal, is_complete};
     is_closed_ = true;
     closed_at_ = now;
 }
@@ -46,13 +46,13 @@ Lsn Batch::last_complete() const {
     if (end_.complete)
         return end_.end;
     for (size_t i = part_; i > 0; i--)
-        if (entries_[i - 1].end() != end_.end)
-            return entries_[i - 1].end();
+        if (entries_[i - 1].commit() != end_.end)
+            return entries_[i - 1].commit();
     return Lsn{};
 }
 
 void Batch::cut(size_t index) {
-    Lsn transaction = entries_[index].end();
+    Lsn transaction = entries_[index].commit();
     entries_.erase(entries_.begin() + static_cast<long>(index), entries_.end());
     stopped_within(transaction);
     is_closed_ = !empty(); // where it is empty, it has no position of its own

@@ -60,7 +60,7 @@ public:
     bool has_rest() const { return part_ < size(); }
     void cut(size_t index);
     // An event of the transaction comes next, and stops the stream.
-    void stopped_within(Lsn transaction) { in_transaction_ = !empty() && entries_.back().end() == transaction; }
+    void stopped_within(Lsn transaction) { in_transaction_ = !empty() && entries_.back().commit() == transaction; }
 
     // The part is committed.
     void remove_part();

@@ -1,5 +1,5 @@
-// What one CopyData brought of a transaction: the lines, and the records cut from it that the sink has not delivered yet. Keys and payloads
-// are views into it, so nothing is copied on the way to Kafka. Of several transactions in a CopyData each has a chunk, and the first
+// What one CopyData brought of a transaction: the bytes, and the records cut from it that the sink has not delivered yet. Keys and payloads
+// are views into them, so nothing is copied on the way to Kafka. Of several transactions in a CopyData each has a chunk, and the first
 // chunk has the memory. One thread only.
 #pragma once
 
@@ -34,7 +34,7 @@ using Memory = std::unique_ptr<char, Free>; // libpq's buffers: PQfreemem is fre
 
 struct CopyData {
     Memory memory;
-    std::string_view lines; // within it
+    std::string_view bytes; // within it: what the output plugin wrote
 };
 
 class Chunk {
@@ -44,9 +44,9 @@ public:
     };
     using Pointer = std::unique_ptr<Chunk, Release>;
 
-    // `lines` lies within `memory`. The budget outlives every chunk.
-    static Pointer create(Memory memory, std::string_view lines, uint64_t session, Budget &budget) {
-        return Pointer(new Chunk(std::move(memory), lines, session, budget));
+    // `bytes` lie within `memory`. The budget outlives every chunk.
+    static Pointer create(Memory memory, std::string_view bytes, uint64_t session, Budget &budget) {
+        return Pointer(new Chunk(std::move(memory), bytes, session, budget));
     }
 
     // For the next transaction in the same memory.
@@ -55,15 +55,15 @@ public:
         return Pointer(new Chunk(*owner_));
     }
 
-    std::string_view lines() const { return lines_; } // of the whole CopyData
+    std::string_view bytes() const { return bytes_; } // of the whole CopyData
     char *writable(std::string_view part) { return owner_->memory_.get() + (part.data() - owner_->memory_.get()); }
 
     uint64_t session() const { return session_; }
     Tracker::Number transaction() const { return transaction_; }
-    Lsn transaction_end() const { return transaction_end_; } // of its commit record
-    void set_transaction(Tracker::Number number, Lsn end) {
+    Lsn commit() const { return commit_; } // a place in its commit record, which names it: see item.h
+    void set_transaction(Tracker::Number number, Lsn commit) {
         transaction_ = number;
-        transaction_end_ = end;
+        commit_ = commit;
     }
 
     // One more record of this chunk is in flight; `bytes` is what it costs beside the chunk itself.
@@ -78,11 +78,11 @@ public:
     }
 
 private:
-    Chunk(Memory memory, std::string_view lines, uint64_t session, Budget &budget)
-        : memory_(std::move(memory)), lines_(lines), session_(session), budget_(budget) {
-        charge(lines.size() + sizeof(Chunk) + 64); // and the allocator's own
+    Chunk(Memory memory, std::string_view bytes, uint64_t session, Budget &budget)
+        : memory_(std::move(memory)), bytes_(bytes), session_(session), budget_(budget) {
+        charge(bytes.size() + sizeof(Chunk) + 64); // and the allocator's own
     }
-    explicit Chunk(Chunk &owner) : owner_(&owner), lines_(owner.lines_), session_(owner.session_), budget_(owner.budget_) {
+    explicit Chunk(Chunk &owner) : owner_(&owner), bytes_(owner.bytes_), session_(owner.session_), budget_(owner.budget_) {
         charge(sizeof(Chunk) + 16);
     }
     ~Chunk() {
@@ -100,10 +100,10 @@ private:
 
     Memory memory_;       // of the first chunk
     Chunk *owner_ = this; // the first chunk
-    std::string_view lines_;
+    std::string_view bytes_;
     uint64_t session_;
     Tracker::Number transaction_ = 0;
-    Lsn transaction_end_{};
+    Lsn commit_{};
     uint32_t references_ = 1;
     size_t charged_ = 0;
     Budget &budget_;

@@ -18,8 +18,8 @@ struct Entry {
     Form form = Form::event; // that was produced last
     uint32_t bytes = 0;      // of that record in a batch
 
-    Lsn end() const { return chunk->transaction_end(); }
-    EventPosition position() const { return {end(), ordinal}; }
+    Lsn commit() const { return chunk->commit(); }
+    EventPosition position() const { return {commit(), ordinal}; }
     Event event() const {
         Event event = parse_event(line);
         event.ordinal = ordinal;

@@ -1,6 +1,6 @@
-// The lines of the stream, read: begin, envelope, rejected, commit, ahead. Only the head of an envelope is looked at; its payload is passed
-// on. Everything found is a view into the line. Knows neither libpq nor librdkafka. Tested by test/unit/envelope_test.cpp, with decode.h.
-// The writing side and the contract itself: outbox_ext/envelope.h, outbox_ext/plugin.cpp.
+// An envelope, read: a line of JSON, as emit writes it. Only its head is looked at; the payload is passed on. Everything found is a view
+// into the line. Knows neither libpq nor librdkafka. Tested by test/unit/envelope_test.cpp, with decode.h.
+// The writing side: outbox_ext/envelope.h. The contract itself: outbox_ext/contract/rules.h.
 #pragma once
 
 #include "core/wire.h"
@@ -17,24 +17,6 @@ class FormatError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-struct Begin {
-    Lsn end;                // of the commit record
-    int64_t commit_time_ms; // since 1970
-    std::string_view commit_time;
-};
-
-struct Commit {
-    Lsn end; // the same as at the transaction's begin
-    uint64_t events;
-};
-
-struct Rejected {
-    std::string_view lsn;
-    std::string_view reason;
-    std::string_view id = {}; // of an event, of a topic that is none for events; empty: it is no event at all
-    std::string_view topic = {};
-};
-
 enum class PayloadKind { json, base64, none };
 
 struct Event {
@@ -45,19 +27,13 @@ struct Event {
     std::string_view type;    // empty: none
     std::string_view headers; // what stands between the braces; empty: none
     std::string_view payload; // JSON as it stands, or base64 without quotes
-    PayloadKind payload_kind;
-    uint64_t ordinal; // in its transaction, from 1: the session's count
+    PayloadKind payload_kind = PayloadKind::none;
+    uint64_t ordinal = 0; // in its transaction, from 1: the session's count
 };
 
-enum class LineKind { begin, envelope, rejected, commit, ahead };
-
-// Each throws FormatError.
-LineKind kind_of(std::string_view line);
-Begin parse_begin(std::string_view line);
-Commit parse_commit(std::string_view line);
-Rejected parse_rejected(std::string_view line);
-bool parse_ahead(std::string_view line);
+// Both throw FormatError. Into an event that is new, where the caller has a place for it.
 Event parse_event(std::string_view line);
+void parse_event(std::string_view line, Event &event);
 
 // Takes the first name and value off what Event::headers holds; nullopt at the end.
 struct Header {

@@ -1,43 +1,51 @@
 #include "core/session.h"
 
+#include <utility>
+
 namespace outbox {
 
-void Session::take(CopyData data) {
-    chunk_ = Chunk::create(std::move(data.memory), data.lines, number_, *budget_);
-    chunk_->set_transaction(transaction_, begin_.end);
-    rest_ = chunk_->lines();
+void Session::take(CopyData data, Dialect &dialect) {
+    chunk_ = Chunk::create(std::move(data.memory), data.bytes, number_, *budget_);
+    chunk_->set_transaction(transaction_, begin_.commit);
+    rest_ = chunk_->bytes();
+    dialect_ = &dialect;
+    item_ = nullptr;
 }
 
 bool Session::offer(Sink &sink) {
-    while (!rest_.empty()) {
-        size_t end = rest_.find('\n');
-        if (!take_line(sink, rest_.substr(0, end)))
+    for (;;) {
+        bool is_first = rest_.size() == chunk_->bytes().size();
+        Item *item = item_ != nullptr ? std::exchange(item_, nullptr) : dialect_->next(rest_);
+        if (item == nullptr)
+            break;
+        if (!take_item(sink, *item, is_first)) {
+            item_ = item;
             return false;
-        rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+        }
     }
     chunk_.reset();
     return true;
 }
 
-bool Session::take_line(Sink &sink, std::string_view line) {
-    switch (kind_of(line)) {
-    case LineKind::begin: begin(line); break;
-    case LineKind::commit: commit(sink, line); break;
-    case LineKind::rejected:
-        if (!tracker_.in_transaction())
-            throw FormatError("a rejected message outside a transaction of the stream");
-        on_rejected_(parse_rejected(line));
-        break;
-    case LineKind::ahead: is_ahead_ = parse_ahead(line); break;
-    case LineKind::envelope: return offer_event(sink, line);
-    }
+bool Session::take_item(Sink &sink, Item &item, bool is_first) {
+    if (auto *event = std::get_if<Event>(&item))
+        return offer_event(sink, *event);
+    if (auto *transaction = std::get_if<Begin>(&item))
+        begin(*transaction, is_first);
+    else if (auto *end = std::get_if<Commit>(&item))
+        commit(sink, *end);
+    else if (auto *ahead = std::get_if<Ahead>(&item))
+        is_ahead_ = ahead->is_ahead;
+    else if (!tracker_.in_transaction())
+        throw FormatError("a rejected message outside a transaction of the stream");
+    else
+        on_rejected_(std::get<Rejected>(item));
     return true;
 }
 
-bool Session::offer_event(Sink &sink, std::string_view line) {
+bool Session::offer_event(Sink &sink, Event &event) {
     if (!tracker_.in_transaction())
         throw FormatError("an event outside a transaction of the stream");
-    Event event = parse_event(line);
     event.ordinal = events_ + 1;
     if (last_topic_ != event.topic)
         last_topic_ = event.topic;
@@ -55,27 +63,25 @@ bool Session::offer_event(Sink &sink, std::string_view line) {
 }
 
 void Session::reject(const Event &event) {
-    std::string lsn = format_lsn(begin_.end);
-    on_rejected_({lsn, "the topic is Kafka's or the relay's own", event.id, event.topic});
+    on_rejected_({begin_.commit, "the topic is Kafka's or the relay's own", event.id, event.topic});
 }
 
 // A chunk belongs to one transaction.
-void Session::begin(std::string_view line) {
+void Session::begin(const Begin &begin, bool is_first) {
     if (tracker_.in_transaction())
         throw FormatError("a transaction of the stream begins where it must not");
-    if (line.data() != chunk_->lines().data())
+    if (!is_first)
         chunk_ = chunk_->sibling();
-    begin_line_.assign(line); // the transaction may outlive the chunk
-    begin_ = parse_begin(begin_line_);
-    transaction_ = tracker_.begin(begin_.end);
+    begin_ = begin;
+    transaction_ = tracker_.begin(begin_.commit);
     oldest_commit_.begun(transaction_, begin_.commit_time_ms);
-    chunk_->set_transaction(transaction_, begin_.end);
+    chunk_->set_transaction(transaction_, begin_.commit);
     events_ = 0;
 }
 
-void Session::commit(Sink &sink, std::string_view line) {
-    Commit commit = parse_commit(line);
-    if (!tracker_.in_transaction() || commit.end != begin_.end || commit.events != events_)
+void Session::commit(Sink &sink, const Commit &commit) {
+    bool is_its_own = begin_.end ? commit.end == *begin_.end : commit.end > begin_.commit;
+    if (!tracker_.in_transaction() || !is_its_own || commit.events != events_)
         throw FormatError("a transaction of the stream is incomplete");
     tracker_.commit(commit.end);
     sink.commit(commit);

@@ -1,8 +1,9 @@
-// One connection's worth of the stream: lines go to the sink, deliveries come back, and what may be confirmed follows from both.
-// Starts where the slot stands, with nothing; ends with the connection. Knows neither PostgreSQL nor Kafka, no clock.
+// One connection's worth of the stream: events go to the sink, deliveries come back, and what may be confirmed follows from both.
+// Starts where the slot stands, with nothing; ends with the connection. Knows neither PostgreSQL nor Kafka, no output plugin, no clock.
 // Tested by test/unit/session_test.cpp.
 #pragma once
 
+#include "core/dialect.h"
 #include "core/oldest_commit.h"
 #include "core/sink.h"
 #include "core/tracker.h"
@@ -23,8 +24,8 @@ public:
     // One that follows it, with another number.
     Session next() const { return Session(number_ + 1, *budget_, on_rejected_); }
 
-    // The next lines of the stream; all before have been offered.
-    void take(CopyData data);
+    // The next bytes of the stream, in a dialect that outlives the session; all before have been offered.
+    void take(CopyData data, Dialect &dialect);
 
     // Offers what was taken. False where the sink is busy: the rest stays, to be offered again. Throws FormatError, and what the sink
     // throws.
@@ -59,26 +60,27 @@ public:
     bool is_waiting() const { return !tracker_.idle() || is_offering(); } // for the sink, in one way or the other
 
 private:
-    bool take_line(Sink &sink, std::string_view line);
-    void begin(std::string_view line);
-    bool offer_event(Sink &sink, std::string_view line);
+    bool take_item(Sink &sink, Item &item, bool is_first);
+    void begin(const Begin &begin, bool is_first);
+    bool offer_event(Sink &sink, Event &event);
     void reject(const Event &event);
-    void commit(Sink &sink, std::string_view line);
+    void commit(Sink &sink, const Commit &commit);
 
     uint64_t number_;
     Budget *budget_;
     RejectedListener on_rejected_;
     Tracker tracker_;
     Tracker::Number transaction_ = 0; // the open one, or the last
-    std::string begin_line_;          // its first line, which begin_ looks into
-    Begin begin_{};
+    Begin begin_;
     uint64_t events_ = 0; // of it
     uint64_t events_in_flight_ = 0;
     std::string last_topic_;
     OldestCommit oldest_commit_;
     bool is_ahead_ = false;
     Chunk::Pointer chunk_;
-    std::string_view rest_; // of its lines
+    std::string_view rest_;      // of its bytes
+    Dialect *dialect_ = nullptr; // theirs
+    Item *item_ = nullptr;       // the sink was busy when it was offered
 };
 
 } // namespace outbox

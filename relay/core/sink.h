@@ -3,7 +3,7 @@
 
 #include "core/chunk.h"
 #include "core/clock.h"
-#include "core/envelope.h"
+#include "core/item.h"
 #include "core/source.h"
 
 #include <poll.h>

@@ -20,12 +20,12 @@ class Tracker {
 public:
     using Number = uint64_t; // a transaction's, from 0 in each session
 
-    // The stream begins a transaction whose commit record ends at `end`.
-    Number begin(Lsn end) {
+    // The stream begins a transaction; `commit` is a place in its commit record.
+    Number begin(Lsn commit) {
         require(!open_, "a transaction begins within another");
         if (count_ == ring_.size())
             grow();
-        at(first_ + count_) = {end, 0};
+        at(first_ + count_) = {commit, 0};
         open_ = true;
         return first_ + count_++;
     }
@@ -36,9 +36,10 @@ public:
         at(last()).pending++;
     }
 
-    // The open transaction is complete; from now on it can be confirmed.
+    // The open transaction is complete, its commit record ends at `end`; from now on it can be confirmed.
     void commit(Lsn end) {
-        require(open_ && at(last()).end == end, "a commit without its begin");
+        require(open_ && at(last()).end <= end, "a commit without its begin");
+        at(last()).end = end;
         open_ = false;
         retire();
     }
@@ -72,7 +73,7 @@ public:
 
 private:
     struct Transaction {
-        Lsn end;
+        Lsn end; // of its commit record; as long as it is open, a place in that
         uint64_t pending;
     };
 

@@ -4,6 +4,7 @@
 
 #include "core/chunk.h"
 #include "core/clock.h"
+#include "core/dialect.h"
 #include "core/source.h"
 
 #include <poll.h>
@@ -53,6 +54,9 @@ public:
     // The next message; monostate: none for the moment. Throws StreamLost when the stream has ended.
     using Message = std::variant<std::monostate, CopyData, Keepalive>;
     virtual Message receive() = 0;
+
+    // What the bytes of a CopyData mean. Another one with each stream.
+    virtual Dialect &dialect() = 0;
 
     // Has the server sent anything since this was asked last? Also where the rest of a long message is still to come.
     virtual bool take_heard() = 0;

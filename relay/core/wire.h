@@ -17,7 +17,7 @@ enum class Lsn : uint64_t {};
 std::optional<Lsn> parse_lsn(std::string_view text); // "0/16B3748", in hex, whatever the padding
 std::string format_lsn(Lsn lsn);
 
-// XLogData, sent by the server; then follow the lines of the output plugin
+// XLogData, sent by the server; then follow the bytes of the output plugin
 //   • Byte1 'w'
 //   • Int64 start of the data, Int64 end of the WAL, Int64 the server's clock: none of them counts here
 constexpr size_t xlog_data_header_bytes = 25;

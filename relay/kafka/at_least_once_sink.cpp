@@ -70,11 +70,11 @@ Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk
         return Offer::busy;
     if (target_.is_reserved(event.topic))
         return Offer::rejected;
-    EventPosition position{chunk.transaction_end(), event.ordinal};
+    EventPosition position{chunk.commit(), event.ordinal};
     if (target_.quarantine.stops_at(position)) {
         if (!entries_.empty())
             return Offer::busy;
-        throw poisoned(event, transaction.end, transaction.commit_time_ms, target_);
+        throw poisoned(event, transaction.commit, transaction.commit_time_ms, target_);
     }
     if (!make_room(care_for(position, transaction.commit_time_ms)))
         return Offer::busy;
@@ -122,7 +122,7 @@ void AtLeastOnceSink::repeat() {
 void AtLeastOnceSink::stop_at(const Entry &entry) {
     if (producer_ && producer_->in_flight() > 0)
         return;
-    PoisonedEvent poison = poisoned(entry.event(), entry.end(), entry.commit_time_ms, target_);
+    PoisonedEvent poison = poisoned(entry.event(), entry.commit(), entry.commit_time_ms, target_);
     forget_queued();
     throw poison;
 }

@@ -64,7 +64,7 @@ void BatchDelivery::stop() {
 // ---- the open batch -------------------------------------------------------------------------------------------------
 
 Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
-    if (target_.quarantine.stops_at({transaction.end, event.ordinal}))
+    if (target_.quarantine.stops_at({transaction.commit, event.ordinal}))
         return stop_at(transaction, event);
     bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
     if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())}))
@@ -91,9 +91,9 @@ bool BatchDelivery::use_care(const Care &care) {
 
 // The events before it are delivered first.
 Offer BatchDelivery::stop_at(const Begin &transaction, const Event &event) {
-    examination_.stop_at(event, transaction.end, transaction.commit_time_ms);
+    examination_.stop_at(event, transaction.commit, transaction.commit_time_ms);
     if (!batch_.empty()) {
-        batch_.stopped_within(transaction.end);
+        batch_.stopped_within(transaction.commit);
         close();
     }
     return Offer::busy;

@@ -68,11 +68,11 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     if (!delivery_.is_open() || delivery_.stops() || renewal_.is_asked())
         return Offer::busy;
     try {
-        position_.ledger().require_rest(transaction.end);
+        position_.ledger().require_rest(transaction.commit);
     } catch (const RestIsMissing &missing) {
         throw Failure(ExitCode::position_refused, missing.what());
     }
-    if (ledger().covers(transaction.end, event.ordinal))
+    if (ledger().covers(transaction.commit, event.ordinal))
         return Offer::passed;
     if (target_.is_reserved(event.topic))
         return Offer::rejected;

@@ -69,7 +69,7 @@ void Examination::divide(Batch &batch) {
         const Entry &entry = batch[i];
         if (target_.quarantine.stops_at(entry.position())) {
             if (!stops())
-                stop_at(entry.event(), entry.end(), entry.commit_time_ms);
+                stop_at(entry.event(), entry.commit(), entry.commit_time_ms);
             return batch.cut(i);
         }
         if (suspicion_.is_about(entry.position()))

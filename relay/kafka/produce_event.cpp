@@ -17,7 +17,7 @@ int64_t now_ms() {
 
 KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Event &event, int64_t commit_time_ms, Chunk &chunk,
                                               Entry &entry, size_t &cost) {
-    EventPosition position{chunk.transaction_end(), event.ordinal};
+    EventPosition position{chunk.commit(), event.ordinal};
     while (!target_.quarantine.stops_at(position)) {
         entry.form = target_.quarantine.form_of(position, event.id);
         KafkaRecord record = maker_.make(event, entry.form, commit_time_ms, chunk, target_, source_);
@@ -44,7 +44,7 @@ void EventProducer::settled(const Entry &entry) {
     Event event = entry.event();
     bool is_skip = entry.form == Form::note;
     spdlog::warn("event {} of topic \"{}\", transaction {}, is not delivered but noted in topic \"{}\"{}: {}", event.id, event.topic,
-                 format_lsn(entry.end()), is_skip ? target_.state_topic : target_.dead_letter_topic,
+                 format_lsn(entry.commit()), is_skip ? target_.state_topic : target_.dead_letter_topic,
                  entry.form == Form::bare_letter              ? ", without its key, headers and payload"
                  : entry.form == Form::letter_without_payload ? ", without its payload"
                                                               : "",

@@ -57,12 +57,12 @@ KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time
     } else if (form == Form::note) {
         record = skip_note(event, chunk, state_key(source), target.state_topic);
     } else {
-        const Quarantine::Refusal *refusal = target.quarantine.find({chunk.transaction_end(), event.ordinal});
+        const Quarantine::Refusal *refusal = target.quarantine.find({chunk.commit(), event.ordinal});
         const char *reason = refusal == nullptr ? "" : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error));
         record = dead_letter(event, form, commit_time_ms, chunk, reason, target.dead_letter_topic);
     }
     record.id = event.id;
-    record.end = chunk.transaction_end();
+    record.end = chunk.commit();
     constexpr size_t attributes_and_times = 3, header_count = 1; // fewer than 64
     record.bytes =
         with_length(record.bytes + attributes_and_times + with_length(record.key_size) + with_length(record.value_size) + header_count);
@@ -96,7 +96,7 @@ KafkaRecord RecordMaker::dead_letter(const Event &event, Form form, int64_t comm
         put_value(record, event, chunk);
     add_header(record, "outbox-topic", event.topic);
     add_header(record, "outbox-reason", reason);
-    add_header(record, "outbox-lsn", format_lsn(chunk.transaction_end()));
+    add_header(record, "outbox-lsn", format_lsn(chunk.commit()));
     add_header(record, "outbox-timestamp", std::to_string(commit_time_ms));
     if (form != Form::letter)
         add_digest(record, "payload", payload(event));
@@ -119,7 +119,7 @@ KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const
     writer.StartObject();
     member("skipped", event.id);
     member("topic", event.topic);
-    member("lsn", format_lsn(chunk.transaction_end()));
+    member("lsn", format_lsn(chunk.commit()));
     writer.Key("payload_bytes");
     writer.Uint64(left_out.size());
     member("payload_sha256", sha256(left_out));

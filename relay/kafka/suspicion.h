@@ -94,7 +94,7 @@ public:
         std::string_view id = event.id;
         std::string_view topic = refused.topic.empty() ? event.topic : std::string_view(refused.topic);
         text_ = fmt::format("waiting for topic \"{}\": {}{} ({}; without the event: {})", topic, rd_kafka_err2str(refused.error), why,
-                            name_of(id, refused.entry->end()), skip_advice(id));
+                            name_of(id, refused.entry->commit()), skip_advice(id));
         if (condition_.changed(text_))
             spdlog::warn("{}", text_);
         return false;

@@ -1,4 +1,4 @@
-// Reads the stream into the session and offers it to the sink, until the stream is drained, the session is full or the sink is busy. The
+// Reads the stream into the session and offers it to the sink, until nothing is left of it, the session is full or the sink is busy. The
 // clock is the caller's. Tested by test/unit/reader_test.cpp.
 #pragma once
 
@@ -20,7 +20,7 @@ public:
     // Another session begins.
     void begin() { *this = Reader(*budget_); }
 
-    // May a message be read? Not while lines of the last one wait for the sink, nor beyond the bounds of what is in flight.
+    // May a message be read? Not while events of the last one wait for the sink, nor beyond the bounds of what is in flight.
     bool may_read(const Session &session, Reads reads) const {
         bool is_wanted = reads == Reads::all || (reads == Reads::rest_of_transaction && session.in_transaction());
         return is_wanted && !session.is_offering() && !budget_->exhausted() && session.transactions_in_flight() < transactions_max;
@@ -31,10 +31,10 @@ public:
         if (reads == Reads::nothing || (reads == Reads::rest_of_transaction && !session.in_transaction()))
             give_up_offering(session);
         uint64_t begun = session.transactions();
-        is_drained_ = false;
+        has_read_all_ = false;
         for (size_t n = 0; n < messages_max && (session.is_offering() || may_read(session, reads)); n++) {
-            is_drained_ = !session.is_offering() && !take_next(upstream, session, confirmer);
-            if (is_drained_)
+            has_read_all_ = !session.is_offering() && !take_next(upstream, session, confirmer);
+            if (has_read_all_)
                 break;
             sink_is_busy_ = session.is_offering() && !session.offer(sink);
             if (sink_is_busy_)
@@ -60,14 +60,14 @@ public:
 
     bool sink_is_busy() const { return sink_is_busy_; }
     bool takes_breath() const { return rhythm_.is_busy() && !sink_is_busy_; } // see rhythm.h
-    bool has_drained() const { return is_drained_; }                          // the last look left nothing in libpq
+    bool has_read_all() const { return has_read_all_; }                       // the last look left nothing in libpq
     Lsn wal_end() const { return wal_end_; }                                  // of the server, as its last keepalive said; 0: not known
 
 private:
     static constexpr size_t messages_max = 4096;       // then deliveries and signals have their turn
     static constexpr size_t transactions_max = 262144; // 16 bytes each, also where they carry no bytes
 
-    // False where there is none. A keepalive is dealt with at once, lines are taken by the session.
+    // False where there is none. A keepalive is dealt with at once, a CopyData is taken by the session.
     bool take_next(Upstream &upstream, Session &session, Confirmer &confirmer) {
         Upstream::Message message = upstream.receive();
         if (auto *keepalive = std::get_if<Keepalive>(&message)) {
@@ -83,8 +83,8 @@ private:
                 throw StreamLost("PostgreSQL ended the stream");
             return false;
         }
-        bytes_ += data->lines.size();
-        session.take(std::move(*data));
+        bytes_ += data->bytes.size();
+        session.take(std::move(*data), upstream.dialect());
         return true;
     }
 
@@ -92,7 +92,7 @@ private:
     Rhythm rhythm_;
     size_t transactions_ = 0, bytes_ = 0; // since the last pause
     bool sink_is_busy_ = false;
-    bool is_drained_ = true;
+    bool has_read_all_ = true;
     Lsn wal_end_{};
 };
 

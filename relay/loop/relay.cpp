@@ -1,17 +1,13 @@
 #include "loop/relay.h"
 
-#include <sys/signalfd.h>
+#include "base/signals.h"
+
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 
 namespace outbox {
-namespace {
-
-constexpr const char *comes_again = "what is not confirmed comes again with the next start";
-
-} // namespace
 
 Relay::Relay(RelayOptions options, RelayParts parts)
     : parts_(std::move(parts)),
@@ -22,7 +18,7 @@ Relay::Relay(RelayOptions options, RelayParts parts)
       session_(0, budget_, [this](const Rejected &rejected) { report_.rejected(rejected, Clock::now()); }),
       attempts_(Clock::now()),
       reader_(budget_),
-      confirmer_(options.server_silence),
+      link_(parts_.upstream, options.server_silence),
       shutdown_(parts_.shutdown, options.shutdown_grace),
       ending_(options.shutdown_grace) {
     parts_.upstream.on_notice([this](const std::string &text, bool is_warning) { report_.noticed(text, is_warning, Clock::now()); });
@@ -31,7 +27,7 @@ Relay::Relay(RelayOptions options, RelayParts parts)
 void Relay::run() {
     while (!ending_.has_left()) {
         auto now = Clock::now();
-        report_.update(state(now), *sink_, session_, budget_, confirmer_.sent(), reader_.wal_end(), now);
+        report_.update(state(now), *sink_, session_, budget_, link_.sent(), reader_.wal_end(), now);
         try {
             turn();
         } catch (const StreamLost &lost) {
@@ -50,7 +46,7 @@ void Relay::run() {
     }
     if (ending_.is_good())
         spdlog::info("stopped");
-    if (ending_.failure() && !goal_.is_reached(confirmer_.sent())) // beyond the goal it met an event that is the next relay's
+    if (ending_.failure() && !goal_.is_reached(link_.sent())) // beyond the goal it met an event that is the next relay's
         throw *ending_.failure();
 }
 
@@ -61,8 +57,7 @@ void Relay::turn() {
         sink_->serve();
     connect_if_due();
     read();
-    confirm();
-    require_answers();
+    talk_to_server();
     ask_for_slot();
     watch_for_server_shutdown();
     end_at_goal();
@@ -70,10 +65,8 @@ void Relay::turn() {
 }
 
 std::optional<int> Relay::interrupted_by() const {
-    return goal_.is_never() || goal_.is_reached(confirmer_.sent()) ? std::nullopt : ending_.ended_by();
+    return goal_.is_never() || goal_.is_reached(link_.sent()) ? std::nullopt : ending_.ended_by();
 }
-
-// ---- the one place that waits ---------------------------------------------------------------------------------------
 
 void Relay::wait() {
     Upstream &upstream = parts_.upstream;
@@ -94,7 +87,7 @@ void Relay::wait() {
             poll_.want(Poll::shutdown_inquiry, shutdown_.inquiry().wanted());
         if (parts_.slot.is_running())
             poll_.want(Poll::slot_inquiry, parts_.slot.wanted());
-        if (upstream.is_streaming() && !reader_.has_drained() && may_read)
+        if (upstream.is_streaming() && !reader_.has_read_all() && may_read)
             until = now; // what libpq holds shows in no descriptor
     }
     poll_.wait(until, now);
@@ -120,20 +113,19 @@ Clock::time_point Relay::next_deadline() const {
     if (!upstream.is_streaming())
         return until;
     if (!ending_.is_leaving())
-        until = std::min({until, confirmer_.due_at(confirmable()), confirmer_.silent_at()});
+        until = std::min(until, link_.due_at(confirmable()));
     return std::min(until, shutdown_.due_at(ending_.is_running()));
 }
 
 void Relay::take_signals() {
     if (!poll_.is_ready(Poll::signals))
         return;
-    signalfd_siginfo signal;
     std::optional<int> number; // of the first one: those that arrive together are one
-    while (::read(parts_.signals, &signal, sizeof(signal)) == sizeof(signal)) {
-        if (signal.ssi_signo == SIGHUP)
+    while (std::optional<int> signal = take_signal(parts_.signals)) {
+        if (*signal == SIGHUP)
             sink_->reload();
         else
-            number = number.value_or(static_cast<int>(signal.ssi_signo));
+            number = number.value_or(*signal);
     }
     if (!number)
         return;
@@ -144,92 +136,16 @@ void Relay::take_signals() {
     }
 }
 
-// ---- sessions -------------------------------------------------------------------------------------------------------
-
-void Relay::connect_if_due() {
-    Upstream &upstream = parts_.upstream;
-    if (!upstream.is_open()) {
-        if (ending_.is_running() && attempts_.is_due(Clock::now()))
-            upstream.open();
-        return;
-    }
-    if (!poll_.is_ready(Poll::stream) && Clock::now() < upstream.deadline())
-        return;
-    bool was_streaming = upstream.is_streaming();
-    upstream.advance();
-    if (was_streaming || !upstream.is_streaming())
-        return;
-    auto now = Clock::now();
-    attempts_.streaming(now);
-    shutdown_.begin(now);
-    confirmer_.begin(upstream.sender_timeout(), now);
-    report_.begin_session(upstream.source());
-    sink_->start(upstream.source());
-    spdlog::info("streaming from slot \"{}\"", upstream.source().slot);
-}
-
-void Relay::lose_session(const StreamLost &lost) {
-    if (parts_.upstream.is_streaming() && !ending_.is_leaving())
-        report_.lost_session();
-    if (ending_.is_leaving())
-        ending_.left();
-    else if (ending_.is_draining())
-        spdlog::warn("{}; {}", lost.what(), comes_again);
-    else if (auto news = attempts_.news_of(lost, parts_.upstream.source().confirmed))
-        spdlog::log(lost.slot_in_use() ? spdlog::level::info : spdlog::level::warn, "{}", *news);
-    end_session();
-    attempts_.pause(lost.slot_in_use(), Clock::now());
-}
-
-// What was accepted and not delivered is lost to this sink. Only the slot knows it all.
-void Relay::lose_sink(const SinkFailure &failure) {
-    auto now = Clock::now();
-    report_.lost_producer();
-    if (!ending_.is_running())
-        spdlog::warn("{}; {}", failure.what(), comes_again);
-    else if (attempts_.is_news(failure))
-        spdlog::warn("{}; starting again from the slot with a new producer", failure.what());
-    try { // what was delivered need not come again
-        if (parts_.upstream.is_streaming() && confirmable() > confirmer_.sent())
-            send_status();
-    } catch (const StreamLost &) {
-    }
-    end_session();
-    sink_.reset(); // releases its chunks
-    sink_ = parts_.make_sink(*this, budget_);
-    attempts_.pause_for_sink(failure.at_once(), now);
-    if (!ending_.is_running())
-        ending_.left();
-}
-
-void Relay::end_session() {
-    attempts_.session_ended(parts_.upstream.is_streaming(), Clock::now());
-    parts_.upstream.close();
-    report_.end_session();
-    sink_->stop();
-    shutdown_.end();
-    session_ = session_.next();
-    confirmer_.end();
-    reader_.begin();
-}
-
-// ---- what comes, and what is confirmed ------------------------------------------------------------------------------
-
 void Relay::read() {
     if (!parts_.upstream.is_streaming())
         return;
-    if (ending_.is_leaving())
-        return await_goodbye();
-    reader_.read(parts_.upstream, session_, *sink_, confirmer_, ending_.reads());
-    reader_.pause(*sink_, !ending_.is_running() || shutdown_.server_is_stopping(), Clock::now());
-}
-
-void Relay::await_goodbye() {
-    Upstream &upstream = parts_.upstream;
-    while (!upstream.has_ended() && !std::holds_alternative<std::monostate>(upstream.receive())) {
+    if (ending_.is_leaving()) {
+        if (link_.goodbye_is_answered())
+            ending_.left();
+        return;
     }
-    if (upstream.has_ended())
-        ending_.left();
+    reader_.read(parts_.upstream, session_, *sink_, link_.confirmer(), ending_.reads());
+    reader_.pause(*sink_, !ending_.is_running() || shutdown_.server_is_stopping(), Clock::now());
 }
 
 void Relay::delivered(const Chunk &chunk) {
@@ -238,35 +154,12 @@ void Relay::delivered(const Chunk &chunk) {
     session_.delivered(chunk);
 }
 
-void Relay::confirm() {
+void Relay::talk_to_server() {
     if (!parts_.upstream.is_streaming() || ending_.is_leaving())
         return;
-    if (confirmer_.is_due(confirmable(), Clock::now()))
-        send_status();
-}
-
-void Relay::send_status() {
-    Confirmer::Update update = confirmer_.update(confirmable(), Clock::now());
-    parts_.upstream.confirm(update.confirmed, update.requests_reply);
-}
-
-// ---- the server: whether it is there, what the slot holds, whether it shuts down ------------------------------------
-
-// What an idle database's connection is worth. Where the process behind it is gone or frozen, only the missing answer shows it.
-void Relay::require_answers() {
-    Upstream &upstream = parts_.upstream;
-    if (!upstream.is_streaming() || ending_.is_leaving())
-        return;
     auto now = Clock::now();
-    if (upstream.take_heard())
-        confirmer_.heard(now);
-    if (!reader_.may_read(session_, ending_.reads()))
-        confirmer_.cannot_hear(now);
-    if (!confirmer_.server_is_silent(now))
-        return;
-    confirmer_.give_up();
-    upstream.give_up();
-    throw StreamLost(fmt::format("PostgreSQL has not answered for {} ms, though the connection stands", confirmer_.patience().count()));
+    link_.confirm_if_due(confirmable(), now);
+    link_.require_answers(reader_.may_read(session_, ending_.reads()), now);
 }
 
 void Relay::ask_for_slot() {
@@ -286,12 +179,10 @@ void Relay::watch_for_server_shutdown() {
     shutdown_.look(session_.is_waiting(), session_.confirmed(), confirmable(), poll_.is_ready(Poll::shutdown_inquiry), now);
 }
 
-// ---- the end --------------------------------------------------------------------------------------------------------
-
 void Relay::end_at_goal() {
     if (!ending_.is_running() || !parts_.upstream.is_streaming())
         return;
-    if (goal_.is_reached(confirmer_.sent()))
+    if (goal_.is_reached(link_.sent()))
         start_draining();
     else if (goal_.is_missed(session_.confirmed(), parts_.upstream.source()))
         stop_for(goal_.failure());
@@ -299,12 +190,8 @@ void Relay::end_at_goal() {
 
 // A transaction of which the sink has not taken every event yet is waited for as well.
 void Relay::start_draining() {
-    if (!sink_->empty() || session_.in_transaction()) {
-        uint64_t events = session_.events_in_flight();
-        std::string what = events > 0 ? fmt::format("{} events in flight", events) : "the rest of a transaction";
-        std::string topic = session_.last_topic().empty() ? "" : ", the last of topic \"" + session_.last_topic() + "\"";
-        spdlog::info("stopping: waiting up to {} ms for {}{}", ending_.grace().count(), what, topic);
-    }
+    if (!sink_->empty() || session_.in_transaction())
+        report_.stopping(session_, ending_.grace());
     ending_.drain(Clock::now());
     shutdown_.cancel(); // the inquiry is served only while the relay runs
 }
@@ -317,29 +204,25 @@ void Relay::stop_for(const Failure &failure) {
 }
 
 void Relay::drain() {
-    auto now = Clock::now();
-    if (ending_.is_draining()) {
-        bool is_done = has_drained();
-        if (!is_done && now < ending_.until())
-            return;
-        if (is_done)
-            ending_.drained();
-        else
-            spdlog::warn("stopped before Kafka had everything; {}", comes_again);
-        leave();
-    } else if (ending_.is_leaving() && now >= ending_.until()) {
-        ending_.left();
-    }
+    bool is_over = Clock::now() >= ending_.until();
+    if (ending_.is_leaving() && is_over)
+        return ending_.left();
+    if (!ending_.is_draining() || !(is_over || has_drained()))
+        return;
+    if (has_drained())
+        ending_.drained();
+    else
+        spdlog::warn("stopped before Kafka had everything; {}", comes_again);
+    leave();
 }
 
-// The last confirmation counts only when the server has read it: end the stream properly and wait for the answer.
 void Relay::leave() {
     if (!parts_.upstream.is_streaming())
         return ending_.left();
-    send_status();
-    parts_.upstream.end();
+    auto now = Clock::now();
+    link_.say_goodbye(confirmable(), now);
     reader_.give_up_offering(session_);
-    ending_.leave(Clock::now());
+    ending_.leave(now);
 }
 
 void Relay::leave_quietly() { // where PostgreSQL may have gone as well
@@ -349,8 +232,6 @@ void Relay::leave_quietly() { // where PostgreSQL may have gone as well
         ending_.left();
     }
 }
-
-// ---- the status -----------------------------------------------------------------------------------------------------
 
 // Kafka is never asked how it is: it is waited for when events have waited for it a while, or when a new producer has yet to prove itself.
 RelayState Relay::state(Clock::time_point now) const {

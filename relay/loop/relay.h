@@ -11,12 +11,12 @@
 #include "core/status.h"
 #include "core/upstream.h"
 #include "loop/attempts.h"
-#include "loop/confirmer.h"
 #include "loop/ending.h"
 #include "loop/goal.h"
 #include "loop/poll.h"
 #include "loop/reader.h"
 #include "loop/report.h"
+#include "loop/server_link.h"
 #include "loop/shutdown_watch.h"
 
 #include <functional>
@@ -59,18 +59,16 @@ private:
     Clock::time_point next_deadline() const;
     void take_signals();
 
+    // In sessions.cpp.
     void connect_if_due();
     void lose_session(const StreamLost &lost);
     void lose_sink(const SinkFailure &failure);
     void end_session();
 
     void read();
-    void await_goodbye();
     void delivered(const Chunk &chunk) override;
     Lsn confirmable() const { return sink_->confirmable(session_.confirmed()); }
-    void confirm();
-    void send_status();
-    void require_answers();
+    void talk_to_server();
     void ask_for_slot();
     void watch_for_server_shutdown();
 
@@ -84,6 +82,8 @@ private:
 
     RelayState state(Clock::time_point now) const;
 
+    static constexpr const char *comes_again = "what is not confirmed comes again with the next start";
+
     RelayParts parts_;
     Goal goal_;
     Budget budget_;
@@ -92,7 +92,7 @@ private:
     Session session_;
     Attempts attempts_;
     Reader reader_;
-    Confirmer confirmer_;
+    ServerLink link_;
     ShutdownWatch shutdown_;
     Ending ending_;
     Poll poll_;

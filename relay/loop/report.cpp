@@ -11,15 +11,15 @@ void Report::rejected(const Rejected &rejected, Clock::time_point now) {
     if (!rejected.id.empty()) {
         events_rejected_++;
         if (events_said_.may_speak(now))
-            spdlog::warn("rejected event {} of topic \"{}\", transaction {}: {} ({} so far)", rejected.id, rejected.topic, rejected.lsn,
-                         rejected.reason, events_rejected_);
+            spdlog::warn("rejected event {} of topic \"{}\", transaction {}: {} ({} so far)", rejected.id, rejected.topic,
+                         format_lsn(rejected.lsn), rejected.reason, events_rejected_);
         return;
     }
     messages_rejected_++;
     if (now < message_said_at_ + message_interval && messages_rejected_ > 1)
         return;
     message_said_at_ = now;
-    spdlog::warn("skipped a message at {} that is no event: {} ({} so far)", rejected.lsn, rejected.reason, messages_rejected_);
+    spdlog::warn("skipped a message at {} that is no event: {} ({} so far)", format_lsn(rejected.lsn), rejected.reason, messages_rejected_);
 }
 
 void Report::noticed(const std::string &text, bool is_warning, Clock::time_point now) {
@@ -53,6 +53,13 @@ void Report::update_lag(Session &session, int64_t now_ms) {
         lag_.turn_without_stream();
     }
     status_.missing_since_ms = lag_.since(now_ms);
+}
+
+void Report::stopping(const Session &session, std::chrono::milliseconds grace) const {
+    uint64_t events = session.events_in_flight();
+    std::string what = events > 0 ? fmt::format("{} events in flight", events) : "the rest of a transaction";
+    std::string topic = session.last_topic().empty() ? "" : ", the last of topic \"" + session.last_topic() + "\"";
+    spdlog::info("stopping: waiting up to {} ms for {}{}", grace.count(), what, topic);
 }
 
 void Report::update(RelayState state, const Sink &sink, Session &session, const Budget &budget, Lsn confirmed, Lsn wal_end,

@@ -33,6 +33,8 @@ public:
 
     // A session streams from here.
     void begin_session(const Source &source);
+    // The relay stops, and something is not delivered yet.
+    void stopping(const Session &session, std::chrono::milliseconds grace) const;
 
     // Once a turn. `confirmed` and `wal_end` are 0 where the session does not know them: then what an earlier one knew still counts.
     void update(RelayState state, const Sink &sink, Session &session, const Budget &budget, Lsn confirmed, Lsn wal_end,

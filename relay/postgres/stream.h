@@ -1,10 +1,12 @@
 // The replication stream of one slot over libpq: connect, look at the slot, start, receive, confirm. Never blocks and never waits: the
-// caller polls the descriptor and calls advance(). Knows neither Kafka nor what the lines mean. Tested by test/t/.
+// caller polls the descriptor and calls advance(). Knows neither Kafka nor what the bytes mean, which the dialect
+// of the slot's output plugin knows. Tested by test/t/.
 #pragma once
 
 #include "core/upstream.h"
 #include "postgres/connector.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -34,6 +36,7 @@ public:
 
     void advance() override;
     Message receive() override;
+    Dialect &dialect() override { return *dialect_; }
     bool take_heard() override { return std::exchange(heard_, false); }
 
     void confirm(Lsn confirmed, bool requests_reply) override;
@@ -76,8 +79,8 @@ private:
     int told_to_end_ = 0;                 // its process
     std::chrono::milliseconds sender_timeout_{60000};
     Source source_;
-    bool plugin_is_1_0_ = false;
-    bool unsent_ = false; // libpq holds bytes that the socket did not take
+    std::unique_ptr<Dialect> dialect_; // once the slot's plugin is known
+    bool unsent_ = false;              // libpq holds bytes that the socket did not take
     bool ended_ = false;
     bool heard_ = false;
     int given_up_ = 0; // the process of the walsender that fell silent

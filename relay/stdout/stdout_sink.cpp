@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <system_error>
 
 namespace outbox {
@@ -21,6 +22,16 @@ void append_visible(std::string_view text, std::string &to) {
         to += byte < 0x20 || byte == 0x7f || is_c1 ? '?' : text[i];
         i += is_c1;
     }
+}
+
+// 09:42:00.123, UTC
+void append_time(int64_t ms_since_1970, std::string &to) {
+    constexpr int64_t day_ms = 24 * 60 * 60 * 1000;
+    int64_t ms = (ms_since_1970 % day_ms + day_ms) % day_ms;
+    char text[16];
+    snprintf(text, sizeof(text), "%02d:%02d:%02d.%03d", static_cast<int>(ms / 3600000), static_cast<int>(ms / 60000 % 60),
+             static_cast<int>(ms / 1000 % 60), static_cast<int>(ms % 1000));
+    to.append(text);
 }
 
 } // namespace
@@ -66,7 +77,8 @@ Offer StdoutSink::offer(const Begin &transaction, const Event &event, Chunk &chu
 
 // 09:42:00.123 orders 42 order.created {"item":"Macbook"}
 void StdoutSink::append_pretty(const Begin &transaction, const Event &event) {
-    gathered_.append(transaction.commit_time.substr(11, 12)).append("  ").append(event.topic).append("  ");
+    append_time(transaction.commit_time_ms, gathered_);
+    gathered_.append("  ").append(event.topic).append("  ");
     append_visible(event.key ? unescape(*event.key, scratch_) : "(no key)", gathered_);
     gathered_.append("  ");
     append_visible(event.type.empty() ? "(no type)" : unescape(event.type, scratch_), gathered_);

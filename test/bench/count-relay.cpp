@@ -3,6 +3,7 @@
 //
 //   bench-count-relay PART EVENTS      PART: wire, envelope, single, batch
 #include "relay/core/decode.h"
+#include "relay/core/plugin_dialect.h"
 #include "relay/core/session.h"
 
 #include <cstdio>
@@ -82,12 +83,13 @@ void read_transactions(size_t events, size_t per_transaction) {
 
     Budget budget(8 << 20);
     Deliverer sink;
+    PluginDialect dialect;
     Session session(1, budget, [](const Rejected &) { std::abort(); });
     for (size_t n = 0; n < events; n += per_transaction) {
         Memory memory(static_cast<char *>(std::malloc(lines.size())));
         std::memcpy(memory.get(), lines.data(), lines.size());
         const std::string_view view(memory.get(), lines.size());
-        session.take({std::move(memory), view});
+        session.take({std::move(memory), view}, dialect);
         require(session.offer(sink));
         sink.deliver(session);
     }

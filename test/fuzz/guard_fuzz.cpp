@@ -2,7 +2,7 @@
 // and its texts have no escape that the relay does not know.
 #include "outbox_ext/contract/guard.h"
 #include "relay/core/decode.h"
-#include "relay/core/envelope.h"
+#include "relay/core/plugin_dialect.h"
 
 #include <cstdint>
 #include <cstdlib>

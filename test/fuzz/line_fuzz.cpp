@@ -1,6 +1,6 @@
 // The relay's reading of lines: whatever stands there is read or a FormatError.
 #include "relay/core/decode.h"
-#include "relay/core/envelope.h"
+#include "relay/core/plugin_dialect.h"
 
 #include <cstdint>
 

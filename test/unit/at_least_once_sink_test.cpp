@@ -49,7 +49,7 @@ protected:
         chunk->set_transaction(0, Lsn{0x100});
         Event event = parse_event(lines);
         event.ordinal = taken_ + 1;
-        answer_ = sink_->offer({Lsn{0x100}, commit_time_ms_, ""}, event, *chunk);
+        answer_ = sink_->offer({Lsn{0x100}, Lsn{0x100}, commit_time_ms_}, event, *chunk);
         taken_ += answer_ == Offer::taken;
         return answer_ == Offer::taken;
     }

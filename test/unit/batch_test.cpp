@@ -194,7 +194,7 @@ TEST_F(BatchTest, does_what_a_naive_model_does) {
         ASSERT_EQ(batch_.size(), stream.size() - begins);
         if (batch_.size() > 0 && chance(3)) {
             size_t index = random() % batch_.size();
-            ASSERT_EQ(batch_[index].end(), stream[begins + index].transaction);
+            ASSERT_EQ(batch_[index].commit(), stream[begins + index].transaction);
             ASSERT_EQ(batch_[index].ordinal, stream[begins + index].ordinal);
             ASSERT_EQ(batch_.may_close(), stream.back().is_last);
         }

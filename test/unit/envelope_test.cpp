@@ -1,5 +1,5 @@
 #include "relay/core/decode.h"
-#include "relay/core/envelope.h"
+#include "relay/core/plugin_dialect.h"
 
 #include <gtest/gtest.h>
 
@@ -13,54 +13,6 @@ namespace {
 
 const std::string full = R"({"topic":"orders","key":"42","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","type":"order.created",)"
                          R"("headers":{"traceparent":"00-4b","x":"a\"b"},"payload":{"item":"Macbook"}})";
-
-TEST(Line, is_told_apart_by_its_first_member) {
-    EXPECT_EQ(kind_of(full), LineKind::envelope);
-    EXPECT_EQ(kind_of(R"({"begin":"0/1","xid":7,"ts":"x"})"), LineKind::begin);
-    EXPECT_EQ(kind_of(R"({"commit":"0/1","events":0})"), LineKind::commit);
-    EXPECT_EQ(kind_of(R"({"rejected":"0/1","reason":"x"})"), LineKind::rejected);
-    EXPECT_EQ(kind_of(R"({"ahead":true})"), LineKind::ahead);
-    for (const char *line : {"", "{}", "hello", R"({"topics":"x"})", R"( {"topic":"x"})"})
-        EXPECT_THROW(kind_of(line), FormatError) << line;
-}
-
-TEST(Begin, has_position_and_time) {
-    Begin begin = parse_begin(R"({"begin":"0/16B3748","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})");
-    EXPECT_EQ(begin.end, Lsn{0x16B3748});
-    EXPECT_EQ(begin.commit_time_ms, 1795426920123);
-    EXPECT_EQ(parse_begin(R"({"begin":"0/1","xid":1,"ts":"1969-12-31T23:59:59.999999Z"})").commit_time_ms, -1);
-    EXPECT_EQ(parse_begin(R"({"begin":"0/1","xid":1,"ts":"2024-02-29T00:00:00.000000Z"})").commit_time_ms, 1709164800000);
-}
-
-TEST(Begin, of_another_form_is_an_error) {
-    for (const char *line :
-         {R"({"begin":"x","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})", R"({"begin":"0/1","ts":"2026-11-23T09:42:00.123456Z"})",
-          R"({"begin":"0/1","xid":742,"ts":"2026-11-23"})", R"({"begin":"0/1","xid":742,"ts":"2026-11-23T09:42:00.12x456Z"})",
-          R"({"begin":"0/1","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})"
-          "x"})
-        EXPECT_THROW(parse_begin(line), FormatError) << line;
-}
-
-TEST(Commit, has_position_and_count) {
-    Commit commit = parse_commit(R"({"commit":"1/A","events":1000000})");
-    EXPECT_EQ(commit.end, Lsn{0x10000000A});
-    EXPECT_EQ(commit.events, 1000000u);
-    EXPECT_THROW(parse_commit(R"({"commit":"1/A","events":})"), FormatError);
-    EXPECT_THROW(parse_commit(R"({"commit":"1/A","events":1)"), FormatError);
-}
-
-TEST(Rejected, has_position_and_reason) {
-    Rejected rejected = parse_rejected(R"({"rejected":"0/16B3748","reason":"not an envelope"})");
-    EXPECT_EQ(rejected.lsn, "0/16B3748");
-    EXPECT_EQ(rejected.reason, "not an envelope");
-}
-
-TEST(Ahead, is_true_or_false) {
-    EXPECT_TRUE(parse_ahead(R"({"ahead":true})"));
-    EXPECT_FALSE(parse_ahead(R"({"ahead":false})"));
-    for (const char *line : {R"({"ahead":1})", R"({"ahead":true)", R"({"ahead":truefalse})", R"({"ahead":true}x)", R"({"ahead":})"})
-        EXPECT_THROW(parse_ahead(line), FormatError) << line;
-}
 
 TEST(Event, has_all_its_members) {
     Event event = parse_event(full);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "relay/core/inquiry.h"
+#include "relay/core/plugin_dialect.h"
 #include "relay/core/sink.h"
 #include "relay/core/upstream.h"
 
@@ -54,9 +55,10 @@ public:
         messages_.pop_front();
         return message;
     }
-    bool take_heard() override { return true; }
+    Dialect &dialect() override { return dialect_; }
+    bool take_heard() override { return hears_; }
     void confirm(Lsn confirmed, bool) override { confirmed_.push_back(confirmed); }
-    void give_up() override {}
+    void give_up() override { given_up_++; }
     void end() override { says_goodbye_ = true; }
     bool has_ended() const override { return has_ended_; }
     const Source &source() const override { return source_; }
@@ -77,12 +79,14 @@ public:
             throw std::runtime_error("the pipe is full");
     }
 
+    PluginDialect dialect_;
     Source source_;
     std::deque<Message> messages_;
     std::vector<Lsn> confirmed_;
     NoticeListener notice_;
     std::string refusal_sqlstate_;
-    int opened_ = 0, refusals_ = 0;
+    int opened_ = 0, refusals_ = 0, given_up_ = 0;
+    bool hears_ = true;
     bool is_open_ = false, is_streaming_ = false, has_ended_ = false, says_goodbye_ = false, is_cut_ = false;
 
 private:

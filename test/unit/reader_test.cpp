@@ -21,11 +21,11 @@ protected:
     Clock::time_point now_{1000s};
 };
 
-TEST_F(ReaderTest, reads_until_the_stream_is_drained) {
+TEST_F(ReaderTest, reads_until_nothing_is_left) {
     upstream_.bring(transaction("100", 2));
     upstream_.bring(transaction("200", 1));
     read();
-    EXPECT_TRUE(reader_.has_drained());
+    EXPECT_TRUE(reader_.has_read_all());
     EXPECT_EQ(sink_.in_flight_.size(), 3u);
     EXPECT_FALSE(reader_.sink_is_busy());
 }
@@ -36,13 +36,13 @@ TEST_F(ReaderTest, stops_at_a_busy_sink_and_offers_the_same_events_again) {
     upstream_.bring(transaction("200", 1));
     read();
     EXPECT_TRUE(reader_.sink_is_busy());
-    EXPECT_FALSE(reader_.has_drained());
+    EXPECT_FALSE(reader_.has_read_all());
     EXPECT_FALSE(reader_.may_read(session_, Reads::all));
     EXPECT_EQ(upstream_.messages_.size(), 1u);
     sink_.room_ = 10;
     read();
     EXPECT_EQ(sink_.in_flight_.size(), 3u);
-    EXPECT_TRUE(reader_.has_drained());
+    EXPECT_TRUE(reader_.has_read_all());
 }
 
 TEST_F(ReaderTest, reads_no_more_than_the_budget_has_room_for) {
@@ -63,7 +63,7 @@ TEST_F(ReaderTest, has_a_bound_for_one_look) {
         upstream_.messages_.emplace_back(Keepalive{Lsn{0x100}, false});
     read();
     EXPECT_EQ(upstream_.messages_.size(), 1u);
-    EXPECT_FALSE(reader_.has_drained());
+    EXPECT_FALSE(reader_.has_read_all());
 }
 
 TEST_F(ReaderTest, reads_the_rest_of_a_transaction_and_nothing_more) {

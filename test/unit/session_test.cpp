@@ -1,3 +1,4 @@
+#include "relay/core/plugin_dialect.h"
 #include "relay/core/session.h"
 
 #include <gtest/gtest.h>
@@ -49,7 +50,7 @@ protected:
     bool give(const std::string &lines) {
         Memory memory(strdup(lines.c_str()));
         std::string_view view(memory.get(), lines.size());
-        session_.take({std::move(memory), view});
+        session_.take({std::move(memory), view}, dialect_);
         return session_.offer(sink_);
     }
     void deliver(size_t which = 0) {
@@ -59,6 +60,7 @@ protected:
 
     Budget budget_{1000};
     RoomySink sink_;
+    PluginDialect dialect_;
     int rejected_ = 0;
     Session session_{5, budget_, [this](const Rejected &) { rejected_++; }};
 };
@@ -140,9 +142,9 @@ TEST_F(SessionTest, tells_transactions_apart_that_share_a_copy_data) {
     EXPECT_TRUE(give(event("d") + "\n" + R"({"commit":"0/200","events":2})"));
     EXPECT_EQ(sink_.ids, (std::vector<std::string>{"a", "b", "c", "d"}));
     EXPECT_EQ(sink_.ordinals, (std::vector<uint64_t>{1, 2, 1, 2}));
-    EXPECT_EQ(sink_.in_flight[1]->transaction_end(), Lsn{0x100});
-    EXPECT_EQ(sink_.in_flight[2]->transaction_end(), Lsn{0x200});
-    EXPECT_EQ(sink_.in_flight[3]->transaction_end(), Lsn{0x200});
+    EXPECT_EQ(sink_.in_flight[1]->commit(), Lsn{0x100});
+    EXPECT_EQ(sink_.in_flight[2]->commit(), Lsn{0x200});
+    EXPECT_EQ(sink_.in_flight[3]->commit(), Lsn{0x200});
     EXPECT_EQ(session_.transactions(), 2u);
     deliver(3);
     deliver(2);
@@ -159,7 +161,7 @@ TEST_F(SessionTest, keeps_the_bytes_for_the_last_of_the_transactions_that_share_
                      R"({"begin":"0/200","xid":8,"ts":"2026-11-23T09:42:01.123456Z"})" + "\n" + event("b") + "\n" +
                      R"({"commit":"0/200","events":1})"));
     deliver(0);
-    std::string_view lines = sink_.in_flight[0]->lines();
+    std::string_view lines = sink_.in_flight[0]->bytes();
     EXPECT_EQ(sink_.in_flight[0]->writable(lines), lines.data());
     EXPECT_EQ(lines.substr(lines.size() - 2), "1}");
     deliver(0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "mock_kafka.h"
+#include "relay/core/plugin_dialect.h"
 #include "relay/core/session.h"
 #include "relay/kafka/exactly_once_sink.h"
 
@@ -119,11 +120,11 @@ protected:
     void take(const std::string &text) {
         Memory memory(strdup(text.c_str()));
         std::string_view lines(memory.get(), text.size());
-        session_->take({std::move(memory), lines});
+        session_->take({std::move(memory), lines}, dialect_);
     }
 
     void delivered(const Chunk &chunk) override {
-        heard_[chunk.transaction_end()]++;
+        heard_[chunk.commit()]++;
         session_->delivered(chunk); // throws where it hears more than it offered
     }
 
@@ -189,6 +190,7 @@ protected:
     bool is_busy_ = false;
     Clock::time_point stop_at_ = Clock::time_point::max(); // of run_for
     std::vector<std::string> failures_;
+    PluginDialect dialect_;
     std::unique_ptr<Session> session_;
     std::unique_ptr<ExactlyOnceSink> sink_;
 };
