@@ -245,7 +245,7 @@ $(BUILD)/fuzz/%.o: %.cpp
 	$(call say,FUZZ,$<)
 	$(quiet)$(fuzz_cxx) -MMD -MP -c -o $@ $<
 # The options need the libraries, and of the relay what they name. Not optimized, they are compiled in a third of the time.
-fuzzed_options := $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(wildcard relay/config/*.cpp) $(addprefix relay/,watch/endpoint.cpp \
+fuzzed_options := $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(filter-out %/libraries.cpp,$(wildcard relay/config/*.cpp)) $(addprefix relay/,watch/endpoint.cpp \
 	kafka/properties.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp))
 fuzzes_options := $(addprefix $(BUILD)/fuzz/,options values config)
 $(fuzzed_options) $(fuzzes_options:$(BUILD)/fuzz/%=$(BUILD)/fuzz/test/fuzz/%_fuzz.o): fuzz_cxx += -O0 -gline-tables-only \

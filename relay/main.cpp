@@ -5,6 +5,7 @@
 #include "command/health.h"
 #include "command/setup.h"
 #include "config/dsn.h"
+#include "config/libraries.h"
 #include "config/options.h"
 #include "kafka/at_least_once_sink.h"
 #include "kafka/exactly_once_sink.h"
@@ -59,8 +60,8 @@ void prepare_skip(RunCommand &command, Signals &signals) {
                               "no event with the id " + *command.kafka.skip_ids.begin() + " waits for delivery");
 }
 
-void print_version() {
-    std::cout << version_text() << std::endl;
+void print_version(const VersionCommand &command) {
+    std::cout << version_text() << (command.verbose ? "\n" + libraries_text() : "") << std::endl;
     for (const std::string &remark : {librdkafka_refusal(rd_kafka_version(), "SCRAM-"), librdkafka_risk(rd_kafka_version())})
         if (!remark.empty())
             std::cerr << "warning: " << remark << std::endl;
@@ -90,7 +91,7 @@ int run_relay(RunCommand &run, Signals &signals) {
                             .shutdown = probe,
                             .slot = slot_watch,
                             .make_sink = [&](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); },
-                            .on_state = [&](RelayState state) { service.tell(state); },
+                            .on_state = [&](RelayState state) { service.tell(state, Clock::now()); },
                             .status = status,
                             .signals = signals.descriptor()});
     try {
@@ -125,8 +126,8 @@ struct Execution {
         say_config_is_good();
         return 0;
     }
-    int operator()(const VersionCommand &) const {
-        print_version();
+    int operator()(const VersionCommand &version) const {
+        print_version(version);
         return 0;
     }
 };

@@ -143,7 +143,7 @@ Command check_config_command(const Values &values, const Effective &) {
 
 // How much of the settings a command looks at.
 enum class Reads {
-    nothing,
+    flags,
     its_own, // it asks about a relay that may run though its settings have changed since: what is wrong elsewhere is no matter
     all,
 };
@@ -177,9 +177,9 @@ const std::vector<CommandRow> &commands() {
          from_values<operate_command<doctor_command>>},
         {{"config show", "print what every setting is, and where it comes from", in_any | in_config}, Reads::all, show_config_command},
         {{"config check", "look whether run would take the settings, without a connection", in_any}, Reads::all, check_config_command},
-        {{"version", "print the version", 0},
-         Reads::nothing,
-         [](const Values &, const Effective &) -> Command { return VersionCommand{}; }},
+        {{"version", "print the version", in_version},
+         Reads::flags,
+         [](const Values &values, const Effective &) -> Command { return VersionCommand{values.verbose}; }},
     };
     return rows;
 }
@@ -209,8 +209,11 @@ bool gives(const std::vector<Given> &source, const Setting *setting) {
 
 Effective gather(const CommandRow &command, const std::vector<Given> &flags) {
     Effective effective;
-    if (command.reads == Reads::nothing)
+    if (command.reads == Reads::flags) {
+        check_given(flags);
+        effective.take(flags);
         return effective;
+    }
     if (command.reads == Reads::all)
         check_variables();
     std::vector<Given> variables = read_variables(command.name.takes);

@@ -55,7 +55,9 @@ struct ShowConfigCommand {
 // The settings have been looked at already, as `run` would.
 struct CheckConfigCommand {};
 
-struct VersionCommand {};
+struct VersionCommand {
+    bool verbose = false; // of every library, too
+};
 
 using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand, DoctorCommand>;
 

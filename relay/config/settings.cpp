@@ -245,6 +245,13 @@ const Setting rows[] = {
      for_once},
     {"origin", in_config, "", "say where each value comes from", "", {nullptr, nullptr, &Values::origin}, for_once},
     {"json", in_config | in_doctor, "", "one object of JSON", "", {nullptr, nullptr, &Values::json}, for_once},
+    {"verbose",
+     in_version,
+     "",
+     "also of every library, and of the compiler: for a report of a bug",
+     "",
+     {nullptr, nullptr, &Values::verbose},
+     for_once},
 };
 
 // The command that alone takes the setting, where the name does not tell.
@@ -255,6 +262,7 @@ std::string only_in(const Setting &setting) {
     case in_setup: return " (setup)";
     case in_health: return " (health)";
     case in_config: return " (config show)";
+    case in_version: return " (version)";
     default: return "";
     }
 }

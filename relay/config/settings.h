@@ -31,11 +31,11 @@ struct Values {
     size_t max_in_flight_bytes;
     std::chrono::milliseconds commit_interval, shutdown_grace, server_silence;
     bool takeover = false, to_stdout = false, dry_run = false, harden = false, reset_state = false, ready = false;
-    bool origin = false, json = false;
+    bool origin = false, json = false, verbose = false;
 };
 
 // The commands that take settings, as a set.
-enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8, in_config = 16, in_doctor = 32 };
+enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8, in_config = 16, in_doctor = 32, in_version = 64 };
 
 // Where a value goes, and what it must be.
 struct Target {

@@ -70,6 +70,8 @@ MHD_Result handle(void *status, MHD_Connection *connection, const char *path, co
 
 } // namespace
 
+const char *http_library_version() { return MHD_get_version(); }
+
 // Who is connected, the oldest first. The library knows how long a client has been silent, but not how long it has been there.
 class HttpClients {
 public:

@@ -21,6 +21,8 @@ namespace outbox {
 
 class HttpClients;
 
+const char *http_library_version();
+
 class HttpServer {
 public:
     // Listens when it returns; throws std::runtime_error where it cannot. The status outlives it.
