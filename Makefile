@@ -20,6 +20,7 @@
 #   make format        clang-format over the sources
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
 #   make other-debian  unit, symbols, regress, isolation and ten TAP files in a root of Debian 13 on 12, or of 12 on 13, made for it; root's
+#   make check-kubernetes   docker/kubernetes against the schemas of Kubernetes' API
 #   make clean         delete build/
 #
 # The relay is linked with the librdkafka that packaging/librdkafka makes, a version that is known to be good. LIBRDKAFKA=system
@@ -392,6 +393,19 @@ mutants:
 other-debian:
 	@test/support/other-debian
 .PHONY: other-debian
+
+# ---- Kubernetes -----------------------------------------------------------------------------------------------------
+
+# The schemas are in a package of PyPI, of which no program is run.
+schemas := $(BUILD)/kubernetes/kubernetes_validate-1.37.0-py3-none-any.whl
+schemas_sha256 := 85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
+check-kubernetes:
+	@test/support/packages kubernetes
+	@mkdir -p $(dir $(schemas))
+	@test -e $(schemas) || python3 -m pip download -q --disable-pip-version-check --no-deps -d $(dir $(schemas)) kubernetes-validate==1.37.0
+	@echo '$(schemas_sha256)  $(schemas)' | sha256sum --check --status || { echo '$(schemas) is not the one that was looked at' >&2; exit 1; }
+	@/usr/bin/python3 test/support/kubernetes $(schemas)
+.PHONY: check-kubernetes
 
 # ---- lint -----------------------------------------------------------------------------------------------------------
 
