@@ -74,12 +74,21 @@ void say_what_runs(const RunCommand &command) {
                  command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
 }
 
+About about(const RunCommand &command) {
+    const char *delivery = command.to_stdout                            ? "standard output"
+                           : command.delivery == Delivery::exactly_once ? "exactly once"
+                                                                        : "at least once";
+    return {command.stream.slot, describe_source(command.stream.dsn), delivery, command.stream.topics};
+}
+
 int run_relay(RunCommand &run, Signals &signals) {
     if (std::string risk = librdkafka_risk(rd_kafka_version()); !risk.empty() && !run.kafka.brokers.empty())
         spdlog::warn("{}", risk);
     if (!run.kafka.skip_ids.empty())
         prepare_skip(run, signals);
     Status status;
+    status.about = about(run);
+    run.kafka.tallies = status.tallies;
     std::optional<HttpServer> server;
     if (run.listen)
         server.emplace(*run.listen, status);

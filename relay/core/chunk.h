@@ -61,9 +61,11 @@ public:
     uint64_t session() const { return session_; }
     Tracker::Number transaction() const { return transaction_; }
     Lsn commit() const { return commit_; } // a place in its commit record, which names it: see item.h
-    void set_transaction(Tracker::Number number, Lsn commit) {
+    int64_t commit_time_ms() const { return commit_time_ms_; } // by the server's clock; 0: not known
+    void set_transaction(Tracker::Number number, Lsn commit, int64_t commit_time_ms = 0) {
         transaction_ = number;
         commit_ = commit;
+        commit_time_ms_ = commit_time_ms;
     }
 
     // One more record of this chunk is in flight; `bytes` is what it costs beside the chunk itself.
@@ -104,6 +106,7 @@ private:
     uint64_t session_;
     Tracker::Number transaction_ = 0;
     Lsn commit_{};
+    int64_t commit_time_ms_ = 0;
     uint32_t references_ = 1;
     size_t charged_ = 0;
     Budget &budget_;

@@ -16,6 +16,7 @@ struct Entry {
     uint64_t ordinal;
     State state = State::queued;
     Form form = Form::event; // that was produced last
+    uint16_t topic = 0;      // its number among the tallies
     uint32_t bytes = 0;      // of that record in a batch
 
     Lsn commit() const { return chunk->commit(); }

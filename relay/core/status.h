@@ -2,10 +2,13 @@
 // right by itself, but they need not fit together to the last event. Tested by test/unit/status_test.cpp and test/t/018_status.t.
 #pragma once
 
+#include "core/tallies.h"
+
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -69,6 +72,11 @@ private:
     std::string text_;
 };
 
+// What runs: for people, without passwords. Set before anybody reads the status.
+struct About {
+    std::string slot, source, delivery, topics;
+};
+
 struct Status {
     using Clock = std::chrono::steady_clock;
     using Counter = std::atomic<uint64_t>; // since the process began
@@ -76,6 +84,9 @@ struct Status {
     const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
     std::atomic<Clock::time_point> turned_at{Clock::now()}; // the loop, last
     std::atomic<RelayState> state{RelayState::connecting};
+
+    About about;
+    const std::shared_ptr<Tallies> tallies = std::make_shared<Tallies>(); // also the sinks'
 
     Counter events_delivered{0};  // repetitions included
     Counter messages_rejected{0}; // no events at all

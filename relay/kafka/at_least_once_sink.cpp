@@ -172,6 +172,7 @@ void AtLeastOnceSink::reported(const rd_kafka_message_t &message) {
     Entry &entry = *static_cast<Entry *>(message._private);
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
         return acknowledged(entry);
+    note_delivery_error(message.err, target_);
     if (blame_of(message.err) != Blame::operation)
         refused_.push_back({&entry, message.err, rd_kafka_topic_name(message.rkt), producer_->report()});
     else if (failure_.empty())

@@ -50,6 +50,7 @@ private:
     void reported(const rd_kafka_message_t &message) override;
     void producer_died(const std::string &reason) override;
     void records_lost(const std::string &sentence) override;
+    void statistics(std::string_view json) override { note_statistics(json, target_); }
     void acknowledged(Entry &entry);
     void end_producer();
 

@@ -155,6 +155,7 @@ void BatchDelivery::commit() {
 }
 
 void BatchDelivery::committed() {
+    target_.tallies->transactions.add("committed");
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
     bool is_doubtful = transaction_->is_doubtful();
     position_.acknowledged(batch_);
@@ -187,6 +188,7 @@ void BatchDelivery::reported(const rd_kafka_message_t &message) {
         pace_.progressed();
         return examination_.accepted(*entry);
     }
+    note_delivery_error(message.err, target_);
     const char *topic = rd_kafka_topic_name(message.rkt);
     if (is_purged(message.err)) { // librdkafka does that by itself where the transaction has failed, and logs why
         if (stage_ != Stage::aborting && found_.failure.empty())
@@ -227,6 +229,7 @@ void BatchDelivery::abort() {
 }
 
 void BatchDelivery::aborted() {
+    target_.tallies->transactions.add("aborted");
     if (transaction_->was_ended_twice()) // a late copy would end the next transaction, and take its events away
         throw SinkFailure("aborting a Kafka transaction took a second request", true);
     pace_.aborted(Clock::now());

@@ -101,6 +101,7 @@ private:
     void reported(const rd_kafka_message_t &message) override;
     void producer_died(const std::string &reason) override { found_.death = "the Kafka producer failed: " + reason; }
     void records_lost(const std::string &sentence) override { found_.loss = sentence; }
+    void statistics(std::string_view json) override { note_statistics(json, target_); }
 
     KafkaTarget &target_;
     const Source &source_;

@@ -1,5 +1,7 @@
 #include "kafka/produce_event.h"
 
+#include "kafka/statistics.h"
+
 #include <cstdlib>
 
 namespace outbox {
@@ -18,6 +20,7 @@ int64_t now_ms() {
 KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Event &event, int64_t commit_time_ms, Chunk &chunk,
                                               Entry &entry, size_t &cost) {
     EventPosition position{chunk.commit(), event.ordinal};
+    entry.topic = target_.tallies->topics.number_of(event.topic);
     while (!target_.quarantine.stops_at(position)) {
         entry.form = target_.quarantine.form_of(position, event.id);
         KafkaRecord record = maker_.make(event, entry.form, commit_time_ms, chunk, target_, source_);
@@ -39,7 +42,7 @@ KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Eve
 
 void EventProducer::settled(const Entry &entry) {
     if (entry.form == Form::event)
-        return;
+        return target_.tallies->topics.delivered(entry.topic, entry.bytes);
     const Quarantine::Refusal *refusal = target_.quarantine.find(entry.position());
     Event event = entry.event();
     bool is_skip = entry.form == Form::note;
@@ -52,7 +55,22 @@ void EventProducer::settled(const Entry &entry) {
                  : refusal == nullptr ? "refused"
                                       : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error)));
     target_.set_aside_count++;
+    target_.tallies->set_aside.add(std::string(event.topic), is_skip ? "skipped"
+                                                             : refusal == nullptr
+                                                                 ? "refused"
+                                                                 : rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(refusal->error)));
     target_.quarantine.settled(entry.position(), entry.form);
+}
+
+// What the relay takes back itself is no error.
+void note_delivery_error(rd_kafka_resp_err_t error, KafkaTarget &target) {
+    if (error != RD_KAFKA_RESP_ERR__PURGE_QUEUE && error != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+        target.tallies->delivery_errors.add(rd_kafka_err2name(error));
+}
+
+void note_statistics(std::string_view json, KafkaTarget &target) {
+    if (std::optional<KafkaFigures> figures = parse_statistics(json))
+        target.tallies->kafka.set(std::move(*figures));
 }
 
 PoisonedEvent poisoned(const Event &event, Lsn end, int64_t commit_time_ms, const KafkaTarget &target) {

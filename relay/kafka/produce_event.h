@@ -33,6 +33,10 @@ private:
     std::string topic_;
 };
 
+// What the status counts: an error of a delivery report, and what librdkafka says of itself.
+void note_delivery_error(rd_kafka_resp_err_t error, KafkaTarget &target);
+void note_statistics(std::string_view json, KafkaTarget &target);
+
 PoisonedEvent poisoned(const Event &event, Lsn end, int64_t commit_time_ms, const KafkaTarget &target);
 
 // Why the brokers refuse the event's time, where a clock is to blame and not the event; empty: the event is too old, or too new.

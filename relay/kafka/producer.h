@@ -24,6 +24,7 @@ public:
         // A partition's log has lost records that were acknowledged; the sentence says which. The record that showed it is reported as
         // well.
         virtual void records_lost(const std::string &sentence) = 0;
+        virtual void statistics(std::string_view) {} // of librdkafka, as JSON
 
     protected:
         ~Listener() = default;

@@ -6,8 +6,10 @@
 #include "core/log_ends.h"
 #include "core/quarantine.h"
 #include "core/size_limits.h"
+#include "core/tallies.h"
 #include "kafka/properties.h"
 
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -35,6 +37,7 @@ struct KafkaTarget {
     LogEnds log_ends = {};
     bool was_refused = false;     // the position, when it was last read; a second time in a row is final
     uint64_t set_aside_count = 0; // events that something else stands for
+    std::shared_ptr<Tallies> tallies = std::make_shared<Tallies>();
 
     // Topics that are no topics for events: Kafka's own, and the relay's, where an event could pass for a position or a dead letter.
     bool is_reserved(std::string_view topic) const { return topic.starts_with("__") || topic == state_topic || topic == dead_letter_topic; }

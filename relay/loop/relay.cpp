@@ -150,7 +150,7 @@ void Relay::read() {
 
 void Relay::delivered(const Chunk &chunk) {
     shutdown_.delivered();
-    report_.delivered();
+    report_.delivered(chunk);
     session_.delivered(chunk);
 }
 

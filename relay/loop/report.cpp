@@ -29,6 +29,17 @@ void Report::noticed(const std::string &text, bool is_warning, Clock::time_point
         spdlog::warn("{}", text);
 }
 
+// Once for the events of a chunk that are delivered in a row: the clock is read once for all of them.
+void Report::time(const Chunk &chunk) {
+    timed_chunk_ = &chunk;
+    timed_transaction_ = chunk.transaction();
+    if (chunk.commit_time_ms() == 0)
+        return;
+    using namespace std::chrono;
+    auto now_us = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+    status_.tallies->commit_to_ack.add(now_us - (chunk.commit_time_ms() - server_ahead_ms_) * 1000);
+}
+
 void Report::begin_session(const Source &source) {
     streams_ = true;
     server_ahead_ms_ = source.clock_ahead_ms;

@@ -19,10 +19,21 @@ public:
     Report(Status &status, std::function<void(RelayState)> on_state)
         : status_(status), on_state_(std::move(on_state)), lag_(unix_ms(std::chrono::system_clock::now())) {}
 
-    void delivered() { events_delivered_++; }
+    void delivered(const Chunk &chunk) {
+        events_delivered_++;
+        if (&chunk != timed_chunk_ || chunk.transaction() != timed_transaction_)
+            time(chunk);
+    }
     void end_session() { streams_ = false; }
-    void lost_session() { status_.sessions_lost++; } // one that was streaming
-    void lost_producer() { status_.producers_lost++; }
+    // One that was streaming. `sqlstate`: of the server's error; empty: the connection broke.
+    void lost_session(const std::string &sqlstate) {
+        status_.sessions_lost++;
+        status_.tallies->reconnects.add("postgres", sqlstate.empty() ? "connection" : sqlstate);
+    }
+    void lost_producer() {
+        status_.producers_lost++;
+        status_.tallies->reconnects.add("kafka", "producer");
+    }
 
     // Anybody who may call pg_logical_emit_message() can write such messages, as many as they like.
     void rejected(const Rejected &rejected, Clock::time_point now);
@@ -44,13 +55,16 @@ private:
     static int64_t unix_ms(std::chrono::system_clock::time_point time) {
         return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
     }
+    void time(const Chunk &chunk);
     void update_lag(Session &session, int64_t now_ms);
 
     Status &status_;
     std::function<void(RelayState)> on_state_;
     Lag lag_;
     bool streams_ = false;
-    int64_t server_ahead_ms_ = 0; // its clock, which commit times are of
+    int64_t server_ahead_ms_ = 0;        // its clock, which commit times are of
+    const Chunk *timed_chunk_ = nullptr; // the last one, which may be gone
+    Tracker::Number timed_transaction_ = 0;
     int64_t looked_at_ms_ = SlotFigures::unknown;
     Complaint complaint_;
     uint64_t events_delivered_ = 0;

@@ -28,7 +28,7 @@ void Relay::connect_if_due() {
 
 void Relay::lose_session(const StreamLost &lost) {
     if (parts_.upstream.is_streaming() && !ending_.is_leaving())
-        report_.lost_session();
+        report_.lost_session(lost.sqlstate());
     if (ending_.is_leaving())
         ending_.left();
     else if (ending_.is_draining())

@@ -3,6 +3,9 @@
 #include "watch/families.h"
 #include "watch/process_metrics.h"
 
+#include <cmath>
+#include <utility>
+
 namespace outbox {
 namespace {
 
@@ -47,14 +50,77 @@ void add_slot(Families &families, const SlotFigures &slot, WallClock::time_point
     add_slot_state(families, slot.state);
 }
 
+// What was counted before topics were told apart, as on standard output, belongs to the others.
+void add_topics(Families &families, const Status &status) {
+    uint64_t all = status.events_delivered, known = status.events_set_aside;
+    status.tallies->topics.for_each([&known](std::string_view, uint64_t events, uint64_t) { known += events; });
+    uint64_t unknown = all > known ? all - known : 0;
+    families.begin(MetricType::Counter, "events_delivered_total", "Events that Kafka has, repetitions included.");
+    status.tallies->topics.for_each([&](std::string_view topic, uint64_t events, uint64_t) {
+        families.add({{"topic", topic}}, static_cast<double>(events + std::exchange(unknown, 0)));
+    });
+    families.begin(MetricType::Counter, "bytes_delivered_total", "Bytes of the records of these events.");
+    status.tallies->topics.for_each([&](std::string_view topic, uint64_t, uint64_t bytes) {
+        families.add({{"topic", topic}}, static_cast<double>(bytes));
+    });
+}
+
+void add_labelled(Families &families, const char *name, const char *help, const LabelledCounts &counts, const char *first,
+                  const char *second = nullptr) {
+    families.begin(MetricType::Counter, name, help);
+    for (const auto &[labels, count] : counts.get()) {
+        if (second == nullptr)
+            families.add({{first, labels.first}}, static_cast<double>(count));
+        else
+            families.add({{first, labels.first}, {second, labels.second}}, static_cast<double>(count));
+    }
+}
+
+void add_durations(Families &families, const Durations &durations) {
+    families.begin(MetricType::Histogram, "commit_to_ack_seconds",
+                   "From the commit until Kafka has the events, of those that came together.");
+    prometheus::ClientMetric::Histogram &histogram = families.sample({}).histogram;
+    Durations::Buckets buckets = durations.buckets();
+    for (size_t i = 0; i < buckets.size(); i++) {
+        histogram.sample_count += buckets[i];
+        double bound = i < Durations::bounds_us.size() ? static_cast<double>(Durations::bounds_us[i]) / 1e6 : HUGE_VAL;
+        histogram.bucket.push_back({histogram.sample_count, bound});
+    }
+    histogram.sample_sum = static_cast<double>(durations.sum_us()) / 1e6;
+}
+
+// What librdkafka said within the last minute.
+void add_kafka(Families &families, const SharedKafkaFigures &shared) {
+    KafkaFigures figures = shared.get();
+    if (Status::Clock::now() - figures.at > slot_counts)
+        return;
+    families.begin(MetricType::Summary, "kafka_round_trip_seconds", "Round trips of requests to a broker; quantiles are of ten seconds.");
+    for (const auto &[id, broker] : figures.brokers) {
+        prometheus::ClientMetric::Summary &summary = families.sample({{"broker", std::to_string(id)}}).summary;
+        summary.quantile = {{0.5, broker.round_trip_p50_s}, {0.99, broker.round_trip_p99_s}};
+        summary.sample_count = broker.round_trips;
+        summary.sample_sum = broker.round_trip_sum_s;
+    }
+    families.begin(MetricType::Gauge, "kafka_throttle_seconds", "How long a broker had the producer wait, the longest of ten seconds.");
+    for (const auto &[id, broker] : figures.brokers)
+        families.add({{"broker", std::to_string(id)}}, broker.throttle_s);
+    families.gauge("kafka_queue_events", "Records in librdkafka's queues.", static_cast<double>(figures.queue_events));
+    families.gauge("kafka_queue_bytes", "Bytes of these records.", static_cast<double>(figures.queue_bytes));
+}
+
 void add_counts(Families &families, const Status &status) {
     auto counter = [&families](const char *name, const char *help, uint64_t value) {
         families.counter(name, help, static_cast<double>(value));
     };
-    counter("events_delivered_total", "Events that Kafka has, repetitions included.", status.events_delivered);
+    add_topics(families, status);
     counter("messages_rejected_total", "Messages in the stream that are no events.", status.messages_rejected);
     counter("events_rejected_total", "Events of topics that are Kafka's or the relay's own.", status.events_rejected);
-    counter("events_set_aside_total", "Events that Kafka refuses and that the relay went on without.", status.events_set_aside);
+    const Tallies &tallies = *status.tallies;
+    add_labelled(families, "events_set_aside_total", "Events that Kafka refuses, or an operator, and that the relay went on without.",
+                 tallies.set_aside, "topic", "reason");
+    add_labelled(families, "delivery_errors_total", "Records that Kafka did not take, by Kafka's error.", tallies.delivery_errors, "code");
+    add_labelled(families, "kafka_transactions_total", "Kafka transactions of exactly-once delivery.", tallies.transactions, "result");
+    add_labelled(families, "reconnects_total", "Connections that were lost and made anew.", tallies.reconnects, "peer", "reason");
     counter("sessions_lost_total", "Streams from PostgreSQL that broke off.", status.sessions_lost);
     counter("producers_lost_total", "Kafka producers that failed and were replaced.", status.producers_lost);
 }
@@ -86,6 +152,9 @@ std::string metrics_text(const Status &status) {
     Families families;
     families.begin(MetricType::Gauge, "build_info", "The relay's version.");
     families.add({{"version", OUTBOX_VERSION}}, 1);
+    const About &about = status.about;
+    families.begin(MetricType::Gauge, "info", "What runs.");
+    families.add({{"version", OUTBOX_VERSION}, {"slot", about.slot}, {"delivery", about.delivery}, {"topics", about.topics}}, 1);
     auto started_at = std::chrono::duration_cast<std::chrono::seconds>(status.started_at.time_since_epoch());
     families.gauge("start_time_seconds", "When the process began, in Unix time.", static_cast<double>(started_at.count()));
     families.begin(MetricType::Gauge, "state", "1 for the state that the relay is in.");
@@ -95,6 +164,8 @@ std::string metrics_text(const Status &status) {
     add_counts(families, status);
     add_delivery(families, status, now);
     add_slot(families, status.slot, now);
+    add_durations(families, status.tallies->commit_to_ack);
+    add_kafka(families, status.tallies->kafka);
     add_process(families);
     return families.text();
 }

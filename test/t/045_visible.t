@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use HTTP::Tiny;
+use List::Util qw(sum);
 use Outbox::Kafka;
 use Outbox::Node;
 use Outbox::Process qw(wait_until);
@@ -30,8 +31,8 @@ sub seen { return join ' ', map { $_->{value} =~ /"item":"(\w+)"/ } $kafka->cons
 
 sub delivered {
     my ($address) = $relay->log =~ m{status on (http://127\.0\.0\.1:\d+)/};
-    my ($count) = HTTP::Tiny->new(timeout => 10)->get("$address/metrics")->{content} =~ /^outbox_relay_events_delivered_total (\d+)/m;
-    return $count;
+    my $text = HTTP::Tiny->new(timeout => 10)->get("$address/metrics")->{content};
+    return sum($text =~ /^outbox_relay_events_delivered_total\{topic="\w+"\} (\d+)/mg);
 }
 
 # Returns when Kafka has acknowledged the event, which nobody can see.

@@ -78,7 +78,7 @@ my $writers = Outbox::Process->spawn(
         PostgreSQL::Test::Utils::append_to_file($file, q{SELECT outbox.emit('orders', 'k', '1');});
         $file;
     }, '-h', $node->host, '-p', $node->port, 'postgres' ]);
-wait_until { metrics($relay)->{events_delivered_total} > 100 } 'events flow';
+wait_until { metrics($relay)->{'events_delivered_total{topic="orders"}'} > 100 } 'events flow';
 my @busy = map { next_look($_) } $relay, $standby;
 my $bound = 2 * slowness();
 cmp_ok(max(map { $_->{lag_seconds} } @busy), '<', $bound, 'busy: what is on its way, by the relay that streams and by the one that stands by');

@@ -24,7 +24,7 @@ protected:
 };
 
 TEST_F(ReportTest, counts_go_to_the_status_with_the_next_turn) {
-    report_.delivered();
+    report_.delivered(*Chunk::create(nullptr, "", 1, budget_));
     report_.rejected({Lsn{1}, "no event"}, now_);
     report_.rejected({Lsn{1}, "forbidden", "an id", "a topic"}, now_);
     EXPECT_EQ(status_.events_delivered, 0u);
