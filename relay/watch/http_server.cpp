@@ -1,13 +1,14 @@
 #include "watch/http_server.h"
 
 #include "base/log.h"
-#include "watch/metrics.h"
+#include "watch/answers.h"
 
 #include <microhttpd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -24,43 +25,40 @@ constexpr unsigned max_clients = 16;
 constexpr size_t client_bytes = 16384; // for a request and the head of its answer
 constexpr int turn_ms = 100;
 
-struct Answer {
-    unsigned code;
-    std::string body;
-    const char *content_type = "text/plain";
+} // namespace
+
+// What the answers are made of. One thread only, but for the troubles.
+struct HttpContent {
+    const Status &status;
+    std::shared_ptr<Troubles> troubles = std::make_shared<Troubles>();
+    Samples samples = {};
 };
 
-Answer answer_to(std::string_view method, std::string_view path, const Status &status) {
-    if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD)
-        return {MHD_HTTP_METHOD_NOT_ALLOWED, ""};
-    if (path == "/metrics")
-        return {MHD_HTTP_OK, metrics_text(status), metrics_content_type};
-    auto word = [](bool is_good, const char *word) {
-        return Answer{unsigned(is_good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE), std::string(word) + "\n"};
-    };
-    if (path == "/live") {
-        bool live = is_live(status, Status::Clock::now());
-        return word(live, live ? "ok" : "stuck");
-    }
-    if (path == "/ready") {
-        RelayState state = status.state;
-        Answer answer = word(state == RelayState::streaming, name_of(state));
-        if (std::string text = status.waiting_for.get(); !text.empty())
-            answer.body += text + "\n";
-        return answer;
-    }
-    return {MHD_HTTP_NOT_FOUND, ""};
+namespace {
+
+bool has_argument(MHD_Connection *connection, const char *name, std::string_view value) {
+    const char *given = nullptr;
+    size_t size = 0;
+    if (MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), &given, &size) != MHD_YES)
+        return false;
+    return value.empty() || (given != nullptr && std::string_view(given, size) == value);
 }
 
 // Called when the head of a request is complete; what would follow is not read.
-MHD_Result handle(void *status, MHD_Connection *connection, const char *path, const char *method, const char *, const char *, size_t *,
+MHD_Result handle(void *opaque, MHD_Connection *connection, const char *path, const char *method, const char *, const char *, size_t *,
                   void **) noexcept {
-    Answer answer = answer_to(method, path, *static_cast<const Status *>(status));
+    HttpContent &content = *static_cast<HttpContent *>(opaque);
+    Request request{method, path, has_argument(connection, "verbose", ""), has_argument(connection, "standby", "ok")};
+    Answer answer = answer_to(request, content.status, content.samples, *content.troubles);
     MHD_Response *response = MHD_create_response_from_buffer(answer.body.size(), answer.body.data(), MHD_RESPMEM_MUST_COPY);
     if (response == nullptr)
         return MHD_NO;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.content_type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, "Content-Security-Policy", answer.policy.c_str());
     if (answer.code == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     MHD_Result result = MHD_queue_response(connection, answer.code, response);
@@ -118,7 +116,7 @@ void follow(void *clients, MHD_Connection *connection, void **, MHD_ConnectionNo
 }
 
 // Without the library's thread, which could not be made to look at the clock, and without its log, which is about clients' mistakes.
-MHD_Daemon *start_daemon(int listener, HttpClients &clients, const Status &status) {
+MHD_Daemon *start_daemon(int listener, HttpClients &clients, HttpContent &content) {
     const MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listener, nullptr},
         {MHD_OPTION_CONNECTION_LIMIT, max_clients, nullptr},
@@ -126,8 +124,8 @@ MHD_Daemon *start_daemon(int listener, HttpClients &clients, const Status &statu
         {MHD_OPTION_CONNECTION_TIMEOUT, silence_s, nullptr},
         {MHD_OPTION_END, 0, nullptr},
     };
-    MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, nullptr, nullptr, handle, const_cast<Status *>(&status), MHD_OPTION_ARRAY,
-                                          options, MHD_OPTION_NOTIFY_CONNECTION, follow, &clients, MHD_OPTION_END);
+    MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, nullptr, nullptr, handle, &content, MHD_OPTION_ARRAY, options,
+                                          MHD_OPTION_NOTIFY_CONNECTION, follow, &clients, MHD_OPTION_END);
     if (daemon == nullptr)
         throw std::runtime_error("cannot start the status server");
     return daemon;
@@ -136,9 +134,13 @@ MHD_Daemon *start_daemon(int listener, HttpClients &clients, const Status &statu
 } // namespace
 
 HttpServer::HttpServer(const Endpoint &endpoint, const Status &status)
-    : clients_(std::make_unique<HttpClients>()), listener_(listen_on(endpoint)), daemon_(start_daemon(listener_, *clients_, status)) {
+    : clients_(std::make_unique<HttpClients>()),
+      content_(std::make_unique<HttpContent>(HttpContent{status})),
+      listener_(listen_on(endpoint)),
+      daemon_(start_daemon(listener_, *clients_, *content_)) {
     int port = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_BIND_PORT)->port;
-    spdlog::info("status on http://{}/ready, /live and /metrics", text_of({endpoint.host, port}));
+    spdlog::default_logger()->sinks().push_back(content_->troubles);
+    spdlog::info("status on http://{}/", text_of({endpoint.host, port}));
     thread_ = std::jthread([this](const std::stop_token &stop) { serve(stop); });
 }
 
@@ -151,8 +153,13 @@ HttpServer::~HttpServer() {
 
 void HttpServer::serve(const std::stop_token &stop) {
     while (!stop.stop_requested()) {
+        Samples &samples = content_->samples;
+        auto now = Clock::now();
+        if (now >= samples.due_at())
+            samples.take(content_->status, now);
+        auto pause = std::chrono::ceil<std::chrono::milliseconds>(samples.due_at() - now);
         // It fails where the kernel is short of memory: not again at once.
-        if (MHD_run_wait(daemon_, clients_->none() ? -1 : turn_ms) != MHD_YES)
+        if (MHD_run_wait(daemon_, clients_->none() ? static_cast<int>(pause.count()) : turn_ms) != MHD_YES)
             std::this_thread::sleep_for(std::chrono::milliseconds(turn_ms));
         clients_->cut_off_late();
     }

@@ -1,8 +1,5 @@
-// The status for operators over HTTP, on a thread of its own. It reads the status and touches nothing else of the relay.
-//
-//   GET /live      200 "ok"; 503 "stuck" when the loop has not turned for a minute
-//   GET /ready     200 "streaming"; 503 with the state otherwise
-//   GET /metrics   Prometheus' text format
+// The status for operators over HTTP, on a thread of its own. It reads the status and touches nothing else of the relay. What it
+// answers is in answers.h; between requests it takes the samples of which the page draws its pictures.
 //
 // One request a connection. No client holds up the others or the end: it is cut off after a second of silence, after two seconds whatever
 // it does, when it is the oldest of too many, and when its request is too long. Still for probes and a scraper, not for the world: no TLS
@@ -20,6 +17,7 @@ struct MHD_Daemon;
 namespace outbox {
 
 class HttpClients;
+struct HttpContent;
 
 const char *http_library_version();
 
@@ -33,6 +31,7 @@ private:
     void serve(const std::stop_token &stop);
 
     std::unique_ptr<HttpClients> clients_;
+    std::unique_ptr<HttpContent> content_;
     int listener_; // the daemon's, once there is one
     MHD_Daemon *daemon_;
     std::jthread thread_;

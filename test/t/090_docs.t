@@ -49,7 +49,7 @@ sub prepare {
     %own = (
         'kafka:9092' => $kafka->brokers,
         'host=db.example.com' => 'host=' . $node->host . ' port=' . $node->port,
-        '127.0.0.1:8090' => $listen,
+        '127.0.0.1:9464' => $listen,
         '/etc/outbox/' => "$folder/etc/",
         '--replication-factor 3' => '--replication-factor 1',
     );
