@@ -60,7 +60,7 @@ public:
 
     uint64_t session() const { return session_; }
     Tracker::Number transaction() const { return transaction_; }
-    Lsn commit() const { return commit_; } // a place in its commit record, which names it: see item.h
+    Lsn commit() const { return commit_; }                     // a place in its commit record, which names it: see item.h
     int64_t commit_time_ms() const { return commit_time_ms_; } // by the server's clock; 0: not known
     void set_transaction(Tracker::Number number, Lsn commit, int64_t commit_time_ms = 0) {
         transaction_ = number;

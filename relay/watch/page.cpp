@@ -55,6 +55,10 @@ private:
     std::vector<std::pair<double, double>> points_;
 };
 
+std::string rate_text(double a_second) {
+    return a_second < 10 ? fmt::format("{:.1f}", a_second) : count_text(static_cast<uint64_t>(a_second + 0.5));
+}
+
 std::string charts(const Screen &screen, const Samples &samples) {
     Chart lag("Lag", 1), rate("Events a second", 1), retained("WAL that the slot keeps", 1e6);
     auto now = std::chrono::system_clock::now();
@@ -68,10 +72,13 @@ std::string charts(const Screen &screen, const Samples &samples) {
             retained.add(ago, static_cast<double>(sample.retained_bytes));
         before = &sample;
     }
-    auto per_second = [](double value) { return count_text(static_cast<uint64_t>(value + 0.5)); };
+    lag.add(0, screen.lag_s); // the moment itself ends the curve
+    if (screen.retained_wal_bytes)
+        retained.add(0, static_cast<double>(*screen.retained_wal_bytes));
+    auto per_second = [](double value) { return rate_text(value); };
     auto bytes = [](double value) { return bytes_text(static_cast<int64_t>(value)); };
     return R"(<div class="charts">)" + lag.svg(seconds_text(screen.lag_s), seconds_text) +
-           rate.svg(per_second(screen.events_per_second), per_second) +
+           rate.svg(rate_text(screen.events_per_second), per_second) +
            retained.svg(screen.retained_wal_bytes ? bytes_text(*screen.retained_wal_bytes) : "not known", bytes) + "</div>";
 }
 
@@ -91,21 +98,23 @@ std::string figures(const Screen &screen) {
     std::string slot = screen.slot_state.empty() ? "not known" : screen.slot_state + (screen.slot_active == false ? ", not read" : "");
     std::string failover = !screen.failover_ready ? "" : *screen.failover_ready ? "ready" : "not ready";
     return R"(<dl class="figures">)" + figure("Lag", seconds_text(screen.lag_s)) +
-           figure("Backlog", bytes_or_unknown(screen.backlog_bytes)) +
-           figure("Events a second", fmt::format("{:.1f}", screen.events_per_second)) +
+           figure("Backlog", bytes_or_unknown(screen.backlog_bytes)) + figure("Events a second", rate_text(screen.events_per_second)) +
            figure("Last delivery", screen.delivery_s_ago ? seconds_text(*screen.delivery_s_ago) + " ago" : "none yet") +
-           figure("Commit to Kafka, half", seconds_or_none(screen.commit_to_ack_p50_s, "–")) +
-           figure("Commit to Kafka, 99 %", seconds_or_none(screen.commit_to_ack_p99_s, "–")) + figure("Slot", slot) +
+           figure("To Kafka, p50", seconds_or_none(screen.commit_to_ack_p50_s, "–")) +
+           figure("To Kafka, p99", seconds_or_none(screen.commit_to_ack_p99_s, "–")) + figure("Slot", slot) +
            figure("WAL it keeps", bytes_or_unknown(screen.retained_wal_bytes)) +
-           figure("Until it is lost", bytes_or_unknown(screen.safe_wal_bytes)) + (failover.empty() ? "" : figure("Failover", failover)) +
-           "</dl>";
+           figure("Until lost", bytes_or_unknown(screen.safe_wal_bytes)) + (failover.empty() ? "" : figure("Failover", failover)) + "</dl>";
 }
 
 std::string advice(const Screen &screen, bool is_bad) {
     if (screen.advice.empty() && screen.waiting_for.empty())
         return "";
     std::string waits = screen.waiting_for.empty() ? "" : "<p>" + escape_html(screen.waiting_for) + "</p>";
-    return fmt::format(R"(<div class="advice{}"><p>{}</p>{}</div>)", is_bad ? " bad" : "", escape_html(screen.advice), waits);
+    return fmt::format(R"(<div class="advice{}"><p>{}</p>{}</div>)",
+                       is_bad           ? " bad"
+                       : screen.is_good ? " good"
+                                        : "",
+                       escape_html(screen.advice), waits);
 }
 
 std::string notes(const Screen &screen) {

@@ -15,9 +15,9 @@ h2{font-size:13px;margin:0 0 8px;color:var(--soft);font-weight:600}
 .word{font-weight:700}.good{color:var(--good)}.wait{color:var(--wait)}.bad{color:var(--bad)}
 .about{color:var(--soft);overflow-wrap:anywhere}
 .advice{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--wait);border-radius:6px;padding:10px 14px;margin:0 0 14px;overflow-wrap:anywhere}
-.advice.bad{border-left-color:var(--bad);color:inherit}
+.advice.bad{border-left-color:var(--bad);color:inherit}.advice.good{border-left-color:var(--good);color:inherit}
 .advice p{margin:0 0 4px}.advice p:last-child{margin:0}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;margin:0 0 14px}
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:10px;margin:0 0 14px}
 .figure,.chart,.list{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:10px 14px}
 .figure dt{color:var(--soft);font-size:13px}.figure dd{margin:0;font-size:19px;font-variant-numeric:tabular-nums}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(270px,1fr));gap:10px;margin:0 0 14px}
