@@ -3,8 +3,8 @@
 // acknowledged again. After a refusal for the size that producer makes smaller batches, in which a record that is too large is alone, and
 // all records that are as large as a refused one are set aside with it (size_limits.h). After another refusal of a whole batch the records
 // go in smaller groups, until the guilty event is alone. One that is alone goes by a producer that survives its refusal, and nothing else
-// is on the way meanwhile. After anything else a new sink starts from the slot. Tested by test/unit/at_least_once_sink_test.cpp and
-// test/t/.
+// is on the way meanwhile. After anything else a new sink starts from the slot. Tested by
+// test/unit/at_least_once_sink_test.cpp, test/unit/at_least_once_refusals_test.cpp and test/t/.
 #pragma once
 
 #include "kafka/care.h"

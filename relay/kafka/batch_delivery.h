@@ -1,5 +1,6 @@
-// Delivers one batch after the other exactly once: its events and the position go to Kafka in one transaction, and again in another where
-// that one is aborted, until one is committed. The session around it, from fencing on, is kafka/exactly_once_sink.h.
+// Delivers one batch after the other exactly once: the events of a batch and the position go to Kafka in one transaction, and again in
+// another transaction where that one is aborted, until a transaction is committed. The session around it, from fencing on, is
+// kafka/exactly_once_sink.h.
 //
 // Where Kafka refuses a record, the transaction is aborted and the batch examined (kafka/examination.h): its records go again, as they are
 // or in the form that stands for them, in transactions that are aborted as well. Every record that Kafka has accepted once is done with.
@@ -30,7 +31,7 @@ public:
         repeating,  // producing the batch again
     };
 
-    // All outlive it. A batch is closed when its first event has waited for `commit_interval`.
+    // Everything that is referred to outlives the delivery. A batch is closed when its first event has waited for `commit_interval`.
     BatchDelivery(KafkaTarget &target, const Source &source, KeptPosition &position, std::chrono::milliseconds commit_interval,
                   DeliveryListener &listener);
 
@@ -61,7 +62,7 @@ public:
 
     // ---- serving, after the producer was served
 
-    // To what was reported. Throws SinkFailure, Failure.
+    // Does what the reports of the producer ask for. Throws SinkFailure, Failure.
     void react();
     // The next step of a batch that is not open.
     void step();

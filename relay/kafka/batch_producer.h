@@ -10,7 +10,7 @@ class BatchProducer {
 public:
     using Outcome = KafkaProducer::Outcome;
 
-    // Both outlive it.
+    // Target and source outlive the batches.
     BatchProducer(KafkaTarget &target, const Source &source) : events_(target, source) {}
 
     // The event joins the batch where its record is taken.

@@ -1,5 +1,5 @@
-// How careful a producer has to be with the records that come next, beside what is always so. Librdkafka is told once, when it makes the
-// producer: other care takes another producer. Tested by test/unit/at_least_once_sink_test.cpp and test/unit/exactly_once_sink_test.cpp.
+// How careful a producer has to be with the records that come next, beside what is always so. A producer learns it when it is made: other
+// care takes another producer. Tested by test/unit/at_least_once_sink_test.cpp and test/unit/exactly_once_sink_test.cpp.
 #pragma once
 
 #include "kafka/properties.h"
@@ -12,7 +12,7 @@ namespace outbox {
 struct Care {
     bool each_alone = false;        // each record is a batch of its own
     bool survives_refusals = false; // one record is on its way at a time
-    bool one_batch = false;         // is on its way at a time: the partitions forget the producer
+    bool one_batch = false;         // one batch is on its way at a time, because the partitions forget the producer
     size_t batch_bytes = 0;         // larger batches are refused; 0: as configured
     bool operator==(const Care &) const = default;
 

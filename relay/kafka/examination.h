@@ -1,7 +1,7 @@
 // Exactly once: who is to blame where Kafka refuses records of a batch, and which event cannot go now. Decides; what is decided about an
 // event for good is the quarantine's to know, and the sink produces and aborts. An examination lasts until each guilty event has been
 // named by Kafka or has been alone: in smaller batches where the size is to blame (core/size_limits.h), otherwise in smaller groups
-// (core/group_limit.h). Tested by test/unit/exactly_once_sink_test.cpp, test/unit/exactly_once_sink_errors_test.cpp and
+// (core/group_limit.h). Tested by test/unit/examination_test.cpp, test/unit/exactly_once_sink_test.cpp and
 // test/t/057_quarantine.t.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace outbox {
 
 class Examination {
 public:
-    // Both outlive it.
+    // Target and source outlive the examination.
     Examination(KafkaTarget &target, const Source &source) : target_(target), source_(source) {}
 
     // ---- what Kafka reports of the records

@@ -14,14 +14,15 @@ namespace outbox {
 
 class KeptPosition {
 public:
-    // Both outlive it.
+    // Target and source outlive the position.
     KeptPosition(KafkaTarget &target, const Source &source) : target_(target), source_(source) {}
 
     // A session begins: nothing is confirmed before the position is read.
     void start() { ledger_ = {}; }
     void stop() { reader_.reset(); }
 
-    // Whoever delivered before is fenced. True when the position is known. Throws SinkFailure, and Failure where an operator has to decide.
+    // The relay that delivered before is fenced. read() is true when the position is known. Throws SinkFailure, and Failure where an
+    // operator has to decide.
     void begin_reading() { reader_ = std::make_unique<StateReader>(target_, state_key(source_)); }
     bool read();
 
@@ -31,9 +32,10 @@ public:
     KafkaProducer::Outcome produce(KafkaProducer &producer, const Batch &batch);
     bool is_produced() const { return is_produced_; }
 
-    // Kafka has acknowledged the commit. And: looks whether consumers can see the position. It is in the same Kafka transaction as the
-    // events, so who sees the one sees the others. Throws SinkFailure where nobody sees the position within ten seconds.
+    // Kafka has acknowledged the commit.
     void acknowledged(const Batch &batch);
+    // Looks whether consumers can see the position: then they see the events, too, which are in the same Kafka transaction. Throws
+    // SinkFailure where nobody sees the position within ten seconds.
     void read_back();
 
     // When to write a position though there are no events: the slot may be confirmed only up to what the state topic has, also where there

@@ -1,5 +1,5 @@
 // What the two Kafka sinks have in common: an event goes to the producer in the form that the quarantine knows for it.
-// Tested by test/unit/at_least_once_sink_test.cpp and test/unit/exactly_once_sink_test.cpp.
+// Tested by test/unit/at_least_once_refusals_test.cpp and test/unit/exactly_once_sink_test.cpp.
 #pragma once
 
 #include "core/entry.h"

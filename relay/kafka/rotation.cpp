@@ -40,16 +40,16 @@ bool reread_properties(KafkaTarget &target) {
         if (properties.empty() && target.property_file.empty())
             properties = target.properties;
         std::string print = fingerprint(properties);
-        if (print == target.fingerprint)
+        if (print == target.reading.fingerprint)
             return false;
-        bool is_first = std::exchange(target.fingerprint, print).empty(); // the start has checked them
+        bool is_first = std::exchange(target.reading.fingerprint, print).empty(); // the start has checked them
         if (!is_first)
             check_kafka_properties(properties, target.exactly_once);
         target.properties = std::move(properties);
-        target.rotation.clear();
+        target.reading.trouble.clear();
         return !is_first;
     } catch (const std::invalid_argument &error) {
-        if (target.rotation.changed(error.what()))
+        if (target.reading.trouble.changed(error.what()))
             spdlog::warn("the Kafka properties cannot be read again: {}; going on with those from before", error.what());
         return false;
     }

@@ -1,6 +1,6 @@
 // One event for which the stream waits: Kafka answers its record, sent alone, with an error of its topic or one that nobody knows. The
 // event is tried again until Kafka takes it, an operator skips it, or an unknown error has come so often that it counts as a refusal. Said
-// once, with the event's id, topic and transaction. The clock is the caller's. Tested by test/unit/at_least_once_sink_test.cpp.
+// once, with the event's id, topic and transaction. The clock is the caller's. Tested by test/unit/at_least_once_refusals_test.cpp.
 #pragma once
 
 #include "base/log.h"

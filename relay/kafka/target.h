@@ -18,10 +18,16 @@ namespace outbox {
 enum class OnPoison { stop, dead_letter };
 
 struct KafkaTarget {
+    // The property file as it was read last.
+    struct Reading {
+        std::string fingerprint = {}; // of the properties in force
+        Condition trouble = {};       // why the file cannot be read again
+    };
+
     std::string brokers = {};
     std::vector<KafkaProperty> properties = {};      // in force: the three below, in this order
     std::vector<KafkaProperty> base_properties = {}; // of the relay's file of settings
-    std::string property_file = {};             // read again by rotation.h; empty: none
+    std::string property_file = {};                  // read again by rotation.h; empty: none
     std::vector<KafkaProperty> own_properties = {};
     bool exactly_once = false; // for which they have to be good
     OnPoison on_poison = OnPoison::stop;
@@ -30,8 +36,7 @@ struct KafkaTarget {
     std::set<std::string> skip_ids = {}; // the events that an operator wants to do without
 
     // Learned.
-    std::string fingerprint = {}; // of the properties in force
-    Condition rotation = {};      // why they cannot be read again
+    Reading reading = {};
     Quarantine quarantine = {};
     SizeLimits size_limits = {};
     LogEnds log_ends = {};

@@ -22,7 +22,7 @@ namespace outbox {
 
 class KafkaTopics {
 public:
-    // Both outlive it. The thread that makes it is the one that produces.
+    // Ends and absence outlive the topics. The thread that makes the topics is the one that produces.
     KafkaTopics(LogEnds &ends, KafkaAbsence &absence) : ends_(ends), absence_(absence) {}
 
     // The producer, which lives until close(). sticky_for: how long records without a key stay with one partition.
