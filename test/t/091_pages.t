@@ -83,10 +83,10 @@ sub table_of { my ($name, $heading) = @_; my ($part) = $page{$name}->text =~ /^#
 
 my $metrics = slurp("$project/relay/watch/metrics.cpp");
 same([ map { /^\| ([^|]*) \|/ ? $1 =~ /`(\w+)/g : () } grep { !/^\| metric/ } table_of('docs/operating.md', 'Metrics') ],
-    [ $metrics =~ /(?:counter|gauge|head|labelled)\((?:"(?:gauge|counter)", )?"(\w+)"/g ], 'metrics');
+    [ 'process_', $metrics =~ /(?:counter|gauge|begin|add_timestamp|add_labelled)\((?:families, |MetricType::\w+, )?"(\w+)"/g ], 'metrics');
 
 my ($status) = grep { $_ ne '' } map { slurp($_) } glob "$project/relay/*/status.h";
-my ($ready) = grep { m{^\| `/ready`} } split /\n/, $page{'docs/operating.md'}->text;
+my ($ready) = grep { m{^\| `/readyz` } } split /\n/, $page{'docs/operating.md'}->text;
 same([ grep { !/^503$/ } $ready =~ /(?:200 |: |, )`([\w ]+)`/g ], [ $status =~ /case RelayState::\w+: return "([\w ]+)"/g ], 'states');
 
 my %code = slurp("$project/relay/base/exit_code.h") =~ /^    (\w+) =\s+(\d+),/mg;
