@@ -70,8 +70,8 @@ void print_version(const VersionCommand &command) {
 // What a reader of the log wants to know first: what is read, where it goes, and by what.
 void say_what_runs(const RunCommand &command) {
     std::string target = command.to_stdout ? "standard output" : "Kafka at " + command.kafka.brokers;
-    spdlog::info("{}: from slot \"{}\" of {} to {}, {}", version_text(), command.stream.slot, describe_source(command.stream.dsn), target,
-                 command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
+    spdlog::info("{}: from slot \"{}\" of {} to {}, {}", version_text(), command.stream.slot, describe_source(command.stream.login.dsn),
+                 target, command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
 }
 
 About about(const RunCommand &command) {
@@ -82,8 +82,11 @@ About about(const RunCommand &command) {
 }
 
 int run_relay(RunCommand &run, Signals &signals) {
-    if (std::string risk = librdkafka_risk(rd_kafka_version()); !risk.empty() && !run.kafka.brokers.empty())
-        spdlog::warn("{}", risk);
+    if (!run.kafka.brokers.empty())
+        run.risks.push_back(librdkafka_risk(rd_kafka_version()));
+    for (const std::string &risk : run.risks)
+        if (!risk.empty())
+            spdlog::warn("{}", risk);
     if (!run.kafka.skip_ids.empty())
         prepare_skip(run, signals);
     Status status;
@@ -93,8 +96,8 @@ int run_relay(RunCommand &run, Signals &signals) {
     if (run.listen)
         server.emplace(*run.listen, status);
     Stream stream(run.stream);
-    ShutdownProbe probe(run.stream.dsn, stream);
-    SlotWatch slot_watch(run.stream.dsn, run.stream.slot, stream, status.slot);
+    ShutdownProbe probe(run.stream.login, stream);
+    SlotWatch slot_watch(run.stream.login, run.stream.slot, stream, status.slot);
     ServiceNotify service;
     Relay relay(run.relay, {.upstream = stream,
                             .shutdown = probe,

@@ -24,7 +24,7 @@ constexpr long setup_lock = 0x6f7574626f78; // "outbox", as an advisory lock
 class Setup {
 public:
     explicit Setup(const SetupCommand &command, Signals &signals)
-        : command_(command), server_(command.dsn, signals), steps_(server_, command.dry_run), position_(command, steps_) {}
+        : command_(command), server_(command.login, signals), steps_(server_, command.dry_run), position_(command, steps_) {}
 
     void run() {
         if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
@@ -166,7 +166,7 @@ private:
         std::string text;
         try {
             if (!watch_)
-                watch_.emplace(command_.dsn, server_.signals());
+                watch_.emplace(command_.login, server_.signals());
             Making making = look_at_making(*watch_, std::to_string(server_.process()));
             text = "for " + making.waits_for_text();
             if (!making.waits_for.empty())

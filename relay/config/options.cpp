@@ -1,10 +1,14 @@
 #include "config/options.h"
 
+#include "base/secret_file.h"
 #include "config/command_line.h"
 #include "config/dsn.h"
 #include "config/file.h"
+#include "config/protection.h"
 #include "config/values.h"
 #include "kafka/librdkafka_version.h"
+#include "kafka/property_sources.h"
+#include "postgres/conninfo.h"
 
 #include <libpq-fe.h>
 #include <unistd.h>
@@ -17,15 +21,22 @@ namespace {
 
 // ---- from the settings to a command ---------------------------------------------------------------------------------
 
-// The files first, so that the command line has the last word.
-std::vector<KafkaProperty> kafka_properties(const Values &values) {
+std::vector<KafkaProperty> base_properties(const Values &values) {
     std::vector<KafkaProperty> properties = values.kafka;
-    if (!values.property_file.empty()) {
-        std::vector<KafkaProperty> of_file = read_kafka_property_file(values.property_file);
-        properties.insert(properties.end(), of_file.begin(), of_file.end());
-    }
+    if (!values.token_command.empty())
+        properties.emplace_back(token_command_property, values.token_command);
+    return properties;
+}
+
+std::vector<KafkaProperty> own_properties(const Values &values) {
+    std::vector<KafkaProperty> properties;
     for (const std::string &text : values.properties)
         properties.push_back(parse_kafka_property(text));
+    return properties;
+}
+
+std::vector<KafkaProperty> kafka_properties(const Values &values) {
+    std::vector<KafkaProperty> properties = gather_properties(base_properties(values), values.property_file, own_properties(values));
     for (const auto &[property, value] : properties)
         if (value.empty())
             throw std::invalid_argument("property \"" + property + "\" is blank: give it a value, or leave it out");
@@ -50,20 +61,28 @@ void check_own_topics(const Values &values) {
             throw std::invalid_argument("--topics: \"" + name + "\" is the relay's own, no topic for events");
 }
 
-void check_source(const Values &values) {
+// Where nobody says how, whoever answers on another machine has to prove that it is the server.
+Login login(const Values &values) {
     if (std::string reason = check_connection(values.dsn); !reason.empty())
         throw std::invalid_argument("the connection to PostgreSQL: " + reason);
+    Login login = {.dsn = values.dsn, .password_file = values.password_file, .password_command = values.password_command, .sslmode = ""};
+    int passwords = has_password(values.dsn) + !values.password_file.empty() + !values.password_command.empty();
+    if (passwords > 1)
+        throw std::invalid_argument("expected one password of PostgreSQL: in --dsn, by --password-file or by --password-command");
+    if (!values.password_file.empty())
+        (void)read_secret_file(values.password_file);
+    if (TlsMode mode = tls_mode_of(values.dsn); !mode.is_local && !mode.is_named)
+        login.sslmode = "verify-full";
+    return login;
 }
 
 KafkaTarget kafka_target(const Values &values) {
     KafkaTarget kafka;
     kafka.brokers = values.brokers;
     kafka.properties = kafka_properties(values);
-    kafka.base_properties = values.kafka;
+    kafka.base_properties = base_properties(values);
     kafka.property_file = values.property_file;
-    for (const std::string &text : values.properties)
-        if (!text.empty())
-            kafka.own_properties.push_back(parse_kafka_property(text));
+    kafka.own_properties = own_properties(values);
     kafka.exactly_once = values.delivery == Delivery::exactly_once;
     kafka.on_poison = values.on_poison;
     kafka.dead_letter_topic = values.dead_letter_topic;
@@ -73,8 +92,7 @@ KafkaTarget kafka_target(const Values &values) {
 }
 
 Command setup_command(const Values &values) {
-    check_source(values);
-    SetupCommand command = {.dsn = values.dsn,
+    SetupCommand command = {.login = login(values),
                             .slot = values.slot,
                             .topics = values.topics,
                             .dry_run = values.dry_run,
@@ -94,19 +112,23 @@ Command run_command(const Values &values) {
         throw std::invalid_argument("expected --brokers host:port,… (OUTBOX_BROKERS), or --stdout to write the events to standard output");
     if (!values.brokers.empty() && values.to_stdout)
         throw std::invalid_argument("expected --brokers (OUTBOX_BROKERS) or --stdout (OUTBOX_STDOUT), not both");
-    check_source(values);
     check_own_topics(values);
-    StreamOptions stream = {.dsn = values.dsn, .slot = values.slot, .topics = values.topics, .takeover = values.takeover};
+    TlsMode tls = tls_mode_of(values.dsn);
+    StreamOptions stream = {.login = login(values), .slot = values.slot, .topics = values.topics, .takeover = values.takeover};
     stream.answer_timeout = std::min(stream.answer_timeout, values.server_silence);
+    KafkaTarget kafka = kafka_target(values);
+    std::vector<std::string> risks = {postgres_risk(stream.login.sslmode.empty() ? tls.sslmode : stream.login.sslmode, tls.is_local),
+                                      kafka_risk(kafka.brokers, kafka.properties)};
     return RunCommand{.stream = stream,
                       .relay = {.max_in_flight_bytes = values.max_in_flight_bytes,
                                 .shutdown_grace = values.shutdown_grace,
                                 .server_silence = values.server_silence},
-                      .kafka = kafka_target(values),
+                      .kafka = kafka,
                       .to_stdout = values.to_stdout,
                       .delivery = values.delivery,
                       .commit_interval = values.commit_interval,
                       .format = values.format,
+                      .risks = risks,
                       .listen = parse_endpoint(values.listen)};
 }
 

@@ -26,11 +26,12 @@ struct RunCommand {
     Delivery delivery = Delivery::at_least_once;
     std::chrono::milliseconds commit_interval; // of exactly once
     LineFormat format = LineFormat::json;
+    std::vector<std::string> risks; // of the connections
     std::optional<Endpoint> listen; // for the status
 };
 
 struct SetupCommand {
-    std::string dsn;
+    Login login;
     std::string slot;
     std::string topics;
     bool dry_run = false;

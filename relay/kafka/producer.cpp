@@ -45,6 +45,7 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
         throw SinkFailure(std::string("cannot create a Kafka producer: ") + error);
     (void)conf.release(); // the producer's now
     topics_.open(handle_, sticky_for);
+    start_tokens(handle_);
     queue_ = rd_kafka_queue_get_main(handle_);
     rd_kafka_set_log_queue(handle_, queue_);
 
@@ -62,7 +63,7 @@ KafkaProducer::~KafkaProducer() {
     topics_.close();
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
-    rd_kafka_destroy(handle_);
+    destroy_kafka_client(handle_);
     close(wakeup_);
 }
 

@@ -66,6 +66,8 @@ constexpr auto transactional_defaults = std::to_array<std::pair<const char *, co
 });
 
 void set(rd_kafka_conf_t *conf, const std::string &property, const std::string &value) {
+    if (property == token_command_property)
+        return use_token_command(conf, value);
     char error[512];
     switch (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), error, sizeof(error))) {
     case RD_KAFKA_CONF_OK: return;
@@ -184,8 +186,10 @@ KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string 
     KafkaHandle handle(rd_kafka_new(type, conf.get(), words, sizeof(words)));
     if (handle) {
         (void)conf.release();
-        if (kafka != nullptr)
+        if (kafka != nullptr) {
             rd_kafka_set_log_queue(handle.get(), nullptr);
+            start_tokens(handle.get());
+        }
     }
     error = words;
     return handle;
@@ -208,12 +212,16 @@ static void require_complete_login(const std::vector<KafkaProperty> &properties)
         for (const char *property : {"sasl.username", "sasl.password"})
             if (last_value(properties, {property}).empty())
                 throw std::invalid_argument("sasl.mechanisms=" + mechanism + " needs " + property);
-    bool has_token = last_value(properties, {"sasl.oauthbearer.method"}) == "oidc" ||
+    bool has_command = !last_value(properties, {token_command_property}).empty();
+    if (has_command && mechanism != "OAUTHBEARER")
+        throw std::invalid_argument("--token-command needs sasl.mechanisms=OAUTHBEARER");
+    bool has_token = has_command || last_value(properties, {"sasl.oauthbearer.method"}) == "oidc" ||
                      last_value(properties, {"enable.sasl.oauthbearer.unsecure.jwt"}) == "true";
     if (mechanism == "OAUTHBEARER" && !has_token)
-        throw std::invalid_argument("sasl.mechanisms=OAUTHBEARER needs a way to get tokens: sasl.oauthbearer.method=oidc with "
-                                    "sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id and sasl.oauthbearer.client.secret, "
-                                    "or for tests enable.sasl.oauthbearer.unsecure.jwt=true");
+        throw std::invalid_argument(
+            "sasl.mechanisms=OAUTHBEARER needs a way to get tokens: --token-command, sasl.oauthbearer.method=oidc with "
+            "sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id and sasl.oauthbearer.client.secret, "
+            "or for tests enable.sasl.oauthbearer.unsecure.jwt=true");
 }
 
 // Without brokers: it talks to nobody.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kafka/reachability.h"
+#include "kafka/token.h"
 
 #include <memory>
 #include <string>
@@ -22,7 +23,7 @@ struct KafkaConfDestroy {
 using KafkaConf = std::unique_ptr<rd_kafka_conf_t, KafkaConfDestroy>;
 
 struct KafkaDestroy {
-    void operator()(rd_kafka_t *handle) const { rd_kafka_destroy(handle); }
+    void operator()(rd_kafka_t *handle) const { destroy_kafka_client(handle); }
 };
 using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaDestroy>;
 

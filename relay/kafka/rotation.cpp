@@ -1,6 +1,7 @@
 #include "kafka/rotation.h"
 
 #include "base/log.h"
+#include "kafka/property_sources.h"
 
 #include <sys/stat.h>
 
@@ -30,13 +31,9 @@ std::string fingerprint(const std::vector<KafkaProperty> &properties) {
 }
 
 bool reread_properties(KafkaTarget &target) {
-    std::vector<KafkaProperty> properties = target.base_properties;
+    std::vector<KafkaProperty> properties;
     try {
-        if (!target.property_file.empty()) {
-            std::vector<KafkaProperty> of_file = read_kafka_property_file(target.property_file);
-            properties.insert(properties.end(), of_file.begin(), of_file.end());
-        }
-        properties.insert(properties.end(), target.own_properties.begin(), target.own_properties.end());
+        properties = gather_properties(target.base_properties, target.property_file, target.own_properties);
         if (properties.empty() && target.property_file.empty())
             properties = target.properties;
         std::string print = fingerprint(properties);

@@ -47,6 +47,19 @@ std::string remedy(const std::string &code, const Connecting &to) {
     return "";
 }
 
+// Whoever upgrades from a relay that left the choice to libpq meets these.
+std::string remedy_of_tls(const std::string &words, const Connecting &to) {
+    bool is_about_tls = false;
+    for (const char *part : {"root certificate file", "does not support SSL", "certificate verify failed", "server certificate for"})
+        is_about_tls = is_about_tls || words.find(part) != std::string::npos;
+    if (!to.chose_verify_full || !is_about_tls)
+        return "";
+    return "; no sslmode is given and the host is another machine, so the relay asks for sslmode=verify-full: name the file of the "
+           "authority "
+           "that signed the server's certificate in --dsn, sslrootcert=FILE, or go on as relays before 1.1 did, sslmode=prefer, without "
+           "knowing which server answers";
+}
+
 } // namespace
 
 std::string explain_connect_error(std::string_view message, const Connecting &connecting) {
@@ -72,7 +85,7 @@ std::string explain_connect_error(std::string_view message, const Connecting &co
         all += (all.empty() ? "" : " ") + line;
     if (!code.empty())
         all += " (SQLSTATE " + code + ")";
-    return all + remedy(code, connecting);
+    return all + remedy(code, connecting) + remedy_of_tls(all, connecting);
 }
 
 } // namespace outbox

@@ -12,6 +12,7 @@ struct Connecting {
     std::string user, database;
     bool names_database = true; // otherwise libpq took the user's name for one
     bool is_replication = true;
+    bool chose_verify_full = false; // sslmode=verify-full is the relay's choice, because nobody named another
 };
 
 // `message` is libpq's, with PQERRORS_VERBOSE, one attempt a line: where it tries with TLS and without, the server's answer comes twice.

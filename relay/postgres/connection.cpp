@@ -48,17 +48,22 @@ void pass_notice_on(void *listener, const PGresult *notice) {
 // What every connection asks for. The connection string overrides the defaults before it.
 class Parameters {
 public:
-    explicit Parameters(const std::string &dsn) {
+    // What they are made of outlives them.
+    Parameters(const Login &login, const std::string &password) {
         add("keepalives_idle", "10");
         add("keepalives_interval", "5");
         add("keepalives_count", "3");
         add("tcp_user_timeout", "10000"); // also of a connection that is not answered
         add("connect_timeout", "10");     // each host's, where libpq itself waits
-        if (!dsn.empty())
-            add("dbname", dsn.c_str());
+        if (!login.dsn.empty())
+            add("dbname", login.dsn.c_str());
+        if (!login.sslmode.empty())
+            add("sslmode", login.sslmode.c_str());
         add("fallback_application_name", "outbox-relay");
         add("client_encoding", "UTF8");
-        if (!password_file_problem(dsn).empty())
+        if (!password.empty())
+            add("password", password.c_str());
+        if (!password.empty() || !password_file_problem(login.dsn).empty())
             add("passfile", no_password_file);
     }
 
@@ -84,8 +89,8 @@ Connection checked(PGconn *connection) {
 
 } // namespace
 
-Connection start_connection(const std::string &dsn, const std::vector<Host> &hosts, Purpose purpose) {
-    Parameters parameters(dsn);
+Connection start_connection(const Login &login, const std::string &password, const std::vector<Host> &hosts, Purpose purpose) {
+    Parameters parameters(login, password);
     std::string names = join_hosts(hosts, &Host::name), addresses = join_hosts(hosts, &Host::address),
                 ports = join_hosts(hosts, &Host::port);
     parameters.add("host", names.c_str()); // libpq passes over what is empty
@@ -102,9 +107,12 @@ void send_notices_to(PGconn *connection, const NoticeListener &listener) {
     PQsetNoticeReceiver(connection, pass_notice_on, const_cast<NoticeListener *>(&listener));
 }
 
-std::string connect_error_of(const PGconn *connection, const std::string &dsn) {
+std::string connect_error_of(const PGconn *connection, const Login &login) {
     auto text = [](const char *value) { return std::string(value == nullptr ? "" : value); };
-    return explain_connect_error(PQerrorMessage(connection), {text(PQuser(connection)), text(PQdb(connection)), names_database(dsn)});
+    return explain_connect_error(PQerrorMessage(connection), {.user = text(PQuser(connection)),
+                                                              .database = text(PQdb(connection)),
+                                                              .names_database = names_database(login.dsn),
+                                                              .chose_verify_full = !login.sslmode.empty()});
 }
 
 Host host_of(const PGconn *connection) {
@@ -112,13 +120,19 @@ Host host_of(const PGconn *connection) {
     return {text(PQhost(connection)), text(PQhostaddr(connection)), text(PQport(connection))};
 }
 
-Connection connect(const std::string &dsn) {
-    if (std::string problem = password_file_problem(dsn); !problem.empty())
+Connection connect(const Login &login) {
+    std::string password;
+    try {
+        password = ask_password(login);
+    } catch (const PasswordMissing &missing) {
+        throw Failure(ExitCode::unexpected, std::string("cannot connect to PostgreSQL: ") + missing.what());
+    }
+    if (std::string problem = password_file_problem(login.dsn); !problem.empty() && password.empty())
         spdlog::warn("{}", problem);
-    Parameters parameters(dsn);
+    Parameters parameters(login, password);
     Connection connection = checked(PQconnectdbParams(parameters.keywords(), parameters.values(), 1));
     if (PQstatus(connection.get()) != CONNECTION_OK)
-        throw Failure(ExitCode::unexpected, "cannot connect to PostgreSQL: " + connect_error_of(connection.get(), dsn));
+        throw Failure(ExitCode::unexpected, "cannot connect to PostgreSQL: " + connect_error_of(connection.get(), login));
     return connection;
 }
 

@@ -4,6 +4,7 @@
 #include "base/exit_code.h"
 #include "core/upstream.h"
 #include "postgres/hosts.h"
+#include "postgres/login.h"
 
 #include <libpq-fe.h>
 
@@ -29,10 +30,11 @@ constexpr const char *no_password_file = "/dev/null/none";
 // What a connection is for: `replication` streams or looks at the server as a walsender, `sql` asks questions.
 enum class Purpose { replication, sql };
 
-// Begins to connect; the caller polls (PQconnectPoll). `dsn` is a libpq connection string or URI, or empty: libpq's own variables. Where
-// hosts are given they stand for those of the string. A dead peer is noticed within half a minute unless the string says otherwise. Does
-// not wait, unless a host is a name without its address. Throws std::bad_alloc only.
-Connection start_connection(const std::string &dsn, const std::vector<Host> &hosts, Purpose purpose = Purpose::replication);
+// Begins to connect; the caller polls (PQconnectPoll). An empty password is for libpq to find. Where hosts are given they stand for those
+// of the string. A dead peer is noticed within half a minute unless the string says otherwise. Does not wait, unless a host is a name
+// without its address. Throws std::bad_alloc only.
+Connection start_connection(const Login &login, const std::string &password, const std::vector<Host> &hosts,
+                            Purpose purpose = Purpose::replication);
 
 // From now on notices of the connection go to the listener, which outlives it, instead of the log.
 void send_notices_to(PGconn *connection, const NoticeListener &listener);
@@ -41,10 +43,10 @@ void send_notices_to(PGconn *connection, const NoticeListener &listener);
 Host host_of(const PGconn *connection);
 
 // Why it did not come about, in a line.
-std::string connect_error_of(const PGconn *connection, const std::string &dsn);
+std::string connect_error_of(const PGconn *connection, const Login &login);
 
 // Connects for SQL and waits for it. Throws Failure.
-Connection connect(const std::string &dsn);
+Connection connect(const Login &login);
 
 // For SQL and for the replication protocol; the text has no backslashes, or the server standard_conforming_strings.
 std::string quote_literal(const std::string &text);

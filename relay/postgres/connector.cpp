@@ -6,9 +6,19 @@ void Connector::start(std::vector<Host> hosts) {
     stop();
     is_running_ = true;
     tried_ = {};
-    started_at_ = Clock::now();
     hosts_ = std::move(hosts);
-    std::string problem = password_file_problem(dsn_);
+    try {
+        password_.start(login_);
+    } catch (const PasswordMissing &missing) {
+        throw StreamLost(missing.what());
+    }
+    if (!password_.is_waiting())
+        begin_look_up();
+}
+
+void Connector::begin_look_up() {
+    started_at_ = Clock::now();
+    std::string problem = password_.password().empty() ? password_file_problem(login_.dsn) : "";
     if (password_file_.changed(problem) && !problem.empty() && purpose_ == Purpose::replication) // said once, by the stream's
         spdlog::warn("{}", problem);
     for (const Host &host : hosts_)
@@ -20,10 +30,13 @@ void Connector::start(std::vector<Host> hosts) {
 
 void Connector::stop() {
     connection_.reset();
+    password_.cancel();
     is_running_ = false;
 }
 
 pollfd Connector::wanted() const {
+    if (password_.is_waiting())
+        return password_.wanted();
     if (is_looking_up())
         return names_.wanted();
     return {PQsocket(connection_.get()), static_cast<short>(polling_ == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
@@ -55,17 +68,26 @@ void Connector::look_up() {
     if (known.empty() && !hosts_.empty())
         fail(!why.empty() ? why : "the host name \"" + hosts_.front().name + "\" is not looked up: the name server does not answer");
     turns_.arrange(known);
-    connection_ = start_connection(dsn_, known, purpose_);
+    connection_ = start_connection(login_, password_.password(), known, purpose_);
     if (on_notice_)
         send_notices_to(connection_.get(), on_notice_);
     polling_ = PGRES_POLLING_WRITING;
     tried_ = host_of(connection_.get());
     deadline_ = Clock::now() + patience_;
     if (PQstatus(connection_.get()) == CONNECTION_BAD)
-        fail(connect_error_of(connection_.get(), dsn_));
+        fail(connect_error_of(connection_.get(), login_));
 }
 
 Connection Connector::advance() {
+    if (password_.is_waiting()) {
+        try {
+            if (password_.advance())
+                begin_look_up();
+        } catch (const PasswordMissing &missing) {
+            throw StreamLost(missing.what());
+        }
+        return nullptr;
+    }
     if (is_looking_up()) {
         look_up();
         return nullptr;
@@ -79,7 +101,7 @@ Connection Connector::advance() {
         deadline_ = now + patience_;
     }
     if (polling_ == PGRES_POLLING_FAILED)
-        fail(connect_error_of(connection_.get(), dsn_));
+        fail(connect_error_of(connection_.get(), login_));
     if (polling_ != PGRES_POLLING_OK)
         return nullptr;
     PQsetErrorVerbosity(connection_.get(), PQERRORS_DEFAULT);

@@ -1,5 +1,5 @@
-// From a connection string to a connection, in steps that do not wait: names are looked up by a thread of their own, then libpq tries the
-// hosts, each within its time. A host that the relay could not use has its next turn after the others. The caller polls.
+// From a login to a connection, in steps that do not wait: the password is asked for, names are looked up by a thread of their own, then
+// libpq tries the hosts, each within its time. A host that the relay could not use has its next turn after the others. The caller polls.
 // Tested by test/t/068_names.t.
 #pragma once
 
@@ -14,17 +14,20 @@ namespace outbox {
 class Connector {
 public:
     // `patience`: with each host, and with the look-ups.
-    Connector(std::string dsn, std::chrono::milliseconds patience, Purpose purpose = Purpose::replication)
-        : dsn_(std::move(dsn)), patience_(patience), purpose_(purpose) {}
+    Connector(Login login, std::chrono::milliseconds patience, Purpose purpose = Purpose::replication)
+        : login_(std::move(login)),
+          patience_(patience),
+          purpose_(purpose),
+          password_(purpose == Purpose::replication ? std::chrono::seconds(0) : password_reused_for) {}
 
     void on_notice(NoticeListener listener) { on_notice_ = std::move(listener); }
 
-    void start() { start(hosts_of(dsn_)); }
+    void start() { start(hosts_of(login_.dsn)); }
     void start(std::vector<Host> hosts); // these, instead of those of the string
     void stop();
     bool is_running() const { return is_running_; }
     pollfd wanted() const;
-    Clock::time_point deadline() const { return deadline_; }
+    Clock::time_point deadline() const { return password_.is_waiting() ? password_.due_at() : deadline_; }
 
     // One step. Null: not yet there. Throws StreamLost.
     Connection advance();
@@ -35,12 +38,14 @@ public:
 
 private:
     bool is_looking_up() const { return connection_ == nullptr; }
+    void begin_look_up();
     void look_up();
     [[noreturn]] void fail(const std::string &reason);
 
-    std::string dsn_;
+    Login login_;
     std::chrono::milliseconds patience_;
     Purpose purpose_;
+    PasswordRequest password_;
     NameLookup names_;
     HostTurns turns_;
     bool is_running_ = false;

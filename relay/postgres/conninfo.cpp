@@ -40,6 +40,24 @@ std::vector<Host> hosts_of(const std::string &dsn) {
     return split_hosts(value_of(options, "host"), value_of(options, "hostaddr"), value_of(options, "port")).value_or(std::vector<Host>{});
 }
 
+// libpq does not say whether a value is its default. With another default in its variable the value differs, unless somebody names one.
+TlsMode tls_mode_of(const std::string &dsn) {
+    std::string many_ports = "1" + std::string(198, ',');
+    auto sslmode = [&] { return value_of(evaluate(dsn, "port", many_ports, "passfile", no_password_file), "sslmode"); };
+    TlsMode mode;
+    mode.sslmode = sslmode();
+    for (const Host &host : hosts_of(dsn))
+        mode.is_local = mode.is_local && is_local(host);
+    const char *variable = getenv("PGSSLMODE");
+    mode.is_named = variable != nullptr && *variable != '\0';
+    if (mode.is_named)
+        return mode;
+    setenv("PGSSLMODE", "verify-ca", 1);
+    mode.is_named = sslmode() != "verify-ca";
+    unsetenv("PGSSLMODE");
+    return mode;
+}
+
 bool names_database(const std::string &dsn) {
     if (getenv("PGDATABASE") != nullptr || getenv("PGSERVICE") != nullptr)
         return true;

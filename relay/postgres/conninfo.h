@@ -14,6 +14,16 @@ std::vector<Host> hosts_of(const std::string &dsn);
 // Does the string name a database, or a variable or a service for it? Otherwise libpq takes the user's name for one.
 bool names_database(const std::string &dsn);
 
+// How the string, libpq's variables or a service file say that TLS is to be used.
+struct TlsMode {
+    std::string sslmode;   // as it is in force; libpq's default, where nobody names one
+    bool is_named = false; // somebody does
+    bool is_local = true;  // no host of the string is another machine
+};
+
+// Sets and takes back libpq's variable: only for a process that has no other thread yet.
+TlsMode tls_mode_of(const std::string &dsn);
+
 // Why libpq takes no password from its password file, which it would say on standard error by itself. Empty: there is no reason.
 std::string password_file_problem(const std::string &dsn);
 

@@ -1,6 +1,7 @@
 #include "postgres/hosts.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 namespace outbox {
 namespace {
@@ -43,6 +44,20 @@ std::string join_hosts(const std::vector<Host> &hosts, std::string Host::*part) 
 
 bool needs_lookup(const Host &host) {
     return host.address.empty() && !host.name.empty() && host.name[0] != '/' && host.name[0] != '@' && !is_numeric(host.name);
+}
+
+bool is_local(const Host &host) {
+    const std::string &place = host.address.empty() ? host.name : host.address;
+    if (place.empty() || place[0] == '/' || place[0] == '@' || place == "localhost" || place.ends_with(".localhost"))
+        return true;
+    in_addr four;
+    in6_addr six;
+    if (inet_pton(AF_INET, place.c_str(), &four) == 1)
+        return (ntohl(four.s_addr) >> 24) == 127;
+    if (inet_pton(AF_INET6, place.c_str(), &six) != 1)
+        return false;
+    bool is_mapped = IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127;
+    return IN6_IS_ADDR_LOOPBACK(&six) || is_mapped;
 }
 
 std::string name_of(const Host &host) {

@@ -27,6 +27,9 @@ std::string join_hosts(const std::vector<Host> &hosts, std::string Host::*part);
 // Is there a name in it that has to be looked up?
 bool needs_lookup(const Host &host);
 
+// A socket, or a loopback address: what is sent there never leaves the machine. A name is not looked up.
+bool is_local(const Host &host);
+
 std::string name_of(const Host &host); // for the log
 
 // libpq tries the hosts in their order, and takes the first one that lets it in. Where that one is no good after all, because it is silent

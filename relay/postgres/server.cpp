@@ -47,8 +47,8 @@ std::string advice_for(std::string_view reason) {
 }
 
 // A host name that nobody resolves, and a host that does not answer, hold libpq for longer than a signal should wait.
-Connection connect_unless_asked_to_stop(const std::string &dsn, Signals &signals) {
-    std::packaged_task<Connection()> task([dsn] { return connect(dsn); });
+Connection connect_unless_asked_to_stop(const Login &login, Signals &signals) {
+    std::packaged_task<Connection()> task([login] { return connect(login); });
     std::future<Connection> connection = task.get_future();
     std::thread(std::move(task)).detach();
     while (connection.wait_for(connect_poll) != std::future_status::ready)
@@ -73,8 +73,8 @@ std::string printable(std::string text) {
     return text;
 }
 
-Server::Server(std::string dsn, Signals &signals)
-    : dsn_(std::move(dsn)), signals_(signals), connection_(connect_unless_asked_to_stop(dsn_, signals)) {
+Server::Server(Login login, Signals &signals)
+    : login_(std::move(login)), signals_(signals), connection_(connect_unless_asked_to_stop(login_, signals)) {
     set_aside_settings();
 }
 

@@ -35,7 +35,7 @@ public:
     using Row = std::vector<std::string>; // NULL is an empty text
 
     // Connects and sets the session up. Throws Failure, Interrupted.
-    Server(std::string dsn, Signals &signals);
+    Server(Login login, Signals &signals);
 
     // `meanwhile` is called every few seconds for as long as the statement runs. Throws QueryRefused, Failure where the connection ends,
     // and Interrupted once the statement is cancelled. A statement that is done before the cancel reaches it counts as done.
@@ -48,7 +48,7 @@ public:
 
     int version() const { return PQserverVersion(connection_.get()); }
     int process() const { return PQbackendPID(connection_.get()); } // the server's, of this session
-    const std::string &dsn() const { return dsn_; }
+    const Login &login() const { return login_; }
     Signals &signals() const { return signals_; }
 
 private:
@@ -58,7 +58,7 @@ private:
     void cancel();
     [[noreturn]] void lose();
 
-    std::string dsn_;
+    Login login_;
     Signals &signals_;
     Connection connection_;
 };

@@ -5,17 +5,46 @@
 namespace outbox {
 
 void ShutdownProbe::start() {
+    if (password_.is_waiting())
+        return;
+    connection_.reset();
+    try {
+        password_.start(login_);
+    } catch (const PasswordMissing &) { // the stream's next connection says so
+        return;
+    }
+    if (!password_.is_waiting())
+        connect();
+}
+
+void ShutdownProbe::cancel() {
+    connection_.reset();
+    password_.cancel();
+}
+
+void ShutdownProbe::connect() {
     // As a replication connection: the one kind of which it is known that the server lets us in.
-    connection_ = start_connection(dsn_, {stream_.host()});
+    connection_ = start_connection(login_, password_.password(), {stream_.host()});
     PQsetErrorVerbosity(connection_.get(), PQERRORS_SQLSTATE); // the words depend on the server's language
     polling_ = PGRES_POLLING_WRITING;
 }
 
 pollfd ShutdownProbe::wanted() const {
+    if (password_.is_waiting())
+        return password_.wanted();
     return {PQsocket(connection_.get()), static_cast<short>(polling_ == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
 }
 
 ShutdownProbe::Answer ShutdownProbe::advance() {
+    if (password_.is_waiting()) {
+        try {
+            if (password_.advance())
+                connect();
+        } catch (const PasswordMissing &) {
+            return Answer::running;
+        }
+        return Answer::none;
+    }
     if (PQstatus(connection_.get()) != CONNECTION_BAD)
         polling_ = PQconnectPoll(connection_.get());
     else

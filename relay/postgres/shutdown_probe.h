@@ -10,18 +10,21 @@ namespace outbox {
 class ShutdownProbe : public ShutdownInquiry {
 public:
     // The stream outlives it.
-    ShutdownProbe(std::string dsn, const Stream &stream) : dsn_(std::move(dsn)), stream_(stream) {}
+    ShutdownProbe(Login login, const Stream &stream) : login_(std::move(login)), stream_(stream) {}
 
     // Asks where the stream comes from: nothing is looked up, and no other host answers for this one.
     void start() override;
-    void cancel() override { connection_.reset(); }
-    bool is_running() const override { return connection_ != nullptr; }
+    void cancel() override;
+    bool is_running() const override { return connection_ != nullptr || password_.is_waiting(); }
     pollfd wanted() const override;
     Answer advance() override;
 
 private:
-    std::string dsn_;
+    void connect();
+
+    Login login_;
     const Stream &stream_;
+    PasswordRequest password_{password_reused_for};
     Connection connection_;
     PostgresPollingStatusType polling_ = PGRES_POLLING_WRITING;
 };

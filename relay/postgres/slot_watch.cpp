@@ -33,11 +33,11 @@ constexpr const char *question_end = " CROSS JOIN LATERAL to_jsonb(s) AS j";
 
 } // namespace
 
-SlotWatch::SlotWatch(const std::string &dsn, std::string slot, const Stream &stream, SlotFigures &figures)
+SlotWatch::SlotWatch(const Login &login, std::string slot, const Stream &stream, SlotFigures &figures)
     : slot_(std::move(slot)),
       stream_(stream),
       figures_(figures),
-      connector_(dsn, patience, Purpose::sql),
+      connector_(login, patience, Purpose::sql),
       quiet_([](const std::string &text, bool) { spdlog::debug("{}", text); }) {
     connector_.on_notice(quiet_);
 }
@@ -55,10 +55,14 @@ void SlotWatch::start_if_due(Clock::time_point now) {
     due_at_ = now + interval;
     deadline_ = now + patience;
     is_answered_ = false;
-    if (was_streaming_)
-        connector_.start({stream_.host()});
-    else
-        connector_.start();
+    try {
+        if (was_streaming_)
+            connector_.start({stream_.host()});
+        else
+            connector_.start();
+    } catch (const StreamLost &lost) {
+        fail(now, lost.what());
+    }
 }
 
 void SlotWatch::cancel() {

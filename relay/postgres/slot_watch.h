@@ -13,7 +13,7 @@ namespace outbox {
 class SlotWatch : public SlotInquiry {
 public:
     // The stream and the figures outlive it. The slot's name is validated: [a-z0-9_]{1,63}.
-    SlotWatch(const std::string &dsn, std::string slot, const Stream &stream, SlotFigures &figures);
+    SlotWatch(const Login &login, std::string slot, const Stream &stream, SlotFigures &figures);
 
     void start_if_due(Clock::time_point now) override;
     void cancel() override;

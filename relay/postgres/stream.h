@@ -13,7 +13,7 @@
 namespace outbox {
 
 struct StreamOptions {
-    std::string dsn;
+    Login login;
     std::string slot;                                // validated: [a-z0-9_]{1,63}
     std::string topics;                              // the plugin's option, validated; empty: all
     bool takeover = false;                           // end the process that has the slot at the start, and no other later
@@ -22,7 +22,7 @@ struct StreamOptions {
 
 class Stream : public Upstream {
 public:
-    explicit Stream(StreamOptions options) : options_(std::move(options)), connector_(options_.dsn, options_.answer_timeout) {}
+    explicit Stream(StreamOptions options) : options_(std::move(options)), connector_(options_.login, options_.answer_timeout) {}
 
     void on_notice(NoticeListener listener) override { connector_.on_notice(std::move(listener)); }
 

@@ -64,7 +64,7 @@ $kafka->create_topic('orders', 1);
 
 sub relay_to {
     my ($hosts, @args) = @_;
-    return Outbox::Relay->new($node, dsn => "host=$hosts port=" . $node->port . ' dbname=postgres', kafka => $kafka, env => \%names,
+    return Outbox::Relay->new($node, dsn => "host=$hosts port=" . $node->port . ' dbname=postgres sslmode=prefer', kafka => $kafka, env => \%names,
         args => [ qw(--listen 127.0.0.1:0 --shutdown-grace-ms 1000), @args ])->start;
 }
 

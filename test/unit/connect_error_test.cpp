@@ -50,5 +50,20 @@ TEST(ConnectError, a_code_is_found_whatever_the_language) {
     EXPECT_EQ(explain_connect_error("a: b: ABCDE", to_app), "a: b: ABCDE");
 }
 
+TEST(ConnectError, where_the_relay_chose_to_check_the_server_it_says_so_and_the_way_out) {
+    Connecting chosen = to_app;
+    chosen.chose_verify_full = true;
+    for (const char *words :
+         {"server does not support SSL, but SSL was required", "SSL error: certificate verify failed",
+          "root certificate file \"/root.crt\" does not exist", "server certificate for \"a\" does not match host name \"b\""}) {
+        std::string said = explain_connect_error(prefix + words, chosen);
+        EXPECT_NE(said.find("the relay asks for sslmode=verify-full"), std::string::npos) << said;
+        EXPECT_NE(said.find("sslrootcert=FILE"), std::string::npos) << said;
+        EXPECT_NE(said.find("sslmode=prefer"), std::string::npos) << said;
+        EXPECT_EQ(explain_connect_error(prefix + words, to_app), prefix + words) << "somebody else's choice";
+    }
+    EXPECT_EQ(explain_connect_error(prefix + "Connection refused", chosen), prefix + "Connection refused");
+}
+
 } // namespace
 } // namespace outbox

@@ -15,7 +15,7 @@ using Hosts = std::vector<Host>;
 class ConninfoTest : public testing::Test {
 protected:
     void SetUp() override {
-        for (const char *variable : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE", "PGSERVICEFILE", "PGDATABASE"})
+        for (const char *variable : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE", "PGSERVICEFILE", "PGDATABASE", "PGSSLMODE"})
             unsetenv(variable);
     }
     void TearDown() override { SetUp(); }
@@ -70,6 +70,33 @@ TEST_F(ConninfoTest, a_password_file_that_others_can_read_is_told_of) {
     remove(file.c_str());
     EXPECT_EQ(problem(), "");
     EXPECT_NE(password_file_problem("passfile=/dev/null").find("no plain file"), std::string::npos);
+}
+
+TEST_F(ConninfoTest, sslmode_is_named_by_the_string_a_variable_or_a_service) {
+    auto said = [](const std::string &dsn) {
+        TlsMode mode = tls_mode_of(dsn);
+        return mode.sslmode + (mode.is_named ? ", named" : "") + (mode.is_local ? ", local" : "");
+    };
+    EXPECT_EQ(said("host=db"), "prefer");
+    EXPECT_EQ(said("host=db sslmode=prefer"), "prefer, named");
+    EXPECT_EQ(said("postgresql://db/app?sslmode=require"), "require, named");
+    EXPECT_EQ(said("host=/tmp"), "prefer, local");
+    EXPECT_EQ(said("host=127.0.0.1,db"), "prefer") << "one of them is another machine";
+    EXPECT_EQ(said("dbname=app"), "prefer, local");
+    setenv("PGHOST", "db", 1);
+    EXPECT_EQ(said("dbname=app"), "prefer");
+    setenv("PGSSLMODE", "disable", 1);
+    EXPECT_EQ(said("dbname=app"), "disable, named");
+    unsetenv("PGSSLMODE");
+    std::string file = testing::TempDir() + "services";
+    FILE *services = fopen(file.c_str(), "w");
+    fputs("[named]\nhost=db\nsslmode=prefer\n[other]\nhost=db\n", services);
+    fclose(services);
+    setenv("PGSERVICEFILE", file.c_str(), 1);
+    EXPECT_EQ(said("service=named"), "prefer, named");
+    EXPECT_EQ(said("service=other"), "prefer");
+    EXPECT_EQ(getenv("PGSSLMODE"), nullptr);
+    remove(file.c_str());
 }
 
 } // namespace

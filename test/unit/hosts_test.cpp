@@ -72,5 +72,15 @@ TEST(HostTurns, a_host_is_the_same_as_libpq_names_it) {
     EXPECT_EQ(hosts.back().name, "/tmp");
 }
 
+TEST(Hosts, of_this_machine_are_sockets_and_loopback_addresses) {
+    for (const Host &host : {Host{}, Host{"/tmp", "", ""}, Host{"@abstract", "", ""}, Host{"localhost", "", ""},
+                             Host{"db.localhost", "", ""}, Host{"127.0.0.1", "", ""}, Host{"127.1.2.3", "", ""}, Host{"::1", "", ""},
+                             Host{"::ffff:127.0.0.1", "", ""}, Host{"db.example", "127.0.0.1", ""}})
+        EXPECT_TRUE(is_local(host)) << host.name;
+    for (const Host &host : {Host{"db", "", ""}, Host{"10.0.0.1", "", ""}, Host{"fe80::1", "", ""}, Host{"localhost", "10.0.0.1", ""},
+                             Host{"localhost.example", "", ""}, Host{"::ffff:10.0.0.1", "", ""}, Host{"128.0.0.1", "", ""}})
+        EXPECT_FALSE(is_local(host)) << host.name;
+}
+
 } // namespace
 } // namespace outbox
