@@ -7,6 +7,7 @@
 #include "config/dsn.h"
 #include "config/libraries.h"
 #include "config/options.h"
+#include "config/reload.h"
 #include "kafka/at_least_once_sink.h"
 #include "kafka/exactly_once_sink.h"
 #include "kafka/librdkafka_version.h"
@@ -81,7 +82,7 @@ About about(const RunCommand &command) {
     return {command.stream.slot, describe_source(command.stream.dsn), delivery, command.stream.topics};
 }
 
-int run_relay(RunCommand &run, Signals &signals) {
+int run_relay(RunCommand &run, const Reload &reload, Signals &signals) {
     if (!run.kafka.brokers.empty())
         run.risks.push_back(librdkafka_risk(rd_kafka_version()));
     for (const std::string &risk : run.risks)
@@ -104,6 +105,7 @@ int run_relay(RunCommand &run, Signals &signals) {
                             .slot = slot_watch,
                             .make_sink = [&](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); },
                             .on_state = [&](RelayState state) { service.tell(state, Clock::now()); },
+                            .on_reload = [&] { reload.apply_to(run); },
                             .status = status,
                             .signals = signals.descriptor()});
     try {
@@ -120,9 +122,10 @@ int run_relay(RunCommand &run, Signals &signals) {
 
 // A command a function; what it returns is the exit status.
 struct Execution {
+    const Reload &reload;
     Signals &signals;
 
-    int operator()(RunCommand &run) const { return run_relay(run, signals); }
+    int operator()(RunCommand &run) const { return run_relay(run, reload, signals); }
     int operator()(const SetupCommand &setup) const {
         signals.stop_if_asked();
         set_up(setup, signals);
@@ -151,7 +154,8 @@ int execute(int argc, char **argv, Signals &signals) {
     if (auto *run = std::get_if<RunCommand>(&options.command))
         say_what_runs(*run);
     warn_of_visible_secrets(argc, argv);
-    return std::visit(Execution{signals}, options.command);
+    Reload reload(argc, argv, options.effective);
+    return std::visit(Execution{reload, signals}, options.command);
 }
 
 } // namespace

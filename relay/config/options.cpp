@@ -21,13 +21,6 @@ namespace {
 
 // ---- from the settings to a command ---------------------------------------------------------------------------------
 
-std::vector<KafkaProperty> base_properties(const Values &values) {
-    std::vector<KafkaProperty> properties = values.kafka;
-    if (!values.token_command.empty())
-        properties.emplace_back(token_command_property, values.token_command);
-    return properties;
-}
-
 std::vector<KafkaProperty> own_properties(const Values &values) {
     std::vector<KafkaProperty> properties;
     for (const std::string &text : values.properties)
@@ -265,13 +258,25 @@ std::string version_text() {
                        libpq % 10000);
 }
 
+std::vector<KafkaProperty> base_properties(const Values &values) {
+    std::vector<KafkaProperty> properties = values.kafka;
+    if (!values.token_command.empty())
+        properties.emplace_back(token_command_property, values.token_command);
+    return properties;
+}
+
+Effective read_settings(int argc, char **argv) {
+    CommandLine line = parse_command_line(argc, argv, command_names());
+    return gather(commands()[line.command], line.given);
+}
+
 Options parse_options(int argc, char **argv) {
     CommandLine line = parse_command_line(argc, argv, command_names());
     const CommandRow &command = commands()[line.command];
     Effective effective = gather(command, line.given);
     Values values = effective.values();
     try {
-        return {command.make(values, effective), values.log_format, values.log_level};
+        return {command.make(values, effective), values.log_format, values.log_level, effective};
     } catch (const std::invalid_argument &error) {
         std::string words = error.what();
         throw Failure(ExitCode::usage, words.substr(0, words.find('\n')));

@@ -66,10 +66,17 @@ struct Options {
     Command command;
     LogFormat log_format = LogFormat::text;
     spdlog::level::level_enum log_level = spdlog::level::info;
+    Effective effective = {};
 };
 
 // outbox-relay and the libraries that it runs with.
 std::string version_text();
+
+// What counts now, for the command of this command line. Throws Failure.
+Effective read_settings(int argc, char **argv);
+
+// Kafka's properties of the file of settings, and the command for tokens.
+std::vector<KafkaProperty> base_properties(const Values &values);
 
 // Prints help and exits where that was asked for. Throws Failure with one line that says what was expected.
 Options parse_options(int argc, char **argv);

@@ -123,7 +123,7 @@ void Relay::take_signals() {
     std::optional<int> number; // of the first one: those that arrive together are one
     while (std::optional<int> signal = take_signal(parts_.signals)) {
         if (*signal == SIGHUP)
-            sink_->reload();
+            reload();
         else
             number = number.value_or(*signal);
     }
@@ -134,6 +134,13 @@ void Relay::take_signals() {
     case Ending::Answer::wait: return;
     case Ending::Answer::end_at_once: _exit(ending_.status_at_once(*number));
     }
+}
+
+// The settings first: the sink looks at what they say of Kafka.
+void Relay::reload() {
+    if (parts_.on_reload)
+        parts_.on_reload();
+    sink_->reload();
 }
 
 void Relay::read() {

@@ -38,6 +38,7 @@ struct RelayParts {
     SlotInquiry &slot;
     std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)> make_sink;
     std::function<void(RelayState)> on_state; // hears at every turn how the relay is
+    std::function<void()> on_reload = {};     // an operator has changed settings; empty: nobody hears it
     Status &status;
     int signals; // a signalfd, through which the blocked SIGTERM, SIGINT and SIGHUP come
 };
@@ -58,6 +59,7 @@ private:
     void wait();
     Clock::time_point next_deadline() const;
     void take_signals();
+    void reload();
 
     // In sessions.cpp.
     void connect_if_due();

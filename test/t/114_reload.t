@@ -1,0 +1,62 @@
+# SIGHUP has a running relay read its file again: what can change does, what needs a restart is said, and a file that cannot be used changes nothing.
+use strict;
+use warnings;
+
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Relay;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+delete $ENV{TLS};    # the file says all of the connections
+my $file = PostgreSQL::Test::Utils::tempdir('reload') . '/relay.toml';
+my $kafka = Outbox::Kafka->new->start;
+$kafka->create_topic('orders');
+my $node = outbox_node('main');
+create_slot($node);
+my %good = (slot => '"outbox"', log_level => '"info"', max_in_flight_bytes => 8388608);
+
+sub write_config {
+    my ($kafka_table, %values) = @_;
+    my %all = (%good, dsn => '"' . $node->connstr('postgres') . ' user=relay"', brokers => '"' . $kafka->brokers . '"', %values);
+    unlink "$file.new";
+    append_to_file("$file.new", join '', (map { "$_ = $all{$_}\n" } sort keys %all), "[kafka]\n$kafka_table\n");
+    rename "$file.new", $file or die $!;
+    return;
+}
+
+write_config('client.id = "first"');
+my $relay = Outbox::Relay->new($node);
+$relay->{command} = [ $ENV{OUTBOX_RELAY}, 'run', '--config', $file ];
+$relay->start;
+
+sub delivers {
+    my ($case) = @_;
+    $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
+    return ok(wait_for_confirmation($node), "$case: it delivers");
+}
+delivers('by its file');
+
+write_config('client.id = "second"', slot => '"another"', max_in_flight_bytes => 70000);
+$relay->signal('HUP');
+$relay->wait_for_log(qr/info +the settings were read again$/m);
+$relay->wait_for_log(qr/these settings are others now and need a restart: slot, max_in_flight_bytes$/m);
+$relay->wait_for_log(qr/look for other passwords and certificates of Kafka: making a new producer/);
+delivers('with another property');
+
+for my $case ([ 'no TOML', 'client.id = second', qr/: this is no TOML/ ], [ 'an unknown key', "x = 1\n[none]", qr/"none" is no setting/ ], [ 'a bad property', 'acks = 1', qr/"acks" is locked/ ]) {
+    my ($name, $table, $pattern) = @$case;
+    my $before = $relay->count_log(qr/nothing has changed/);
+    write_config($table, log_level => '"error"');
+    $relay->signal('HUP');
+    $relay->wait_for_log(qr/the settings cannot be read again: .*$pattern.*; nothing has changed/);
+    delivers($name);
+    is($relay->count_log(qr/nothing has changed/), $before + 1, 'which it says once');
+}
+
+write_config('client.id = "second"', log_level => '"error"');
+$relay->signal('HUP');
+$relay->wait_for_log(qr/(?:settings were read again.*){2}/s);
+is($relay->terminate, 0, 'it ends');
+unlike($relay->log, qr/info +stopped/, 'with the level of its log that the file has now');
+done_testing();
