@@ -79,7 +79,7 @@ About about(const RunCommand &command) {
     const char *delivery = command.to_stdout                            ? "standard output"
                            : command.delivery == Delivery::exactly_once ? "exactly once"
                                                                         : "at least once";
-    return {command.stream.slot, describe_source(command.stream.dsn), delivery, command.stream.topics};
+    return {command.stream.slot, describe_source(command.stream.login.dsn), delivery, command.stream.topics};
 }
 
 int run_relay(RunCommand &run, const Reload &reload, Signals &signals) {

@@ -2,8 +2,8 @@
 
 namespace outbox {
 
-DoctorCommand doctor_command(const Values &values, KafkaTarget kafka) {
-    return {.dsn = values.dsn,
+DoctorCommand doctor_command(const Values &values, Login login, KafkaTarget kafka) {
+    return {.login = std::move(login),
             .slot = values.slot,
             .topics = values.topics,
             .delivery = values.delivery,

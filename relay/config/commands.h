@@ -3,6 +3,7 @@
 
 #include "config/settings.h"
 #include "kafka/target.h"
+#include "postgres/login.h"
 
 #include <chrono>
 #include <string>
@@ -10,7 +11,7 @@
 namespace outbox {
 
 struct DoctorCommand {
-    std::string dsn;
+    Login login;
     std::string slot;
     std::string topics; // of the relay
     Delivery delivery = Delivery::at_least_once;
@@ -19,6 +20,6 @@ struct DoctorCommand {
 };
 
 // From what the settings say. Throw std::invalid_argument.
-DoctorCommand doctor_command(const Values &values, KafkaTarget kafka);
+DoctorCommand doctor_command(const Values &values, Login login, KafkaTarget kafka);
 
 } // namespace outbox

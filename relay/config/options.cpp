@@ -140,9 +140,8 @@ Command health_command(const Values &values) {
 // Of an operator, who looks at a relay with its options.
 template <auto make>
 Command operate_command(const Values &values) {
-    check_source(values);
     check_own_topics(values);
-    return make(values, kafka_target(values));
+    return make(values, login(values), kafka_target(values));
 }
 
 Command show_config_command(const Values &values, const Effective &effective) {

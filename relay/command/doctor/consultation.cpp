@@ -11,7 +11,7 @@ constexpr const char *session_settings[] = {"statement_timeout = '5s'", "lock_ti
 } // namespace
 
 Server &Consultation::connect() {
-    server_.emplace(command_.dsn, signals_);
+    server_.emplace(command_.login, signals_);
     for (const char *setting : session_settings)
         server_->query(std::string("SET ") + setting);
     return *server_;
@@ -41,7 +41,7 @@ std::string Consultation::slot_value(const std::string &expression) {
 }
 
 std::string Consultation::setup_line(const std::string &slot) const {
-    std::string line = "outbox-relay setup --dsn " + shell_quoted(public_conninfo(command_.dsn)) + " --slot " + slot;
+    std::string line = "outbox-relay setup --dsn " + shell_quoted(public_conninfo(command_.login.dsn)) + " --slot " + slot;
     if (!command_.topics.empty())
         line += " --topics " + shell_quoted(command_.topics);
     if (command_.delivery == Delivery::exactly_once)
@@ -51,7 +51,7 @@ std::string Consultation::setup_line(const std::string &slot) const {
 
 std::string Consultation::run_line() {
     std::string line =
-        "outbox-relay run --dsn " + shell_quoted(public_conninfo(command_.dsn) + " user=" + role()) + " --slot " + command_.slot;
+        "outbox-relay run --dsn " + shell_quoted(public_conninfo(command_.login.dsn) + " user=" + role()) + " --slot " + command_.slot;
     if (!command_.topics.empty())
         line += " --topics " + shell_quoted(command_.topics);
     if (command_.delivery == Delivery::exactly_once)

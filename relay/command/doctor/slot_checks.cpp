@@ -103,7 +103,7 @@ Finding failover(Consultation &doctor) {
     if (doctor.slot_value("failover") == "t")
         return ok("the slot is carried over a failover");
     return warn("the slot is not carried over a failover: a promoted standby would have no slot, and what was not delivered would be lost",
-                {"psql " + shell_quoted(public_conninfo(doctor.command().dsn) + " replication=database") + " -c " +
+                {"psql " + shell_quoted(public_conninfo(doctor.command().login.dsn) + " replication=database") + " -c " +
                  shell_quoted("ALTER_REPLICATION_SLOT " + doctor.command().slot + " (FAILOVER true)")},
                 "while no relay has the slot");
 }
