@@ -1,9 +1,13 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
 #include "base/signals.h"
 #include "command/config.h"
+#include "command/dead_letters.h"
 #include "command/doctor/doctor.h"
+#include "command/drain.h"
 #include "command/health.h"
 #include "command/setup.h"
+#include "command/status.h"
+#include "command/tail.h"
 #include "config/dsn.h"
 #include "config/libraries.h"
 #include "config/options.h"
@@ -133,6 +137,10 @@ struct Execution {
     }
     int operator()(const HealthCommand &health) const { return ask_health(health); }
     int operator()(const DoctorCommand &doctor) const { return examine(doctor, signals); }
+    int operator()(const DrainCommand &command) const { return drain(command, signals); }
+    int operator()(const StatusCommand &command) const { return show_status(command, signals); }
+    int operator()(const DeadLettersCommand &command) const { return list_dead_letters(command, signals); }
+    int operator()(const TailCommand &command) const { return tail(command, signals); }
     int operator()(const ShowConfigCommand &show) const {
         show_config(show);
         return 0;

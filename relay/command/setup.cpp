@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "command/position_setup.h"
+#include "command/setup_remove.h"
+#include "command/setup_roles.h"
 #include "postgres/extension_check.h"
 #include "postgres/harden.h"
 #include "postgres/prerequisites.h"
@@ -29,6 +31,8 @@ public:
     void run() {
         if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
             throw Failure(ExitCode::not_prepared, standby_text);
+        if (command_.remove)
+            return remove_outbox(steps_, command_.slot, command_.force);
         require_wal_level();
         if (!command_.dry_run)
             take_turns();
@@ -38,6 +42,10 @@ public:
         install_extension(steps_);
         if (command_.harden)
             harden(steps_);
+        if (!command_.relay_role.empty())
+            prepare_relay_role(steps_, command_.relay_role);
+        if (!command_.app_role.empty())
+            prepare_app_role(steps_, command_.app_role);
         allow_plugin();
         if (slot)
             steps_.say(name() + " is there");

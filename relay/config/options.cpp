@@ -92,9 +92,15 @@ Command setup_command(const Values &values) {
                             .harden = values.harden,
                             .delivery = values.delivery,
                             .kafka = kafka_target(values),
-                            .reset_state = values.reset_state};
+                            .reset_state = values.reset_state,
+                            .relay_role = values.relay_role,
+                            .app_role = values.app_role,
+                            .remove = values.remove,
+                            .force = values.force};
     if (command.reset_state && command.delivery != Delivery::exactly_once)
         throw std::invalid_argument("--reset-state needs --delivery exactly-once");
+    if (command.force && !command.remove)
+        throw std::invalid_argument("--force needs --remove");
     return command;
 }
 
@@ -125,16 +131,18 @@ Command run_command(const Values &values) {
                       .listen = parse_endpoint(values.listen)};
 }
 
-// The relay listens everywhere on 0.0.0.0 and [::]; who asks it needs an address.
 Command health_command(const Values &values) {
-    std::optional<Endpoint> endpoint = parse_endpoint(values.listen);
-    if (!endpoint || endpoint->port == 0)
+    std::optional<Endpoint> endpoint = relay_address(values);
+    if (!endpoint)
         throw std::invalid_argument("health needs --listen (OUTBOX_LISTEN): the relay's host:port");
-    if (endpoint->host == "0.0.0.0")
-        endpoint->host = "127.0.0.1";
-    if (endpoint->host == "::")
-        endpoint->host = "::1";
     return HealthCommand{*endpoint, values.ready};
+}
+
+// The same of Kafka alone.
+template <auto make>
+Command kafka_command(const Values &values) {
+    check_own_topics(values);
+    return make(values, kafka_target(values));
 }
 
 // Of an operator, who looks at a relay with its options.
@@ -189,6 +197,16 @@ const std::vector<CommandRow> &commands() {
         {{"doctor", "look for what stops the relay, or one day would, and say how to mend it", in_doctor},
          Reads::all,
          from_values<operate_command<doctor_command>>},
+        {{"status", "show how the delivery stands, with or without a relay that runs", in_status},
+         Reads::all,
+         from_values<operate_command<status_command>>},
+        {{"dead-letters", "list the events that Kafka refused and the relay set aside", in_dead_letters},
+         Reads::all,
+         from_values<kafka_command<dead_letters_command>>},
+        {{"drain", "wait until everything that was committed before is delivered", in_drain},
+         Reads::all,
+         from_values<operate_command<drain_command>>},
+        {{"tail", "show events as they are committed, and consume none", in_tail}, Reads::all, from_values<operate_command<tail_command>>},
         {{"config show", "print what every setting is, and where it comes from", in_any | in_config}, Reads::all, show_config_command},
         {{"config check", "look whether run would take the settings, without a connection", in_any}, Reads::all, check_config_command},
         {{"version", "print the version", in_version},

@@ -39,6 +39,9 @@ struct SetupCommand {
     Delivery delivery = Delivery::at_least_once;
     KafkaTarget kafka; // of exactly once
     bool reset_state = false;
+    std::string relay_role, app_role; // empty: not asked for
+    bool remove = false;              // instead of all that
+    bool force = false;
 };
 
 struct HealthCommand {
@@ -60,7 +63,8 @@ struct VersionCommand {
     bool verbose = false; // of every library, too
 };
 
-using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand, DoctorCommand>;
+using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand, DoctorCommand,
+                             DrainCommand, TailCommand, StatusCommand, DeadLettersCommand>;
 
 struct Options {
     Command command;

@@ -2,6 +2,7 @@
 
 #include "config/dsn.h"
 #include "config/values.h"
+#include "core/wire.h"
 
 #include <algorithm>
 #include <array>
@@ -23,6 +24,8 @@ struct Range {
     long long from, to;
     const char *unit;
 };
+constexpr Range patience = {0, 31536000, "seconds"};
+constexpr Range count_from_0 = {0, 1000000000, "events"}, count_from_1 = {1, 1000000000, "events"};
 constexpr Range budget = {64 << 10, 4LL << 30, "bytes"};
 constexpr Range interval = {1, 10000, "milliseconds"};
 constexpr Range grace = {0, 3600000, "milliseconds"};
@@ -62,6 +65,15 @@ std::string check_listen(const std::string &text) {
     return parse_endpoint(text) ? "" : "expected host:port, such as 127.0.0.1:8090 or [::]:8090";
 }
 
+std::string check_role(const std::string &text) {
+    constexpr size_t name_bytes_max = 63;
+    return !text.empty() && text.size() <= name_bytes_max ? "" : "expected the name of a role, 63 bytes at most";
+}
+
+std::string check_until(const std::string &text) {
+    return text == "now" || parse_lsn(text) ? "" : "expected now, or an LSN such as 0/16B3748";
+}
+
 // ---- where a value goes ---------------------------------------------------------------------------------------------
 
 template <auto member>
@@ -85,38 +97,39 @@ void choose(Values &values, const std::string &text) {
 
 // ---- the rows -------------------------------------------------------------------------------------------------------
 
-constexpr unsigned in_relay = in_run | in_skip, in_all = in_relay | in_setup | in_doctor;
+constexpr unsigned in_relay = in_run | in_skip, in_all = in_relay | in_setup | in_doctor,
+                   in_postgres = in_all | in_drain | in_tail | in_status;
 
 const Setting rows[] = {
     {"config",
-     in_all | in_health,
+     in_postgres | in_dead_letters | in_health,
      "",
      "file of settings",
      "without it `/etc/outbox-relay.toml`, where that is there; [its keys](configuration.md)",
      {nullptr, assign<&Values::config>},
      not_in_file},
     {"dsn",
-     in_all,
+     in_postgres,
      "",
      "PostgreSQL connection string or URI (else PGHOST, PGDATABASE, … as in psql)",
      "passwords belong in `PGPASSFILE`",
      {check_dsn, assign<&Values::dsn>},
      secret},
     {"password-file",
-     in_all,
+     in_postgres,
      "",
      "file with PostgreSQL's password and nothing else, read at each connection",
      "a name without a path is one of systemd's credentials ([secrets](configuration.md#secrets))",
      {nullptr, assign<&Values::password_file>}},
     {"password-command",
-     in_all,
+     in_postgres,
      "",
      "command that prints PostgreSQL's password, asked at each connection",
      "run by `sh -c`, for passwords that expire ([secrets](configuration.md#secrets))",
      {nullptr, assign<&Values::password_command>}},
-    {"slot", in_all, "outbox", "replication slot", "", {check_slot, assign<&Values::slot>}},
+    {"slot", in_postgres, "outbox", "replication slot", "", {check_slot, assign<&Values::slot>}},
     {"brokers",
-     in_all,
+     in_all | in_dead_letters,
      "",
      "Kafka brokers, host:port,…",
      "this or `--stdout` must be given, and not both",
@@ -129,28 +142,28 @@ const Setting rows[] = {
      "what is written there is confirmed",
      {nullptr, nullptr, &Values::to_stdout}},
     {"property",
-     in_all,
+     in_all | in_dead_letters,
      "",
      "property=value of librdkafka, repeatable (in the variable: one a line)",
      "",
      {nullptr, assign<&Values::properties>},
      list | secret | not_in_file},
     {"property-file",
-     in_all,
+     in_all | in_dead_letters,
      "",
      "file of property=value lines: the place for passwords",
      "",
      {nullptr, assign<&Values::property_file>},
      reloadable},
     {"token-command",
-     in_all,
+     in_all | in_dead_letters,
      "",
      "command that prints a token for SASL/OAUTHBEARER, asked before the last one expires",
      "run by `sh -c` ([secrets](configuration.md#secrets))",
      {nullptr, assign<&Values::token_command>},
      reloadable},
     {"topics",
-     in_all,
+     in_all | in_tail,
      "",
      "only these topics: names separated by commas, * at the end of a name for all that follow",
      "several relays share the work, each with its own slot. Give `setup` the same. A topic that no relay names is not delivered",
@@ -163,7 +176,7 @@ const Setting rows[] = {
      "[how](exactly-once.md)",
      {check_choice<deliveries>, choose<deliveries, &Values::delivery>}},
     {"state-topic",
-     in_all,
+     in_all | in_dead_letters,
      "outbox.state",
      "where exactly-once keeps its position",
      "not the dead-letter topic",
@@ -182,7 +195,7 @@ const Setting rows[] = {
      "[refused events](refused-events.md)",
      {check_choice<on_poisons>, choose<on_poisons, &Values::on_poison>}},
     {"dead-letter-topic",
-     in_relay | in_doctor,
+     in_relay | in_doctor | in_dead_letters,
      "outbox.dead-letter",
      "where such events go",
      "",
@@ -194,7 +207,7 @@ const Setting rows[] = {
      "once, at the start; its role must be ours, or `pg_signal_backend` granted",
      {nullptr, nullptr, &Values::takeover}},
     {"listen",
-     in_relay | in_health,
+     in_relay | in_health | in_status,
      "",
      "host:port where the relay answers /live, /ready and /metrics over HTTP (none: nowhere)",
      "IPv6 in brackets; port 0: any free one",
@@ -228,14 +241,14 @@ const Setting rows[] = {
      {check_range<silence>, assign<&Values::server_silence>},
      number},
     {"log-format",
-     in_all,
+     in_postgres | in_dead_letters,
      "text",
      "text or json",
      "`json` is an object a line",
      {check_choice<log_formats>, choose<log_formats, &Values::log_format>},
      reloadable},
     {"log-level",
-     in_all,
+     in_postgres | in_dead_letters,
      "info",
      "debug, info, warn or error",
      "",
@@ -248,6 +261,34 @@ const Setting rows[] = {
      "take pg_logical_emit_message() from PUBLIC in this database, and say who can still forge events",
      "",
      {nullptr, nullptr, &Values::harden}},
+    {"relay-role",
+     in_setup,
+     "",
+     "role for the relay: made where it is missing, with the rights that it needs",
+     "",
+     {check_role, assign<&Values::relay_role>},
+     for_once},
+    {"app-role",
+     in_setup,
+     "",
+     "the application's role, which may emit from then on",
+     "",
+     {check_role, assign<&Values::app_role>},
+     for_once},
+    {"remove",
+     in_setup,
+     "",
+     "take away the slot, the extension and its schema",
+     "asks; refuses while a relay reads, and while events are not delivered",
+     {nullptr, nullptr, &Values::remove},
+     for_once},
+    {"force",
+     in_setup,
+     "",
+     "with --remove: does not ask, and gives up events that are not delivered",
+     "",
+     {nullptr, nullptr, &Values::force},
+     for_once},
     {"reset-state",
      in_setup,
      "",
@@ -269,8 +310,59 @@ const Setting rows[] = {
      "",
      {nullptr, nullptr, &Values::ready},
      for_once},
+    {"until",
+     in_drain,
+     "now",
+     "what has to be delivered: everything before this LSN, or before now",
+     "",
+     {check_until, assign<&Values::until>},
+     for_once},
+    {"timeout",
+     in_drain,
+     "0",
+     "how many seconds to wait; 0: for ever",
+     "exit code 11 when they are over",
+     {check_range<patience>, assign<&Values::timeout>},
+     for_once | number},
+    {"limit",
+     in_tail | in_dead_letters,
+     "0",
+     "so many events and no more; 0: tail goes on, dead-letters shows the last 100",
+     "",
+     {check_range<count_from_0>, assign<&Values::limit>},
+     for_once | number},
+    {"sample", in_tail, "1", "show one of so many events", "", {check_range<count_from_1>, assign<&Values::sample>}, for_once | number},
+    {"since-confirmed",
+     in_tail,
+     "",
+     "begin with the events that no relay has confirmed, not with those of now",
+     "",
+     {nullptr, nullptr, &Values::since_confirmed},
+     for_once},
+    {"probe",
+     in_doctor,
+     "",
+     "send one event through the topic outbox.probe, and time it",
+     "",
+     {nullptr, nullptr, &Values::probe},
+     for_once},
+    {"standby",
+     in_doctor,
+     "",
+     "connection string of a standby: would the slot be there after a failover",
+     "",
+     {check_dsn, assign<&Values::standby>},
+     for_once | secret},
+    {"watch", in_status, "", "again every two seconds, until a signal", "", {nullptr, nullptr, &Values::watch}, for_once},
+    {"topic", in_dead_letters, "", "only events of this topic", "", {check_topic, assign<&Values::topic>}, for_once},
     {"origin", in_config, "", "say where each value comes from", "", {nullptr, nullptr, &Values::origin}, for_once},
-    {"json", in_config | in_doctor, "", "one object of JSON", "", {nullptr, nullptr, &Values::json}, for_once},
+    {"json",
+     in_config | in_doctor | in_drain | in_tail | in_status | in_dead_letters,
+     "",
+     "one object of JSON",
+     "",
+     {nullptr, nullptr, &Values::json},
+     for_once},
     {"verbose",
      in_version,
      "",
@@ -289,6 +381,10 @@ std::string only_in(const Setting &setting) {
     case in_health: return " (health)";
     case in_config: return " (config show)";
     case in_version: return " (version)";
+    case in_status: return " (status)";
+    case in_dead_letters: return " (dead-letters)";
+    case in_drain: return " (drain)";
+    case in_tail: return " (tail)";
     default: return "";
     }
 }

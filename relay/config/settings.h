@@ -31,12 +31,28 @@ struct Values {
     spdlog::level::level_enum log_level;
     size_t max_in_flight_bytes;
     std::chrono::milliseconds commit_interval, shutdown_grace, server_silence;
-    bool takeover = false, to_stdout = false, dry_run = false, harden = false, reset_state = false, ready = false;
+    bool takeover = false, to_stdout = false, dry_run = false, harden = false, reset_state = false, ready = false, since_confirmed = false,
+         watch = false, probe = false, remove = false, force = false;
+    std::string until, topic, standby, relay_role, app_role;
+    std::chrono::seconds timeout{0};
+    uint64_t limit = 0, sample = 1;
     bool origin = false, json = false, verbose = false;
 };
 
 // The commands that take settings, as a set.
-enum : unsigned { in_run = 1, in_skip = 2, in_setup = 4, in_health = 8, in_config = 16, in_doctor = 32, in_version = 64 };
+enum : unsigned {
+    in_run = 1,
+    in_skip = 2,
+    in_setup = 4,
+    in_health = 8,
+    in_config = 16,
+    in_doctor = 32,
+    in_version = 64,
+    in_drain = 128,
+    in_tail = 256,
+    in_status = 512,
+    in_dead_letters = 1024
+};
 
 // Where a value goes, and what it must be.
 struct Target {

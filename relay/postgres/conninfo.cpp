@@ -67,6 +67,11 @@ bool names_database(const std::string &dsn) {
     return !value_of(options, "dbname").empty() || !value_of(options, "service").empty();
 }
 
+std::string ssl_mode(const std::string &dsn) {
+    std::string many_ports = "1" + std::string(198, ','); // more than there are hosts
+    return value_of(evaluate(dsn, "port", many_ports, "passfile", no_password_file), "sslmode");
+}
+
 // libpq's own rules. Without a path it looks into the home folder.
 std::string password_file_problem(const std::string &dsn) {
     std::string many_ports = "1" + std::string(198, ','); // more than there are hosts: libpq ends before it looks into the file

@@ -27,6 +27,9 @@ TlsMode tls_mode_of(const std::string &dsn);
 // Why libpq takes no password from its password file, which it would say on standard error by itself. Empty: there is no reason.
 std::string password_file_problem(const std::string &dsn);
 
+// How much of TLS the string asks for: libpq's "sslmode".
+std::string ssl_mode(const std::string &dsn);
+
 // Which server and database the string means, as a connection string that can be shown to anybody: no user, no password, no files.
 std::string public_conninfo(const std::string &dsn);
 

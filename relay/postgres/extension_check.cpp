@@ -24,27 +24,27 @@ std::string strangers_sql() {
            " ORDER BY 4, 2 LIMIT 10";
 }
 
-[[noreturn]] void refuse(const std::string &what, const std::string &way_out) {
-    throw Failure(ExitCode::not_prepared, printable(what) +
-                                              ", and so could have code of his own run as whoever calls outbox.emit(), a superuser too. " +
-                                              printable(way_out) + ". Then run setup again");
+Stranger stranger(const std::string &what, const std::string &way_out, const std::string &statement) {
+    return {printable(what) + ", and so could have code of his own run as whoever calls outbox.emit(), a superuser too", printable(way_out),
+            statement};
 }
 
 } // namespace
 
-void require_schema_of_ours(const Steps &steps) {
-    Server &server = steps.server();
+std::optional<Stranger> find_stranger(Server &server) {
     auto owners = server.rows("SELECT pg_catalog.pg_get_userbyid(n.nspowner), " + std::string(is_trusted_sql) +
                               "n.nspowner), pg_catalog.quote_ident(CURRENT_USER) FROM pg_catalog.pg_namespace AS n"
                               " WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox'");
     if (owners.empty())
-        return;
+        return std::nullopt;
     bool is_installed = !server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty();
+    std::string take_over = "ALTER SCHEMA outbox OWNER TO " + owners[0][2];
     if (owners[0][1] != "t")
-        refuse("schema \"outbox\" belongs to role \"" + owners[0][0] + "\", who can replace what is in it",
-               is_installed ? "Look at what is in it, then take it over: ALTER SCHEMA outbox OWNER TO " + owners[0][2]
-                            : "It is not the extension's. Rename it (ALTER SCHEMA outbox RENAME TO ...), or drop it where nothing in it is "
-                              "needed (DROP SCHEMA outbox)");
+        return stranger("schema \"outbox\" belongs to role \"" + owners[0][0] + "\", who can replace what is in it",
+                        is_installed ? "Look at what is in it, then take it over: " + take_over
+                                     : "It is not the extension's. Rename it (ALTER SCHEMA outbox RENAME TO ...), or drop it where nothing "
+                                       "in it is needed (DROP SCHEMA outbox)",
+                        is_installed ? "ALTER SCHEMA outbox OWNER TO CURRENT_USER" : "ALTER SCHEMA outbox RENAME TO outbox_of_another");
 
     for (const Server::Row &grant :
          server.rows("SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) FROM pg_catalog.pg_namespace AS n, "
@@ -56,15 +56,24 @@ void require_schema_of_ours(const Steps &steps) {
                      "a.grantee) UNION ALL SELECT 'PUBLIC' FROM pg_catalog.pg_namespace AS n, "
                      "LATERAL pg_catalog.aclexplode(n.nspacl) AS a WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox' AND a.privilege_type "
                      "OPERATOR(pg_catalog.=) 'CREATE' AND a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid"))
-        refuse("role " + grant[0] + " may create functions in schema \"outbox\"",
-               "Take that away: REVOKE CREATE ON SCHEMA outbox FROM " + grant[0]);
+        return stranger("role " + grant[0] + " may create functions in schema \"outbox\"",
+                        "Take that away: REVOKE CREATE ON SCHEMA outbox FROM " + grant[0],
+                        "REVOKE CREATE ON SCHEMA outbox FROM " + grant[0]);
 
-    for (const Server::Row &stranger : server.rows(strangers_sql())) {
-        std::string what = stranger[0] + " " + stranger[1];
-        if (stranger[3] != "t")
-            refuse(what + " is not the extension's and belongs to role \"" + stranger[2] + "\"", "Look at it, then: DROP " + what);
-        steps.say(what + " is in schema \"outbox\" and not the extension's: it is left alone");
-    }
+    for (const Server::Row &object : server.rows(strangers_sql()))
+        if (object[3] != "t") {
+            std::string what = object[0] + " " + object[1];
+            return stranger(what + " is not the extension's and belongs to role \"" + object[2] + "\"", "Look at it, then: DROP " + what,
+                            "DROP " + what);
+        }
+    return std::nullopt;
+}
+
+void require_schema_of_ours(const Steps &steps) {
+    if (std::optional<Stranger> found = find_stranger(steps.server()))
+        throw Failure(ExitCode::not_prepared, found->sentence + ". " + found->way_out + ". Then run setup again");
+    for (const Server::Row &object : steps.server().rows(strangers_sql()))
+        steps.say(object[0] + " " + object[1] + " is in schema \"outbox\" and not the extension's: it is left alone");
 }
 
 // The extension's scripts refuse to run beside anything in the schema that is not the extension's. Here it is told before, by --dry-run

@@ -5,9 +5,20 @@
 
 #include "postgres/steps.h"
 
+#include <optional>
+#include <string>
+
 namespace outbox {
 
 constexpr const char *files_missing_text = "the extension's files are not on this server";
+
+// A role that is not trusted and could put code of its own where outbox.emit() is looked for.
+struct Stranger {
+    std::string sentence;  // printable
+    std::string way_out;   // for people
+    std::string statement; // that mends it; a superuser's
+};
+std::optional<Stranger> find_stranger(Server &server);
 
 // Throws Failure where a role that is no superuser owns the schema, may create in it, or owns a function or an operator in it that is not
 // the extension's. Says what else is in it. Before the extension is there, and after.

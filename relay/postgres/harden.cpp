@@ -10,17 +10,6 @@ constexpr const char *functions_sql = " FROM pg_catalog.pg_proc AS f WHERE f.pro
                                       " AND f.pronamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace";
 constexpr const char *grants_sql = "LATERAL pg_catalog.aclexplode(COALESCE(f.proacl, pg_catalog.acldefault('f', f.proowner))) AS a";
 
-std::vector<std::string> open_to_public(Server &server) {
-    std::vector<std::string> functions;
-    for (const Server::Row &row : server.rows(
-             "SELECT 'pg_catalog.pg_logical_emit_message(' OPERATOR(pg_catalog.||) pg_catalog.pg_get_function_identity_arguments(f.oid)"
-             " OPERATOR(pg_catalog.||) ')'" +
-             std::string(functions_sql) + " AND EXISTS (SELECT 1 FROM " + grants_sql +
-             " WHERE a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND a.privilege_type OPERATOR(pg_catalog.=) 'EXECUTE') ORDER BY 1"))
-        functions.push_back(row[0]);
-    return functions;
-}
-
 void report(const Steps &steps, const std::string &what, const std::string &roles_sql) {
     std::string roles = steps.server().value("SELECT pg_catalog.string_agg(pg_catalog.quote_ident(r.rolname), ', ' ORDER BY r.rolname)"
                                              " FROM pg_catalog.pg_roles AS r WHERE " +
@@ -52,17 +41,28 @@ void report_forgers(const Steps &steps) {
 
 } // namespace
 
+std::vector<std::string> emit_message_open_to_public(Server &server) {
+    std::vector<std::string> functions;
+    for (const Server::Row &row : server.rows(
+             "SELECT 'pg_catalog.pg_logical_emit_message(' OPERATOR(pg_catalog.||) pg_catalog.pg_get_function_identity_arguments(f.oid)"
+             " OPERATOR(pg_catalog.||) ')'" +
+             std::string(functions_sql) + " AND EXISTS (SELECT 1 FROM " + grants_sql +
+             " WHERE a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND a.privilege_type OPERATOR(pg_catalog.=) 'EXECUTE') ORDER BY 1"))
+        functions.push_back(row[0]);
+    return functions;
+}
+
 void harden(const Steps &steps) {
     Server &server = steps.server();
     std::vector<std::string> statements;
-    for (const std::string &function : open_to_public(server))
+    for (const std::string &function : emit_message_open_to_public(server))
         statements.push_back("REVOKE EXECUTE ON FUNCTION " + function + " FROM PUBLIC");
     if (statements.empty())
         steps.say("pg_logical_emit_message() is closed to PUBLIC in this database");
     else
         steps.change("took pg_logical_emit_message() from PUBLIC in this database", statements);
     // Who may not revoke gets a warning of the server, no error.
-    if (!steps.dry_run() && !open_to_public(server).empty())
+    if (!steps.dry_run() && !emit_message_open_to_public(server).empty())
         throw Failure(ExitCode::not_prepared,
                       "pg_logical_emit_message() is still open to PUBLIC; run setup --harden as a superuser, or give its --dry-run to one");
     report_forgers(steps);

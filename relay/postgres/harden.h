@@ -4,7 +4,13 @@
 
 #include "postgres/steps.h"
 
+#include <string>
+#include <vector>
+
 namespace outbox {
+
+// The overloads of pg_logical_emit_message() that PUBLIC may execute in this database, as REVOKE takes them.
+std::vector<std::string> emit_message_open_to_public(Server &server);
 
 // Throws Failure.
 void harden(const Steps &steps);

@@ -102,16 +102,42 @@ Result Server::query(const std::string &sql, const Meanwhile &meanwhile) {
     ExecStatusType status = PQresultStatus(last.get());
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return last;
-    signals_.stop_if_asked(); // which cancelled it
+    refuse(last.get());
+}
+
+void Server::for_each_row(const std::string &sql, const std::function<bool(std::string_view)> &take) {
+    signals_.stop_if_asked();
+    if (PQsendQuery(connection_.get(), sql.c_str()) == 0 || PQsetSingleRowMode(connection_.get()) == 0)
+        lose();
+    bool is_cancelled = false;
+    Result refused;
+    while (Result next = answer({})) {
+        ExecStatusType status = PQresultStatus(next.get());
+        if (status == PGRES_SINGLE_TUPLE && !is_cancelled) {
+            std::string_view text(PQgetvalue(next.get(), 0, 0), static_cast<size_t>(PQgetlength(next.get(), 0, 0)));
+            if (!take(text)) {
+                cancel();
+                is_cancelled = true;
+            }
+        } else if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK) {
+            refused = std::move(next);
+        }
+    }
+    if (refused && !is_cancelled)
+        refuse(refused.get());
+}
+
+// A signal that has cancelled the statement is the reason, before all else.
+void Server::refuse(const PGresult *result) {
+    signals_.stop_if_asked();
     if (PQstatus(connection_.get()) == CONNECTION_BAD)
         lose();
-    std::string state = sqlstate_of(last.get());
-    const char *hint = PQresultErrorField(last.get(), PG_DIAG_MESSAGE_HINT),
-               *superuser = PQparameterStatus(connection_.get(), "is_superuser");
+    std::string state = sqlstate_of(result);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), *superuser = PQparameterStatus(connection_.get(), "is_superuser");
     std::string advice = hint == nullptr ? "" : ". " + printable(hint);
     if (state == "42501" && (superuser == nullptr || std::string_view(superuser) != "on"))
         advice = "; run setup as a superuser, or give the output of setup --dry-run to one";
-    throw QueryRefused(exit_code_of(state), error_of(last.get()) + advice, state);
+    throw QueryRefused(exit_code_of(state), error_of(result) + advice, state);
 }
 
 // The next result of the statement that was sent; null: there is none any more.

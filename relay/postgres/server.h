@@ -12,6 +12,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace outbox {
@@ -43,6 +44,11 @@ public:
     Result query(const std::string &sql, const Meanwhile &meanwhile = {});
 
     std::vector<Row> rows(const std::string &sql);
+
+    // The first column of each row as it comes, so that no more than one is in memory. Where `take` returns false, the statement is
+    // cancelled. Throws as query().
+    void for_each_row(const std::string &sql, const std::function<bool(std::string_view)> &take);
+
     std::string value(const std::string &sql); // the first column of the first row; empty where there is none
     bool is_true(const std::string &sql) { return value(sql) == "t"; }
 
@@ -56,6 +62,7 @@ private:
     Result answer(const Meanwhile &meanwhile);
     void look(const Meanwhile &meanwhile);
     void cancel();
+    [[noreturn]] void refuse(const PGresult *result);
     [[noreturn]] void lose();
 
     Login login_;

@@ -1,6 +1,6 @@
 #include "stdout/stdout_sink.h"
 
-#include "core/decode.h"
+#include "core/pretty.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,33 +8,9 @@
 
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <system_error>
 
 namespace outbox {
-namespace {
-
-// A terminal obeys control characters: those of ASCII, and U+0080 to U+009F.
-void append_visible(std::string_view text, std::string &to) {
-    for (size_t i = 0; i < text.size(); i++) {
-        auto byte = static_cast<unsigned char>(text[i]);
-        bool is_c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        to += byte < 0x20 || byte == 0x7f || is_c1 ? '?' : text[i];
-        i += is_c1;
-    }
-}
-
-// 09:42:00.123, UTC
-void append_time(int64_t ms_since_1970, std::string &to) {
-    constexpr int64_t day_ms = 24 * 60 * 60 * 1000;
-    int64_t ms = (ms_since_1970 % day_ms + day_ms) % day_ms;
-    char text[16];
-    snprintf(text, sizeof(text), "%02d:%02d:%02d.%03d", static_cast<int>(ms / 3600000), static_cast<int>(ms / 60000 % 60),
-             static_cast<int>(ms / 1000 % 60), static_cast<int>(ms % 1000));
-    to.append(text);
-}
-
-} // namespace
 
 // Non-blocking without changing what other processes share with us: a pipe or terminal is opened once more. Elsewhere small writes after
 // a poll have to do: PIPE_BUF bytes fit wherever poll says writable.
@@ -66,29 +42,13 @@ Offer StdoutSink::offer(const Begin &transaction, const Event &event, Chunk &chu
         return Offer::busy;
     size_t before = gathered_.size();
     if (format_ == LineFormat::pretty)
-        append_pretty(transaction, event);
+        append_pretty(transaction, event, gathered_, scratch_);
     else
         gathered_.append(event.line);
     gathered_ += '\n';
     Chunk::Pointer reference(chunk.retain(gathered_.size() - before));
     waiting_.push_back({written_ + gathered_.size(), std::move(reference)});
     return Offer::taken;
-}
-
-// 09:42:00.123 orders 42 order.created {"item":"Macbook"}
-void StdoutSink::append_pretty(const Begin &transaction, const Event &event) {
-    append_time(transaction.commit_time_ms, gathered_);
-    gathered_.append("  ").append(event.topic).append("  ");
-    append_visible(event.key ? unescape(*event.key, scratch_) : "(no key)", gathered_);
-    gathered_.append("  ");
-    append_visible(event.type.empty() ? "(no type)" : unescape(event.type, scratch_), gathered_);
-    gathered_.append("  ");
-    if (event.payload_kind == PayloadKind::json)
-        append_visible(event.payload, gathered_);
-    else if (event.payload_kind == PayloadKind::none)
-        gathered_.append("(tombstone)");
-    else
-        gathered_.append("(").append(std::to_string(event.payload.size() / 4 * 3)).append(" bytes)");
 }
 
 void StdoutSink::flush() {

@@ -33,7 +33,6 @@ private:
         Chunk::Pointer chunk;
     };
 
-    void append_pretty(const Begin &transaction, const Event &event);
     void report_written();
 
     LineFormat format_;

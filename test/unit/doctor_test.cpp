@@ -1,4 +1,5 @@
 #include "relay/command/doctor/finding.h"
+#include "relay/command/doctor/limits.h"
 #include "relay/command/doctor/versions.h"
 
 #include <gtest/gtest.h>
@@ -25,4 +26,14 @@ TEST(Doctor, gives_sizes_their_unit) {
     EXPECT_EQ(bytes_text(16800000), "16.8 MB");
     EXPECT_EQ(bytes_text(123456789), "123 MB");
     EXPECT_EQ(bytes_text(9.4e9), "9.4 GB");
+}
+
+TEST(Doctor, judges_a_disk_by_what_is_free_and_by_what_the_slot_keeps) {
+    constexpr double gb = 1e9;
+    EXPECT_EQ(judge_disk(0, 50 * gb, 100 * gb).verdict, Verdict::ok);
+    EXPECT_EQ(judge_disk(1 * gb, 10 * gb, 100 * gb).verdict, Verdict::ok);
+    EXPECT_EQ(judge_disk(5 * gb, 10 * gb, 100 * gb).verdict, Verdict::warn);
+    EXPECT_EQ(judge_disk(0, 4 * gb, 100 * gb).verdict, Verdict::fail);
+    EXPECT_EQ(judge_disk(0, 4 * gb, 100 * gb).sentence,
+              "4.0 GB of the disk's 100 GB are free, and the slot keeps 0 B: PostgreSQL stops when it is full");
 }

@@ -5,6 +5,7 @@
 
 #include "command/doctor/finding.h"
 #include "config/commands.h"
+#include "kafka/cluster_view.h"
 #include "postgres/server.h"
 #include "postgres/slot_check.h"
 
@@ -12,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace outbox {
 
@@ -40,10 +42,27 @@ public:
     std::string setup_line(const std::string &slot) const;
     std::string run_line();
 
+    // Kafka; throws Skipped where there is none.
+    ClusterView &cluster();
+    ClusterView &connect_to_kafka(); // throws std::runtime_error
+
+    // The topics to look at: those of --topics, with those that are there for a * at the end, and the one for dead letters where it is
+    // used.
+    std::vector<std::string> topics();
+    std::string kafka_principal() const;
+    std::string reassign_line(const std::string &topic, size_t partitions, size_t replicas);
+    double largest_event_bytes();
+    double backlog_age_s();
+
+    // Commits one event, and returns its id: the only thing that a check writes.
+    std::string emit_probe(const std::string &topic);
+
 private:
     const DoctorCommand &command_;
     Signals &signals_;
     std::optional<Server> server_;
+    std::optional<ClusterView> cluster_;
+    std::optional<std::vector<std::string>> topics_;
 };
 
 struct Check {
@@ -57,5 +76,7 @@ std::span<const Check> plugin_checks();
 std::span<const Check> slot_checks();
 std::span<const Check> retention_checks();
 std::span<const Check> access_checks();
+std::span<const Check> kafka_checks();
+std::span<const Check> probe_checks();
 
 } // namespace outbox

@@ -1,0 +1,157 @@
+// Who may do what, and how the connection is: rights are tried where that writes nothing.
+#include "base/log.h"
+#include "command/doctor/consultation.h"
+#include "postgres/conninfo.h"
+#include "postgres/extension_check.h"
+#include "postgres/harden.h"
+#include "postgres/replication_trial.h"
+
+namespace outbox {
+namespace {
+
+// The functions that need a grant. Those whose topic is an outbox.topic_name are everybody's, and pass on to these.
+constexpr const char *emit_sql =
+    " FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace WHERE n.nspname = 'outbox' AND f.proname IN"
+    " ('emit', 'emit_many') AND f.proargtypes[0] = 'text'::regtype";
+
+// Tried: a role may have the attribute, be a superuser, or have the right in a way of its own, as on hosted servers.
+Finding replication(Consultation &doctor) {
+    Server &server = doctor.server();
+    std::string reason = try_replication(doctor.command().login, doctor.signals());
+    if (reason.empty())
+        return ok("role \"" + printable(doctor.role()) + "\" may read a replication stream");
+    bool lacks_right = reason.find("42501") != std::string::npos, lacks_line = reason.find("28000") != std::string::npos;
+    std::string role = server.value("SELECT quote_ident(current_user)");
+    std::vector<std::string> repair;
+    if (lacks_right)
+        repair = {"ALTER ROLE " + role + " REPLICATION;"};
+    else if (lacks_line)
+        repair = {"echo " + shell_quoted("hostssl " + doctor.database() + " " + doctor.role() + " samenet scram-sha-256") +
+                  " | sudo tee -a pg_hba.conf"};
+    return fail("the relay's connection is refused: " + reason, repair,
+                lacks_line ? "in the server's folder, above other lines; then SELECT pg_reload_conf()" : "");
+}
+
+Finding who_emits(Consultation &doctor) {
+    Server &server = doctor.server();
+    if (server.value("SELECT count(*)" + std::string(emit_sql)) == "0")
+        throw Skipped("extension \"outbox\" is not there");
+    std::string functions = server.value("SELECT string_agg(f.oid::regprocedure::text, ', ')" + std::string(emit_sql));
+    if (server.is_true("SELECT bool_or(has_function_privilege('public', f.oid, 'EXECUTE'))" + std::string(emit_sql)))
+        return warn("every role may call outbox.emit(), for every topic", {"REVOKE EXECUTE ON FUNCTION " + functions + " FROM PUBLIC;"});
+    std::string roles = server.value(
+        "SELECT string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname) FROM pg_roles AS r WHERE NOT r.rolsuper"
+        " AND has_schema_privilege(r.oid, 'outbox', 'USAGE') AND (SELECT bool_and(has_function_privilege(r.oid, f.oid, 'EXECUTE'))" +
+        std::string(emit_sql) + ")");
+    if (!roles.empty())
+        return ok("outbox.emit() may be called by: " + printable(roles));
+    std::string candidate =
+        server.value("SELECT quote_ident(r.rolname) FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolreplication"
+                     " AND has_database_privilege(r.oid, current_database(), 'CONNECT') ORDER BY r.rolname LIMIT 1");
+    if (candidate.empty())
+        candidate = "app";
+    return warn("no role but superusers may call outbox.emit()",
+                {"GRANT USAGE ON SCHEMA outbox TO " + candidate + ";", "GRANT EXECUTE ON FUNCTION " + functions + " TO " + candidate + ";"},
+                "with the application's role in place of " + candidate);
+}
+
+Finding forgers(Consultation &doctor) {
+    std::vector<std::string> functions = emit_message_open_to_public(doctor.server());
+    if (functions.empty())
+        return ok("pg_logical_emit_message() is closed to PUBLIC in this database");
+    std::vector<std::string> repair;
+    for (const std::string &function : functions)
+        repair.push_back("REVOKE EXECUTE ON FUNCTION " + function + " FROM PUBLIC;");
+    std::string more = doctor.server().version() < 160000 ? ", and with 1 GB of it make the slot unreadable for ever" : "";
+    return warn("every role can forge an event with pg_logical_emit_message()" + more, repair);
+}
+
+Finding schema(Consultation &doctor) {
+    if (std::optional<Stranger> stranger = find_stranger(doctor.server()))
+        return fail(stranger->sentence, {stranger->statement + ";"});
+    return ok("schema \"outbox\" is the extension's alone");
+}
+
+bool is_local(const std::string &address) { return address.empty() || address.starts_with("127.") || address == "::1"; }
+
+Finding tls(Consultation &doctor) {
+    auto row = doctor.server()
+                   .rows("SELECT s.ssl, s.version, host(inet_server_addr()) FROM pg_stat_ssl AS s WHERE s.pid = pg_backend_pid()")
+                   .at(0);
+    std::string mode = ssl_mode(doctor.command().login.dsn);
+    if (!doctor.command().login.sslmode.empty() && mode == "prefer") // libpq's default: nobody has named one
+        mode = doctor.command().login.sslmode;
+    if (row[0] == "t" && mode == "verify-full")
+        return ok("the connection is encrypted (" + row[1] + ") and the server's certificate is checked");
+    if (is_local(row[2]) && row[0] != "t")
+        return ok("the connection stays on this machine");
+    std::string line = "outbox-relay doctor --dsn " +
+                       shell_quoted(public_conninfo(doctor.command().login.dsn) + " user=" + doctor.role() + " sslmode=verify-full");
+    if (row[0] == "t")
+        return warn("the connection is encrypted and the server's certificate is not checked (sslmode=" + mode +
+                        "): anybody between can read the events",
+                    {line}, "with sslrootcert=… where the authority is your own; then the same --dsn for the relay");
+    return warn("the connection to " + row[2] + " is not encrypted: events and password can be read on the way",
+                {"ALTER SYSTEM SET ssl = on;", "SELECT pg_reload_conf();", line},
+                "with a certificate on the server; then the same --dsn for the relay");
+}
+
+// A pooler has process numbers of its own.
+Finding pooler(Consultation &doctor) {
+    Server &server = doctor.server();
+    if (server.value("SELECT pg_backend_pid()") == std::to_string(server.process()))
+        return ok("no pooler is between");
+    auto row = server
+                   .rows("SELECT COALESCE(host(inet_server_addr()), split_part(current_setting('unix_socket_directories'), ',', 1)),"
+                         " current_setting('port')")
+                   .at(0);
+    return fail("a pooler is between, which passes no replication stream on",
+                {"outbox-relay doctor --dsn " +
+                 shell_quoted("host=" + row[0] + " port=" + row[1] + " dbname=" + doctor.database() + " user=" + doctor.role())},
+                "and the same --dsn for the relay: the server itself");
+}
+
+// What a role or the database sets for sessions that emit.
+Finding session_settings(Consultation &doctor) {
+    struct Hurtful {
+        const char *pattern, *effect;
+    };
+    constexpr Hurtful hurtful[] = {
+        {"^default_transaction_read_only=(on|true|yes|1)$", "transactions of such sessions cannot emit"},
+        {"^synchronous_commit=off$", "an event waits for the WAL writer, up to three times wal_writer_delay"},
+        {"^log_statement=(all|mod)$", "the server's log shows payloads"},
+        {"^log_min_duration_statement=0$", "the server's log shows payloads"},
+        {"^session_replication_role=replica$", "triggers that emit do not run"},
+    };
+    for (const Hurtful &each : hurtful) {
+        auto rows = doctor.server().rows(
+            "SELECT CASE WHEN d.setrole = 0 THEN 'ALTER DATABASE ' || quote_ident(current_database()) ELSE 'ALTER ROLE ' ||"
+            " quote_ident(pg_get_userbyid(d.setrole)) || CASE WHEN d.setdatabase = 0 THEN '' ELSE ' IN DATABASE ' || "
+            "quote_ident(current_database()) END END,"
+            " c.value FROM pg_db_role_setting AS d, LATERAL unnest(d.setconfig) AS c(value)"
+            " WHERE d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) AND c.value ~ " +
+            quote_literal(each.pattern) + " ORDER BY 1 LIMIT 1");
+        if (rows.empty())
+            continue;
+        std::string value = printable(rows[0][1]);
+        return warn(printable(rows[0][0]) + " SET " + value + ": " + each.effect,
+                    {rows[0][0] + " RESET " + value.substr(0, value.find('=')) + ";"});
+    }
+    return ok("no role and no database has a setting that hurts");
+}
+
+constexpr Check checks[] = {
+    {"replication", replication},
+    {"who-emits", who_emits},
+    {"forgers", forgers},
+    {"schema", schema},
+    {"tls", tls},
+    {"pooler", pooler},
+    {"session-settings", session_settings},
+};
+
+} // namespace
+
+std::span<const Check> access_checks() { return checks; }
+
+} // namespace outbox

@@ -1,0 +1,83 @@
+// doctor --probe: one event end to end, the only check that writes. doctor --standby: would the slot be there after a failover?
+#include "base/log.h"
+#include "command/doctor/consultation.h"
+#include "kafka/topic_watch.h"
+
+#include <algorithm>
+
+namespace outbox {
+namespace {
+
+constexpr const char *probe_topic = "outbox.probe";
+constexpr auto probe_patience = std::chrono::seconds(15);
+
+// The relay that runs has to deliver the topic, and this role to emit to it.
+Finding probe(Consultation &doctor) {
+    if (!doctor.command().probe)
+        throw Skipped("only --probe sends an event");
+    TopicView topic = doctor.cluster().topic(probe_topic);
+    if (topic.is_missing)
+        return fail("the probe's topic \"outbox.probe\" does not exist",
+                    {"kafka-topics.sh --bootstrap-server " + doctor.command().kafka.brokers +
+                     " --create --topic outbox.probe --partitions 1 --replication-factor " +
+                     std::to_string(std::min<size_t>(3, doctor.cluster().brokers().size()))});
+    TopicWatch watch(doctor.command().kafka, probe_topic, doctor.signals());
+    std::string id = doctor.emit_probe(probe_topic);
+    auto start = std::chrono::steady_clock::now();
+    if (!watch.wait_for(id, probe_patience))
+        return fail("the probe " + id + " was committed and is not in Kafka after 15 s", {doctor.run_line()},
+                    "or see slot-reader; a relay with --topics has to name outbox.probe");
+    return ok(fmt::format("an event was in Kafka {} ms after its commit",
+                          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count()));
+}
+
+// Ready means: synchronised, persistent and valid. Why not, 19 says.
+Finding standby(Consultation &doctor) {
+    const DoctorCommand &command = doctor.command();
+    if (command.standby.empty())
+        throw Skipped("--standby names no standby");
+    Login login = command.login;
+    login.dsn = command.standby;
+    Server server(login, doctor.signals());
+    server.query("SET statement_timeout = '5s'");
+    if (!server.is_true("SELECT pg_is_in_recovery()"))
+        return warn("the server of --standby is no standby", {}, "name the standby");
+    if (server.version() < 170000)
+        return warn("PostgreSQL " + std::to_string(server.version() / 10000) +
+                        " carries no logical slot over a failover by itself: after one, the slot is missing",
+                    {}, "let Patroni or pg_failover_slots carry it, or upgrade to 17");
+    std::string reason = server.version() >= 190000 ? "slotsync_skip_reason" : "NULL";
+    auto rows = server.rows("SELECT synced, temporary, invalidation_reason, " + reason +
+                            " FROM pg_replication_slots WHERE slot_name = " + quote_literal(command.slot));
+    if (!rows.empty() && rows[0][0] == "t" && rows[0][1] == "f" && rows[0][2].empty())
+        return ok("the standby has the slot, ready for a failover");
+    if (!rows.empty() && !rows[0][2].empty())
+        return fail("the standby's copy of the slot is invalid (" + rows[0][2] + ")", {},
+                    "drop the slot on the standby; it is copied anew");
+    std::string why = rows.empty() ? "has no copy of the slot"
+                                   : "has a copy that is not ready" + (rows[0][3].empty() ? std::string() : " (" + rows[0][3] + ")");
+    return fail(
+        "the standby " + why + ": after a failover the slot would be missing",
+        {"ALTER SYSTEM SET sync_replication_slots = on;", "ALTER SYSTEM SET hot_standby_feedback = on;", "SELECT pg_reload_conf();"},
+        "on the standby, with primary_slot_name, and dbname in primary_conninfo; it is ready once the relay has confirmed something");
+}
+
+constexpr Check checks[] = {{"probe", probe}, {"standby", standby}};
+
+} // namespace
+
+std::span<const Check> probe_checks() { return checks; }
+
+std::string Consultation::emit_probe(const std::string &topic) {
+    server().query("BEGIN READ WRITE");
+    try {
+        std::string id = server().value("SELECT outbox.emit(" + quote_literal(topic) + ", 1, '{\"probe\":true}', 'outbox.probe')");
+        server().query("COMMIT");
+        return id;
+    } catch (const QueryRefused &) {
+        server().query("ROLLBACK");
+        throw;
+    }
+}
+
+} // namespace outbox

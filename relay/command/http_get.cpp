@@ -1,0 +1,72 @@
+#include "command/http_get.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+
+namespace outbox {
+namespace {
+
+constexpr timeval patience = {3, 0};
+
+struct AddressesFree {
+    void operator()(addrinfo *addresses) const { freeaddrinfo(addresses); }
+};
+
+class Socket {
+public:
+    explicit Socket(const addrinfo &address) : descriptor_(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)); // of connect(), too
+    }
+    ~Socket() { close(descriptor_); }
+    Socket(const Socket &) = delete;
+    Socket &operator=(const Socket &) = delete;
+    int descriptor() const { return descriptor_; }
+
+private:
+    int descriptor_;
+};
+
+// The whole answer; empty with errno where there is none.
+std::string ask(const addrinfo &address, const std::string &path, size_t bytes_max) {
+    Socket relay(address);
+    std::string request = "GET " + path + " HTTP/1.0\r\n\r\n", answer;
+    if (connect(relay.descriptor(), address.ai_addr, address.ai_addrlen) != 0 ||
+        send(relay.descriptor(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+        return "";
+    char buffer[512];
+    for (ssize_t size; answer.size() < bytes_max && (size = recv(relay.descriptor(), buffer, sizeof(buffer), 0)) > 0;)
+        answer.append(buffer, static_cast<size_t>(size));
+    return answer;
+}
+
+} // namespace
+
+HttpAnswer http_get(const Endpoint &relay, const std::string &path, size_t bytes_max) {
+    std::string answer;
+    addrinfo hints = {}, *found = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICSERV;
+    int error = getaddrinfo(relay.host.c_str(), std::to_string(relay.port).c_str(), &hints, &found);
+    std::unique_ptr<addrinfo, AddressesFree> addresses(found);
+    std::string reason = error == 0 ? "" : gai_strerror(error);
+    for (const addrinfo *each = found; each != nullptr && answer.empty(); each = each->ai_next) {
+        errno = 0;
+        answer = ask(*each, path, bytes_max);
+        reason = errno == 0 || errno == EAGAIN || errno == EINPROGRESS ? "no answer" : strerror(errno);
+    }
+    if (answer.empty())
+        return {false, "", reason};
+    size_t head_end = answer.find("\r\n\r\n");
+    bool is_ok = answer.starts_with("HTTP/1.0 200 ") || answer.starts_with("HTTP/1.1 200 ");
+    return {is_ok, head_end == std::string::npos ? "" : answer.substr(head_end + 4), ""};
+}
+
+} // namespace outbox

@@ -1,0 +1,63 @@
+#include "command/setup_remove.h"
+
+#include "postgres/slot_check.h"
+
+#include <unistd.h>
+
+#include <iostream>
+
+namespace outbox {
+namespace {
+
+// A look at the slot decodes up to the first event that waits.
+bool has_undelivered(Server &server, const std::string &slot) {
+    return !server.value("SELECT 1 FROM pg_catalog.pg_logical_slot_peek_changes(" + quote_literal(slot) + ", NULL, 1) LIMIT 1").empty();
+}
+
+void ask(const std::string &slot) {
+    if (isatty(STDIN_FILENO) != 1)
+        throw Failure(ExitCode::not_prepared, "setup --remove asks at a terminal; elsewhere add --force");
+    std::cout << "slot \"" << slot
+              << "\", extension \"outbox\" and its schema are dropped, and whatever calls outbox.emit() fails from then on. Type the "
+                 "slot's name to go on: "
+              << std::flush;
+    std::string answer;
+    if (!std::getline(std::cin, answer) || answer != slot)
+        throw Failure(ExitCode::not_prepared, "nothing was removed");
+}
+
+} // namespace
+
+void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced) {
+    Server &server = steps.server();
+    std::optional<SlotState> state = look_at_slot(server, slot);
+    if (state) {
+        if (std::optional<Unusable> reason = why_unusable(slot, *state); reason && !state->is_lost)
+            throw Failure(reason->code, reason->sentence + ": it is not removed");
+        if (!state->holder.empty())
+            throw Failure(ExitCode::not_prepared, "slot \"" + slot + "\" is active for PID " + state->holder + ": stop its relay first");
+        if (!is_forced && !state->is_lost && !state->is_unfinished && has_undelivered(server, slot))
+            throw Failure(
+                ExitCode::not_prepared,
+                "slot \"" + slot +
+                    "\" holds events that are not delivered: run a relay and outbox-relay drain first, or give them up with --force");
+    }
+    if (!is_forced && !steps.dry_run())
+        ask(slot);
+    if (state)
+        steps.change("dropped slot \"" + slot + "\"", {"SELECT pg_catalog.pg_drop_replication_slot(" + quote_literal(slot) + ")"});
+    else
+        steps.say("there is no slot \"" + slot + "\"");
+    std::string others = server.value(
+        "SELECT pg_catalog.string_agg(slot_name, ', ') FROM pg_catalog.pg_replication_slots WHERE plugin OPERATOR(pg_catalog.=) 'outbox'"
+        " AND database OPERATOR(pg_catalog.=) pg_catalog.current_database() AND slot_name OPERATOR(pg_catalog.<>) " +
+        quote_literal(slot));
+    if (!others.empty())
+        return steps.say("the extension stays, for the database has other slots of the plugin: " + others);
+    if (server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty())
+        return steps.say("extension \"outbox\" is not there");
+    steps.change("dropped extension \"outbox\" and its schema", {"DROP EXTENSION outbox", "DROP SCHEMA IF EXISTS outbox"});
+    steps.say("left as they are: roles, pg_hba.conf, wal_level, output_plugin_libraries, Kafka's topics");
+}
+
+} // namespace outbox

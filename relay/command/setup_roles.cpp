@@ -1,0 +1,79 @@
+#include "command/setup_roles.h"
+
+namespace outbox {
+namespace {
+
+std::string quoted_role(Server &server, const std::string &role) {
+    return server.value("SELECT pg_catalog.quote_ident(" + quote_literal(role) + ")");
+}
+
+bool is_there(Server &server, const std::string &role) {
+    return !server.value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) " + quote_literal(role)).empty();
+}
+
+// The functions that need a grant. Those whose topic is an outbox.topic_name are everybody's, and pass on to these.
+constexpr const char *emit_sql =
+    " FROM pg_catalog.pg_proc AS f JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace"
+    " WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox' AND f.proname OPERATOR(pg_catalog.=) ANY"
+    " (ARRAY['emit', 'emit_many']::pg_catalog.name[]) AND f.proargtypes[0] OPERATOR(pg_catalog.=)"
+    " 'pg_catalog.text'::pg_catalog.regtype";
+
+// A line of pg_hba.conf lets the role in where it is for this database, by name or by "all", and for the role in the same way. Who is not
+// allowed to look has no such view.
+std::string missing_line(Server &server, const std::string &role) {
+    try {
+        std::string database = server.value("SELECT pg_catalog.current_database()");
+        std::string found = server.value(
+            "SELECT 1 FROM pg_catalog.pg_hba_file_rules AS h WHERE h.error IS NULL AND h.auth_method OPERATOR(pg_catalog.<>) 'reject'"
+            " AND (h.database OPERATOR(pg_catalog.&&) ARRAY['all', " +
+            quote_literal(database) +
+            "]::pg_catalog.text[])"
+            " AND (h.user_name OPERATOR(pg_catalog.&&) ARRAY['all', " +
+            quote_literal(role) + "]::pg_catalog.text[]) LIMIT 1");
+        return found.empty() ? "hostssl " + database + " " + role + " <the relay's address> scram-sha-256" : "";
+    } catch (const QueryRefused &) {
+        return "";
+    }
+}
+
+} // namespace
+
+void prepare_relay_role(const Steps &steps, const std::string &role) {
+    Server &server = steps.server();
+    std::string name = quoted_role(server, role);
+    if (!is_there(server, role)) {
+        steps.change("created role " + name + ", which may read a replication stream; give it a password: \\password " + name,
+                     {"CREATE ROLE " + name + " LOGIN REPLICATION"});
+    } else if (server.is_true("SELECT NOT (rolsuper OR (rolreplication AND rolcanlogin)) FROM pg_catalog.pg_roles WHERE rolname "
+                              "OPERATOR(pg_catalog.=) " +
+                              quote_literal(role))) {
+        steps.change("role " + name + " may log in and read a replication stream now", {"ALTER ROLE " + name + " LOGIN REPLICATION"});
+    } else {
+        steps.say("role " + name + " may read a replication stream");
+    }
+    if (!is_there(server, role) ||
+        server.value("SELECT pg_catalog.pg_has_role(" + quote_literal(role) + ", 'pg_monitor', 'MEMBER')") != "t")
+        steps.change("role " + name + " sees what doctor and status look at (pg_monitor)", {"GRANT pg_monitor TO " + name});
+    if (std::string line = missing_line(server, role); !line.empty())
+        steps.say("pg_hba.conf has no line that lets role " + name + " in; above the others: " + line);
+}
+
+void prepare_app_role(const Steps &steps, const std::string &role) {
+    Server &server = steps.server();
+    std::string name = quoted_role(server, role);
+    if (!is_there(server, role))
+        steps.change("created role " + name + "; give it a password: \\password " + name, {"CREATE ROLE " + name + " LOGIN"});
+    std::string functions =
+        server.value("SELECT pg_catalog.string_agg(f.oid::pg_catalog.regprocedure::pg_catalog.text, ', ')" + std::string(emit_sql));
+    if (functions.empty()) // --dry-run, before the extension is there
+        functions = "outbox.emit(text, text, anycompatible, text, jsonb), outbox.emit(text, bigint, anycompatible, text, jsonb), "
+                    "outbox.emit(text, uuid, anycompatible, text, jsonb)";
+    else if (is_there(server, role) && server.is_true("SELECT pg_catalog.has_schema_privilege(" + quote_literal(role) +
+                                                      ", 'outbox', 'USAGE') AND pg_catalog.bool_and(pg_catalog.has_function_privilege(" +
+                                                      quote_literal(role) + ", f.oid, 'EXECUTE'))" + std::string(emit_sql)))
+        return steps.say("role " + name + " may emit");
+    steps.change("role " + name + " may emit now",
+                 {"GRANT USAGE ON SCHEMA outbox TO " + name, "GRANT EXECUTE ON FUNCTION " + functions + " TO " + name});
+}
+
+} // namespace outbox

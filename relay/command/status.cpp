@@ -1,0 +1,147 @@
+#include "command/status.h"
+
+#include "base/exit_code.h"
+#include "base/log.h"
+#include "command/http_get.h"
+#include "command/status_view.h"
+#include "core/status.h"
+#include "postgres/conninfo.h"
+#include "postgres/slot_check.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+namespace outbox {
+namespace {
+
+constexpr auto look_interval = std::chrono::seconds(2);
+constexpr size_t answer_bytes_max = 1 << 20;
+constexpr std::string_view prefix = "outbox_relay_";
+
+enum Column { DATABASE, TIMELINE, EXTENSION, WAL_STATUS, PROCESS, BACKLOG, RETAINED, SAFE, XMIN_AGE, FAILOVER, OLDEST };
+
+std::optional<double> number(const std::string &text) { return text.empty() ? std::nullopt : std::optional(strtod(text.c_str(), nullptr)); }
+
+std::string look_sql(int version, const std::string &slot) {
+    std::string failover = version >= 170000 ? "s.failover" : "false";
+    return "SELECT pg_catalog.current_database(), (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),"
+           " (SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'), s.wal_status, s.active_pid,"
+           " GREATEST(0, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), s.confirmed_flush_lsn)),"
+           " pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), s.restart_lsn), s.safe_wal_size, "
+           "pg_catalog.age(s.catalog_xmin), " +
+           failover +
+           ", (SELECT pg_catalog.max(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) a.xact_start))"
+           " FROM pg_catalog.pg_stat_activity AS a WHERE a.backend_xid IS NOT NULL)"
+           " FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name OPERATOR(pg_catalog.=) " +
+           quote_literal(slot);
+}
+
+class Screen {
+public:
+    Screen(const StatusCommand &command, Signals &signals) : command_(command), signals_(signals), server_(command.login, signals) {
+        server_.query("SET statement_timeout = '5s'");
+        if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
+            throw Failure(ExitCode::not_prepared, "the server is a standby; connect to the primary");
+    }
+
+    int run() {
+        StatusView before = look();
+        Rates rates;
+        print(before, rates);
+        while (command_.watch) {
+            try {
+                signals_.pause(look_interval);
+            } catch (const Interrupted &) { // the usual end of it
+                break;
+            }
+            StatusView now = look();
+            rates = rates_of(before, now, rates);
+            print(now, rates);
+            before = now;
+        }
+        return 0;
+    }
+
+private:
+    StatusView look() {
+        auto rows = server_.rows(look_sql(server_.version(), command_.slot));
+        if (rows.empty())
+            throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" does not exist");
+        const Server::Row &row = rows[0];
+        StatusView view;
+        view.at = std::chrono::steady_clock::now().time_since_epoch();
+        view.slot = command_.slot;
+        view.database = printable(row[DATABASE]);
+        std::vector<Host> hosts = hosts_of(command_.login.dsn);
+        view.host = hosts.empty() ? "" : name_of(hosts[0]);
+        view.timeline = static_cast<unsigned>(number(row[TIMELINE]).value_or(0));
+        view.extension = row[EXTENSION];
+        view.wal_status = row[WAL_STATUS];
+        view.process = row[PROCESS];
+        view.backlog_bytes = number(row[BACKLOG]).value_or(0);
+        view.retained_wal_bytes = number(row[RETAINED]).value_or(0);
+        view.safe_wal_bytes = number(row[SAFE]);
+        view.catalog_xmin_age = number(row[XMIN_AGE]).value_or(0);
+        view.is_failover = row[FAILOVER] == "t";
+        view.oldest_transaction_s = number(row[OLDEST]);
+        ask_relay(view);
+        note_switches(view);
+        return view;
+    }
+
+    void ask_relay(StatusView &view) const {
+        if (!command_.relay)
+            return;
+        HttpAnswer answer = http_get(*command_.relay, "/metrics", answer_bytes_max);
+        if (!answer.is_ok) {
+            view.relay_problem = text_of(*command_.relay) + ": " + (answer.reason.empty() ? "no metrics there" : answer.reason);
+            return;
+        }
+        auto metric = [&](const std::string &name) { return metric_of(answer.body, std::string(prefix) + name); };
+        for (RelayState state : relay_states)
+            if (metric("state{state=\"" + std::string(name_of(state)) + "\"}") == 1)
+                view.relay_state = name_of(state);
+        view.lag_s = metric("lag_seconds");
+        view.events_delivered = metric("events_delivered_total");
+        if (auto set_aside = metric("events_set_aside_total"); set_aside.value_or(0) > 0)
+            view.notes.push_back(fmt::format("{:.0f} events set aside since the relay's start (outbox-relay dead-letters)", *set_aside));
+    }
+
+    // Switches that were turned once and are forgotten.
+    void note_switches(StatusView &view) {
+        for (const Server::Row &row : server_.rows(
+                 "SELECT DISTINCT c.value FROM pg_catalog.pg_db_role_setting AS d, LATERAL pg_catalog.unnest(d.setconfig) AS c(value)"
+                 " WHERE c.value OPERATOR(pg_catalog.~) '^outbox[.]missing_slot=(ignore|warning)$' ORDER BY 1"))
+            view.notes.push_back(row[0] + ": a transaction commits without its event where no slot can deliver it (outbox-relay doctor)");
+        if (view.process.empty())
+            view.notes.push_back("no relay reads from the slot: nothing is delivered");
+    }
+
+    void print(const StatusView &view, const Rates &rates) const {
+        if (command_.json) {
+            std::cout << json_of(view, rates) << std::endl;
+            return;
+        }
+        winsize size = {};
+        bool is_terminal = isatty(STDOUT_FILENO) == 1;
+        if (is_terminal)
+            ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        bool has_colors = is_terminal && getenv("NO_COLOR") == nullptr;
+        if (is_terminal && command_.watch)
+            std::cout << "\033[H\033[J";
+        std::cout << screen_of(view, rates, is_terminal ? std::max<size_t>(size.ws_col, 80) : 0, has_colors) << std::flush;
+    }
+
+    const StatusCommand &command_;
+    Signals &signals_;
+    Server server_;
+};
+
+} // namespace
+
+int show_status(const StatusCommand &command, Signals &signals) { return Screen(command, signals).run(); }
+
+} // namespace outbox

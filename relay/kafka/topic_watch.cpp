@@ -1,0 +1,70 @@
+#include "kafka/topic_watch.h"
+
+#include "core/clock.h"
+
+#include <stdexcept>
+
+namespace outbox {
+namespace {
+
+constexpr int answer_ms = 5000, slice_ms = 100;
+
+std::string id_of(const rd_kafka_message_t &message) {
+    rd_kafka_headers_t *headers = nullptr;
+    const void *value = nullptr;
+    size_t size = 0;
+    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, "id", &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR || value == nullptr)
+        return "";
+    return {static_cast<const char *>(value), size};
+}
+
+} // namespace
+
+TopicWatch::TopicWatch(const KafkaTarget &target, const std::string &topic, Signals &signals) : signals_(signals) {
+    std::string error;
+    handle_ = make_kafka_client(RD_KAFKA_CONSUMER, make_consumer_conf(target.brokers, target.properties, "read_committed"), error, &kafka_);
+    if (!handle_)
+        throw std::runtime_error("cannot create a Kafka client: " + error);
+    topic_ = rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr);
+    queue_ = rd_kafka_queue_new(handle_.get());
+    const rd_kafka_metadata_t *metadata = nullptr;
+    rd_kafka_resp_err_t problem = rd_kafka_metadata(handle_.get(), 0, topic_, &metadata, answer_ms);
+    if (problem == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        problem = metadata->topics[0].err;
+        partitions_ = metadata->topics[0].partition_cnt;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    for (int partition = 0; partition < partitions_ && problem == RD_KAFKA_RESP_ERR_NO_ERROR; partition++) {
+        int64_t low = 0, high = 0; // an end by its number: the next record counts, however late the reading begins
+        problem = rd_kafka_query_watermark_offsets(handle_.get(), topic.c_str(), partition, &low, &high, answer_ms);
+        if (problem == RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_consume_start_queue(topic_, partition, high, queue_) != 0)
+            problem = rd_kafka_last_error();
+    }
+    if (problem != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_queue_destroy(queue_);
+        rd_kafka_topic_destroy(topic_);
+        throw std::runtime_error("topic \"" + topic + "\": " + rd_kafka_err2str(problem));
+    }
+}
+
+TopicWatch::~TopicWatch() {
+    for (int partition = 0; partition < partitions_; partition++)
+        rd_kafka_consume_stop(topic_, partition);
+    rd_kafka_queue_destroy(queue_);
+    rd_kafka_topic_destroy(topic_);
+}
+
+bool TopicWatch::wait_for(const std::string &id, std::chrono::milliseconds patience) {
+    for (auto until = Clock::now() + patience; Clock::now() < until;) {
+        std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume_queue(queue_, slice_ms),
+                                                                                         rd_kafka_message_destroy);
+        rd_kafka_poll(handle_.get(), 0);
+        signals_.stop_if_asked();
+        if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR && id_of(*message) == id)
+            return true;
+    }
+    return false;
+}
+
+} // namespace outbox

@@ -1,0 +1,102 @@
+# `outbox-relay doctor` and Kafka: each check is made to find something in a real cluster, what it prints is done by Kafka's own tools, and it passes.
+use strict;
+use warnings;
+
+use Outbox::Doctor;
+use Outbox::Kafka;
+use Outbox::Node;
+use Outbox::Process qw(wait_until);
+use Outbox::Relay;
+use Outbox::Tls;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+BEGIN { delete $ENV{TLS} }    # the connections are this test's own
+
+my $tls = Outbox::Tls->new;
+my ($good, $late) = map { $tls->certificate('127.0.0.1', host => 'IP:127.0.0.1', expired => $_) } 0, 1;
+my $secured = PostgreSQL::Test::Cluster::get_free_port();
+my $kafka = Outbox::Kafka->new(
+    acls => 1, listeners => ["MINE://127.0.0.1:$secured"], protocols => ',MINE:SSL', properties => $tls->kafka_listener_settings('MINE', $good))->start;
+my $node = outbox_node('main', conf => "fsync = off\n");
+create_slot($node);
+my %class = ('kafka-topics' => 'TopicCommand', 'kafka-acls' => 'AclCommand', 'kafka-configs' => 'ConfigCommand');
+my $doctor = Outbox::Doctor->new(
+    $node, args => [ '--brokers', $kafka->brokers, '--topics', 'orders,invoice.*' ],
+    tools => { map { ("$_.sh" => join ' ', 'exec', (map { "'$_'" } $kafka->_java_command(($_ eq 'kafka-configs' ? 'kafka.admin.' : 'org.apache.kafka.tools.') . $class{$_})), '"$@"') } keys %class });
+
+# ---- no Kafka
+
+{
+    local $doctor->{args} = [ '--brokers', '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port(), '--topics', 'orders' ];
+    $doctor->examine;
+}
+$doctor->found('kafka-connection', 'FAIL', qr/cannot be reached.*refused/i);
+$doctor->found($_, 'SKIP', qr/no connection to Kafka/) for qw(brokers topics replicas retention);
+$doctor->found('slot', 'OK', qr/./);
+{
+    my $alone = Outbox::Doctor->new($node);
+    $alone->examine;
+    $alone->found('kafka-connection', 'SKIP', qr/--brokers is not given/);
+}
+
+# ---- topics
+
+$kafka->create_topic('invoice.sent');
+my $finding = $doctor->mends('topics', break => sub { }, says => qr/topic "orders" does not exist/, then => qr/2 topics: all are there/);
+my ($code, $report) = $doctor->examine;
+is($code, 0, 'nothing fails: exit code 0');
+$doctor->found($_, 'OK', qr/./) for qw(librdkafka kafka-connection brokers topics topic-rights replicas unclean-election max-message-bytes compaction retention min-insync);
+$doctor->found('state-topic', 'SKIP', qr/only exactly-once/);
+$doctor->found('certificates', 'SKIP', qr/no certificates/);
+
+$doctor->mends('topic-rights', says => qr/may not write to topic "orders"/, break => sub { $kafka->reserve_topic('orders', 'somebody') },
+    between => sub { $_[0]{repair}[0] =~ s/User:outbox-relay/User:ANONYMOUS/ });
+$kafka->free_topic('orders', $_) for qw(somebody ANONYMOUS);
+$doctor->mends('min-insync', says => qr/wants min\.insync\.replicas = 2 and has 1 in sync: Kafka refuses/, break => sub { $kafka->configure_topic('orders', 'min.insync.replicas=2') });
+$doctor->mends('unclean-election', verdict => 'WARN', says => qr/"invoice\.sent" has unclean/, break => sub { $kafka->configure_topic('invoice.sent', 'unclean.leader.election.enable=true') });
+$doctor->mends('max-message-bytes', verdict => 'WARN', says => qr/takes 200000 bytes.*emit\(\) 921600/, break => sub { $kafka->configure_topic('orders', 'max.message.bytes=200000') });
+$doctor->mends('max-message-bytes', verdict => 'WARN', says => qr/emit\(\) 2097152/,
+    break => sub { $node->safe_psql('postgres', q{LOAD 'outbox'; ALTER DATABASE postgres SET outbox.max_event_bytes = '2MB'}) });
+$doctor->mends('compaction', verdict => 'WARN', says => qr/"orders" is compacted/, break => sub { $kafka->configure_topic('orders', 'cleanup.policy=compact') });
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 1, '{}')});
+$doctor->mends('retention', verdict => 'FAIL', says => qr/keeps events for 1 s, and the oldest that waits is/, break => sub {
+    $kafka->configure_topic('orders', 'retention.ms=1000');
+    $node->poll_query_until('postgres', q{SELECT clock_timestamp() - (data::json ->> 'ts')::timestamptz > '1.5 s' FROM pg_logical_slot_peek_changes('outbox', NULL, 1) LIMIT 1});
+});
+
+# ---- an event end to end
+
+my $relay = Outbox::Relay->new($node, kafka => $kafka);
+$node->safe_psql('postgres', 'GRANT USAGE ON SCHEMA outbox TO relay; GRANT EXECUTE ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) TO relay');
+$doctor->found('probe', 'SKIP', qr/only --probe/);
+$doctor->mends('probe', says => qr/"outbox\.probe" does not exist/, args => ['--probe'], break => sub { }, after => sub { $relay->start; $relay->wait_until_streaming($node) },
+    then => qr/in Kafka \d+ ms after its commit/);
+$relay->terminate;
+$doctor->mends('probe', says => qr/was committed and is not in Kafka after 15 s/, args => ['--probe'], break => sub { }, then => qr/in Kafka \d+ ms after/);
+$doctor->end_relays;
+$doctor->found('standby', 'SKIP', qr/names no standby/);
+
+# ---- exactly once
+
+my @exactly = qw(--delivery exactly-once);
+$doctor->mends('state-topic', says => qr/state topic "outbox\.state" does not exist/, args => \@exactly, break => sub { });
+$doctor->mends('state-topic', says => qr/is not compacted/, args => \@exactly, break => sub { $kafka->configure_topic('outbox.state', 'cleanup.policy=delete') });
+$doctor->mends('state-topic', says => qr/has 2 partitions/, args => \@exactly, break => sub { $kafka->add_partitions('outbox.state', 2) });
+
+# ---- certificates
+
+my @tls = ('--brokers', "127.0.0.1:$secured", '-X', 'security.protocol=SSL', '-X', 'ssl.ca.location=' . $tls->ca);
+$doctor->{args} = [ '--topics', 'orders' ];
+$doctor->examine(@tls);
+$doctor->found('certificates', 'WARN', qr/the certificate of .* ends in [01] days/);
+$doctor->{before} = [qw(faketime -f +10d)];
+$doctor->examine(@tls);
+delete $doctor->{before};
+$doctor->found('kafka-connection', 'FAIL', qr/certificate/);
+
+# Where a broker is said to be somewhere else.
+$doctor->{args} = [];
+
+done_testing();

@@ -1,0 +1,153 @@
+# `outbox-relay doctor`: what the slot holds back, who may do what, and how the connection is. Each check is made to find something, what it prints
+# is done, and it passes.
+use strict;
+use warnings;
+
+BEGIN { delete $ENV{TLS} }    # the connections are this test's own
+
+use Outbox::Doctor;
+use Outbox::Node;
+use Outbox::Process qw(slurp wait_until);
+use Outbox::Relay;
+use Outbox::Tls;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# The server's clock can be put forward.
+my $clock = PostgreSQL::Test::Utils::tempdir('clock') . '/offset';
+PostgreSQL::Test::Utils::append_to_file($clock, '+0');
+my ($library) = grep { -e } glob '/usr/lib/*/faketime/libfaketime.so.1';
+my $node = do {
+    local %ENV = (%ENV, $library ? (LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => $clock, FAKETIME_NO_CACHE => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1) : ());
+    outbox_node('main', conf => "fsync = off\nautovacuum = off\nautovacuum_freeze_max_age = 100000\nmax_wal_size = 32MB\nmin_wal_size = 32MB\n");
+};
+sub clock { open my $file, '>', $clock or die $!; print {$file} "$_[0]\n"; close $file; return }
+sub sql { return $node->safe_psql('postgres', $_[0]) }
+sub reload_until { my ($sql, $condition) = @_; sql($sql); $node->reload; $node->poll_query_until('postgres', "SELECT $condition"); return }
+
+sql('GRANT pg_monitor TO relay; CREATE ROLE app LOGIN');
+create_slot($node);
+my $doctor = Outbox::Doctor->new($node);
+
+# ---- rights
+
+$doctor->mends('who-emits', verdict => 'WARN', says => qr/no role but superusers may call/, break => sub { }, then => qr/called by: app/);
+$doctor->mends('who-emits', verdict => 'WARN', says => qr/every role may call/, break => sub { sql('GRANT EXECUTE ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) TO PUBLIC') });
+$doctor->mends('forgers', verdict => 'WARN', says => qr/every role can forge an event/, break => sub { });
+$doctor->mends('replication', says => qr/refused.*42501.*ALTER ROLE "relay" REPLICATION/, break => sub { sql('ALTER ROLE relay NOREPLICATION') });
+$doctor->mends('schema', says => qr/belongs to role "app", who can replace/, break => sub { sql('ALTER SCHEMA outbox OWNER TO app') });
+$doctor->mends('schema', says => qr/role app may create functions/, break => sub { sql('GRANT CREATE ON SCHEMA outbox TO app') });
+$doctor->mends('schema', says => qr/function outbox\.emit\(integer\) is not the extension's/,
+    break => sub { sql('CREATE FUNCTION outbox.emit(int) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$; ALTER FUNCTION outbox.emit(int) OWNER TO app') });
+for my $setting (
+    [ 'ALTER ROLE app', 'default_transaction_read_only = on', qr/cannot emit/ ],
+    [ 'ALTER DATABASE postgres', 'synchronous_commit = off', qr/WAL writer/ ],
+    [ 'ALTER ROLE app IN DATABASE postgres', q{log_statement = 'all'}, qr/shows payloads/ ],
+) {
+    $doctor->mends('session-settings', verdict => 'WARN', says => $setting->[2], break => sub { sql("$setting->[0] SET $setting->[1]") });
+}
+
+# ---- what the slot keeps
+
+$doctor->mends('wal-limit', verdict => 'WARN', says => qr/default, unlimited/, break => sub { }, then => qr/of the 107 GB/);
+# Each piece is a segment and a half, which ends with a checkpoint or without.
+sub fill_to {
+    my ($bytes, $checkpoint) = @_;
+    sql(q{SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 8); SELECT pg_switch_wal()} . ($checkpoint ? '; CHECKPOINT' : ''))
+        while slot($node, 'pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)') < $bytes;
+    return;
+}
+# Until the relay that a repair has started has let go of the WAL.
+sub let_go { wait_until { sql('CHECKPOINT'); slot($node, 'pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) < 20000000 AND age(catalog_xmin) < 1000') eq 't' } 'the slot lets go of nothing'; return }
+{
+    reload_until(q{ALTER SYSTEM SET max_slot_wal_keep_size = '256MB'}, q{current_setting('max_slot_wal_keep_size') = '256MB'});
+    $doctor->mends('wal-status', verdict => 'WARN', says => qr/beyond max_wal_size/, break => sub { fill_to(70e6, 1) }, after => \&let_go);
+    $doctor->end_relays;
+    $doctor->mends('wal-limit', verdict => 'WARN', says => qr/keeps 1\d\d MB of the 268 MB/, break => sub { fill_to(150e6, 1) }, after => \&let_go);
+    $doctor->end_relays;
+    $doctor->mends('wal-limit', verdict => 'FAIL', says => qr/is lost beyond/, break => sub { fill_to(220e6, 1) }, after => \&let_go);
+    $doctor->end_relays;
+    sql(q{ALTER SYSTEM SET max_wal_size = '1GB'});
+    reload_until(q{ALTER SYSTEM SET max_slot_wal_keep_size = '32MB'}, q{current_setting('max_slot_wal_keep_size') = '32MB'});
+    $doctor->mends('wal-status', verdict => 'FAIL', says => qr/is lost at the next checkpoint/, break => sub { fill_to(80e6, 0) }, after => \&let_go);
+    $doctor->found('wal-limit', 'OK', qr/by choice/);
+    $doctor->end_relays;
+}
+isnt($doctor->{report}{disk}{verdict}, 'SKIP', 'the disk is looked at') or diag $doctor->{report}{disk}{sentence};
+$doctor->mends('catalog-xmin', verdict => 'WARN', says => qr/vacuum cannot clean/,
+    break => sub { sql('DO $$ BEGIN FOR i IN 1 .. 60000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$') },
+    after => \&let_go);
+$doctor->end_relays;
+
+SKIP: {
+    skip 'no libfaketime', 1 if !$library;
+    my $session = $node->background_psql('postgres');
+    $doctor->mends('oldest-transaction', verdict => 'WARN', says => qr/a transaction is open and keeps the slot's WAL: PID \d+ .*idle in transaction, for 2 h/,
+        break => sub { $session->query_safe('BEGIN; SELECT pg_current_xact_id()'); clock('+2h') });
+    eval { $session->quit };
+    $doctor->mends('prepared-transaction', verdict => 'WARN', says => qr/prepared transaction 'it''s'.*for 2 h/,
+        break => sub { sql(q{BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'it''s'}); clock('+4h') });
+    clock('+0');
+}
+
+# ---- the connection
+
+my $tls = Outbox::Tls->new;
+my $certificate = $tls->certificate('127.0.0.1', host => 'IP:127.0.0.1');
+$node->append_conf('postgresql.conf', $tls->server_settings($certificate));
+$node->append_conf('pg_hba.conf', "host all all 127.0.0.1/32 trust");
+$node->restart;
+my $tcp = 'host=127.0.0.1 port=' . $node->port . ' dbname=postgres user=relay';
+{
+    $doctor->{dsn} = "$tcp sslmode=require";
+    my ($code) = $doctor->examine;
+    my $finding = $doctor->found('tls', 'WARN', qr/certificate is not checked \(sslmode=require\)/);
+    my ($dsn) = $finding->{repair}[0] =~ /--dsn '(.*)'$/;
+    $doctor->{dsn} = "$dsn sslrootcert=" . $tls->ca;
+    $doctor->examine;
+    $doctor->found('tls', 'OK', qr/encrypted \(TLS/);
+    $doctor->{dsn} = "$tcp sslmode=disable";
+    $doctor->examine;
+    $doctor->found('tls', 'OK', qr/stays on this machine/);
+    $doctor->found('pooler', 'OK', qr/no pooler/);
+}
+SKIP: {
+    my ($pgbouncer) = grep { -x } qw(/usr/sbin/pgbouncer /usr/bin/pgbouncer);
+    skip 'no pgbouncer', 1 if !$pgbouncer;
+    my $folder = PostgreSQL::Test::Utils::tempdir('pgbouncer');
+    my $port = PostgreSQL::Test::Cluster::get_free_port();
+    PostgreSQL::Test::Utils::append_to_file("$folder/users", qq{"relay" ""\n});
+    PostgreSQL::Test::Utils::append_to_file("$folder/ini", <<"END");
+[databases]
+postgres = host=@{[ $node->host ]} port=@{[ $node->port ]}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+unix_socket_dir =
+auth_type = trust
+auth_file = $folder/users
+logfile = $folder/log
+ignore_startup_parameters = extra_float_digits
+END
+    my $pooler = Outbox::Process->spawn(name => 'pgbouncer', command => [ $pgbouncer, "$folder/ini" ], stdout => '/dev/null', stderr => '/dev/null');
+    wait_until { system('psql', '-XAtqc', 'SELECT 1', '-o', '/dev/null', '-d', "host=127.0.0.1 port=$port dbname=postgres user=relay") == 0 } 'pgbouncer does not answer';
+    $doctor->{dsn} = "host=127.0.0.1 port=$port dbname=postgres user=relay sslmode=disable";
+    my ($code) = $doctor->examine;
+    is($code, 10, 'behind a pooler: exit code 10');
+    my $finding = $doctor->found('pooler', 'FAIL', qr/passes no replication stream on/);
+    ($doctor->{dsn}) = $finding->{repair}[0] =~ /--dsn '(.*)'$/;
+    $doctor->examine;
+    $doctor->found('pooler', 'OK', qr/./);
+    $doctor->found('replication', 'OK', qr/may read a replication stream/);
+    $pooler->signal('TERM');
+    $pooler->wait_for_exit(10);
+}
+{
+    $doctor->{dsn} = $node->connstr('postgres') . ' user=relay';
+    sql('REVOKE pg_monitor FROM relay');
+    $doctor->mends('oldest-transaction', verdict => 'SKIP', says => qr/does not see other roles' transactions/, break => sub { });
+    $node->append_conf('pg_hba.conf', '');
+}
+
+done_testing();

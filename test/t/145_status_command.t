@@ -1,0 +1,79 @@
+# `outbox-relay status` says how the delivery stands: without a relay from the server alone, with one what it adds; on a terminal with colours and a
+# bar, elsewhere without.
+use strict;
+use warnings;
+
+use IPC::Run ();
+use JSON::PP ();
+use Outbox::Node;
+use Outbox::Process qw(slurp wait_until);
+use Outbox::Relay;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = outbox_node('main', conf => "fsync = off\n");
+$node->safe_psql('postgres', 'GRANT pg_monitor TO relay');
+my @dsn = ('--dsn', $node->connstr('postgres') . ' user=relay');
+my $listen = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
+sub status { my ($code, $out, $err) = Outbox::Relay::call('status', @dsn, @_); is($code, 0, "status @_") or diag $err; return $out }
+sub object { return JSON::PP::decode_json(status('--json', @_)) }
+
+my ($code, undef, $err) = Outbox::Relay::call('status', @dsn);
+is($code, 3, 'without a slot: exit code 3');
+like($err, qr/slot "outbox" does not exist/, 'and says so');
+
+create_slot($node);
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', i, '{}') FROM generate_series(1, 1000) AS i});
+my $out = status();
+like($out, qr/\Aoutbox  no relay   postgres@.* timeline 1   extension 1\.1$/m, 'without a relay: who, where, which version');
+like($out, qr/^  backlog    \d+(?:\.\d)? [kM]?B$/m, 'what waits');
+like($out, qr/^  slot       reserved   no limit/m, 'how the slot is');
+like($out, qr/^  note       no relay reads from the slot/m, 'and what is wrong');
+unlike($out, qr/\033/, 'no colours where it is no terminal');
+my $object = object();
+cmp_ok($object->{backlog_bytes}, '>', 10_000, 'as JSON, with units in the names');
+is($object->{state}, 'no relay', 'the same state');
+is($object->{lag_seconds}, undef, 'what is not known is null');
+
+my $relay = Outbox::Relay->new($node, args => [ '--listen', $listen ])->start;
+wait_for_confirmation($node);
+$object = object('--listen', $listen);
+is($object->{state}, 'streaming', 'with a relay: its state,');
+is($object->{backlog_bytes}, 0, 'nothing waits');
+cmp_ok($object->{lag_seconds}, '<', 5, 'its lag');
+ok(!defined $object->{events_delivered} || $object->{events_delivered} == 1000, 'and what it has delivered, where its metrics tell');
+is($object->{reader_pid}, slot($node, 'active_pid'), 'and who reads');
+$object = object('--listen', '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port());
+like($object->{relay_problem}, qr/refused/i, 'a relay that does not answer is no failure of the screen');
+
+# The switch that was forgotten.
+$node->safe_psql('postgres', q{LOAD 'outbox'; ALTER DATABASE postgres SET outbox.missing_slot = 'ignore'});
+like(status(), qr/^  note       outbox\.missing_slot=ignore: a transaction commits without its event/m, 'a forgotten switch is on the screen');
+
+# Again and again, until a signal.
+my $file = PostgreSQL::Test::Utils::tempdir('status') . '/out';
+my $watch = Outbox::Process->spawn(name => 'watch', command => [ $ENV{OUTBOX_RELAY}, 'status', @dsn, '--watch', '--json' ], stdout => $file, stderr => '/dev/null');
+wait_until { scalar(() = slurp($file) =~ /\n/g) >= 2 } '--watch looks once only';
+$watch->signal('TERM');
+is($watch->wait_for_exit(10), 0, 'a signal ends --watch, with 0');
+is_deeply([ grep { !eval { JSON::PP::decode_json($_) } } split /\n/, slurp($file) ], [], 'a line an object');
+
+# On a terminal.
+sub on_terminal {
+    my (%environment) = @_;
+    local %ENV = (%ENV, TERM => 'xterm', %environment);
+    my $program = $ENV{OUTBOX_RELAY};
+    delete @ENV{ grep { /^OUTBOX_/ } keys %ENV };
+    my $said = '';
+    IPC::Run::run([ $program, 'status', @dsn, '--listen', $listen ], '<pty<', \'', '>pty>', \$said);
+    return $said;
+}
+SKIP: {
+    skip 'no IO::Pty', 2 if !eval { require IO::Pty; 1 };
+    like(on_terminal(), qr/\033\[32mstreaming\033\[0m/, 'on a terminal: colours');
+    unlike(on_terminal(NO_COLOR => 1), qr/\033/, 'but not with NO_COLOR');
+}
+is($relay->terminate, 0, 'the relay ends');
+
+done_testing();
