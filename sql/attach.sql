@@ -136,12 +136,12 @@ GRANT INSERT ON priced_later TO regress_outbox_user;
 SET ROLE regress_outbox_user;
 INSERT INTO priced_later VALUES (3, 30);
 \set VERBOSITY terse
-SELECT outbox.attach('priced_later', 't');
+SELECT outbox.attach('priced_later', 't', columns => '{id,net}');
 RESET ROLE;
 GRANT USAGE ON SCHEMA outbox TO regress_outbox_user;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO regress_outbox_user;
 SET ROLE regress_outbox_user;
-SELECT outbox.attach('priced_later', 't');
+SELECT outbox.attach('priced_later', 't', columns => '{id,net}');
 RESET ROLE;
 SELECT pg_temp.events();
 DROP EXTENSION outbox;

@@ -52,7 +52,8 @@ SELECT extversion FROM pg_extension WHERE extname = 'outbox';
 \i sql/include/objects.sql
 SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'outbox') AND deptype = 'e'
-    AND pg_describe_object(classid, objid, 0) NOT LIKE '%[]' ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
+    AND pg_describe_object(classid, objid, 0) NOT LIKE '%[]'
+    AND objid NOT IN (SELECT oid FROM pg_type WHERE typtype = 'c') ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 SELECT jsonb_agg(objects ORDER BY objects COLLATE "C") AS upgraded FROM pg_temp.objects() AS objects \gset
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_upgraded');
 DROP OWNED BY regress_outbox_user;

@@ -23,6 +23,7 @@ BEGIN
     COMMIT;
     CALL outbox.wait_delivered(timeout => '1 ms');
 END $$;
+\set SHOW_CONTEXT never
 CALL pg_temp.emit_and_wait();
 SELECT count(*) FROM pg_temp.events();
 
