@@ -20,6 +20,8 @@
 #   make format        clang-format over the sources
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
 #   make other-debian  unit, symbols, regress, isolation and ten TAP files in a root of Debian 13 on 12, or of 12 on 13, made for it; root's
+#   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
+#   make test-deb      those of Debian 12 and of 13: built, installed, started, upgraded and purged in clean roots made for it; root's
 #   make check-kubernetes   docker/kubernetes against the schemas of Kubernetes' API
 #   make clean         delete build/
 #
@@ -52,6 +54,7 @@ ext_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard outbox_ext/*.cpp outbox_
 
 strict := -std=c++20 -Wall -Wextra $(if $(WERROR),-Werror)
 strict += $(if $(call taken,-Wunknown-warning-option),-Wno-unknown-warning-option) # clang: PostgreSQL's own flags are gcc's
+strict += $(if $(REPRODUCIBLE),-ffile-prefix-map=$(CURDIR)=outbox) # the same bytes wherever the tree is
 harden := -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(call taken,-fstack-clash-protection)
 harden += $(call taken,-fcf-protection)$(call taken,-mbranch-protection=standard)
 
@@ -394,6 +397,17 @@ mutants:
 other-debian:
 	@test/support/other-debian
 .PHONY: other-debian
+
+# ---- packages -------------------------------------------------------------------------------------------------------
+
+# librdkafka is built where it is kept, before the tree of the packages takes it over.
+deb:
+	@test/support/packages build deb
+	@$(MAKE) --no-print-directory $(BUILD)/librdkafka/complete
+	@packaging/deb $(BUILD)/deb
+test-deb:
+	@test/support/deb
+.PHONY: deb test-deb
 
 # ---- Kubernetes -----------------------------------------------------------------------------------------------------
 
