@@ -72,6 +72,8 @@ is((Outbox::Relay::call(qw(config check --config), $path))[0], 2, 'which is no m
 
 my ($port) = $settings =~ /^listen = ".*:(\d+)"$/m;
 like($relay, qr/^ +containerPort: $port$/m, 'the port is the one that it listens on');
+my ($image_port) = slurp("$project/docker/Dockerfile") =~ /^ENV OUTBOX_LISTEN=\S+:(\d+)$/m;
+is($image_port, $port, 'as in the image, whose variable counts more than the settings');
 my ($image_user) = slurp("$project/docker/Dockerfile") =~ /^USER (\d+):/m;
 like($relay, qr/^ +runAsUser: $image_user$/m, 'the user is the one of the image');
 like($relay, qr/^ +image: \S+:\Q$version\E$/m, 'and the version that of the Makefile');
