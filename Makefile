@@ -242,7 +242,7 @@ $(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugi
 # What reads bytes of others, fuzzed: by clang, with its sanitizers. RapidJSON itself adds numbers to null pointers.
 fuzzers := $(patsubst test/fuzz/%_fuzz.cpp,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.cpp))
 fuzz_cxx = clang++ -std=c++20 -O1 -g -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -I. -Irelay
-fuzzed := $(addprefix $(BUILD)/fuzz/,relay/core/wire.o relay/core/envelope.o relay/core/plugin_dialect.o relay/core/decode.o relay/core/position.o) \
+fuzzed := $(addprefix $(BUILD)/fuzz/,relay/core/wire.o relay/core/envelope.o relay/core/plugin_dialect.o relay/core/pgoutput_dialect.o relay/core/decode.o relay/core/position.o) \
 	$(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(wildcard outbox_ext/contract/*.cpp))
 $(BUILD)/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)

@@ -31,7 +31,7 @@ void Batch::close(size_t part, Time now) {
     part_ = part;
     const Entry &last = entries_[part_ - 1];
     bool is_complete = has_rest() ? entries_[part_].commit() != last.commit() : !in_transaction_;
-    end_ = {last.commit(), last.ordinal, is_complete};
+    end_ = {is_complete ? last.end() : last.commit(), last.ordinal, is_complete, last.chunk->after()};
     is_closed_ = true;
     closed_at_ = now;
 }
@@ -47,7 +47,7 @@ Lsn Batch::last_complete() const {
         return end_.end;
     for (size_t i = part_; i > 0; i--)
         if (entries_[i - 1].commit() != end_.end)
-            return entries_[i - 1].commit();
+            return entries_[i - 1].end();
     return Lsn{};
 }
 

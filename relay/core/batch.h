@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <deque>
+#include <utility>
 
 namespace outbox {
 
@@ -33,7 +34,10 @@ public:
     void not_taken() { entries_.pop_back(); }
 
     // The stream has ended the transaction of the last event.
-    void transaction_ended() { in_transaction_ = false; }
+    void transaction_ended(Lsn end) {
+        if (std::exchange(in_transaction_, false) && !empty())
+            entries_.back().ended = end;
+    }
 
     // Whether to close it: with no more than its turn, or since there is no room for more.
     bool is_due(Time now, bool is_full) const;

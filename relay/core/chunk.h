@@ -62,10 +62,12 @@ public:
     Tracker::Number transaction() const { return transaction_; }
     Lsn commit() const { return commit_; }                     // a place in its commit record, which names it: see item.h
     int64_t commit_time_ms() const { return commit_time_ms_; } // by the server's clock; 0: not known
-    void set_transaction(Tracker::Number number, Lsn commit, int64_t commit_time_ms = 0) {
+    Lsn after() const { return after_; }                       // the end of the transaction before it in the session; 0: it is the first
+    void set_transaction(Tracker::Number number, Lsn commit, int64_t commit_time_ms = 0, Lsn after = {}) {
         transaction_ = number;
         commit_ = commit;
         commit_time_ms_ = commit_time_ms;
+        after_ = after;
     }
 
     // One more record of this chunk is in flight; `bytes` is what it costs beside the chunk itself.
@@ -105,7 +107,7 @@ private:
     std::string_view bytes_;
     uint64_t session_;
     Tracker::Number transaction_ = 0;
-    Lsn commit_{};
+    Lsn commit_{}, after_{};
     int64_t commit_time_ms_ = 0;
     uint32_t references_ = 1;
     size_t charged_ = 0;

@@ -18,8 +18,10 @@ struct Entry {
     Form form = Form::event; // that was produced last
     uint16_t topic = 0;      // its number among the tallies
     uint32_t bytes = 0;      // of that record in a batch
+    Lsn ended{};             // the end of its transaction, where it is the last event that was taken of one that is complete
 
     Lsn commit() const { return chunk->commit(); }
+    Lsn end() const { return ended > Lsn{} ? ended : commit(); } // what a position says of it
     EventPosition position() const { return {commit(), ordinal}; }
     Event event() const {
         Event event = parse_event(line);

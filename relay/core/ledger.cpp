@@ -4,7 +4,8 @@
 
 namespace outbox {
 
-void Ledger::resume(const Position &found, Lsn events, Lsn slot_confirmed) {
+void Ledger::resume(const Position &as_read, Lsn events, Lsn slot_confirmed) {
+    Position found = as_named_now(as_read);
     if (is_resumed_ && !found.covers(position_))
         throw Regressed(fmt::format("Kafka has acknowledged a transaction up to {} and shows a position of {}: the transaction was ended "
                                     "without its events, which come again",
@@ -19,7 +20,13 @@ void Ledger::resume(const Position &found, Lsn events, Lsn slot_confirmed) {
 }
 
 void Ledger::require_rest(Lsn transaction) {
-    if (!split_ || transaction < *split_)
+    if (!split_)
+        return;
+    if (is_rest_by_another_name(transaction)) {
+        named_before_ = *split_;
+        split_ = position_.end = named_now_ = transaction;
+    }
+    if (transaction < *split_)
         return;
     if (transaction > *split_)
         throw RestIsMissing(fmt::format("exactly-once delivery cannot go on: of the transaction at {} {} events are in Kafka, and the slot "
@@ -27,6 +34,20 @@ void Ledger::require_rest(Lsn transaction) {
                                         "--reset-state",
                                         format_lsn(*split_), position_.ordinal));
     split_.reset();
+}
+
+// Records begin and end at even positions, so an odd name is pgoutput's and an even one that of the extension's plugin.
+bool Ledger::is_rest_by_another_name(Lsn transaction) const {
+    auto is_odd = [](Lsn lsn) { return static_cast<uint64_t>(lsn) % 2 != 0; };
+    if (position_.after == Lsn{} || is_odd(transaction) == is_odd(*split_) || transaction <= position_.after)
+        return false;
+    return is_odd(*split_) ? transaction > *split_ : transaction < *split_;
+}
+
+Position Ledger::as_named_now(Position found) const {
+    if (!found.complete && found.end == named_before_)
+        found.end = named_now_;
+    return found;
 }
 
 void Ledger::ended(Lsn transaction) {
@@ -49,7 +70,7 @@ void Ledger::acknowledged(const Position &position, Lsn last_complete, bool has_
 }
 
 bool Ledger::shown(const Position &seen) {
-    if (is_shown_ || !seen.covers(position_))
+    if (is_shown_ || !as_named_now(seen).covers(position_))
         return is_shown_;
     is_shown_ = true;
     shown_ = acknowledged_;

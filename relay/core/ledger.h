@@ -65,16 +65,19 @@ private:
             throw std::logic_error(what);
     }
     void require_invariants() const;
+    bool is_rest_by_another_name(Lsn transaction) const;
+    Position as_named_now(Position found) const;
 
     bool is_resumed_ = false;
-    Position position_;        // acknowledged; only a part of its last transaction where it is not complete
-    bool is_shown_ = true;     // and can be read back
-    Lsn acknowledged_{};       // the end of the last transaction that is complete in Kafka
-    Lsn shown_{};              // of the last one that is complete and can be read back
-    Lsn delivered_{};          // what the stream could be confirmed to
-    Lsn events_{};             // the end of the last transaction with events that Kafka has
-    Lsn ended_{};              // the last transaction that the stream has ended
-    std::optional<Lsn> split_; // a transaction of which Kafka has a part; its rest comes first
+    Position position_;                // acknowledged; only a part of its last transaction where it is not complete
+    bool is_shown_ = true;             // and can be read back
+    Lsn acknowledged_{};               // the end of the last transaction that is complete in Kafka
+    Lsn shown_{};                      // of the last one that is complete and can be read back
+    Lsn delivered_{};                  // what the stream could be confirmed to
+    Lsn events_{};                     // the end of the last transaction with events that Kafka has
+    Lsn ended_{};                      // the last transaction that the stream has ended
+    std::optional<Lsn> split_;         // a transaction of which Kafka has a part; its rest comes first
+    Lsn named_before_{}, named_now_{}; // that transaction, by the output plugin that wrote the position and by the one that streams
 };
 
 } // namespace outbox

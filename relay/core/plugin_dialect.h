@@ -21,6 +21,7 @@ public:
     explicit PluginDialect(std::string topics = {}) : topics_(std::move(topics)) {}
 
     std::string options() const override;
+    std::string writer() const override { return "the extension on the server"; }
     bool asks_otherwise() override;
     Item *next(std::string_view &bytes) override;
 

@@ -73,6 +73,10 @@ std::string format_state(const State &state) {
     writer.Uint64(state.position.ordinal);
     writer.Key("complete");
     writer.Bool(state.position.complete);
+    if (!state.position.complete && state.position.after > Lsn{}) {
+        writer.Key("after");
+        writer.String(format_lsn(state.position.after).c_str());
+    }
     writer.Key("events");
     writer.String(format_lsn(state.events).c_str());
     writer.Key("timeline");
@@ -90,7 +94,7 @@ std::optional<State> parse_state(std::string_view json) {
         return std::nullopt;
     auto member = [&](const char *name) { return document.HasMember(name) ? &document[name] : nullptr; };
     auto *version = member("v"), *lsn = member("lsn"), *ordinal = member("ordinal"), *complete = member("complete"),
-         *events = member("events"), *timeline = member("timeline"), *topics = member("topics");
+         *events = member("events"), *timeline = member("timeline"), *topics = member("topics"), *after = member("after");
     bool is_state = version && version->IsInt() && version->GetInt() == state_version && lsn && lsn->IsString() && ordinal &&
                     ordinal->IsUint64() && complete && complete->IsBool() && events && events->IsString() && timeline &&
                     timeline->IsUint() && topics && topics->IsString();
@@ -98,7 +102,8 @@ std::optional<State> parse_state(std::string_view json) {
     std::optional<Lsn> events_end = end ? parse_lsn({events->GetString(), events->GetStringLength()}) : std::nullopt;
     if (!events_end)
         return std::nullopt;
-    return State{{*end, ordinal->GetUint64(), complete->GetBool()},
+    Lsn after_end = after && after->IsString() ? parse_lsn({after->GetString(), after->GetStringLength()}).value_or(Lsn{}) : Lsn{};
+    return State{{*end, ordinal->GetUint64(), complete->GetBool(), after_end},
                  *events_end,
                  timeline->GetUint(),
                  {topics->GetString(), topics->GetStringLength()}};

@@ -14,10 +14,14 @@ namespace outbox {
 // Everything before `end` is in Kafka, and of the transaction whose commit record ends there the first `ordinal` events; all of them where
 // `complete`. Commit LSNs are in order, and a transaction's events have the same ordinals whenever it is decoded; LSNs of messages do not
 // do (those of several events can be equal).
+//
+// A transaction of which a part is missing is known by the name that the output plugin gave it (item.h). Another plugin names it otherwise:
+// to it, it is the first transaction with events behind `after`.
 struct Position {
     Lsn end{};
     uint64_t ordinal = 0;
     bool complete = true;
+    Lsn after{}; // where not complete: the end of a transaction before it, or of the slot's confirmation; 0: not known
 
     bool covers(Lsn transaction_end, uint64_t event_ordinal) const {
         return transaction_end < end || (transaction_end == end && (complete || event_ordinal <= ordinal));

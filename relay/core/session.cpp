@@ -6,7 +6,7 @@ namespace outbox {
 
 void Session::take(CopyData data, Dialect &dialect) {
     chunk_ = Chunk::create(std::move(data.memory), data.bytes, number_, *budget_);
-    chunk_->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms);
+    chunk_->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms, after_);
     rest_ = chunk_->bytes();
     dialect_ = &dialect;
     item_ = nullptr;
@@ -75,7 +75,7 @@ void Session::begin(const Begin &begin, bool is_first) {
     begin_ = begin;
     transaction_ = tracker_.begin(begin_.commit);
     oldest_commit_.begun(transaction_, begin_.commit_time_ms);
-    chunk_->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms);
+    chunk_->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms, after_);
     events_ = 0;
 }
 
@@ -84,6 +84,7 @@ void Session::commit(Sink &sink, const Commit &commit) {
     if (!tracker_.in_transaction() || !is_its_own || commit.events != events_)
         throw FormatError("a transaction of the stream is incomplete");
     tracker_.commit(commit.end);
+    after_ = commit.end;
     sink.commit(commit);
 }
 

@@ -72,6 +72,7 @@ private:
     Tracker tracker_;
     Tracker::Number transaction_ = 0; // the open one, or the last
     Begin begin_;
+    Lsn after_{};         // the end of the transaction that was complete last
     uint64_t events_ = 0; // of it
     uint64_t events_in_flight_ = 0;
     std::string last_topic_;

@@ -55,7 +55,7 @@ public:
     Stage stage() const { return stage_; }
     bool is_open() const { return stage_ == Stage::open; }
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk);
-    void transaction_ended() { batch_.transaction_ended(); }
+    void transaction_ended(Lsn end) { batch_.transaction_ended(end); }
     const Batch &batch() const { return batch_; }
     void close();
     void close_with(const Position &position); // a batch without events

@@ -84,7 +84,7 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
 
 void ExactlyOnceSink::commit(const Commit &commit) {
     position_.ledger().ended(commit.end);
-    delivery_.transaction_ended();
+    delivery_.transaction_ended(commit.end);
     if (delivery_.is_open() && delivery_.batch().is_due(Clock::now(), false))
         delivery_.close();
 }

@@ -2,6 +2,7 @@
 
 #include "base/exit_code.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace outbox {
@@ -34,8 +35,10 @@ bool KeptPosition::read() {
 KafkaProducer::Outcome KeptPosition::produce(KafkaProducer &producer, const Batch &batch) {
     if (is_produced_)
         return KafkaProducer::Outcome::taken;
-    Lsn events = batch.empty() ? ledger_.events() : batch.end().end;
-    std::string key = state_key(source_), value = format_state({batch.end(), events, source_.timeline, source_.topics});
+    Position end = batch.end();
+    end.after = std::max(end.after, source_.confirmed); // where the transaction is the session's first, all that is known
+    Lsn events = batch.empty() ? ledger_.events() : end.end;
+    std::string key = state_key(source_), value = format_state({end, events, source_.timeline, source_.topics});
     KafkaRecord record;
     record.topic = target_.state_topic;
     record.key = key.data();

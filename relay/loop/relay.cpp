@@ -40,8 +40,8 @@ void Relay::run() {
         } catch (const PoisonedEvent &poisoned) {
             stop_for(Failure(ExitCode::poisoned_event, poisoned.what()));
         } catch (const FormatError &error) {
-            throw Failure(ExitCode::plugin_refused,
-                          std::string(error.what()) + ": the extension on the server and this relay are of different versions");
+            throw Failure(ExitCode::plugin_refused, std::string(error.what()) + ": " + parts_.upstream.dialect().writer() +
+                                                        " and this relay are of different versions");
         }
     }
     if (ending_.is_good())

@@ -1,5 +1,6 @@
 #include "postgres/stream.h"
 
+#include "core/pgoutput_dialect.h"
 #include "core/plugin_dialect.h"
 #include "postgres/stream_check.h"
 
@@ -7,6 +8,9 @@ namespace outbox {
 namespace {
 
 constexpr auto takeover_patience = std::chrono::seconds(2); // for the process that was told to end
+// Where a text cannot be converted, decoding would fail at it for ever. For a client of this encoding the server converts nothing.
+constexpr const char *no_conversion = "SET client_encoding = 'SQL_ASCII'";
+
 int64_t postgres_clock_us() {
     using namespace std::chrono;
     constexpr int64_t from_1970_to_2000_s = 946684800;
@@ -106,6 +110,7 @@ void Stream::ask(Phase phase, const std::string &command) {
 void Stream::take(const PGresult *result) {
     switch (phase_) {
     case Phase::pinning:
+    case Phase::unconverting:
         if (PQresultStatus(result) != PGRES_COMMAND_OK)
             throw StreamLost(error_of(result));
         return;
@@ -127,7 +132,11 @@ void Stream::next_phase() {
             return ask(Phase::learning, "TIMELINE_HISTORY " + std::to_string(source_.timeline));
         [[fallthrough]];
     case Phase::learning: return ask(Phase::checking, check_command());
-    case Phase::checking: return ask(Phase::starting, start_command());
+    case Phase::checking:
+        if (dialect_->has_converted_texts())
+            return ask(Phase::unconverting, no_conversion);
+        [[fallthrough]];
+    case Phase::unconverting: return ask(Phase::starting, start_command());
     case Phase::starting: return ask(Phase::checking, check_command()); // taking over, or an older plugin
     default: fail();
     }
@@ -167,12 +176,15 @@ void Stream::check_slot(const PGresult *result) {
     }
     StreamCheck check = read_stream_check(result, options_.slot, source_.timeline);
     sender_timeout_ = check.sender_timeout;
-    source_.database = check.database;
+    if (source_.database.empty()) // a second look is in another encoding
+        source_.database = check.database;
     source_.confirmed = check.confirmed;
     source_.wal_end = check.wal_end;
     source_.was_held = !check.holder.empty();
     source_.clock_ahead_ms = check.clock_ahead_ms;
-    if (!dialect_)
+    if (!dialect_ && check.plugin == "pgoutput")
+        dialect_ = std::make_unique<PgoutputDialect>(options_.topics, parse_event_max(check.event_max));
+    else if (!dialect_)
         dialect_ = std::make_unique<PluginDialect>(options_.topics);
     if (options_.takeover && source_.was_held) {
         taking_over_until_ = Clock::now() + takeover_patience;

@@ -52,7 +52,7 @@ public:
 
 private:
     // In this order; `learning` asks for the history of the server's timeline, where it has one.
-    enum class Phase { connecting, pinning, identifying, learning, checking, starting, streaming };
+    enum class Phase { connecting, pinning, identifying, learning, checking, unconverting, starting, streaming };
 
     void greet();
     void converse();

@@ -15,7 +15,9 @@ constexpr const char *check_sql =
     " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END,"
     " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.left("
     "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()), 8) END,"
-    " pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
+    " pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()),"
+    " pg_catalog.current_setting('outbox.max_event_bytes', true),"
+    " EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname OPERATOR(pg_catalog.=) 'outbox')";
 constexpr const char *from_sql =
     " FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name OPERATOR(pg_catalog.=) ";
 enum CheckColumn {
@@ -30,7 +32,9 @@ enum CheckColumn {
     HOLDER,
     WAL_END,
     WRITE_TIMELINE,
-    SERVER_CLOCK
+    SERVER_CLOCK,
+    EVENT_MAX,
+    HAS_PUBLICATION
 };
 
 int64_t clock_ms() {
@@ -55,9 +59,10 @@ void require_readable(const PGresult *answer, const std::string &slot) {
                           " does not exist. If it existed before, events are lost: what was emitted since then is not in a new slot. "
                           "Create it with: " +
                           set_up);
-    if (std::string plugin = column(answer, PLUGIN); plugin != "outbox")
-        throw Failure(ExitCode::plugin_refused,
-                      name + " belongs to the output plugin \"" + plugin + "\", not to \"outbox\". Name another slot with --slot.");
+    std::string plugin = column(answer, PLUGIN);
+    if (plugin != "outbox" && plugin != "pgoutput")
+        throw Failure(ExitCode::plugin_refused, name + " belongs to the output plugin \"" + plugin +
+                                                    "\", not to \"outbox\" or \"pgoutput\". Name another slot with --slot.");
     if (std::string its = column(answer, SLOT_DATABASE), here = column(answer, THIS_DATABASE); its != here)
         throw Failure(ExitCode::slot_unusable,
                       name + " belongs to database \"" + its + "\", not to \"" + here + "\". Connect to that database.");
@@ -67,6 +72,14 @@ void require_readable(const PGresult *answer, const std::string &slot) {
                           " has been invalidated: its WAL is gone, and with it the events it had not delivered. To go on with new "
                           "events: SELECT pg_drop_replication_slot('" +
                           slot + "'), then: " + set_up);
+    // A subscription's slot is of pgoutput as well, and what a relay confirmed there would be lost to the subscriber.
+    if (plugin == "pgoutput" && !slot.starts_with("outbox"))
+        throw Failure(ExitCode::plugin_refused, name +
+                                                    " is of pgoutput and could be a subscription's. Of pgoutput a relay reads only slots "
+                                                    "whose names begin with \"outbox\". Name another slot with --slot.");
+    if (plugin == "pgoutput" && column(answer, HAS_PUBLICATION) != "t")
+        throw Failure(ExitCode::plugin_refused, name + " is of pgoutput, which cannot do without the publication \"outbox\". Create it, "
+                                                       "empty, before the slot: CREATE PUBLICATION outbox");
 }
 
 } // namespace
@@ -76,7 +89,9 @@ std::string stream_check_sql(const std::string &slot, const std::string &express
 }
 
 std::string end_holder_expression(const std::string &which) {
-    return ", CASE WHEN s.plugin OPERATOR(pg_catalog.=) 'outbox' AND s.database OPERATOR(pg_catalog.=) pg_catalog.current_database()"
+    return ", CASE WHEN (s.plugin OPERATOR(pg_catalog.=) 'outbox' OR (s.plugin OPERATOR(pg_catalog.=) 'pgoutput'"
+           " AND pg_catalog.starts_with(s.slot_name::pg_catalog.text, 'outbox'))) AND s.database OPERATOR(pg_catalog.=) "
+           "pg_catalog.current_database()"
            " AND s.active_pid " +
            which + " THEN pg_catalog.pg_terminate_backend(s.active_pid) END";
 }
@@ -87,6 +102,7 @@ StreamCheck read_stream_check(const PGresult *answer, const std::string &slot, u
     StreamCheck check;
     check.database = column(answer, THIS_DATABASE);
     check.plugin = column(answer, PLUGIN);
+    check.event_max = column(answer, EVENT_MAX);
     check.holder = column(answer, HOLDER);
     check.sender_timeout = std::chrono::milliseconds(std::max(0, atoi(column(answer, SENDER_TIMEOUT).c_str())));
     check.confirmed = parse_lsn(column(answer, CONFIRMED)).value_or(Lsn{});

@@ -21,7 +21,8 @@ std::string end_holder_expression(const std::string &which);
 
 struct StreamCheck {
     std::string database, plugin;
-    std::string holder; // the process that has the slot; empty: none
+    std::string event_max; // the database's outbox.max_event_bytes; empty: it has none
+    std::string holder;    // the process that has the slot; empty: none
     std::chrono::milliseconds sender_timeout{0};
     Lsn confirmed{}, wal_end{};
     int64_t clock_ahead_ms = 0; // the server's clock, compared with this machine's

@@ -45,7 +45,7 @@ TEST_F(BatchTest, is_due_when_its_first_event_has_waited_long_enough_and_the_tra
     EXPECT_TRUE(batch_.is_due(now_, true));
     EXPECT_FALSE(batch_.is_due(now_ + milliseconds(100), false)) << "more of the transaction is to come";
     EXPECT_TRUE(batch_.is_due(now_ + Batch::split_after, false));
-    batch_.transaction_ended();
+    batch_.transaction_ended(first);
     EXPECT_FALSE(batch_.is_due(now_ + milliseconds(99), false));
     EXPECT_TRUE(batch_.is_due(now_ + milliseconds(100), false));
     EXPECT_EQ(batch_.due(now_), now_ + milliseconds(100));
@@ -54,13 +54,13 @@ TEST_F(BatchTest, is_due_when_its_first_event_has_waited_long_enough_and_the_tra
 TEST_F(BatchTest, need_not_wait_where_the_last_one_was_closed_long_ago) {
     add(first, 1);
     EXPECT_FALSE(batch_.may_close_early(now_));
-    batch_.transaction_ended();
+    batch_.transaction_ended(first);
     EXPECT_TRUE(batch_.may_close_early(now_));
     batch_.close(now_);
     batch_.remove_part();
     batch_.reopen();
     add(second, 1);
-    batch_.transaction_ended();
+    batch_.transaction_ended(second);
     EXPECT_FALSE(batch_.may_close_early(now_ + milliseconds(99)));
     EXPECT_EQ(batch_.due(now_ + milliseconds(99)), now_ + milliseconds(100));
     EXPECT_TRUE(batch_.may_close_early(now_ + milliseconds(100)));
@@ -72,7 +72,7 @@ TEST_F(BatchTest, wants_to_be_closed_when_it_has_many_events) {
         add(first, i);
     }
     EXPECT_FALSE(batch_.is_due(now_, false));
-    batch_.transaction_ended();
+    batch_.transaction_ended(first);
     EXPECT_TRUE(batch_.is_due(now_, false));
 }
 
@@ -86,7 +86,7 @@ TEST_F(BatchTest, forgets_a_candidate_that_was_not_taken) {
 TEST_F(BatchTest, ends_where_its_part_ends) {
     add(first, 1);
     add(first, 2);
-    batch_.transaction_ended();
+    batch_.transaction_ended(first);
     add(second, 1);
     batch_.close(now_);
     expect_end(second, 1, false);
@@ -101,9 +101,26 @@ TEST_F(BatchTest, ends_where_its_part_ends) {
     EXPECT_EQ(batch_[0].position(), (EventPosition{first, 2}));
 }
 
+TEST_F(BatchTest, ends_where_the_commit_says_when_the_transactions_name_is_not_its_end) {
+    constexpr Lsn end_of_first{0x208}, end_of_second{0x308}; // first and second are places in the commit records
+    add(first, 1);
+    batch_.transaction_ended(end_of_first);
+    batch_.transaction_ended(Lsn{0x288}); // of a transaction of which nothing was taken
+    add(second, 1);
+    batch_.close(now_);
+    expect_end(second, 1, false);
+    EXPECT_EQ(batch_.last_complete(), end_of_first);
+    batch_.transaction_ended(end_of_second);
+    batch_.close(now_);
+    expect_end(end_of_second, 1, true);
+    batch_.close(1, now_);
+    expect_end(end_of_first, 1, true);
+    EXPECT_EQ(batch_.last_complete(), end_of_first);
+}
+
 TEST_F(BatchTest, is_incomplete_where_the_event_that_stops_the_stream_is_of_the_same_transaction) {
     add(first, 1);
-    batch_.transaction_ended();
+    batch_.transaction_ended(first);
     add(second, 1);
     add(second, 2);
     batch_.cut(2);
@@ -151,7 +168,7 @@ TEST_F(BatchTest, does_what_a_naive_model_does) {
         case 2:
             if (size > 0) {
                 stream.back().is_last = true;
-                batch_.transaction_ended();
+                batch_.transaction_ended(stream.back().transaction);
             }
             break;
         case 3: {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace outbox {
@@ -83,6 +84,57 @@ TEST(Ledger, wants_the_rest_of_a_split_transaction_first) {
     EXPECT_THROW(ledger.require_rest(third), RestIsMissing);
     EXPECT_NO_THROW(ledger.require_rest(second));
     EXPECT_NO_THROW(ledger.require_rest(third));
+}
+
+// The second transaction's commit record, as the extension's plugin and as pgoutput names it; records of the first and third beside it.
+constexpr Lsn first_start{0x101}, first_end{0x140}, second_start{0x181}, second_end{0x1c0}, third_start{0x1c1}, third_end{0x200};
+
+TEST(Ledger, knows_the_rest_of_a_split_transaction_by_the_name_of_another_plugin) {
+    struct Names {
+        Lsn first, second, third;
+    };
+    constexpr Names extension{first_end, second_end, third_end}, pgoutput{first_start, second_start, third_start};
+    for (auto [before, now] : {std::pair(extension, pgoutput), std::pair(pgoutput, extension)}) {
+        Ledger ledger;
+        ledger.resume({before.second, 2, false, first_end}, before.second, Lsn{0x80});
+        EXPECT_NO_THROW(ledger.require_rest(now.first));
+        EXPECT_TRUE(ledger.covers(now.first, 9)) << "it is complete";
+        EXPECT_NO_THROW(ledger.require_rest(now.second));
+        EXPECT_TRUE(ledger.covers(now.second, 2));
+        EXPECT_FALSE(ledger.covers(now.second, 3));
+        EXPECT_NO_THROW(ledger.require_rest(now.third));
+        EXPECT_FALSE(ledger.covers(now.third, 1));
+        ledger.acknowledged({now.second, 4, false, first_end}, first_end, true);
+        EXPECT_FALSE(ledger.shown({before.second, 2, false, first_end})) << "that is the position before, by its other name";
+        EXPECT_THROW(ledger.resume({before.second, 2, false, first_end}, before.second, Lsn{0x80}), Regressed);
+        EXPECT_TRUE(ledger.shown({now.second, 4, false, first_end}));
+        ledger.delivered(second_end);
+        EXPECT_EQ(ledger.confirmable(), first_end);
+        ledger.acknowledged({second_end, 6, true}, second_end, true);
+        EXPECT_TRUE(ledger.shown({second_end, 6, true}));
+        EXPECT_EQ(ledger.confirmable(), second_end);
+    }
+}
+
+TEST(Ledger, takes_no_later_transaction_of_another_plugin_for_the_rest) {
+    Ledger ledger;
+    ledger.resume({second_end, 2, false, first_end}, second_end, Lsn{0x80});
+    EXPECT_THROW(ledger.require_rest(third_start), RestIsMissing);
+}
+
+TEST(Ledger, does_not_guess_where_the_position_does_not_say_what_was_before) {
+    Ledger ledger;
+    ledger.resume({second_start, 2, false}, second_start, Lsn{0x80});
+    EXPECT_THROW(ledger.require_rest(second_end), RestIsMissing);
+}
+
+TEST(Ledger, a_complete_transaction_is_covered_by_whichever_name) {
+    Ledger ledger;
+    ledger.resume({second_end, 3, true}, second_end, Lsn{0x80});
+    for (Lsn name : {first_start, first_end, second_start, second_end})
+        EXPECT_TRUE(ledger.covers(name, 9));
+    for (Lsn name : {third_start, third_end})
+        EXPECT_FALSE(ledger.covers(name, 1)) << "the third begins where the second ends";
 }
 
 TEST(Ledger, has_the_rest_of_a_split_transaction_where_the_stream_has_ended_it) {

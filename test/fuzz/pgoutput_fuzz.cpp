@@ -1,0 +1,57 @@
+// pgoutput's messages: whatever stands there is passed over, an item, or a FormatError; and what becomes an event is read on without one.
+// An input is several messages, each behind two bytes with its size.
+#include "relay/core/decode.h"
+#include "relay/core/pgoutput_dialect.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+namespace {
+
+using namespace outbox;
+
+// What the session does with an event.
+void read_on(const Event &event) {
+    std::string scratch;
+    if (event.topic.empty())
+        abort();
+    for (std::string_view headers = event.headers; std::optional<Header> header = next_header(headers);)
+        unescape(header->value, scratch);
+    unescape(event.key.value_or(""), scratch);
+    unescape(event.type, scratch);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    std::string_view input(reinterpret_cast<const char *>(data), size);
+    PgoutputDialect dialect("orders,pay*");
+    bool in_transaction = false;
+    uint64_t events = 0;
+    while (input.size() > 2) {
+        size_t bytes = std::min<size_t>(data[size - input.size()] << 8 | data[size - input.size() + 1], input.size() - 2);
+        std::string message(input.substr(2, bytes)); // of its own: a byte too far is seen
+        input.remove_prefix(2 + bytes);
+        std::string_view rest = message;
+        for (;;) {
+            Item *item;
+            try {
+                item = dialect.next(rest);
+            } catch (const FormatError &) {
+                return 0;
+            }
+            if (item == nullptr)
+                break;
+            if (std::holds_alternative<Begin>(*item) == in_transaction)
+                abort();
+            if (auto *event = std::get_if<Event>(item)) {
+                read_on(*event);
+                events++;
+            }
+            in_transaction = !std::holds_alternative<Commit>(*item);
+            if (auto *commit = std::get_if<Commit>(item); commit && std::exchange(events, 0) != commit->events)
+                abort();
+        }
+    }
+    return 0;
+}
