@@ -1,6 +1,7 @@
 #include "command/setup.h"
 
 #include "base/log.h"
+#include "command/hosted_setup.h"
 #include "command/position_setup.h"
 #include "command/setup_remove.h"
 #include "command/setup_roles.h"
@@ -29,6 +30,9 @@ public:
         : command_(command), server_(command.login, signals), steps_(server_, command.dry_run), position_(command, steps_) {}
 
     void run() {
+        if (is_hosted())
+            server_.advise_when_denied("this role needs CREATE on the database, and REPLICATION (ALTER ROLE ... REPLICATION) or the "
+                                       "provider's role for it");
         if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
             throw Failure(ExitCode::not_prepared, standby_text);
         if (command_.remove)
@@ -39,18 +43,24 @@ public:
         std::optional<SlotState> slot = finished_slot();
         if (command_.delivery == Delivery::exactly_once)
             position_.prepare(slot.has_value());
-        install_extension(steps_);
+        if (is_hosted())
+            install_hosted_form(steps_);
+        else
+            install_extension(steps_);
         if (command_.harden)
             harden(steps_);
         if (!command_.relay_role.empty())
             prepare_relay_role(steps_, command_.relay_role);
         if (!command_.app_role.empty())
             prepare_app_role(steps_, command_.app_role);
-        allow_plugin();
+        if (!is_hosted())
+            allow_plugin();
         if (slot)
             steps_.say(name() + " is there");
         else
             create_slot();
+        if (is_hosted())
+            name_slot_to_emit(steps_, command_.slot);
         if (command_.delivery == Delivery::exactly_once)
             position_.finish(!slot);
         if (!command_.topics.empty())
@@ -58,6 +68,7 @@ public:
     }
 
 private:
+    bool is_hosted() const { return command_.plugin == "pgoutput"; } // the server takes no library
     std::string name() const { return "slot \"" + command_.slot + "\""; }
 
     void require_wal_level() {
@@ -141,7 +152,7 @@ private:
         bool is_finished = comes_true(others_patience, [&] {
             slot = look_at_slot(server_, command_.slot);
             if (slot)
-                require_usable(command_.slot, *slot);
+                require_usable(command_.slot, *slot, command_.plugin);
             return !slot || !slot->is_unfinished;
         });
         if (!is_finished)
@@ -155,10 +166,10 @@ private:
         // From 17 on a standby can carry the slot over a failover.
         std::string failover = server_.version() >= 170000 ? ", failover => true" : "";
         try {
-            steps_.change(
-                "created " + name() + ": events are kept for the relay from now on",
-                {"SELECT pg_catalog.pg_create_logical_replication_slot(" + quote_literal(command_.slot) + ", 'outbox'" + failover + ")"},
-                [this] { say_what_it_waits_for(); });
+            steps_.change("created " + name() + ": events are kept for the relay from now on",
+                          {"SELECT pg_catalog.pg_create_logical_replication_slot(" + quote_literal(command_.slot) + ", " +
+                           quote_literal(command_.plugin) + failover + ")"},
+                          [this] { say_what_it_waits_for(); });
         } catch (const Interrupted &) {
             steps_.say(name() + " is not created: the server was told to give it up");
             throw;

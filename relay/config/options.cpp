@@ -89,6 +89,7 @@ Command setup_command(const Values &values) {
                             .slot = values.slot,
                             .topics = values.topics,
                             .dry_run = values.dry_run,
+                            .plugin = values.plugin,
                             .harden = values.harden,
                             .delivery = values.delivery,
                             .kafka = kafka_target(values),

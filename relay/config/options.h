@@ -35,6 +35,7 @@ struct SetupCommand {
     std::string slot;
     std::string topics;
     bool dry_run = false;
+    std::string plugin;  // of the slot: "outbox", or "pgoutput" where the server takes no library
     bool harden = false; // takes pg_logical_emit_message() from PUBLIC
     Delivery delivery = Delivery::at_least_once;
     KafkaTarget kafka; // of exactly once

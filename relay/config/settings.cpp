@@ -45,6 +45,7 @@ struct Choice {
 };
 constexpr Choice<Delivery> deliveries[] = {{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}};
 constexpr Choice<OnPoison> on_poisons[] = {{"stop", OnPoison::stop}, {"dead-letter", OnPoison::dead_letter}};
+constexpr Choice<const char *> plugins[] = {{"outbox", "outbox"}, {"pgoutput", "pgoutput"}};
 constexpr Choice<LineFormat> line_formats[] = {{"json", LineFormat::json}, {"pretty", LineFormat::pretty}};
 constexpr Choice<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 constexpr Choice<spdlog::level::level_enum> log_levels[] = {
@@ -255,6 +256,12 @@ const Setting rows[] = {
      {check_choice<log_levels>, choose<log_levels, &Values::log_level>},
      reloadable},
     {"dry-run", in_setup, "", "print the SQL instead, for an administrator", "", {nullptr, nullptr, &Values::dry_run}},
+    {"plugin",
+     in_setup,
+     "outbox",
+     "the slot's output plugin: outbox, or pgoutput where the server takes no library",
+     "[hosted servers](hosted.md)",
+     {check_choice<plugins>, choose<plugins, &Values::plugin>}},
     {"harden",
      in_setup,
      "",

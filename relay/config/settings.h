@@ -20,7 +20,7 @@ enum class Delivery { at_least_once, exactly_once };
 struct Values {
     Values(); // the rows' defaults
 
-    std::string config, dsn, password_file, password_command, token_command, slot, topics, brokers, property_file, state_topic,
+    std::string config, dsn, password_file, password_command, token_command, slot, plugin, topics, brokers, property_file, state_topic,
         dead_letter_topic, listen;
     std::vector<std::string> properties, ids;
     std::vector<KafkaProperty> kafka; // of the file's table [kafka]

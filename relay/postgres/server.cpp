@@ -136,7 +136,7 @@ void Server::refuse(const PGresult *result) {
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), *superuser = PQparameterStatus(connection_.get(), "is_superuser");
     std::string advice = hint == nullptr ? "" : ". " + printable(hint);
     if (state == "42501" && (superuser == nullptr || std::string_view(superuser) != "on"))
-        advice = "; run setup as a superuser, or give the output of setup --dry-run to one";
+        advice = "; " + denied_advice_;
     throw QueryRefused(exit_code_of(state), error_of(result) + advice, state);
 }
 

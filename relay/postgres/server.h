@@ -52,6 +52,9 @@ public:
     std::string value(const std::string &sql); // the first column of the first row; empty where there is none
     bool is_true(const std::string &sql) { return value(sql) == "t"; }
 
+    // What an error says to a role that may not do what a statement does.
+    void advise_when_denied(std::string advice) { denied_advice_ = std::move(advice); }
+
     int version() const { return PQserverVersion(connection_.get()); }
     int process() const { return PQbackendPID(connection_.get()); } // the server's, of this session
     const Login &login() const { return login_; }
@@ -66,6 +69,7 @@ private:
     [[noreturn]] void lose();
 
     Login login_;
+    std::string denied_advice_ = "run setup as a superuser, or give the output of setup --dry-run to one";
     Signals &signals_;
     Connection connection_;
 };

@@ -57,12 +57,12 @@ std::optional<SlotState> look_at_slot(Server &server, const std::string &slot) {
         row[HOLDER]};
 }
 
-std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &state) {
+std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &state, const std::string &plugin) {
     std::string name = "slot \"" + slot + "\"", another = "; choose another name with --slot, for setup and run alike",
                 drop = "SELECT pg_drop_replication_slot(" + quote_literal(slot) + ")";
     if (state.plugin.empty())
         return Unusable{ExitCode::plugin_refused, name + " is there, but a physical one", another, ""};
-    if (state.plugin != "outbox")
+    if (state.plugin != plugin)
         return Unusable{ExitCode::plugin_refused, name + " is there, but of the output plugin \"" + printable(state.plugin) + "\"", another,
                         ""};
     if (!state.is_of_this_database)
@@ -78,8 +78,8 @@ std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &s
     return std::nullopt;
 }
 
-void require_usable(const std::string &slot, const SlotState &state) {
-    if (std::optional<Unusable> reason = why_unusable(slot, state))
+void require_usable(const std::string &slot, const SlotState &state, const std::string &plugin) {
+    if (std::optional<Unusable> reason = why_unusable(slot, state, plugin))
         throw Failure(reason->code, reason->sentence + reason->way_out);
 }
 

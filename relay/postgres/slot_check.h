@@ -24,17 +24,17 @@ struct SlotState {
 // nullopt: there is no slot of this name.
 std::optional<SlotState> look_at_slot(Server &server, const std::string &slot);
 
-// Why no relay of this database can read from a slot. An unfinished slot is none of these.
+// Why no relay of this database that expects the output plugin can read from a slot. An unfinished slot is none of these.
 struct Unusable {
     ExitCode code;
     std::string sentence;
     std::string way_out;   // for setup's message, from its punctuation on
     std::string statement; // that makes room for another slot of this name; empty: another name is the way out
 };
-std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &state);
+std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &state, const std::string &plugin = "outbox");
 
 // Throws Failure with the sentence and the way out.
-void require_usable(const std::string &slot, const SlotState &state);
+void require_usable(const std::string &slot, const SlotState &state, const std::string &plugin = "outbox");
 
 // A session or a prepared transaction, in the words of pg_stat_activity and pg_prepared_xacts.
 struct Party {

@@ -1,0 +1,16 @@
+// emit in SQL, for a server that takes no library: what `setup --plugin pgoutput` creates besides the slot. The script is
+// outbox_ext/hosted/outbox.sql, which the program carries. Tested by test/t/161_hosted_setup.t.
+#pragma once
+
+#include "postgres/steps.h"
+
+namespace outbox {
+
+// Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where the extension is installed, or where
+// a schema of that name is another's.
+void install_hosted_form(const Steps &steps);
+
+// emit accepts events from now on: the slot is one of those that must be able to deliver.
+void name_slot_to_emit(const Steps &steps, const std::string &slot);
+
+} // namespace outbox

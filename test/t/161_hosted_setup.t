@@ -1,0 +1,70 @@
+# `setup --plugin pgoutput` on a server as hosts give it: the role is no superuser, the library may not be used, output_plugin_libraries is at its
+# default. It creates emit in SQL, the empty publication and the slot, does it once, and leaves alone what is another's.
+use strict;
+use warnings;
+
+use Outbox::Node;
+use Outbox::Relay;
+use Test::More;
+
+my $node = outbox_node('hosted', bare => 1, refuse_plugin => 1);
+$node->safe_psql('postgres', 'CREATE ROLE master LOGIN CREATEDB REPLICATION; CREATE ROLE other LOGIN');
+$node->safe_psql('postgres', "CREATE DATABASE $_ OWNER master") for qw(app printed taken);
+
+sub setup {
+    my ($database, @arguments) = @_;
+    return Outbox::Relay::call('setup', '--dsn', $node->connstr($database) . ' user=master', '--plugin', 'pgoutput', @arguments);
+}
+
+sub state {
+    my ($database) = @_;
+    return $node->safe_psql($database, <<'END');
+SELECT (SELECT string_agg(slot_name || ' ' || plugin, ',') FROM pg_replication_slots WHERE database = current_database()),
+       (SELECT string_agg(pubname || ' ' || puballtables, ',') FROM pg_publication), (SELECT count(*) FROM pg_publication_tables),
+       (SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace('outbox') AND proname = 'emit')
+END
+}
+
+my ($code, $out, $err) = setup('app', '--dry-run');
+is($code, 0, '--dry-run: exit code') or diag $err;
+is(state('app'), '||0|0', 'and it changes nothing');
+($code, undef, $err) = $node->psql('printed', $out, extra_params => [ '-U', 'master' ], on_error_stop => 1);
+is($code, 0, 'psql runs what it printed') or diag $err;
+is(state('printed'), 'outbox pgoutput|outbox false|0|5', 'with the same result as setup');
+$node->safe_psql('printed', q{SELECT pg_drop_replication_slot('outbox')});
+
+($code, $out, $err) = setup('app');
+is($code, 0, 'setup: exit code') or diag $err;
+is(state('app'), 'outbox pgoutput|outbox false|0|5', 'emit, the empty publication and the slot are there');
+like($out, $_, 'it says so') for qr/emit in SQL, and the empty publication/, qr/created slot "outbox"/, qr/emit demands slot "outbox" from now on/;
+is($node->psql('app', q{SELECT outbox.emit('orders', 42, '{"item":"Macbook"}', 'order.created')}, extra_params => [ '-U', 'master' ]), 0, 'an event is accepted');
+my $made = state('app');
+($code, $out) = setup('app');
+is("$code " . state('app'), "0 $made", 'setup again changes nothing');
+unlike($out, qr/created|from now on/, 'and claims nothing');
+($code, $out) = setup('app', '--slot', 'second');
+is($node->safe_psql('app', 'SELECT slots FROM outbox.settings'), '{outbox,second}', 'another slot is demanded, too');
+
+# ---- what it refuses -----------------------------------------------------------------------------------------------------
+
+($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app') . ' user=master', '--plugin', 'wal2json');
+is($code, 2, 'a plugin that the relay does not speak: exit code');
+like($err, qr/--plugin.*expected one of: outbox, pgoutput/, 'and what was expected');
+($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app'));
+is($code, 4, 'without --plugin, beside a slot of pgoutput: exit code');
+$node->safe_psql('taken', 'CREATE SCHEMA outbox AUTHORIZATION other; CREATE TABLE outbox.mine ()');
+($code, undef, $err) = setup('taken', '--slot', 'taken');
+is($code, 5, 'a schema that holds something else: exit code');
+like($err, qr/schema "outbox" is there and holds something else.*run setup again/, 'and what to do');
+is(state('taken'), '||0|0', 'and nothing is made');
+$node->safe_psql('taken', 'DROP SCHEMA outbox CASCADE; CREATE EXTENSION outbox');
+($code, undef, $err) = setup('taken', '--slot', 'taken');
+like("$code $err", qr/^5 .*the extension "outbox" is installed in this database/s, 'the extension is there: nothing else is made');
+
+($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('printed') . ' user=other', '--plugin', 'pgoutput', '--slot', 'printed');
+like("$code $err", qr/^5 .*run setup as that role/s, 'another role than the one that owns the schema');
+$node->safe_psql('postgres', 'CREATE DATABASE weak OWNER other');
+($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('weak') . ' user=other', '--plugin', 'pgoutput', '--slot', 'weak');
+like("$code $err", qr/^5 .*needs CREATE on the database, and REPLICATION/s, 'a role that may not replicate is told what it needs');
+
+done_testing();
