@@ -28,8 +28,12 @@ std::string statements() {
 
 } // namespace
 
-void install_hosted_form(const Steps &steps) {
+void install_hosted_form(const Steps &steps, const std::string &slot) {
     Server &server = steps.server();
+    if (!slot.starts_with("outbox"))
+        throw Failure(ExitCode::usage,
+                      "--slot: expected a name that begins with \"outbox\": a relay reads no other slot of pgoutput, which "
+                      "could be a subscription's");
     if (!server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty())
         throw Failure(
             ExitCode::not_prepared,

@@ -44,7 +44,7 @@ public:
         if (command_.delivery == Delivery::exactly_once)
             position_.prepare(slot.has_value());
         if (is_hosted())
-            install_hosted_form(steps_);
+            install_hosted_form(steps_, command_.slot);
         else
             install_extension(steps_);
         if (command_.harden)

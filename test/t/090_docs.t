@@ -28,7 +28,7 @@ $topics_made = '';
 # What stands ready before a page begins: databases, roles and a table always; otherwise the extension, the slot, the relay's role and the topic,
 # but for what the page itself makes.
 my %makes = (
-    'README.md' => [qw(role topic)], 'docs/install.md' => [qw(extension slot role topic)], 'docs/exactly-once.md' => [qw(slot)],
+    'README.md' => [qw(role topic)], 'docs/install.md' => [qw(extension slot role topic)], 'docs/exactly-once.md' => [qw(slot)], 'docs/hosted.md' => [qw(extension slot)],
 );
 my @pages = map { substr $_, length "$project/" } "$project/README.md", "$project/CONTRIBUTING.md", sort glob "$project/docs/*.md";
 @pages = ((grep { $_ ne 'docs/kafka-access.md' } @pages), 'docs/kafka-access.md');    # whose rules hold for the pages after it

@@ -60,8 +60,8 @@ for my $delivery (qw(at-least-once exactly-once)) {
     next if $delivery eq 'at-least-once';
 
     # A transaction that does not fit into memory becomes several Kafka transactions. The other plugin goes on in the middle of it.
-    my $large = Outbox::Relay->new($node, name => 'large', kafka => $kafka, args => [ qw(--delivery exactly-once --max-in-flight-bytes 300000) ]);
-    my $events = 6000;
+    my $large = Outbox::Relay->new($node, name => 'large', kafka => $kafka, args => [ qw(--delivery exactly-once --max-in-flight-bytes 65536) ]);
+    my $events = 40000;
     for my $plugin (qw(outbox pgoutput)) {
         my ($at_start) = scalar(my @there = $kafka->consume('large'));
         $node->safe_psql('postgres', "SELECT count(outbox.emit('large', n::text, to_json(repeat('x', 300)))) FROM generate_series(1, $events) n");

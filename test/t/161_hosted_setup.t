@@ -42,8 +42,23 @@ my $made = state('app');
 ($code, $out) = setup('app');
 is("$code " . state('app'), "0 $made", 'setup again changes nothing');
 unlike($out, qr/created|from now on/, 'and claims nothing');
-($code, $out) = setup('app', '--slot', 'second');
-is($node->safe_psql('app', 'SELECT slots FROM outbox.settings'), '{outbox,second}', 'another slot is demanded, too');
+($code, $out) = setup('app', '--slot', 'outbox_second');
+is($node->safe_psql('app', 'SELECT slots FROM outbox.settings'), '{outbox,outbox_second}', 'another slot is demanded, too');
+
+# ---- and then everything is as with the extension ---------------------------------------------------------------------------
+
+$node->safe_psql('postgres', 'ALTER DATABASE postgres OWNER TO master');
+($code, undef, $err) = setup('postgres', '--slot', 'outbox_whole');
+is($code, 0, 'setup in another database') or diag $err;
+my $relay = Outbox::Relay->new($node, args => [ '--slot', 'outbox_whole' ])->start;
+$node->safe_psql('postgres', $_) for q{SELECT outbox.emit('orders', 42, '{"item": "Macbook"}', 'order.created')}, q{BEGIN; SELECT outbox.emit('orders', 43, '{}'); ROLLBACK},
+    q{SELECT outbox.emit('orders', 'bytes', '\x00ff'::bytea, headers => '{"h": "v"}')};
+ok(wait_for_confirmation($node, 'outbox_whole'), 'the relay delivers what is emitted') or diag $relay->log;
+is($relay->terminate, 0, 'and ends in good order');
+is(join("\n", map { s/"id":"[^"]+",?//r } $relay->output), qq({"topic":"orders","key":"42","type":"order.created","payload":{"item":"Macbook"}}\n)
+    . '{"topic":"orders","key":"bytes","headers":{"h":"v"},"payload_base64":"AP8="}', 'what was committed, and nothing else');
+($code, undef, $err) = setup('postgres', '--slot', 'mine');
+like("$code $err", qr/^2 .*begins with "outbox"/s, 'a slot that no relay would read with pgoutput is not made');
 
 # ---- what it refuses -----------------------------------------------------------------------------------------------------
 
@@ -53,18 +68,18 @@ like($err, qr/--plugin.*expected one of: outbox, pgoutput/, 'and what was expect
 ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app'));
 is($code, 4, 'without --plugin, beside a slot of pgoutput: exit code');
 $node->safe_psql('taken', 'CREATE SCHEMA outbox AUTHORIZATION other; CREATE TABLE outbox.mine ()');
-($code, undef, $err) = setup('taken', '--slot', 'taken');
+($code, undef, $err) = setup('taken', '--slot', 'outbox_taken');
 is($code, 5, 'a schema that holds something else: exit code');
 like($err, qr/schema "outbox" is there and holds something else.*run setup again/, 'and what to do');
 is(state('taken'), '||0|0', 'and nothing is made');
 $node->safe_psql('taken', 'DROP SCHEMA outbox CASCADE; CREATE EXTENSION outbox');
-($code, undef, $err) = setup('taken', '--slot', 'taken');
+($code, undef, $err) = setup('taken', '--slot', 'outbox_taken');
 like("$code $err", qr/^5 .*the extension "outbox" is installed in this database/s, 'the extension is there: nothing else is made');
 
-($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('printed') . ' user=other', '--plugin', 'pgoutput', '--slot', 'printed');
+($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('printed') . ' user=other', '--plugin', 'pgoutput', '--slot', 'outbox_printed');
 like("$code $err", qr/^5 .*run setup as that role/s, 'another role than the one that owns the schema');
 $node->safe_psql('postgres', 'CREATE DATABASE weak OWNER other');
-($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('weak') . ' user=other', '--plugin', 'pgoutput', '--slot', 'weak');
+($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('weak') . ' user=other', '--plugin', 'pgoutput', '--slot', 'outbox_weak');
 like("$code $err", qr/^5 .*needs CREATE on the database, and REPLICATION/s, 'a role that may not replicate is told what it needs');
 
 done_testing();
