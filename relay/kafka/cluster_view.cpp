@@ -56,9 +56,8 @@ Answer await(rd_kafka_queue_t *queue, Signals &signals, const char *what) {
 } // namespace
 
 // A client that verifies as librdkafka does by itself, and notes what it was shown.
-KafkaHandle ClusterView::connect(const std::string &brokers, Reachability &kafka) {
+KafkaHandle ClusterView::connect(const std::string &brokers, Connections &kafka) {
     KafkaConf conf = make_kafka_conf(brokers, target_.properties);
-    rd_kafka_conf_set_opaque(conf.get(), &shown_);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), note_certificate);
     std::string error;
     KafkaHandle handle = make_kafka_client(RD_KAFKA_PRODUCER, std::move(conf), error, &kafka);
@@ -72,7 +71,7 @@ int ClusterView::note_certificate(rd_kafka_t *, const char *broker, int32_t, int
     auto *bytes = reinterpret_cast<const unsigned char *>(der);
     Certificate certificate(d2i_X509(nullptr, &bytes, static_cast<long>(size)));
     if (depth == 0 && certificate) {
-        auto *shown = static_cast<Shown *>(self);
+        auto *shown = static_cast<Connections *>(static_cast<Reachability *>(self));
         std::lock_guard guard(shown->mutex);
         shown->ends_at_s[broker] = end_of(*certificate);
     }
@@ -153,7 +152,7 @@ std::map<std::string, std::string> ClusterView::topic_settings(const std::string
 }
 
 std::string ClusterView::try_broker(const BrokerView &broker) {
-    Reachability kafka;
+    Connections kafka;
     KafkaHandle handle = connect(broker.address, kafka);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int waited_ms = 0; waited_ms < answer_ms && !kafka.is_refused_for_good(Clock::now()); waited_ms += slice_ms) {
@@ -204,8 +203,8 @@ std::optional<bool> ClusterView::may_write(const std::string &topic) {
 std::vector<CertificateView> ClusterView::certificates() {
     std::vector<CertificateView> all;
     {
-        std::lock_guard guard(shown_.mutex);
-        for (const auto &[broker, end] : shown_.ends_at_s)
+        std::lock_guard guard(kafka_.mutex);
+        for (const auto &[broker, end] : kafka_.ends_at_s)
             all.push_back({"broker " + broker, end});
     }
     for (const auto &[property, value] : target_.properties) {

@@ -59,19 +59,20 @@ public:
     std::vector<CertificateView> certificates();
 
 private:
-    struct Shown { // filled by librdkafka's threads
+    // What one client says of its connections, and the certificates that it was shown. A client's opaque pointer is its Reachability, so
+    // the callback finds the certificates from there. librdkafka's threads fill them.
+    struct Connections : Reachability {
         std::mutex mutex;
         std::map<std::string, int64_t> ends_at_s;
     };
 
-    KafkaHandle connect(const std::string &brokers, Reachability &kafka);
+    KafkaHandle connect(const std::string &brokers, Connections &kafka);
     static int note_certificate(rd_kafka_t *, const char *broker, int32_t, int *, int depth, const char *der, size_t size, char *, size_t,
                                 void *self);
 
     const KafkaTarget &target_;
     Signals &signals_;
-    Shown shown_;
-    Reachability kafka_;
+    Connections kafka_;
     KafkaHandle handle_;
     std::vector<BrokerView> brokers_;
 };

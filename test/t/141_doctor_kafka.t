@@ -16,9 +16,10 @@ BEGIN { delete $ENV{TLS} }    # the connections are this test's own
 
 my $tls = Outbox::Tls->new;
 my ($good, $late) = map { $tls->certificate('127.0.0.1', host => 'IP:127.0.0.1', expired => $_) } 0, 1;
-my $secured = PostgreSQL::Test::Cluster::get_free_port();
+my ($secured, $expired) = map { PostgreSQL::Test::Cluster::get_free_port() } 1, 2;
 my $kafka = Outbox::Kafka->new(
-    acls => 1, listeners => ["MINE://127.0.0.1:$secured"], protocols => ',MINE:SSL', properties => $tls->kafka_listener_settings('MINE', $good))->start;
+    acls => 1, listeners => [ "MINE://127.0.0.1:$secured", "LATE://127.0.0.1:$expired" ], protocols => ',MINE:SSL,LATE:SSL',
+    properties => $tls->kafka_listener_settings('MINE', $good) . $tls->kafka_listener_settings('LATE', $late))->start;
 my $node = outbox_node('main', conf => "fsync = off\n");
 create_slot($node);
 my %class = ('kafka-topics' => 'TopicCommand', 'kafka-acls' => 'AclCommand', 'kafka-configs' => 'ConfigCommand');
@@ -90,13 +91,10 @@ $doctor->mends('state-topic', says => qr/has 2 partitions/, args => \@exactly, b
 my @tls = ('--brokers', "127.0.0.1:$secured", '-X', 'security.protocol=SSL', '-X', 'ssl.ca.location=' . $tls->ca);
 $doctor->{args} = [ '--topics', 'orders' ];
 $doctor->examine(@tls);
+$doctor->found('kafka-connection', 'OK', qr/answers/);
 $doctor->found('certificates', 'WARN', qr/the certificate of .* ends in [01] days/);
-$doctor->{before} = [qw(faketime -f +10d)];
+$tls[1] = "127.0.0.1:$expired";
 $doctor->examine(@tls);
-delete $doctor->{before};
 $doctor->found('kafka-connection', 'FAIL', qr/certificate/);
-
-# Where a broker is said to be somewhere else.
-$doctor->{args} = [];
 
 done_testing();

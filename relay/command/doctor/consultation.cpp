@@ -49,11 +49,11 @@ std::string Consultation::setup_line(const std::string &slot) const {
     return line;
 }
 
-std::string Consultation::run_line() {
+std::string Consultation::run_line(const std::string &more_topics) {
     std::string line =
         "outbox-relay run --dsn " + shell_quoted(public_conninfo(command_.login.dsn) + " user=" + role()) + " --slot " + command_.slot;
     if (!command_.topics.empty())
-        line += " --topics " + shell_quoted(command_.topics);
+        line += " --topics " + shell_quoted(command_.topics + (more_topics.empty() ? "" : "," + more_topics));
     if (command_.delivery == Delivery::exactly_once)
         line += " --delivery exactly-once";
     return line + (command_.kafka.brokers.empty() ? " --stdout" : " --brokers " + shell_quoted(command_.kafka.brokers));

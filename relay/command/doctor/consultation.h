@@ -40,7 +40,7 @@ public:
     // The two commands as they can be pasted: without a password, and setup's without a user, who is the server's administrator.
     std::string setup_line() const { return setup_line(command_.slot); }
     std::string setup_line(const std::string &slot) const;
-    std::string run_line();
+    std::string run_line(const std::string &more_topics = {});
 
     // Kafka; throws Skipped where there is none.
     ClusterView &cluster();

@@ -33,13 +33,23 @@ bool says(const std::map<std::string, std::string> &settings, const char *name, 
     return found != settings.end() && found->second.find(word) != std::string::npos;
 }
 
-// Looks at each topic; the first that has something wrong is the finding.
+// Looks at each topic. The first that has something wrong is the finding, and what mends the others is pasted with it.
 template <class Look>
 Finding each_topic(Consultation &doctor, const std::string &good, Look look) {
     std::vector<std::string> topics = doctor.topics();
-    for (const std::string &topic : topics)
-        if (Finding finding = look(topic); finding.verdict != Verdict::ok)
-            return finding;
+    Finding worst = ok("");
+    for (const std::string &topic : topics) {
+        Finding finding = look(topic);
+        if (finding.verdict == Verdict::ok)
+            continue;
+        std::vector<std::string> repair = worst.repair;
+        repair.insert(repair.end(), finding.repair.begin(), finding.repair.end());
+        if (finding.verdict > worst.verdict)
+            worst = std::move(finding);
+        worst.repair = std::move(repair);
+    }
+    if (worst.verdict != Verdict::ok)
+        return worst;
     return ok(fmt::format("{} topic{}: {}", topics.size(), topics.size() == 1 ? "" : "s", good));
 }
 
@@ -220,7 +230,9 @@ Finding state_topic(Consultation &doctor) {
         throw Skipped("only exactly-once delivery has a state topic");
     TopicView topic = doctor.cluster().topic(name);
     if (topic.is_missing)
-        return fail("the state topic \"" + name + "\" does not exist", {doctor.setup_line()});
+        return fail("the state topic \"" + name + "\" does not exist, and so the position is missing",
+                    {doctor.setup_line() + " --reset-state"},
+                    "it goes on from where the slot stands: what was delivered since may come twice");
     if (topic.partitions != 1)
         return fail(fmt::format("the state topic \"{}\" has {} partitions and must have exactly one", name, topic.partitions),
                     {kafka_tool(doctor, "kafka-topics", "--delete --topic " + name), doctor.setup_line() + " --reset-state"},

@@ -25,7 +25,7 @@ Finding probe(Consultation &doctor) {
     std::string id = doctor.emit_probe(probe_topic);
     auto start = std::chrono::steady_clock::now();
     if (!watch.wait_for(id, probe_patience))
-        return fail("the probe " + id + " was committed and is not in Kafka after 15 s", {doctor.run_line()},
+        return fail("the probe " + id + " was committed and is not in Kafka after 15 s", {doctor.run_line(probe_topic)},
                     "or see slot-reader; a relay with --topics has to name outbox.probe");
     return ok(fmt::format("an event was in Kafka {} ms after its commit",
                           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count()));
