@@ -136,7 +136,8 @@ COMMENT ON VIEW outbox.status IS 'the slots of the output plugin outbox in this 
 REVOKE ALL ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.delivered(pg_lsn), outbox.slot_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.delivered(pg_lsn), outbox.slot_status() TO pg_monitor;
 GRANT SELECT ON outbox.status TO pg_monitor;
-GRANT USAGE ON SCHEMA outbox TO pg_monitor;
+-- USAGE on the schema is for setup to grant: with a GRANT in this script the server would take all grants on the schema for the extension's own,
+-- and pg_dump would leave them out.
 
 -- ---- doors beside emit ------------------------------------------------------------------------------------------------------------------------
 

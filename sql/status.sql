@@ -69,6 +69,7 @@ RESET outbox.missing_slot;
 
 -- pg_monitor may look, PUBLIC may not
 CREATE ROLE regress_outbox_monitor IN ROLE pg_monitor;
+GRANT USAGE ON SCHEMA outbox TO regress_outbox_monitor;
 CREATE ROLE regress_outbox_user;
 GRANT USAGE ON SCHEMA outbox TO regress_outbox_user;
 SET ROLE regress_outbox_monitor;
@@ -81,5 +82,5 @@ SELECT state FROM outbox.status;
 SELECT outbox.delivered('0/0');
 SELECT * FROM outbox.emit_refusal();
 RESET ROLE;
-DROP OWNED BY regress_outbox_user;
+DROP OWNED BY regress_outbox_user, regress_outbox_monitor;
 DROP ROLE regress_outbox_monitor, regress_outbox_user;

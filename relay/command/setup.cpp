@@ -46,7 +46,7 @@ public:
         if (is_hosted())
             install_hosted_form(steps_, command_.slot);
         else
-            install_extension(steps_);
+            let_monitors_look();
         if (command_.harden)
             harden(steps_);
         if (!command_.relay_role.empty())
@@ -123,6 +123,16 @@ private:
                                                   ? "another setup is at work in this database: " + making.maker->described() +
                                                         ". Let it end, or end it: " + making.maker->ended_by() + ". Then run setup again"
                                                   : "another setup was at work in this database; run setup again");
+    }
+
+    // ---- the extension
+
+    // The extension's scripts grant nothing on the schema: pg_dump would take the grants of others for the extension's.
+    void let_monitors_look() {
+        install_extension(steps_);
+        if (!server_.is_true("SELECT pg_catalog.has_schema_privilege('pg_monitor', oid, 'USAGE') FROM pg_catalog.pg_namespace"
+                             " WHERE nspname OPERATOR(pg_catalog.=) 'outbox'"))
+            steps_.change("pg_monitor may look at outbox.status", {"GRANT USAGE ON SCHEMA outbox TO pg_monitor"});
     }
 
     // ---- the permission for the plugin

@@ -15,12 +15,12 @@ DoctorCommand doctor_command(const Values &values, Login login, KafkaTarget kafk
             .json = values.json};
 }
 
-DrainCommand drain_command(const Values &values, Login login, KafkaTarget) {
+DrainCommand drain_command(const Values &values, Login login) {
     return {
         .login = std::move(login), .slot = values.slot, .until = parse_lsn(values.until), .timeout = values.timeout, .json = values.json};
 }
 
-TailCommand tail_command(const Values &values, Login login, KafkaTarget) {
+TailCommand tail_command(const Values &values, Login login) {
     return {.login = std::move(login),
             .slot = values.slot,
             .topics = values.topics,
@@ -41,7 +41,7 @@ std::optional<Endpoint> relay_address(const Values &values) {
     return endpoint;
 }
 
-StatusCommand status_command(const Values &values, Login login, KafkaTarget) {
+StatusCommand status_command(const Values &values, Login login) {
     return {.login = std::move(login), .slot = values.slot, .relay = relay_address(values), .watch = values.watch, .json = values.json};
 }
 

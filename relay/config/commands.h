@@ -59,9 +59,9 @@ struct DeadLettersCommand {
 
 // From what the settings say. Throw std::invalid_argument.
 DoctorCommand doctor_command(const Values &values, Login login, KafkaTarget kafka);
-DrainCommand drain_command(const Values &values, Login login, KafkaTarget kafka);
-TailCommand tail_command(const Values &values, Login login, KafkaTarget kafka);
-StatusCommand status_command(const Values &values, Login login, KafkaTarget kafka);
+DrainCommand drain_command(const Values &values, Login login);
+TailCommand tail_command(const Values &values, Login login);
+StatusCommand status_command(const Values &values, Login login);
 DeadLettersCommand dead_letters_command(const Values &values, KafkaTarget kafka);
 
 // The address of --listen as one to ask at: a relay listens everywhere on 0.0.0.0 and [::]. nullopt: none, or no certain port.

@@ -150,7 +150,10 @@ Command kafka_command(const Values &values) {
 template <auto make>
 Command operate_command(const Values &values) {
     check_own_topics(values);
-    return make(values, login(values), kafka_target(values));
+    if constexpr (std::is_invocable_v<decltype(make), const Values &, Login, KafkaTarget>)
+        return make(values, login(values), kafka_target(values));
+    else
+        return make(values, login(values));
 }
 
 Command show_config_command(const Values &values, const Effective &effective) {

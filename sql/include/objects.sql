@@ -20,5 +20,5 @@ CREATE FUNCTION pg_temp.objects() RETURNS SETOF text LANGUAGE sql AS $$
         LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
         LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid
     WHERE e.extname = 'outbox'
-    UNION ALL SELECT 'schema ' || nspacl::text FROM pg_namespace WHERE nspname = 'outbox' $$;
+    UNION ALL SELECT 'schema ' || coalesce(nspacl, acldefault('n', nspowner))::text FROM pg_namespace WHERE nspname = 'outbox' $$;
 \set ECHO all

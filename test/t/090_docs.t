@@ -211,20 +211,4 @@ for my $name (@pages) {
     is_deeply([ end_what_stays() ], [], "$name: what stayed ends in good order");
 }
 
-# ---- the options' table -------------------------------------------------------------------------------------------------
-
-my ($table) = Outbox::Page->read("$project/docs/relay.md")->text =~ /^<!-- options -->\n(.*?)^<!-- \/options -->$/ms;
-my %said = map { /^\| (?:`-X`, )?`(--[\w-]+)`[^|]*\| (?:`(OUTBOX_\w+)`)? ?\|/ ? ($1 => $2 // '') : () } split /\n/, $table;
-my %is;
-for my $command (qw(run setup skip health)) {
-    my (undef, $out) = Outbox::Relay::call('help', $command);
-    $out =~ s/\n {10,}/ /g;    # a long line goes on
-    for my $option (grep { /^ +-/ } split /\n/, $out) {
-        my ($flag) = $option =~ /(--[\w-]+)/;
-        my ($variable) = $option =~ /\((OUTBOX_\w+)\)/;
-        $is{$flag} = $variable // '' if $flag ne '--help';
-    }
-}
-is_deeply(\%said, \%is, 'docs/relay.md has the options that --help has, with their variables');
-
 done_testing();

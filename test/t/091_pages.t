@@ -85,7 +85,7 @@ my $metrics = slurp("$project/relay/watch/metrics.cpp");
 same([ map { /^\| ([^|]*) \|/ ? $1 =~ /`(\w+)/g : () } grep { !/^\| metric/ } table_of('docs/operating.md', 'Metrics') ],
     [ 'process_', $metrics =~ /(?:counter|gauge|begin|add_timestamp|add_labelled)\((?:families, |MetricType::\w+, )?"(\w+)"/g ], 'metrics');
 
-my ($status) = grep { $_ ne '' } map { slurp($_) } glob "$project/relay/*/status.h";
+my ($status) = grep { /^enum class RelayState /m } map { slurp($_) } glob "$project/relay/*/status.h";
 my ($ready) = grep { m{^\| `/readyz` } } split /\n/, $page{'docs/operating.md'}->text;
 same([ grep { !/^503$/ } $ready =~ /(?:200 |: |, )`([\w ]+)`/g ], [ $status =~ /case RelayState::\w+: return "([\w ]+)"/g ], 'states');
 

@@ -108,6 +108,7 @@ is_age_of($relay, @first, 'with the server away, too: the age of the event that 
 $node->start;
 wait_until { metrics($relay)->{'state{state="standby"}'} || metrics($standby)->{'state{state="standby"}'} } 'one streams and one stands by';
 my ($streams, $waits) = metrics($relay)->{'state{state="standby"}'} ? ($standby, $relay) : ($relay, $standby);
+wait_until { lag($streams) > time - $first[1] - 0.1 } 'the next session has the event';
 is_age_of($streams, @first, 'the next session has it from the event itself');
 cmp_ok(lag($waits), '>', 2, 'who waits now does not forget it');
 $kafka->resume;

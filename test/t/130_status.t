@@ -12,7 +12,7 @@ use Test::More;
 
 my $node = outbox_node('primary');
 create_slot($node);
-$node->safe_psql('postgres', 'CREATE ROLE monitor LOGIN IN ROLE pg_monitor');
+$node->safe_psql('postgres', 'CREATE ROLE monitor LOGIN IN ROLE pg_monitor; GRANT USAGE ON SCHEMA outbox TO pg_monitor');
 
 sub status { my ($columns, $of) = @_; return ($of // $node)->safe_psql('postgres', "SELECT $columns FROM outbox.status", extra_params => [qw(-U monitor)]) }
 

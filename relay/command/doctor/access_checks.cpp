@@ -60,6 +60,7 @@ Finding forgers(Consultation &doctor) {
     if (functions.empty())
         return ok("pg_logical_emit_message() is closed to PUBLIC in this database");
     std::vector<std::string> repair;
+    repair.reserve(functions.size());
     for (const std::string &function : functions)
         repair.push_back("REVOKE EXECUTE ON FUNCTION " + function + " FROM PUBLIC;");
     std::string more = doctor.server().version() < 160000 ? ", and with 1 GB of it make the slot unreadable for ever" : "";

@@ -9,6 +9,7 @@ namespace {
 
 std::vector<std::string> pasted(const std::vector<std::string> &statements) {
     std::vector<std::string> lines;
+    lines.reserve(statements.size());
     for (const std::string &statement : statements)
         lines.push_back(statement + ";");
     return lines;
@@ -42,7 +43,8 @@ Finding plugin_starts(Consultation &doctor) {
         doctor.server().query("SELECT 1 FROM pg_logical_slot_peek_changes(" + name +
                               ", (SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = " + name + "), 1)");
     } catch (const QueryRefused &refused) {
-        std::string state = refused.sqlstate(), said = refused.what();
+        const std::string &state = refused.sqlstate();
+        std::string said = refused.what();
         if (state == "58P01") // undefined_file
             return plugin_missing("the server cannot load the plugin");
         if (state == "42501" && said.find("output plugin") != std::string::npos)

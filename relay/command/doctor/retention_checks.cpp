@@ -55,7 +55,7 @@ Finding disk(Consultation &doctor) {
         throw Skipped("the server is on another machine");
     std::string directory = doctor.setting("data_directory");
     struct statvfs found;
-    for (std::string path : {directory + "/pg_wal", directory, directory.substr(0, directory.rfind('/'))})
+    for (const std::string &path : {directory + "/pg_wal", directory, directory.substr(0, directory.rfind('/'))})
         if (statvfs(path.c_str(), &found) == 0)
             return judge_disk(number(doctor.slot_value("pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)")),
                               static_cast<double>(found.f_bavail) * static_cast<double>(found.f_frsize),
