@@ -230,7 +230,7 @@ std::string without_secrets(const std::string &dsn) {
             continue;
         std::string value = option->dispchar != nullptr && *option->dispchar == '*' ? "***" : option->val;
         bool is_plain = !value.empty() && value.find_first_of(" '\\") == std::string::npos;
-        text += (text.empty() ? "" : " ") + std::string(option->keyword) + "=" + (is_plain ? value : quoted(value));
+        text += (text.empty() ? "" : " ") + std::string(option->keyword) + "=" + (is_plain ? value : outbox::quoted(value));
     }
     return text;
 }
