@@ -27,7 +27,7 @@ void read_dsn(const std::string &text) {
         return;
     has_password(text);
     std::string words = describe_source(text);
-    require(std::all_of(words.begin(), words.end(), [](char c) { return c >= ' ' && c != 0x7f; }));
+    require(std::all_of(words.begin(), words.end(), [](unsigned char c) { return c >= ' ' && c != 0x7f; }));
 }
 
 void read_endpoint(const std::string &text) {
