@@ -158,7 +158,7 @@ $(BUILD)/relay/%.o: relay/%.cpp $(rdkafka_choice) | $(rdkafka)
 	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/relay/*.d $(BUILD)/relay/*/*.d $(BUILD)/relay/*/*/*.d)
-$(BUILD)/relay/command/hosted_setup.o: outbox_ext/hosted/outbox.sql # which the assembler reads
+$(BUILD)/relay/command/hosted_setup.o: outbox_ext/hosted/outbox.sql # the assembler reads the script into this object
 
 # ---- tests and demo -------------------------------------------------------------------------------------------------
 

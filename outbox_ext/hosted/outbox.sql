@@ -50,7 +50,7 @@ AS $$
          LATERAL (SELECT substr(decoded.text, 2, length(decoded.text) - 2)) AS trim_json(text)
 $$;
 
--- The same JSON without white space between its tokens and with its escapes in their shortest form; members, digits and repeated names stay.
+-- Returns the JSON without white space between its tokens and with its escapes in their shortest form; members, digits and repeated names stay.
 -- The argument is valid JSON, but for lone surrogates, which the type json does not look for: they raise invalid_text_representation.
 CREATE FUNCTION outbox.compact_json(json text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -324,7 +324,7 @@ BEGIN
         HINT = 'Pass JSON as text, json or jsonb, bytes as bytea, or a row; to_jsonb() makes JSON of any value.';
 END $$;
 
--- What every emit does. PUBLIC may execute the function, as PUBLIC may write any logical message: pg_logical_emit_message decides.
+-- Each emit calls publish(). PUBLIC may execute publish(), as PUBLIC may write any logical message: pg_logical_emit_message decides.
 CREATE FUNCTION outbox.publish(topic text, key text, payload anycompatible, type text, headers text) RETURNS uuid LANGUAGE plpgsql VOLATILE
     SET search_path TO pg_catalog, pg_temp
 AS $$

@@ -43,10 +43,12 @@ public:
         std::optional<SlotState> slot = finished_slot();
         if (command_.delivery == Delivery::exactly_once)
             position_.prepare(slot.has_value());
-        if (is_hosted())
+        if (is_hosted()) {
             install_hosted_form(steps_, command_.slot);
-        else
+        } else {
+            install_extension(steps_);
             let_monitors_look();
+        }
         if (command_.harden)
             harden(steps_);
         if (!command_.relay_role.empty())
@@ -129,7 +131,6 @@ private:
 
     // The extension's scripts grant nothing on the schema: pg_dump would take the grants of others for the extension's.
     void let_monitors_look() {
-        install_extension(steps_);
         if (!server_.is_true("SELECT pg_catalog.has_schema_privilege('pg_monitor', oid, 'USAGE') FROM pg_catalog.pg_namespace"
                              " WHERE nspname OPERATOR(pg_catalog.=) 'outbox'"))
             steps_.change("pg_monitor may look at outbox.status", {"GRANT USAGE ON SCHEMA outbox TO pg_monitor"});
