@@ -75,6 +75,21 @@ is(slot($node, "confirmed_flush_lsn < '$end'"), 't', 'the slot has it still');
 $relay->start;
 ok(wait_for_confirmation($node), 'it comes again');
 is(seen(), 'Macbook iPhone iPad', 'and is seen, once');
+
+# ---- never, and the relay lives on -----------------------------------------------------------------------------------
+
+my $sessions = () = $relay->log =~ /exactly once from/g;
+$end = emit_unseen('AirPods');
+$kafka->abort_hanging($_) for qw(orders outbox.state);
+$proxy->command(qw(itself heal));
+is(seen(), 'Macbook iPhone iPad', 'what was acknowledged is given up under a running relay');
+is(slot($node, "confirmed_flush_lsn < '$end'"), 't', 'which has not confirmed it');
+ok(wait_for_confirmation($node), 'and delivers it again');
+is(seen(), 'Macbook iPhone iPad AirPods', 'once');
+cmp_ok(scalar(() = $relay->log =~ /exactly once from/g), '>', $sessions, 'in a new session, from the slot on');
+emit('iMac');
+ok(wait_for_confirmation($node), 'that session goes on');
+is(seen(), 'Macbook iPhone iPad AirPods iMac', 'in order');
 is($relay->terminate, 0, 'the relay ends in good order');
 
 done_testing();
