@@ -49,10 +49,24 @@ my @all = map { [ start($kafka->brokers) ] } 1 .. 3;
 is_deeply([ map { $_->[0]->wait_for_exit(60) } @all ], [ 0, 0, 0 ], 'several setups at once do no harm') or diag map { $_->[1]->() } @all;
 is(scalar(grep { $_->[1]->() =~ /exactly-once delivery goes on from/ } @all), 1, 'one of them writes the position');
 $kafka->create_topic('orders');
-my $id = $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
+sub emit { my ($key) = @_; return $node->safe_psql('postgres', "SELECT outbox.emit('orders', '$key', '1')") }
+my $id = emit('first');
 my $relay = Outbox::Relay->new($node, kafka => $kafka, args => [qw(--delivery exactly-once)])->start;
 ok(wait_for_confirmation($node), 'and a relay delivers from there');
 is_deeply([ map { $_->{headers}[0][1] } $kafka->consume('orders') ], [$id], 'the event, once');
 is($relay->terminate, 0, 'it ends in good order');
+
+# Kafka does not let it look at the topic's configuration.
+$kafka->change_rules('--add', '--allow-principal', 'User:*', '--operation', 'All', '--topic', 'outbox.state');
+$kafka->change_rules('--add', '--deny-principal', 'User:*', '--operation', 'DescribeConfigs', '--topic', 'outbox.state');
+for my $slot (qw(outbox second)) {
+    my ($process, $said) = start($kafka->brokers, '--slot', $slot);
+    is($process->wait_for_exit(60), 0, "$slot: setup goes on where it may not look at the state topic's configuration") or diag $said->();
+    like($said->(), qr/cannot look whether the state topic "outbox\.state" has cleanup\.policy=compact: .*Allow DescribeConfigs on it/, 'and says so');
+}
+emit('second');
+my $second = Outbox::Relay->new($node, name => 'second', kafka => $kafka, args => [qw(--delivery exactly-once --slot second)])->start;
+ok(wait_for_confirmation($node, 'second'), 'and a relay delivers from there');
+is($second->terminate, 0, 'it ends in good order');
 
 done_testing();
