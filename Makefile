@@ -13,6 +13,7 @@
 #   make mutants       bugs put in one by one, each of which the test that its patch names must find; MUTANT='NAME …' only these
 #   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
 #                      BROKERS=3 against a cluster, ALONE=75 each fault in a round of its own for so many seconds
+#   make test-failover    failover slots (PostgreSQL 17 and later) and Patroni, with every kind of failover; make test plays two of them
 #   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
@@ -314,6 +315,12 @@ chaos:
 	@test/support/packages test
 	@$(MAKE) --no-print-directory $(jobs) tap-programs
 	@test/support/unprivileged test/run chaos
+
+test-failover:
+	@test/support/packages test
+	@$(MAKE) --no-print-directory $(jobs) tap-programs
+	@FAILOVERS=all TESTS='test/t/200_failover_slots.t test/t/201_patroni.t' test/support/unprivileged test/run tap
+.PHONY: test-failover
 
 CASE ?= drain latency emit interference scale $(if $(PEERS),peers) smoke
 bench:

@@ -1,0 +1,234 @@
+# A cluster of Patroni: its etcd, and three members of one PostgreSQL cluster, each in a folder of its own. The slot "outbox" is one of
+# Patroni's permanent slots, which it makes on the primary, copies to the others and moves on there.
+package Outbox::Patroni;
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use File::Basename qw(basename dirname);
+use HTTP::Tiny;
+use JSON::PP qw(decode_json);
+use Outbox::Node;
+use Outbox::Process qw(wait_until slurp);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+sub _log { my ($name) = @_; return "$PostgreSQL::Test::Utils::log_path/" . basename($0, ".t") . "_$name.log" }
+
+# What is missing here, or nothing.
+sub missing {
+    my @missing = grep { system("command -v $_ >/dev/null") } qw(patroni etcd);
+    push @missing, 'python3-etcd' if system('/usr/bin/python3 -c "import etcd" 2>/dev/null');
+    return join ', ', @missing;
+}
+
+# new(members => n, plugin => the slot's): not started yet.
+sub new {
+    my ($class, %options) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir('patroni');
+    my $port = \&PostgreSQL::Test::Cluster::get_free_port;
+    my $self = bless { folder => $folder, etcd_port => $port->(), plugin => $options{plugin} // 'outbox' }, $class;
+    for my $number (1 .. $options{members} // 3) {
+        my %member = (name => "member$number", port => $port->(), api => $port->(), folder => "$folder/member$number");
+        mkdir $member{folder};
+        $self->{members}{ $member{name} } = \%member;
+        $self->_configure(\%member);
+    }
+    return $self;
+}
+
+sub start {
+    my ($self) = @_;
+    my $client = "http://127.0.0.1:$self->{etcd_port}";
+    my $peer = 'http://127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
+    $self->{etcd} = Outbox::Process->spawn(
+        name => 'etcd', stdout => _log("etcd"), stderr => _log("etcd"),
+        command => [ 'etcd', '--name', 'it', '--data-dir', "$self->{folder}/etcd", '--unsafe-no-fsync', '--listen-client-urls', $client, '--advertise-client-urls', $client,
+            '--listen-peer-urls', $peer, '--initial-advertise-peer-urls', $peer, '--initial-cluster', "it=$peer" ]);
+    wait_until { HTTP::Tiny->new(timeout => 2)->get("$client/health")->{content} =~ /"true"/ } 'etcd is healthy';
+    $self->start_member($_) for sort keys %{ $self->{members} };
+    $self->wait_for_members;
+    return $self;
+}
+
+sub start_member {
+    my ($self, $name) = @_;
+    my $member = $self->{members}{$name};
+    $member->{process} = Outbox::Process->spawn(
+        name => $name, command => [ '/usr/bin/python3', '/usr/bin/patroni', "$member->{folder}/patroni.yml" ],
+        stdout => _log($name), stderr => _log($name));
+    return;
+}
+
+# Until there is a primary, every other member streams from it, and has a copy of the slot.
+sub wait_for_members {
+    my ($self) = @_;
+    my $wanted = keys %{ $self->{members} };
+    wait_until {
+        my %state;
+        for my $member ($self->_list) {
+            $state{leader} += $member->{role} eq 'leader' && $member->{state} eq 'running';
+            $state{others} += $member->{role} ne 'leader' && $member->{state} =~ /\A(?:running|streaming)\z/ && ($member->{lag} // '') eq '0';
+        }
+        ($state{leader} // 0) == 1 && ($state{others} // 0) == $wanted - 1 && $wanted == grep { $self->_has_slot($_) } keys %{ $self->{members} };
+    } 'all members run', 150;
+    return;
+}
+
+# The name of the primary.
+sub primary {
+    my ($self) = @_;
+    return wait_until { (map { $_->{name} } grep { $_->{role} eq 'leader' && $_->{state} eq 'running' } $self->_list)[0] } 'there is a primary', 90;
+}
+
+sub members { return sort keys %{ $_[0]{members} } }
+
+# libpq's words for whichever member is the primary.
+sub connstr {
+    my ($self) = @_;
+    my @members = map { $self->{members}{$_} } $self->members;
+    return 'host=' . join(',', ('127.0.0.1') x @members) . ' port=' . join(',', map { $_->{port} } @members) . ' dbname=postgres target_session_attrs=read-write';
+}
+
+# One statement on the primary, or the member given, as the superuser.
+sub sql {
+    my ($self, $statement, $name) = @_;
+    my $where = $name ? "host=127.0.0.1 port=$self->{members}{$name}{port} dbname=postgres" : $self->connstr;
+    my ($out, $err) = ('', '');
+    my $ok = IPC::Run::run([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', "$where user=postgres connect_timeout=3", '-c', $statement ], '<', \'', '>', \$out, '2>', \$err);
+    croak $err if !$ok;
+    chomp $out;
+    return $out;
+}
+
+# A planned change of the primary, to a member that has all of it.
+sub switchover {
+    my ($self) = @_;
+    my $primary = $self->primary;
+    my $answer;
+    wait_until {
+        $answer = HTTP::Tiny->new(timeout => 60)->post("http://127.0.0.1:$self->{members}{$primary}{api}/switchover",
+            { content => qq({"leader":"$primary"}), headers => { 'Content-Type' => 'application/json' } });
+        $answer->{success} || $answer->{status} != 412
+    } 'a member can take over';
+    croak "switchover: $answer->{content}" if !$answer->{success};
+    return $primary;
+}
+
+# The primary's server dies, with all its children, and its Patroni lives on.
+sub kill_server {
+    my ($self) = @_;
+    my $primary = $self->primary;
+    _kill_postmaster($self->{members}{$primary});
+    return $primary;
+}
+
+# The whole machine of the primary is gone. Patroni is the first to die, so that it does not see its server die.
+sub kill_machine {
+    my ($self) = @_;
+    my $primary = $self->primary;
+    $self->{members}{$primary}{process}->kill_nine;
+    _kill_postmaster($self->{members}{$primary});
+    return $primary;
+}
+
+sub stop {
+    my ($self) = @_;
+    for my $name ($self->members) {
+        my $member = $self->{members}{$name};
+        $member->{process}->kill_nine;
+        eval { _kill_postmaster($member) };
+    }
+    $self->{etcd}->kill_nine;
+    return;
+}
+
+sub DESTROY { my ($self) = @_; local ($?, $@); eval { $self->stop }; return }
+
+sub _kill_postmaster {
+    my ($member) = @_;
+    my ($postmaster) = slurp("$member->{folder}/data/postmaster.pid") =~ /\A(\d+)/ or return;
+    kill 'STOP', $postmaster;    # no child is born meanwhile
+    kill 'KILL', $postmaster, Outbox::Node::children($postmaster);
+    return;
+}
+
+sub _has_slot {
+    my ($self, $name) = @_;
+    return eval { $self->sql(q{SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'outbox'}, $name) } || 0;
+}
+
+sub _list {
+    my ($self) = @_;
+    for my $member (values %{ $self->{members} }) {
+        my $answer = HTTP::Tiny->new(timeout => 5)->get("http://127.0.0.1:$member->{api}/cluster");
+        return @{ decode_json($answer->{content})->{members} } if $answer->{success};
+    }
+    return;
+}
+
+sub _configure {
+    my ($self, $member) = @_;
+    my ($postgres) = grep { -x "$_/postgres" } split /:/, $ENV{PATH};
+    # Patroni drops settings that it does not know from its own list of parameters.
+    open my $conf, '>', "$member->{folder}/custom.conf" or croak $!;
+    print {$conf} "output_plugin_libraries = 'pgoutput, $self->{plugin}'\n" if Outbox::Node::has_plugin_list();
+    close $conf or croak $!;
+    open my $file, '>', "$member->{folder}/patroni.yml" or croak $!;
+    print {$file} <<"END_YAML";
+scope: outbox
+name: $member->{name}
+restapi:
+  listen: 127.0.0.1:$member->{api}
+  connect_address: 127.0.0.1:$member->{api}
+etcd3:
+  host: 127.0.0.1:$self->{etcd_port}
+bootstrap:
+  dcs:
+    ttl: 20
+    loop_wait: 1
+    retry_timeout: 3
+    master_start_timeout: 0
+    synchronous_mode: true
+    postgresql:
+      use_pg_rewind: true
+      use_slots: true
+      parameters:
+        wal_level: logical
+        hot_standby: on
+        wal_log_hints: on
+        max_wal_senders: 12
+        max_replication_slots: 12
+        fsync: off
+    slots:
+      outbox:
+        type: logical
+        database: postgres
+        plugin: $self->{plugin}
+  initdb:
+    - encoding: UTF8
+    - locale: C
+  pg_hba:
+    - host all all 127.0.0.1/32 trust
+    - host replication all 127.0.0.1/32 trust
+postgresql:
+  listen: 127.0.0.1:$member->{port}
+  connect_address: 127.0.0.1:$member->{port}
+  data_dir: $member->{folder}/data
+  bin_dir: $postgres
+  custom_conf: $member->{folder}/custom.conf
+  pgpass: $member->{folder}/pgpass
+  authentication:
+    superuser: {username: postgres, password: postgres}
+    replication: {username: replicator, password: replicator}
+    rewind: {username: postgres, password: postgres}
+  parameters:
+    unix_socket_directories: $member->{folder}
+END_YAML
+    close $file or croak $!;
+    chmod 0600, "$member->{folder}/patroni.yml";
+    return;
+}
+
+1;
