@@ -20,7 +20,7 @@
 #   make lint          clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error
 #   make format        clang-format over the sources
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
-#   make other-debian  unit, symbols, regress, isolation and ten TAP files in a root of Debian 13 on 12, or of 12 on 13, made for it; root's
+#   make other-debian  unit, symbols, regress, isolation and eleven TAP files in a root of Debian 13 on 12, or of 12 on 13, made for it; root's
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
 #   make test-deb      those of Debian 12 and of 13: built, installed, started, upgraded and purged in clean roots made for it; root's
 #   make check-kubernetes   docker/kubernetes against the schemas of Kubernetes' API

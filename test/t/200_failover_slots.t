@@ -37,13 +37,15 @@ sub connstr_of {
     return 'host=' . join(',', map { host($_) } @nodes) . ' port=' . join(',', map { $_->port } @nodes) . ' dbname=postgres target_session_attrs=read-write';
 }
 
+# With a dbname, which the copy of slots asks for.
+sub conninfo_of { my ($node) = @_; return "host=${\ host($node)} port=${\ $node->port} dbname=postgres" }
+
 sub make_standby {
     my ($primary, $name, $generation) = @_;
     my $node = PostgreSQL::Test::Cluster->new("$name$generation");
     $node->init_from_backup($primary, $generation, has_streaming => 1);
-    my $connstr = $primary->connstr('postgres');
     $node->append_conf('postgresql.conf', <<"END_CONF");
-primary_conninfo = '$connstr user=@{[ $primary->safe_psql('postgres', 'SELECT current_user') ]}'
+primary_conninfo = '@{[ conninfo_of($primary) ]}'
 primary_slot_name = '$name'
 hot_standby_feedback = on
 sync_replication_slots = on
@@ -125,7 +127,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     # ---- a crash under load, with the other standby at the new primary
 
     name_standbys($near, 'far');
-    $far->append_conf('postgresql.conf', "primary_conninfo = '" . $near->connstr('postgres') . "'\n");
+    $far->append_conf('postgresql.conf', "primary_conninfo = '" . conninfo_of($near) . "'\n");
     $far->reload;
     save_orders($near, 50);
     ok(wait_for_confirmation($near), "$delivery: events wait for the standby of the new primary");
