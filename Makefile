@@ -7,7 +7,8 @@
 #   make check         the quick tests (unit, symbols, regress, isolation), on a private PostgreSQL; installs missing packages
 #   make check TESTS=test/t/042_poison.t      one test: a TAP file, sql/limits.sql, test/specs/savepoint.spec, or what --gtest_filter takes, as
 #                      'Tracker.*'; several are separated by blanks
-#   make test          everything, on private servers, with a private Apache Kafka, too
+#   make test          everything, on private servers, with a private Apache Kafka, too; SANITIZE=1: regress, isolation, tap and chaos with
+#                      a relay and an extension that the address and undefined-behaviour sanitizers watch
 #   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
 #   make sanitize      the unit tests with the address and undefined-behaviour sanitizers, part of make test
 #   make mutants       bugs put in one by one, each of which the test that its patch names must find; MUTANT='NAME …' only these
@@ -302,8 +303,8 @@ endif
 
 test:
 	@test/support/packages test demo
-	@$(MAKE) --no-print-directory $(jobs) test-programs
-	@test/support/unprivileged test/run
+	@$(MAKE) --no-print-directory $(jobs) $(if $(SANITIZE),tap-programs sanitize-programs,test-programs)
+	@test/support/unprivileged test/run $(if $(SANITIZE),regress isolation tap chaos)
 
 fuzz-programs: $(fuzzers)
 fuzz:
@@ -386,9 +387,23 @@ $(BUILD)/sanitize/%.o: %.cpp $(sanitize_header)
 $(BUILD)/sanitize/unit_tests: $(sanitized)
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
+
+# What make test SANITIZE=1 runs: the relay, and the extension, for a server that has the sanitizers loaded before it.
+$(BUILD)/sanitize/outbox-relay: $(BUILD)/sanitize/relay/main.o $(filter-out $(BUILD)/sanitize/test/%,$(sanitized))
+	$(call say,LINK,$@)
+	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -pthread
+$(BUILD)/sanitize/relay/command/hosted_setup.o: outbox_ext/hosted/outbox.sql
+sanitized_ext := $(patsubst $(BUILD)/%,$(BUILD)/sanitize/server/%,$(ext_objects))
+$(BUILD)/sanitize/server/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(call say,SAN,$<)
+	$(quiet)$(COMPILE.cc) -U_FORTIFY_SOURCE -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP -o $@ $<
+$(BUILD)/sanitize/server/outbox.so: $(sanitized_ext) outbox_ext/exports.map
+	$(call say,LINK,$@)
+	$(quiet)$(CC) $(sanitized_ext) -shared -fsanitize=address,undefined -Wl,--version-script=outbox_ext/exports.map -o $@
 -include $(wildcard $(BUILD)/sanitize/*.d $(BUILD)/sanitize/*/*/*.d $(BUILD)/sanitize/*/*/*/*.d)
 
-sanitize-programs: $(BUILD)/sanitize/unit_tests ; @:
+sanitize-programs: $(BUILD)/sanitize/unit_tests $(if $(SANITIZE),$(BUILD)/sanitize/outbox-relay $(BUILD)/sanitize/server/outbox.so) ; @:
 sanitize:
 	@test/support/packages test
 	@$(MAKE) --no-print-directory $(jobs) sanitize-programs
