@@ -8,7 +8,7 @@
 #   make check TESTS=test/t/042_poison.t      one test: a TAP file, sql/limits.sql, test/specs/savepoint.spec, or what --gtest_filter takes, as
 #                      'Tracker.*'; several are separated by blanks
 #   make test          everything, on private servers, with a private Apache Kafka, too; SANITIZE=1: regress, isolation, tap and chaos with
-#                      a relay and an extension that the address and undefined-behaviour sanitizers watch
+#                      a relay and an extension that sanitizers watch
 #   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
 #   make sanitize      the unit tests with the address and undefined-behaviour sanitizers, part of make test
 #   make mutants       bugs put in one by one, each of which the test that its patch names must find; MUTANT='NAME …' only these
@@ -388,7 +388,7 @@ $(BUILD)/sanitize/unit_tests: $(sanitized)
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
-# What make test SANITIZE=1 runs: the relay, and the extension, for a server that has the sanitizers loaded before it.
+# What make test SANITIZE=1 runs: the relay with both sanitizers, the extension with that of undefined behaviour.
 $(BUILD)/sanitize/outbox-relay: $(BUILD)/sanitize/relay/main.o $(filter-out $(BUILD)/sanitize/test/%,$(sanitized))
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -pthread
@@ -397,10 +397,10 @@ sanitized_ext := $(patsubst $(BUILD)/%,$(BUILD)/sanitize/server/%,$(ext_objects)
 $(BUILD)/sanitize/server/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,SAN,$<)
-	$(quiet)$(COMPILE.cc) -U_FORTIFY_SOURCE -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP -o $@ $<
+	$(quiet)$(COMPILE.cc) -O1 -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all -MMD -MP -o $@ $<
 $(BUILD)/sanitize/server/outbox.so: $(sanitized_ext) outbox_ext/exports.map
 	$(call say,LINK,$@)
-	$(quiet)$(CC) $(sanitized_ext) -shared -fsanitize=address,undefined -Wl,--version-script=outbox_ext/exports.map -o $@
+	$(quiet)$(CC) $(sanitized_ext) -shared -fsanitize=undefined -Wl,--version-script=outbox_ext/exports.map -o $@
 -include $(wildcard $(BUILD)/sanitize/*.d $(BUILD)/sanitize/*/*/*.d $(BUILD)/sanitize/*/*/*/*.d)
 
 sanitize-programs: $(BUILD)/sanitize/unit_tests $(if $(SANITIZE),$(BUILD)/sanitize/outbox-relay $(BUILD)/sanitize/server/outbox.so) ; @:
