@@ -190,7 +190,7 @@ $(BUILD)/core_tests: $(core_tests:%.cpp=$(BUILD)/%.o) $(core)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(core) -Wl,--no-whole-archive \
 		$(shell pkg-config --libs spdlog fmt) -lgtest -lgtest_main -pthread
 
-$(BUILD)/kafka-client: $(BUILD)/test/support/kafka_client.o
+$(BUILD)/kafka-client: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/support/kafka_client/*.cpp))
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
@@ -211,7 +211,7 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 	@rm -rf $(BUILD)/maven
 	@touch $@
 
--include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/docker/*/*.d)
+-include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/test/*/*/*.d $(BUILD)/docker/*/*.d)
 
 bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-arrived $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
 $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(part_objects) $(core)
@@ -338,7 +338,7 @@ demo:
 	@test/support/unprivileged docker/demo
 
 format:
-	clang-format -i $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h relay/*/*/*.cpp relay/*/*/*.h test/*/*.cpp docker/orders/*.cpp docker/orders/*.h)
+	clang-format -i $(formatted)
 
 # The other processor, and the other compiler. The libraries' headers are those of this machine.
 cross := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp docker/orders/*.cpp)
@@ -449,7 +449,7 @@ check-kubernetes:
 
 # clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error.
 formatted := $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h relay/*/*/*.cpp relay/*/*/*.h \
-	test/*/*.cpp test/*/*.h docker/orders/*.cpp docker/orders/*.h)
+	test/*/*.cpp test/*/*/*.cpp test/*/*/*.h test/*/*.h docker/orders/*.cpp docker/orders/*.h)
 shell_scripts = $(shell grep -rlE '^\#!.*\b(ba)?sh\b' .ci test packaging docker)
 perl_files := $(wildcard test/t/*.t test/chaos/*.t test/bench/*.pl test/bench/*.pm test/*/*/*.pm test/*/*/*/*.pm)
 perl_paths = -Itest/support -Itest/bench -I$(dir $(PGXS))../../src/test/perl
