@@ -211,6 +211,13 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 	@rm -rf $(BUILD)/maven
 	@touch $@
 
+# Python packages that Debian does not have, for tests alone.
+$(BUILD)/python/complete: test/support/python/requirements.txt
+	$(call say,PIP,$(@D))
+	@rm -rf $(@D)
+	$(quiet)python3 -m pip install -q --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target $(@D) -r $<
+	@touch $@
+
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/test/*/*/*.d $(BUILD)/docker/*/*.d)
 
 bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-arrived $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
@@ -273,12 +280,13 @@ $(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.s
 	$(quiet)cd $(go_relay) && GOTOOLCHAIN=auto go build -buildvcs=false -o '$(abspath $@)'
 
 debezium := io.debezium:debezium-connector-postgres:3.7.0.Final:tar.gz:plugin
-$(BUILD)/peers/debezium/complete: test/bench/peers/debezium/pom.xml
+$(BUILD)/peers/debezium/complete: test/bench/peers/debezium/pom.xml | $(BUILD)/kafka/complete
 	$(call say,MVN,$(@D))
 	$(quiet)$(maven) -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
 	$(quiet)$(maven) -f $< dependency:copy -Dartifact=$(debezium) -DoutputDirectory='$(abspath $(@D))'
 	$(quiet)mkdir -p $(@D)/plugins
 	$(quiet)tar -xzf $(@D)/debezium-connector-postgres-*.tar.gz -C $(@D)/plugins
+	@rm -rf $(BUILD)/maven
 	@touch $@
 
 bench-peers:
@@ -287,7 +295,7 @@ bench-peers:
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
-tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka)
+tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka) $(BUILD)/python/complete
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
 test-programs: check-programs tap-programs bench-programs fuzz-programs sanitize-programs
 of_demo := all $(BUILD)/orders $(if $(KAFKA),$(kafka))

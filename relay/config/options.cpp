@@ -44,14 +44,29 @@ std::vector<KafkaProperty> kafka_properties(const Values &values) {
     return properties;
 }
 
-// The state topic and the dead-letter topic are two, and the relay is not asked to deliver events of either.
+RecordStyle record_style(const Values &values) {
+    if (!values.topic_prefix.empty() && !values.topic_template.empty())
+        throw std::invalid_argument("expected --topic-prefix or --topic-template, not both");
+    if (values.header_style == HeaderStyle::cloudevents && values.ce_source.empty())
+        throw std::invalid_argument("--header-style cloudevents needs --ce-source (OUTBOX_CE_SOURCE), a URI such as /shop/orders");
+    RecordStyle style = {.headers = values.header_style, .key = values.key_style, .source = values.ce_source, .has_lsn = values.lsn_header};
+    style.before_topic = values.topic_prefix;
+    if (!values.topic_template.empty())
+        style.set_topic_template(values.topic_template);
+    return style;
+}
+
+// The state topic and the dead-letter topic are two, and the relay is not asked to deliver events to either.
 void check_own_topics(const Values &values) {
     if (is_same_topic(values.state_topic, values.dead_letter_topic))
         throw std::invalid_argument(R"(--state-topic and --dead-letter-topic: expected two topics; for Kafka "." and "_" are the same)");
     std::istringstream names(values.topics);
+    const RecordStyle style = record_style(values);
+    std::string scratch;
     for (std::string name; std::getline(names, name, ',');)
-        if (is_same_topic(name, values.state_topic) || is_same_topic(name, values.dead_letter_topic))
-            throw std::invalid_argument("--topics: \"" + name + "\" is the relay's own, no topic for events");
+        if (std::string_view topic = style.topic(name, scratch);
+            is_same_topic(topic, values.state_topic) || is_same_topic(topic, values.dead_letter_topic))
+            throw std::invalid_argument(fmt::format("--topics: \"{}\" is the relay's own, no topic for events", topic));
 }
 
 // Where nobody says how, whoever answers on another machine has to prove that it is the server.
@@ -80,6 +95,7 @@ KafkaTarget kafka_target(const Values &values) {
     kafka.on_poison = values.on_poison;
     kafka.dead_letter_topic = values.dead_letter_topic;
     kafka.state_topic = values.state_topic;
+    kafka.style = record_style(values);
     kafka.skip_ids = {values.ids.begin(), values.ids.end()};
     return kafka;
 }

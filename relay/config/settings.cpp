@@ -46,6 +46,9 @@ struct Choice {
 constexpr Choice<Delivery> deliveries[] = {{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}};
 constexpr Choice<OnPoison> on_poisons[] = {{"stop", OnPoison::stop}, {"dead-letter", OnPoison::dead_letter}};
 constexpr Choice<const char *> plugins[] = {{"outbox", "outbox"}, {"pgoutput", "pgoutput"}};
+constexpr Choice<HeaderStyle> header_styles[] = {
+    {"plain", HeaderStyle::plain}, {"debezium", HeaderStyle::debezium}, {"cloudevents", HeaderStyle::cloudevents}};
+constexpr Choice<KeyStyle> key_styles[] = {{"text", KeyStyle::text}, {"json", KeyStyle::json}};
 constexpr Choice<LineFormat> line_formats[] = {{"json", LineFormat::json}, {"pretty", LineFormat::pretty}};
 constexpr Choice<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 constexpr Choice<spdlog::level::level_enum> log_levels[] = {
@@ -201,6 +204,42 @@ const Setting rows[] = {
      "where such events go",
      "",
      {check_topic, assign<&Values::dead_letter_topic>}},
+    {"topic-template",
+     in_relay,
+     "",
+     "what topics are called in Kafka, such as outbox.event.{topic}",
+     "not the relay's own. Not on standard output, nor are the settings of records below",
+     {check_topic_template, assign<&Values::topic_template>}},
+    {"topic-prefix",
+     in_relay,
+     "",
+     "what stands before the topics' names in Kafka",
+     "a template that ends in {topic}",
+     {check_topic_prefix, assign<&Values::topic_prefix>}},
+    {"header-style",
+     in_relay,
+     "plain",
+     "headers of records: plain, debezium or cloudevents",
+     "[which these are](consumers.md#header-styles)",
+     {check_choice<header_styles>, choose<header_styles, &Values::header_style>}},
+    {"ce-source",
+     in_relay,
+     "",
+     "where events come from, for cloudevents, which needs it: a URI, such as /shop/orders",
+     "no two databases have the same",
+     {check_uri, assign<&Values::ce_source>}},
+    {"key-style",
+     in_relay,
+     "text",
+     "keys of records: text or json",
+     "`json` is a JSON string with its quotes",
+     {check_choice<key_styles>, choose<key_styles, &Values::key_style>}},
+    {"lsn-header",
+     in_relay,
+     "",
+     "put the commit's LSN into the header outbox-lsn",
+     "[for consumers that read a standby](consumers.md#read-a-standby)",
+     {nullptr, nullptr, &Values::lsn_header}},
     {"takeover",
      in_relay,
      "",

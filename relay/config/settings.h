@@ -22,10 +22,13 @@ struct Values {
 
     std::string config, dsn, password_file, password_command, token_command, slot, plugin, topics, brokers, property_file, state_topic,
         dead_letter_topic, listen;
+    std::string topic_prefix, topic_template, ce_source;
     std::vector<std::string> properties, ids;
     std::vector<KafkaProperty> kafka; // of the file's table [kafka]
     Delivery delivery;
     OnPoison on_poison;
+    HeaderStyle header_style;
+    KeyStyle key_style;
     LineFormat format;
     LogFormat log_format;
     spdlog::level::level_enum log_level;
@@ -36,6 +39,7 @@ struct Values {
     std::string until, topic, standby, relay_role, app_role;
     std::chrono::seconds timeout{0};
     uint64_t limit = 0, sample = 1;
+    bool lsn_header = false;
     bool origin = false, json = false, verbose = false;
 };
 

@@ -152,6 +152,32 @@ std::string check_topics(const std::string &topics) {
     return R"(expected at most 1000 topic names separated by commas, each with an optional * at its end, none beginning with "__")";
 }
 
+// Whether something fits between or after the two is the event's matter: its topic may have 249 bytes already.
+std::string check_topic_template(const std::string &text) {
+    constexpr std::string_view place = "{topic}";
+    size_t at = text.find(place);
+    std::string example = at == std::string::npos ? "" : text.substr(0, at) + "x" + text.substr(at + place.size());
+    return is_topic(example) ? ""
+                             : R"(expected a topic's name with {topic} once in it, such as outbox.event.{topic}, not beginning with "__")";
+}
+
+std::string check_topic_prefix(const std::string &text) {
+    return is_topic(text + "x") ? "" : R"(expected the beginning of a topic's name, of a-z, A-Z, 0-9, ".", "_" and "-", other than "__")";
+}
+
+// Only the characters of a URI are looked at.
+std::string check_uri(const std::string &text) {
+    constexpr size_t uri_max = 1000;
+    auto is_hex = [&](size_t at) { return at < text.size() && isxdigit(static_cast<unsigned char>(text[at])) != 0; };
+    bool valid = !text.empty() && text.size() <= uri_max;
+    for (size_t i = 0; valid && i < text.size(); i++) {
+        auto byte = static_cast<unsigned char>(text[i]);
+        bool is_allowed = isalnum(byte) != 0 || std::string_view("-._~:/?#[]@!$&'()*+,;=").find(text[i]) != std::string_view::npos;
+        valid = text[i] == '%' ? is_hex(i + 1) && is_hex(i + 2) : byte < 0x80 && is_allowed;
+    }
+    return valid ? "" : "expected a URI, at most 1000 characters, such as /shop/orders or https://shop.example/orders; others as %20";
+}
+
 std::string check_id(const std::string &id) {
     constexpr std::string_view shape = "00000000-0000-0000-0000-000000000000";
     bool valid = id.size() == shape.size();

@@ -26,9 +26,12 @@ std::optional<Endpoint> parse_endpoint(std::string_view text); // "host:port", a
 
 std::string check_brokers(const std::string &brokers); // host[:port],…
 std::string check_slot(const std::string &slot);
-std::string check_topic(const std::string &topic);   // of the relay's own
-std::string check_topics(const std::string &topics); // names separated by commas, each with an optional * at its end
-std::string check_id(const std::string &id);         // of an event
+std::string check_topic(const std::string &topic);         // of the relay's own
+std::string check_topics(const std::string &topics);       // names separated by commas, each with an optional * at its end
+std::string check_topic_template(const std::string &text); // a topic's name with {topic} in it
+std::string check_topic_prefix(const std::string &text);
+std::string check_uri(const std::string &text); // a URI, or one without its beginning
+std::string check_id(const std::string &id);    // of an event
 
 // Kafka does not tell "." and "_" apart: of two such topics the second cannot be created.
 bool is_same_topic(std::string_view one, std::string_view other);

@@ -25,6 +25,10 @@ KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Eve
         entry.form = target_.quarantine.form_of(position, event.id);
         KafkaRecord record = maker_.make(event, entry.form, commit_time_ms, chunk, target_, source_);
         cost = record.cost_bytes;
+        if (record.topic.size() > RecordStyle::topic_max) { // with what --topic-template has around it
+            target_.quarantine.refused(position, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION);
+            continue;
+        }
         entry.bytes = static_cast<uint32_t>(record.bytes);
         if (!producer.compresses() && target_.size_limits.is_beyond(record.topic, batch_bytes(entry.bytes), Clock::now())) {
             target_.quarantine.refused(position, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
@@ -46,8 +50,9 @@ void EventProducer::settled(const Entry &entry) {
     const Quarantine::Refusal *refusal = target_.quarantine.find(entry.position());
     Event event = entry.event();
     bool is_skip = entry.form == Form::note;
-    spdlog::warn("event {} of topic \"{}\", transaction {}, is not delivered but noted in topic \"{}\"{}: {}", event.id, event.topic,
-                 format_lsn(entry.commit()), is_skip ? target_.state_topic : target_.dead_letter_topic,
+    spdlog::warn("event {} of topic \"{}\", transaction {}, is not delivered but noted in topic \"{}\"{}: {}", event.id,
+                 target_.style.topic(event.topic, topic_), format_lsn(entry.commit()),
+                 is_skip ? target_.state_topic : target_.dead_letter_topic,
                  entry.form == Form::bare_letter              ? ", without its key, headers and payload"
                  : entry.form == Form::letter_without_payload ? ", without its payload"
                                                               : "",

@@ -2,6 +2,7 @@
 
 #include "core/decode.h"
 #include "core/position.h"
+#include "kafka/cloud_event.h"
 
 #include <openssl/evp.h>
 
@@ -53,13 +54,13 @@ KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time
                               const Source &source) {
     KafkaRecord record;
     if (form == Form::event) {
-        record = delivery(event, commit_time_ms, chunk);
+        record = delivery(event, commit_time_ms, chunk, target.style);
     } else if (form == Form::note) {
-        record = skip_note(event, chunk, state_key(source), target.state_topic);
+        record = skip_note(event, chunk, state_key(source), target);
     } else {
         const Quarantine::Refusal *refusal = target.quarantine.find({chunk.commit(), event.ordinal});
         const char *reason = refusal == nullptr ? "" : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error));
-        record = dead_letter(event, form, commit_time_ms, chunk, reason, target.dead_letter_topic);
+        record = dead_letter(event, form, commit_time_ms, chunk, reason, target);
     }
     record.id = event.id;
     record.end = chunk.commit();
@@ -69,32 +70,34 @@ KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time
     return record;
 }
 
-KafkaRecord RecordMaker::delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk) {
+KafkaRecord RecordMaker::delivery(const Event &event, int64_t commit_time_ms, Chunk &chunk, const RecordStyle &style) {
     KafkaRecord record;
-    record.topic = event.topic;
-    record.timestamp_ms = timestamp_ms;
+    record.topic = style.topic(event.topic, topic_);
+    record.timestamp_ms = commit_time_ms;
     record.cost_bytes = record_overhead_bytes;
-    put_key(record, event);
+    put_key(record, event, style.key);
     put_value(record, event, chunk);
-    put_headers(record, event);
+    put_headers(record, event, commit_time_ms, style);
+    if (style.has_lsn) // last, as in dead letters: of two headers of a name it is the last that clients give
+        add_header(record, "outbox-lsn", format_lsn(chunk.commit()));
     return record;
 }
 
 KafkaRecord RecordMaker::dead_letter(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const char *reason,
-                                     const std::string &topic) {
+                                     const KafkaTarget &target) {
     KafkaRecord record;
-    record.topic = topic_ = topic;
+    record.topic = target.dead_letter_topic;
     record.cost_bytes = record_overhead_bytes;
     if (form == Form::bare_letter) {
         record.headers.reset(rd_kafka_headers_new(headers_expected));
         add_header(record, "id", event.id);
     } else {
-        put_key(record, event);
-        put_headers(record, event);
+        put_key(record, event, target.style.key);
+        put_headers(record, event, commit_time_ms, target.style);
     }
     if (form == Form::letter)
         put_value(record, event, chunk);
-    add_header(record, "outbox-topic", event.topic);
+    add_header(record, "outbox-topic", target.style.topic(event.topic, topic_));
     add_header(record, "outbox-reason", reason);
     add_header(record, "outbox-lsn", format_lsn(chunk.commit()));
     add_header(record, "outbox-timestamp", std::to_string(commit_time_ms));
@@ -108,7 +111,7 @@ KafkaRecord RecordMaker::dead_letter(const Event &event, Form form, int64_t comm
     return record;
 }
 
-KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const std::string &topic) {
+KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const KafkaTarget &target) {
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
     auto member = [&](const char *name, std::string_view value) {
@@ -118,7 +121,7 @@ KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const
     std::string_view left_out = payload(event);
     writer.StartObject();
     member("skipped", event.id);
-    member("topic", event.topic);
+    member("topic", target.style.topic(event.topic, topic_));
     member("lsn", format_lsn(chunk.commit()));
     writer.Key("payload_bytes");
     writer.Uint64(left_out.size());
@@ -126,7 +129,7 @@ KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const
     writer.EndObject();
 
     KafkaRecord record;
-    record.topic = topic_ = topic;
+    record.topic = target.state_topic;
     key_ = state_key + "/skipped/" + std::string(event.id);
     bytes_.assign(buffer.GetString(), buffer.GetSize());
     record.key = key_.data();
@@ -140,10 +143,17 @@ KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const
     return record;
 }
 
-void RecordMaker::put_key(KafkaRecord &record, const Event &event) {
+// An event without a key has none in either style: Kafka spreads such records, and a key of the text null would gather them.
+void RecordMaker::put_key(KafkaRecord &record, const Event &event, KeyStyle style) {
     if (!event.key)
         return;
     std::string_view key = unescape(*event.key, key_);
+    if (style == KeyStyle::json) {
+        text_.clear();
+        append_json_string(key, text_);
+        key_.swap(text_);
+        key = key_;
+    }
     record.key = key.data();
     record.key_size = key.size();
     record.cost_bytes += key.size();
@@ -168,15 +178,54 @@ std::string_view RecordMaker::payload(const Event &event) {
     return {bytes_.data(), decode_base64(bytes_.data(), bytes_.size())};
 }
 
-// Whatever the headers are: one at least, by which a reader of the state topic tells an event from a position (state_topic.cpp).
-void RecordMaker::put_headers(KafkaRecord &record, const Event &event) {
+// Whatever the headers are: one at least, by which a reader of the state topic tells an event from a position (state_reader.cpp).
+void RecordMaker::put_headers(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const RecordStyle &style) {
     record.headers.reset(rd_kafka_headers_new(headers_expected));
+    if (style.headers == HeaderStyle::cloudevents)
+        return put_attributes(record, event, commit_time_ms, style.source);
     add_header(record, "id", event.id);
-    if (!event.type.empty())
+    if (!event.type.empty() && style.headers == HeaderStyle::plain)
         add_header(record, "type", unescape(event.type, text_));
     std::string_view own = event.headers;
     while (std::optional<Header> header = next_header(own))
         add_header(record, unescape(header->name, name_), unescape(header->value, text_));
+}
+
+void RecordMaker::put_attributes(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const std::string &source) {
+    add_header(record, "ce_specversion", "1.0");
+    add_header(record, "ce_id", event.id);
+    add_header(record, "ce_source", source);
+    add_header(record, "ce_type", event.type.empty() ? event.topic : unescape(event.type, text_));
+    add_header(record, "ce_time", rfc3339(commit_time_ms));
+    std::string_view own = put_own_attributes(record, event);
+    if (event.payload_kind == PayloadKind::none)
+        return;
+    bool is_json = event.payload_kind == PayloadKind::json;
+    add_header(record, "content-type", !own.empty() ? own : is_json ? "application/json" : "application/octet-stream");
+}
+
+// Returns what the event says of its payload's type; empty: nothing.
+std::string_view RecordMaker::put_own_attributes(KafkaRecord &record, const Event &event) {
+    content_type_.clear();
+    std::string_view own = event.headers;
+    while (std::optional<Header> header = next_header(own)) {
+        std::string_view name = unescape(header->name, name_), value = unescape(header->value, text_);
+        NamedFate found = fate_of_header(name, value);
+        if (found.fate == HeaderFate::content_type && content_type_.empty())
+            content_type_ = value;
+        if (found.fate == HeaderFate::attribute) {
+            std::string attribute = "ce_" + std::string(found.name);
+            const void *other = nullptr;
+            size_t size = 0;
+            if (rd_kafka_header_get_last(record.headers.get(), attribute.c_str(), &other, &size) == RD_KAFKA_RESP_ERR_NO_ERROR)
+                found.fate = found.name.size() == name.size() ? HeaderFate::plain : HeaderFate::left_out;
+            else
+                add_header(record, attribute, value);
+        }
+        if (found.fate == HeaderFate::plain || (found.fate == HeaderFate::attribute && is_trace_header(name)))
+            add_header(record, name, value);
+    }
+    return content_type_;
 }
 
 } // namespace outbox

@@ -37,23 +37,26 @@ public:
     // The event in this form. `commit_time_ms` is since 1970.
     KafkaRecord make(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const KafkaTarget &target, const Source &source);
 
-    KafkaRecord delivery(const Event &event, int64_t timestamp_ms, Chunk &chunk);
+private:
+    KafkaRecord delivery(const Event &event, int64_t commit_time_ms, Chunk &chunk, const RecordStyle &style);
 
-    // The event as it is, with the time of now, plus the headers outbox-topic, outbox-reason, outbox-lsn and outbox-timestamp (the commit
-    // time, in ms since 1970). Where the form leaves the payload, the key or the headers out, outbox-…-bytes and outbox-…-sha256 instead.
+    // The event as its record would be, with the time of now, plus the headers outbox-topic (Kafka's name), outbox-reason, outbox-lsn and
+    // outbox-timestamp (the commit time, in ms since 1970). Where the form leaves the payload, the key or the headers out,
+    // outbox-…-bytes and outbox-…-sha256 instead.
     KafkaRecord dead_letter(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const char *reason,
-                            const std::string &topic);
+                            const KafkaTarget &target);
 
     // One line of JSON about it in the state topic, under a key of its own: everything but key, headers and payload.
-    KafkaRecord skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const std::string &topic);
+    KafkaRecord skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const KafkaTarget &target);
 
-private:
-    void put_key(KafkaRecord &record, const Event &event);
+    void put_key(KafkaRecord &record, const Event &event, KeyStyle style);
     void put_value(KafkaRecord &record, const Event &event, Chunk &chunk);
     std::string_view payload(const Event &event);
-    void put_headers(KafkaRecord &record, const Event &event);
+    void put_headers(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const RecordStyle &style);
+    void put_attributes(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const std::string &source);
+    std::string_view put_own_attributes(KafkaRecord &record, const Event &event);
 
-    std::string topic_, key_, name_, text_, bytes_; // scratch
+    std::string topic_, key_, name_, text_, bytes_, content_type_; // scratch
 };
 
 } // namespace outbox

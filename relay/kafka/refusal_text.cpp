@@ -27,6 +27,9 @@ std::string time_advice(const Event &event, int64_t age_ms) {
 }
 
 std::string content_advice(const Event &event) {
+    if (event.topic.size() > RecordStyle::topic_max)
+        return fmt::format("With --topic-template the topic's name has {} bytes, and Kafka takes {}: make the template shorter",
+                           event.topic.size(), RecordStyle::topic_max);
     if (!event.key)
         return fmt::format(
             "The event has no key, and a compacted topic takes none without: cleanup.policy=compact of topic \"{}\" is what to "
@@ -53,8 +56,11 @@ std::string skip_advice(std::string_view id) {
 
 std::string duration_text(int64_t ms) { return fmt::format("{} minutes", (ms < 0 ? -ms : ms) / minute_ms); }
 
-std::string refusal_text(const Event &event, Lsn end, int64_t commit_time_ms, const Quarantine::Refusal &refusal, const KafkaTarget &target,
-                         int64_t now_ms) {
+std::string refusal_text(const Event &refused, Lsn end, int64_t commit_time_ms, const Quarantine::Refusal &refusal,
+                         const KafkaTarget &target, int64_t now_ms) {
+    Event event = refused;
+    std::string topic;
+    event.topic = target.style.topic(refused.topic, topic); // whose settings are Kafka's
     size_t bytes = (event.key ? event.key->size() : 0) + event.headers.size() + payload_bytes(event);
     std::string text = fmt::format("Kafka refuses event {} of topic \"{}\" ({} bytes, transaction {}): {}", event.id, event.topic, bytes,
                                    format_lsn(end), words_of(refusal.error));

@@ -8,6 +8,7 @@
 #include "core/size_limits.h"
 #include "core/tallies.h"
 #include "kafka/properties.h"
+#include "kafka/record_style.h"
 
 #include <memory>
 #include <optional>
@@ -33,6 +34,7 @@ struct KafkaTarget {
     OnPoison on_poison = OnPoison::stop;
     std::string dead_letter_topic = "outbox.dead-letter";
     std::string state_topic = "outbox.state";
+    RecordStyle style = {};
     std::set<std::string> skip_ids = {}; // the events that an operator wants to do without
 
     // Learned.
@@ -44,8 +46,13 @@ struct KafkaTarget {
     uint64_t set_aside_count = 0; // events that something else stands for
     std::shared_ptr<Tallies> tallies = std::make_shared<Tallies>();
 
-    // Topics that are no topics for events: Kafka's own, and the relay's, where an event could pass for a position or a dead letter.
-    bool is_reserved(std::string_view topic) const { return topic.starts_with("__") || topic == state_topic || topic == dead_letter_topic; }
+    // Whether events of the topic would go where no events belong: to Kafka's own topics, or to the relay's, where an event could pass for
+    // a position or a dead letter.
+    bool is_reserved(std::string_view topic) const {
+        std::string scratch;
+        std::string_view name = style.topic(topic, scratch);
+        return name.starts_with("__") || name == state_topic || name == dead_letter_topic;
+    }
 
     // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all of them have been met yet.
     std::optional<Lsn> skips_end() const { return quarantine.skips_end(); }

@@ -92,6 +92,16 @@ refused('two that Kafka does not tell apart', [ 'run', @kafka, qw(--dead-letter-
 refused("$_ of Kafka's own", [ 'run', @kafka, $_, '__x' ], qr/$_.*__/) for qw(--state-topic --dead-letter-topic --topics);
 refused('events of the state topic', [ 'run', @kafka, '--topics', 'orders,outbox.state' ], qr/--topics.*outbox\.state/);
 
+refused('events that become those of the state topic', [ 'run', @kafka, '--topics', 'state', '--topic-template', 'outbox.{topic}' ], qr/--topics.*outbox\.state/);
+refused("a template that is none: $_", [ 'run', @kafka, '--topic-template', $_ ], qr/--topic-template.*\{topic\}/)
+    for 'orders', '__{topic}', 'a/{topic}', '{topic}{topic}';
+refused('a prefix that is none', [ 'run', @kafka, qw(--topic-prefix __) ], qr/--topic-prefix/);
+refused('a prefix and a template', [ 'run', @kafka, qw(--topic-prefix a. --topic-template a.{topic}) ], qr/--topic-prefix.*--topic-template.*not both/);
+refused('another style', [ 'run', @kafka, qw(--header-style cloudevent) ], qr/--header-style.*cloudevents/);
+refused('CloudEvents from nowhere', [ 'run', @kafka, qw(--header-style cloudevents) ], qr/cloudevents needs --ce-source/);
+refused('CloudEvents from no URI', [ 'run', @kafka, qw(--header-style cloudevents), '--ce-source', 'the shop' ], qr/--ce-source.*URI/);
+refused('another form of keys', [ 'run', @kafka, qw(--key-style avro) ], qr/--key-style.*json/);
+
 refused('a property without a value', [ 'run', @kafka, qw(-X sasl.password=) ], qr/sasl\.password.*blank/);
 refused('brokers by another way', [ 'run', @kafka, qw(-X bootstrap.servers=x:1) ], qr/bootstrap\.servers.*--brokers/);
 refused('a property file that is a folder', [ 'run', @kafka, '--property-file', $folder ], qr/cannot read/);

@@ -44,6 +44,26 @@ TEST(ValuesTest, topics_of_events) {
         EXPECT_NE(check_topics(topics), "") << topics;
 }
 
+TEST(ValuesTest, what_topics_are_called_in_kafka) {
+    for (const char *text : {"outbox.event.{topic}", "{topic}", "{topic}.events", "_{topic}"})
+        EXPECT_EQ(check_topic_template(text), "") << text;
+    for (const char *text : {"orders", "{topic}{topic}", "a {topic}", "__{topic}", "{Topic}", "{topic", "a/{topic}", ""})
+        EXPECT_NE(check_topic_template(text), "") << text;
+    EXPECT_NE(check_topic_template(std::string(249, 'a') + "{topic}"), "");
+    EXPECT_EQ(check_topic_template(std::string(248, 'a') + "{topic}"), "");
+    EXPECT_EQ(check_topic_prefix("shop."), "");
+    for (const char *text : {"__", "a b", "{topic}", "ä"})
+        EXPECT_NE(check_topic_prefix(text), "") << text;
+}
+
+TEST(ValuesTest, uris) {
+    for (const char *text : {"/", "/shop/orders", "https://shop.example/a?b=c#d", "urn:shop:orders", "orders", "/a%20b"})
+        EXPECT_EQ(check_uri(text), "") << text;
+    for (const char *text : {"", "/a b", "/a\"b", "/a%2", "/a%zz", "/ä", "a\nb", "<a>"})
+        EXPECT_NE(check_uri(text), "") << text;
+    EXPECT_NE(check_uri(std::string(1001, 'a')), "");
+}
+
 TEST(ValuesTest, blanks) {
     for (const char *text : {"", " ", "\t\r\n", "\x01"})
         EXPECT_TRUE(is_blank(text));
