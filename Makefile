@@ -211,11 +211,11 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 	@rm -rf $(BUILD)/maven
 	@touch $@
 
-# Python packages that Debian does not have, for tests alone.
+# Python packages that Debian does not have, for tests alone, and for Debian's Python, which has the others.
 $(BUILD)/python/complete: test/support/python/requirements.txt
 	$(call say,PIP,$(@D))
 	@rm -rf $(@D)
-	$(quiet)python3 -m pip install -q --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target $(@D) -r $<
+	$(quiet)/usr/bin/python3 -m pip install -q --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target $(@D) -r $<
 	@touch $@
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/test/*/*/*.d $(BUILD)/docker/*/*.d)
@@ -295,7 +295,7 @@ bench-peers:
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
-tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka) $(BUILD)/python/complete
+tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka) $(BUILD)/python/complete $(BUILD)/peers/debezium/complete
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
 test-programs: check-programs tap-programs bench-programs fuzz-programs sanitize-programs
 of_demo := all $(BUILD)/orders $(if $(KAFKA),$(kafka))
