@@ -7,12 +7,17 @@
 namespace {
 
 constexpr const char *example = "For example: '{\"traceparent\": \"00-4bf92f35\"}'.";
+constexpr const char *example_of_bytes =
+    "Bytes are an object, {\"base64\": \"AAECAw==\"}, in base64 with its padding and without line breaks.";
+constexpr const char *opening_of_bytes = "{\"base64\":\"";
 
-[[noreturn]] void refuse_headers(const char *detail = nullptr) {
+[[noreturn]] void refuse_headers(const char *detail = nullptr, const char *hint = example) {
     ereport(ERROR, (errcode(ERRCODE_SQL_JSON_OBJECT_NOT_FOUND), errmsg("headers must be a JSON object whose values are strings"),
-                    detail == nullptr ? 0 : errdetail_internal("%s", detail), errhint("%s", example)));
+                    detail == nullptr ? 0 : errdetail_internal("%s", detail), errhint("%s", hint)));
     pg_unreachable();
 }
+
+const char *hint_for(bool is_object_or_array) { return is_object_or_array ? example_of_bytes : example; }
 
 void require_count(int count) {
     if (count > envelope_headers_max)
@@ -39,6 +44,22 @@ const char *kind_of(const JsonbValue *value) {
 void add_string(StringInfo envelope, const JsonbValue *value) {
     Text text = utf8_from_server(Text{value->val.string.val, static_cast<size_t>(value->val.string.len)}, "header");
     json_append_string(envelope, text.data, text.size);
+}
+
+// False where the value is not {"base64": "…"}.
+bool add_bytes(StringInfo envelope, const JsonbValue *value) {
+    JsonbValue base64;
+    if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data) || JsonContainerSize(value->val.binary.data) != 1)
+        return false;
+    if (getKeyJsonValueFromContainer(value->val.binary.data, "base64", strlen("base64"), &base64) == nullptr || base64.type != jbvString)
+        return false;
+    Text text = {base64.val.string.val, static_cast<size_t>(base64.val.string.len)};
+    if (!envelope_base64_is_valid(text))
+        return false;
+    appendStringInfoString(envelope, opening_of_bytes);
+    appendBinaryStringInfo(envelope, text.data, static_cast<int>(text.size));
+    appendStringInfoString(envelope, "\"}");
+    return true;
 }
 
 // ---- text -----------------------------------------------------------------------------------------------------------
@@ -69,7 +90,19 @@ public:
         return Text{start, static_cast<size_t>(at_++ - start)};
     }
 
-    // Of an object of strings: goes to its next member, whose name() and member() are then there. False at the end.
+    // At a brace: takes {"base64":"…"}. False where the object is another one, and the walk leads no further.
+    bool bytes() {
+        size_t size = strlen(opening_of_bytes);
+        if (static_cast<size_t>(end_ - at_) < size || memcmp(at_, opening_of_bytes, size) != 0)
+            return false;
+        at_ += size - 1;
+        if (!envelope_base64_is_valid(string()) || peek() != '}')
+            return false;
+        skip();
+        return true;
+    }
+
+    // Of an object of headers: goes to its next member, whose name() and member() are then there. False at the end.
     bool next_member() {
         skip(); // the brace or the comma before the member
         if (at_ == end_ || peek() == '}')
@@ -77,7 +110,10 @@ public:
         const char *start = at_;
         name_ = string();
         skip();
-        string();
+        if (peek() == '{')
+            bytes();
+        else
+            string();
         member_ = Text{start, static_cast<size_t>(at_ - start)};
         return true;
     }
@@ -133,9 +169,11 @@ int check_members(const char *json, size_t size) { // returns how many members t
         require_text(names[count]);
         require_new(names, count, names[count]);
         walk.skip();
-        if (walk.peek() != '"')
-            refuse_headers(psprintf("Header %d is %s.", count + 1, kind_of(walk.peek())));
-        require_text(walk.string());
+        char first = walk.peek();
+        if (first == '"')
+            require_text(walk.string());
+        else if (first != '{' || !walk.bytes())
+            refuse_headers(psprintf("Header %d is %s.", count + 1, kind_of(first)), hint_for(first == '{' || first == '['));
     }
     pfree(names);
     return count;
@@ -163,10 +201,12 @@ void headers_add_jsonb(StringInfo envelope, Jsonb *headers) {
             appendStringInfoChar(envelope, place++ == 0 ? '{' : ',');
             add_string(envelope, &value);
         } else if (token == WJB_VALUE) {
-            if (value.type != jbvString)
-                refuse_headers(psprintf("Header %d of %d%s is %s.", place, count, order, kind_of(&value)));
             appendStringInfoChar(envelope, ':');
-            add_string(envelope, &value);
+            if (value.type == jbvString)
+                add_string(envelope, &value);
+            else if (!add_bytes(envelope, &value))
+                refuse_headers(psprintf("Header %d of %d%s is %s.", place, count, order, kind_of(&value)),
+                               hint_for(value.type == jbvBinary));
         }
     }
     appendStringInfoChar(envelope, '}');

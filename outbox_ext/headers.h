@@ -1,4 +1,4 @@
-// The argument "headers" of emit: an object of strings, as jsonb or as the text of a JSON object (varchar, text, json).
+// The argument "headers" of emit: an object of strings and of bytes, {"base64": "…"}, as jsonb or as the text of a JSON object (varchar, text, json).
 // An error names the wrong header by its place, never by its name or value. Tested by sql/headers.sql.
 #pragma once
 

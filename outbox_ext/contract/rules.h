@@ -3,7 +3,8 @@
 //
 //   {"topic":"orders","key":"42","id":"0193…","type":"order.created","headers":{"traceparent":"00-…"},"payload":{…}}
 //
-// `payload` is a JSON value without white space; `payload_base64`, in its place, carries bytes. An envelope with neither is a tombstone.
+// `payload` is a JSON value without white space; `payload_base64`, in its place, carries bytes. An envelope with neither is a tombstone. A header
+// whose value is bytes has {"base64":"…"} in the place of the string; a relay of 1.0 takes no envelope with one, and stops.
 //
 // emit writes envelopes (envelope.h), the guard tells them from everybody's messages (guard.h), the relay reads them
 // (relay/core/envelope.h). Here are the rules that emit and the guard share. Pure: no server, no memory. Tested by
@@ -31,3 +32,6 @@ inline bool envelope_topic_allows(char c) {
 
 // The relay itself writes the headers "id" and "type".
 bool envelope_header_is_reserved(Text name);
+
+// Base64 in the one form that bytes have: padded, without line breaks, the bits that carry nothing are 0.
+bool envelope_base64_is_valid(Text text);

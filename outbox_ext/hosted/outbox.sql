@@ -127,6 +127,13 @@ BEGIN
     END IF;
 END $$;
 
+-- Whether a header's value is bytes: {"base64": "…"}, padded, without line breaks, the bits that carry nothing 0.
+CREATE FUNCTION outbox.is_bytes(value json) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp AS $$
+    SELECT json_typeof(value) = 'object' AND (SELECT count(*) = 1 AND coalesce(bool_and(key = 'base64' AND json_typeof(each.value) = 'string'
+        AND each.value #>> '{}' ~ '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$'), false)
+        FROM json_each(CASE json_typeof(value) WHEN 'object' THEN value ELSE '{}' END) AS each)
+    $$;
+
 -- The names of headers, and their members of the envelope's object, in order. Null where there are no headers.
 CREATE FUNCTION outbox.header_members(headers text, OUT names text[], OUT members text[]) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO pg_catalog, pg_temp
@@ -140,8 +147,9 @@ BEGIN
     END IF;
     BEGIN
         IF json_typeof(headers::json) = 'object' THEN
-            SELECT coalesce(array_agg(each.key), '{}'), coalesce(array_agg(json_typeof(each.value)), '{}'),
-                   coalesce(array_agg(to_json(each.key)::text || ':' || to_json(each.value #>> '{}')::text), '{}')
+            SELECT coalesce(array_agg(each.key), '{}'), coalesce(array_agg(CASE WHEN outbox.is_bytes(each.value) THEN 'bytes' ELSE json_typeof(each.value) END), '{}'),
+                   coalesce(array_agg(to_json(each.key)::text || ':' || CASE WHEN outbox.is_bytes(each.value)
+                       THEN '{"base64":' || to_json(each.value ->> 'base64')::text || '}' ELSE to_json(each.value #>> '{}')::text END), '{}')
                 INTO names, kinds, members FROM json_each(headers::json) AS each;
         END IF;
     EXCEPTION
@@ -152,12 +160,13 @@ BEGIN
             names := NULL;
     END;
     PERFORM outbox.require_header_count(names);
-    SELECT min(place) INTO wrong FROM generate_subscripts(kinds, 1) AS place WHERE kinds[place] <> 'string';
+    SELECT min(place) INTO wrong FROM generate_subscripts(kinds, 1) AS place WHERE kinds[place] NOT IN ('string', 'bytes');
     IF names IS NULL OR wrong IS NOT NULL THEN
         RAISE EXCEPTION 'headers must be a JSON object whose values are strings' USING ERRCODE = 'sql_json_object_not_found',
             DETAIL = CASE WHEN wrong IS NULL THEN '' ELSE format('Header %s of %s is %s.', wrong, cardinality(names),
                 CASE kinds[wrong] WHEN 'null' THEN 'null' WHEN 'number' THEN 'a number' WHEN 'boolean' THEN 'a boolean' ELSE 'an object or array' END) END,
-            HINT = 'For example: ''{"traceparent": "00-4bf92f35"}''.';
+            HINT = CASE WHEN kinds[wrong] IN ('object', 'array') THEN 'Bytes are an object, {"base64": "AAECAw=="}, in base64 with its padding and without line breaks.'
+                ELSE 'For example: ''{"traceparent": "00-4bf92f35"}''.' END;
     ELSIF names && ARRAY['id', 'type'] THEN
         RAISE EXCEPTION 'headers must not be named "id" or "type"' USING
             ERRCODE = 'reserved_name', HINT = 'The relay sets both: from the event''s id and from the argument "type".';

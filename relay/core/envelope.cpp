@@ -3,6 +3,20 @@
 #include "core/line_scanner.h"
 
 namespace outbox {
+namespace {
+
+// A header's colon and value: a string, or {"base64":"…"}.
+std::string_view header_value(LineScanner &scanner, bool &is_base64) {
+    is_base64 = !scanner.skip(":\"");
+    if (!is_base64)
+        return scanner.string();
+    scanner.require(":{\"base64\":\"");
+    std::string_view value = scanner.string();
+    scanner.require("}");
+    return value;
+}
+
+} // namespace
 
 Event parse_event(std::string_view line) {
     Event event;
@@ -23,11 +37,11 @@ void parse_event(std::string_view line, Event &event) {
         event.type = scanner.string();
     if (scanner.skip(",\"headers\":{")) {
         std::string_view start = scanner.rest();
+        bool is_base64 = false;
         do {
             scanner.require("\"");
             scanner.string();
-            scanner.require(":\"");
-            scanner.string();
+            header_value(scanner, is_base64);
         } while (scanner.skip(","));
         event.headers = start.substr(0, start.size() - scanner.rest().size());
         scanner.require("}");
@@ -56,10 +70,10 @@ std::optional<Header> next_header(std::string_view &headers) {
     scanner.skip(",");
     scanner.require("\"");
     std::string_view name = scanner.string();
-    scanner.require(":\"");
-    std::string_view value = scanner.string();
+    bool is_base64 = false;
+    std::string_view value = header_value(scanner, is_base64);
     headers = scanner.rest();
-    return Header{name, value};
+    return Header{name, value, is_base64};
 }
 
 } // namespace outbox

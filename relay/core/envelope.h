@@ -38,7 +38,8 @@ void parse_event(std::string_view line, Event &event);
 // Takes the first name and value off what Event::headers holds; nullopt at the end.
 struct Header {
     std::string_view name;
-    std::string_view value;
+    std::string_view value; // with JSON's escapes, or the base64 of bytes
+    bool is_base64 = false;
 };
 std::optional<Header> next_header(std::string_view &headers);
 

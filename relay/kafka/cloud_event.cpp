@@ -59,14 +59,15 @@ std::string rfc3339(int64_t ms_since_1970) {
 }
 
 // Events in structured mode have a content type of their own: an event in binary mode that said so would be read as one of them.
-NamedFate fate_of_header(std::string_view name, std::string_view value) {
+NamedFate fate_of_header(std::string_view name, std::string_view value, bool is_bytes) {
     bool has_prefix = begins_with_word(name, prefix);
     std::string_view attribute = has_prefix ? name.substr(prefix.size()) : name;
     if (is_same_word(name, "content-type") || attribute == "datacontenttype") {
-        bool says_something = !value.empty() && is_attribute_value(value) && !begins_with_word(value, "application/cloudevents");
+        bool says_something =
+            !is_bytes && !value.empty() && is_attribute_value(value) && !begins_with_word(value, "application/cloudevents");
         return {says_something ? HeaderFate::content_type : HeaderFate::left_out, name};
     }
-    bool can_be_one = is_attribute_name(attribute) && !is_of_relay(attribute) && is_attribute_value(value) &&
+    bool can_be_one = !is_bytes && is_attribute_name(attribute) && !is_of_relay(attribute) && is_attribute_value(value) &&
                       !(value.empty() && is_never_empty(attribute));
     if (can_be_one)
         return {HeaderFate::attribute, attribute};

@@ -27,8 +27,8 @@ struct NamedFate {
     HeaderFate fate;
     std::string_view name; // of an attribute without ce_
 };
-// Of the header beside no other.
-NamedFate fate_of_header(std::string_view name, std::string_view value);
+// Of the header beside no other. Bytes are no attribute and say nothing of the payload.
+NamedFate fate_of_header(std::string_view name, std::string_view value, bool is_bytes = false);
 
 // A trace is looked for under its plain name, too, by clients that know nothing of CloudEvents.
 bool is_trace_header(std::string_view name);

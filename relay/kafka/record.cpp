@@ -188,7 +188,14 @@ void RecordMaker::put_headers(KafkaRecord &record, const Event &event, int64_t c
         add_header(record, "type", unescape(event.type, text_));
     std::string_view own = event.headers;
     while (std::optional<Header> header = next_header(own))
-        add_header(record, unescape(header->name, name_), unescape(header->value, text_));
+        add_header(record, unescape(header->name, name_), value_of(*header));
+}
+
+std::string_view RecordMaker::value_of(const Header &header) {
+    if (!header.is_base64)
+        return unescape(header.value, text_);
+    text_.assign(header.value);
+    return {text_.data(), decode_base64(text_.data(), text_.size())};
 }
 
 void RecordMaker::put_attributes(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const std::string &source) {
@@ -209,8 +216,8 @@ std::string_view RecordMaker::put_own_attributes(KafkaRecord &record, const Even
     content_type_.clear();
     std::string_view own = event.headers;
     while (std::optional<Header> header = next_header(own)) {
-        std::string_view name = unescape(header->name, name_), value = unescape(header->value, text_);
-        NamedFate found = fate_of_header(name, value);
+        std::string_view name = unescape(header->name, name_), value = value_of(*header);
+        NamedFate found = fate_of_header(name, value, header->is_base64);
         if (found.fate == HeaderFate::content_type && content_type_.empty())
             content_type_ = value;
         if (found.fate == HeaderFate::attribute) {

@@ -55,6 +55,7 @@ private:
     void put_headers(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const RecordStyle &style);
     void put_attributes(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const std::string &source);
     std::string_view put_own_attributes(KafkaRecord &record, const Event &event);
+    std::string_view value_of(const Header &header);
 
     std::string topic_, key_, name_, text_, bytes_, content_type_; // scratch
 };

@@ -13,6 +13,12 @@ void expect(HeaderFate fate, std::string_view name, std::string_view value = "x"
     }
 }
 
+TEST(CloudEvent, bytes_are_no_attribute) {
+    EXPECT_EQ(fate_of_header("tenant", "7", true).fate, HeaderFate::plain);
+    EXPECT_EQ(fate_of_header("ce_tenant", "7", true).fate, HeaderFate::left_out);
+    EXPECT_EQ(fate_of_header("content-type", "text/plain", true).fate, HeaderFate::left_out);
+}
+
 TEST(CloudEvent, a_time_is_that_of_RFC_3339) {
     EXPECT_EQ(rfc3339(0), "1970-01-01T00:00:00.000Z");
     EXPECT_EQ(rfc3339(1763890920123), "2025-11-23T09:42:00.123Z");

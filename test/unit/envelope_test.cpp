@@ -65,6 +65,23 @@ TEST(Headers, come_one_by_one_in_their_order) {
     EXPECT_FALSE(next_header(headers));
 }
 
+TEST(Headers, may_be_bytes) {
+    std::string_view headers = parse_event(R"({"topic":"t","key":"k","id":"x","headers":{"a":{"base64":"AP8="},"b":"{"}})").headers;
+    auto bytes = next_header(headers);
+    ASSERT_TRUE(bytes);
+    EXPECT_EQ(bytes->name, "a");
+    EXPECT_EQ(bytes->value, "AP8=");
+    EXPECT_TRUE(bytes->is_base64);
+    auto text = next_header(headers);
+    ASSERT_TRUE(text);
+    EXPECT_EQ(text->value, "{");
+    EXPECT_FALSE(text->is_base64);
+    EXPECT_FALSE(next_header(headers));
+    for (const char *value :
+         {R"({"base64":"AP8=","more":""})", R"({"base64":1})", R"({"base65":""})", R"({})", R"({"base64":"AP8=")", "[]"})
+        EXPECT_THROW(parse_event(R"({"topic":"t","key":"k","id":"x","headers":{"a":)" + std::string(value) + "}}"), FormatError) << value;
+}
+
 TEST(Unescape, gives_the_text_that_a_string_stands_for) {
     std::string scratch;
     EXPECT_EQ(unescape("plain", scratch), "plain");
@@ -106,7 +123,7 @@ TEST(Parser, survives_any_line) {
                                  R"({"commit":"1/A","events":10})",
                                  R"({"rejected":"0/1","reason":"x"})",
                                  R"({"ahead":true})",
-                                 R"({"topic":"t","key":"\u0041\"","id":"x","payload_base64":"Zm9v"})"};
+                                 R"({"topic":"t","key":"\u0041\"","id":"x","headers":{"a":{"base64":"AP8="}},"payload_base64":"Zm9v"})"};
     std::string scratch;
     for (int i = 0; i < 200000; i++) {
         std::string line = lines[random() % std::size(lines)];

@@ -136,9 +136,17 @@ TEST(Guard, rejects_an_id_that_is_no_uuid) {
     EXPECT_EQ(verdict(R"({"topic":"t","id":"01930000-0000-7000-8000-000000000000"})"), "neither a key nor a payload");
 }
 
+TEST(Guard, lets_through_headers_of_bytes) {
+    for (const char *value : {R"({"base64":""})", R"({"base64":"YQ=="})", R"({"base64":"AAECAw=="})", R"({"base64":"+/8A"})"})
+        EXPECT_EQ(with_rest(std::string(R"(,"headers":{"a":"b","c":)") + value + R"(,"d":""})"), delivered) << value;
+}
+
 TEST(Guard, rejects_headers_that_are_no_object_of_strings) {
     for (const char *headers : {R"({"a"})", R"({"a":1})", R"({"a":"b",})", R"({"a":{"b":"c"}})", R"({"a": "b"})", "{}"})
         EXPECT_EQ(with_rest(std::string(R"(,"headers":)") + headers), "headers are not an object of strings") << headers;
+    for (const char *value : {R"({})", R"({"base64":1})", R"({"base64":"YQ"})", R"({"base64":"YR=="})", R"({"base64":"Y\nQ=="})",
+                              R"({"base64":"","a":"b"})", R"({"base64": ""})"})
+        EXPECT_EQ(with_rest(std::string(R"(,"headers":{"a":)") + value + "}"), "headers are not an object of strings") << value;
     for (const char *headers : {"null", R"({"a":"b")"})
         EXPECT_EQ(with_rest(std::string(R"(,"headers":)") + headers), "not an envelope") << headers;
     for (const char *headers : {R"({"a":"b","a":"c"})", R"({"b":"","a":"b","":"","a":"b"})"})
