@@ -13,7 +13,7 @@ use Test::More;
 my $project = abs_path(dirname(__FILE__) . '/../..');
 require "$project/test/bench/Bench/Ratios.pm";
 
-my %page = map { substr($_, length "$project/") => Outbox::Page->read($_) } "$project/README.md", "$project/CHANGELOG.md", grep({ -e } "$project/CONTRIBUTING.md"), glob("$project/docs/*.md");
+my %page = map { substr($_, length "$project/") => Outbox::Page->read($_) } "$project/README.md", "$project/CHANGELOG.md", grep({ -e } "$project/CONTRIBUTING.md"), glob("$project/docs/*.md $project/docs/how-to/*.md");
 
 # ---- size and form ------------------------------------------------------------------------------------------------------
 
