@@ -218,6 +218,16 @@ $(BUILD)/python/complete: test/support/python/requirements.txt
 	$(quiet)/usr/bin/python3 -m pip install -q --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target $(@D) -r $<
 	@touch $@
 
+# The program of a page, where there is Go.
+how_to := $(if $(shell command -v go),$(BUILD)/how-to/go/shop)
+$(BUILD)/how-to/go/shop: docs/how-to/go.md test/support/how-to/go.mod test/support/how-to/go.sum
+	$(call say,GO,$@)
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $(filter-out %.md,$^) $(@D)
+	$(quiet)awk '/^```$$/ { file = "" } file { print > file } /^```go$$/ { getline; file = "$(@D)/" $$2 }' $<
+	$(quiet)cd $(@D) && export CGO_ENABLED=0 GOTOOLCHAIN=auto && go test -c -o shop.test && go build -buildvcs=false -o shop
+
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/test/*/*/*.d $(BUILD)/docker/*/*.d)
 
 bench_programs := $(BUILD)/bench-reader $(BUILD)/bench-arrived $(BUILD)/bench-sink $(BUILD)/bench-latency $(BUILD)/bench-count-relay
@@ -295,7 +305,7 @@ bench-peers:
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
-tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka) $(BUILD)/python/complete $(BUILD)/peers/debezium/complete
+tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka) $(BUILD)/python/complete $(BUILD)/peers/debezium/complete $(how_to)
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
 test-programs: check-programs tap-programs bench-programs fuzz-programs sanitize-programs
 of_demo := all $(BUILD)/orders $(if $(KAFKA),$(kafka))
