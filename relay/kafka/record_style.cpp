@@ -1,5 +1,9 @@
 #include "kafka/record_style.h"
 
+#include <spdlog/fmt/fmt.h>
+
+#include <iterator>
+
 namespace outbox {
 
 void RecordStyle::set_topic_template(const std::string &text) {
@@ -8,22 +12,40 @@ void RecordStyle::set_topic_template(const std::string &text) {
     after_topic = text.substr(at + topic_placeholder.size());
 }
 
-// Digits in upper case: Debezium's converter has them so, and a key's partition depends on each byte.
+namespace {
+
+void append_escape(unsigned unit, std::string &to) { fmt::format_to(std::back_inserter(to), "\\u{:04X}", unit); }
+
+// A character beyond U+FFFF, four bytes of UTF-8, as its two surrogates.
+void append_surrogates(std::string_view bytes, std::string &to) {
+    unsigned code = 0;
+    for (char c : bytes)
+        code = code << 6 | (static_cast<unsigned char>(c) & 0x3f);
+    code = (code & 0x1fffff) - 0x10000;
+    append_escape(0xd800 + (code >> 10), to);
+    append_escape(0xdc00 + (code & 0x3ff), to);
+}
+
+} // namespace
+
+// Digits in upper case, and surrogates: Debezium's converter has them so, and a key's partition depends on each byte.
 void append_json_string(std::string_view text, std::string &to) {
-    constexpr char digits[] = "0123456789ABCDEF";
     constexpr std::string_view letters("btn\0fr", 6); // from backspace on
     to += '"';
-    for (char c : text) {
+    for (size_t i = 0; i < text.size(); i++) {
+        char c = text[i];
         auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
+        if (byte >= 0xf0 && text.size() - i >= 4) {
+            append_surrogates(text.substr(i, 4), to);
+            i += 3;
+        } else if (c == '"' || c == '\\') {
             (to += '\\') += c;
         } else if (byte >= 0x20) {
             to += c;
         } else if (byte >= '\b' && byte <= '\r' && letters[byte - '\b'] != '\0') {
             (to += '\\') += letters[byte - '\b'];
         } else {
-            to += "\\u00";
-            (to += digits[byte >> 4]) += digits[byte & 15];
+            append_escape(byte, to);
         }
     }
     to += '"';

@@ -75,7 +75,7 @@ for my $page (@pages) {
     my $how = $how{$page} // next;
     if ($how->{built} && !-x $how->{built}) { note "$page: not built here, for want of its compiler"; next }
     my $folder = PostgreSQL::Test::Utils::tempdir($page);
-    my %files = %{ $how->{files} };
+    my %files = %{ $how->{files} // {} };
     for my $block (Outbox::Page->read("$project/docs/how-to/$page.md")->blocks) {
         my ($name) = $block->{text} =~ m{^(?:#|//) (\S+\.\w+)\n} or die "$page.md, line $block->{line}: the block names no file";
         $files{$name} = $block->{text};

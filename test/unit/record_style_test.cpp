@@ -49,7 +49,9 @@ TEST(RecordStyle, a_key_as_a_JSON_string_has_the_bytes_of_Debeziums_converter) {
     EXPECT_EQ(json("a\"b\\c/d"), R"("a\"b\\c/d")");
     EXPECT_EQ(json("\b\t\n\f\r"), R"("\b\t\n\f\r")");
     EXPECT_EQ(json(std::string("\0\x0b\x1f\x7f", 4)), "\"\\u0000\\u000B\\u001F\x7f\"");
-    EXPECT_EQ(json("Größe 鍵 😀"), "\"Größe 鍵 😀\"");
+    EXPECT_EQ(json("Größe 鍵"), "\"Größe 鍵\"");
+    EXPECT_EQ(json("a😀b\U00010000\U0010FFFF"), R"("a\uD83D\uDE00b\uD800\uDC00\uDBFF\uDFFF")");
+    EXPECT_EQ(json("\xf0\x9f"), "\"\xf0\x9f\"") << "whatever comes";
 }
 
 } // namespace
