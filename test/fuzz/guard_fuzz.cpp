@@ -22,7 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unescape(event.type, scratch);
     for (std::string_view headers = event.headers; std::optional<Header> header = next_header(headers);) {
         unescape(header->name, scratch);
-        unescape(header->value, scratch);
+        if (header->is_base64)
+            decode_base64(scratch.assign(header->value).data(), header->value.size());
+        else
+            unescape(header->value, scratch);
     }
     if (event.payload_kind == PayloadKind::base64)
         decode_base64(message.data() + (event.payload.data() - message.data()), event.payload.size());
