@@ -218,8 +218,8 @@ $(BUILD)/python/complete: test/support/python/requirements.txt
 	$(quiet)/usr/bin/python3 -m pip install -q --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target $(@D) -r $<
 	@touch $@
 
-# The program of a page, where there is Go.
-how_to := $(if $(shell command -v go),$(BUILD)/how-to/go/shop)
+# The programs of pages, where there is Go, and Rust.
+how_to := $(if $(shell command -v go),$(BUILD)/how-to/go/shop) $(if $(shell command -v cargo),$(BUILD)/how-to/rust/shop)
 $(BUILD)/how-to/go/shop: docs/how-to/go.md test/support/how-to/go.mod test/support/how-to/go.sum
 	$(call say,GO,$@)
 	@rm -rf $(@D)
@@ -227,6 +227,15 @@ $(BUILD)/how-to/go/shop: docs/how-to/go.md test/support/how-to/go.mod test/suppo
 	@cp $(filter-out %.md,$^) $(@D)
 	$(quiet)awk '/^```$$/ { file = "" } file { print > file } /^```go$$/ { getline; file = "$(@D)/" $$2 }' $<
 	$(quiet)cd $(@D) && export CGO_ENABLED=0 GOTOOLCHAIN=auto && go test -c -o shop.test && go build -buildvcs=false -o shop
+$(BUILD)/how-to/rust/shop: docs/how-to/rust.md test/support/how-to/Cargo.toml test/support/how-to/Cargo.lock
+	$(call say,CARGO,$@)
+	@rm -rf $(@D)
+	@mkdir -p $(@D)/src
+	@cp $(filter-out %.md,$^) $(@D)
+	$(quiet)awk '/^```$$/ { file = "" } file { print > file } /^```rust$$/ { getline; file = "$(@D)/" $$2 }' $<
+	$(quiet)cd $(@D) && export CARGO_TARGET_DIR=target && cargo test -q --locked --no-run && \
+		find target/debug/deps -name 'shop-*' -type f -executable -exec mv {} shop.test ';' && cargo build -q --locked && mv target/debug/shop shop
+	@rm -rf $(@D)/target
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/test/*/*/*.d $(BUILD)/docker/*/*.d)
 
