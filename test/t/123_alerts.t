@@ -24,7 +24,7 @@ my @alerts = $rules =~ /^\s*- alert: (\w+)$/mg;
 # ---- what the files say --------------------------------------------------------------------------------------------------
 
 is(scalar @alerts, 10, 'ten alerts');
-for my $command ([qw(check rules outbox-rules.yml)], [qw(test rules outbox-rules-test.yml)]) {
+for my $command ([qw(check config prometheus.yml)], [qw(check rules outbox-rules.yml)], [qw(test rules outbox-rules-test.yml)]) {
     my $said = '';
     ok(IPC::Run::run([ 'promtool', @$command ], '>&', \$said, init => sub { chdir "$project/docker/prometheus" }), "promtool @$command[0, 1]") or diag $said;
 }
@@ -46,6 +46,17 @@ my $dashboard = decode_json(slurp("$project/docker/grafana/outbox.json"));
 is(scalar(grep { $_->{type} eq 'row' } @{ $dashboard->{panels} }), 4, 'the dashboard has four rows');
 my @without = grep { $_->{type} ne 'row' && !@{ $_->{targets} // [] } } @{ $dashboard->{panels} };
 is_deeply([ map { $_->{title} } @without ], [], 'and each of its panels asks for something');
+
+# What compose starts with --profile watch reads these files and asks the relay where it listens.
+my ($compose, $scrapes) = map { slurp("$project/docker/$_") } qw(compose.yaml prometheus/prometheus.yml);
+my ($port) = slurp("$project/docker/Dockerfile") =~ /^ENV OUTBOX_LISTEN=\S+:(\d+)$/m;
+like($scrapes, qr/'relay:$port'/, 'Prometheus asks the relay of compose');
+like($compose, qr{^  \w+:(?: #.*)?\n    profiles: \[watch\]\n    image: $_/\w+:}m, "compose has $_") for qw(prom grafana);
+my @mounted = $compose =~ m{^      - \./((?:prometheus|grafana)\S*?):/}mg;
+is_deeply([ grep { !-e "$project/docker/$_" } @mounted ], [], 'what they read is there');
+my ($uid) = slurp("$project/docker/grafana/provisioning/datasources/prometheus.yaml") =~ /uid: (\w+)/;
+my %source = map { (($_->{datasource}{uid} // '') => 1) } grep { ref $_->{datasource} } @{ $dashboard->{panels} };
+ok(!grep({ $_ ne $uid && !/^\$\{/ } keys %source), 'and the dashboard asks the source that Grafana has') or diag join ' ', keys %source;
 
 # ---- a Prometheus that scrapes -------------------------------------------------------------------------------------------
 
