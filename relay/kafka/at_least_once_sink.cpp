@@ -52,7 +52,7 @@ bool AtLeastOnceSink::make_room(Care care) {
     size_t in_flight = producer_ ? producer_->in_flight() : 0;
     if (in_flight >= (care.survives_refusals ? 1 : groups_.limit()))
         return false;
-    if (producer_ && care == care_)
+    if (producer_ && care == care_ && producer_->topics() < target_.topics_max)
         return true;
     if (in_flight > 0) {
         producer_->flush();
@@ -157,7 +157,8 @@ Clock::time_point AtLeastOnceSink::repeat_at() const {
         return std::max(suspicion_.retry_at(), Clock::now() + look_again);
     if (producer_ && producer_->retry_at() != Clock::time_point::max())
         return producer_->retry_at();
-    return producer_ && producer_->in_flight() > 0 ? Clock::now() + look_again : Clock::now();
+    bool waits = producer_ && (producer_->in_flight() > 0 || producer_->is_looking_up());
+    return waits ? Clock::now() + look_again : Clock::now();
 }
 
 std::string AtLeastOnceSink::waiting_for() const {

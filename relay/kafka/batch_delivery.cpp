@@ -80,7 +80,7 @@ Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &
 
 // Between two batches. A producer with another configuration fences this one, and reads the position again.
 bool BatchDelivery::use_care(const Care &care) {
-    if (care == care_)
+    if (care == care_ && producer().topics() < target_.topics_max)
         return true;
     if (position_.ledger().is_shown()) {
         care_ = care;

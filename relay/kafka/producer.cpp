@@ -44,7 +44,6 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     if (handle_ == nullptr) // also where the clock of the wall jumps, by which librdkafka waits for its threads
         throw SinkFailure(std::string("cannot create a Kafka producer: ") + error);
     (void)conf.release(); // the producer's now
-    topics_.open(handle_, sticky_for);
     start_tokens(handle_);
     queue_ = rd_kafka_queue_get_main(handle_);
     rd_kafka_set_log_queue(handle_, queue_);
@@ -54,6 +53,7 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
         throw std::system_error(errno, std::generic_category(), "eventfd");
     static const uint64_t one = 1;
     rd_kafka_queue_io_event_enable(queue_, wakeup_, &one, sizeof(one));
+    topics_.open(handle_, wakeup_, sticky_for);
 }
 
 // A record that is not reported before rd_kafka_destroy never is, and its chunk would count against the budget for ever. It is librdkafka's

@@ -36,6 +36,7 @@ struct KafkaTarget {
     std::string state_topic = "outbox.state";
     RecordStyle style = {};
     std::set<std::string> skip_ids = {}; // the events that an operator wants to do without
+    size_t topics_max = 16384;           // of a producer, which is then replaced: some 70 MB where each has one partition
 
     // Learned.
     Reading reading = {};

@@ -3,43 +3,54 @@
 #include "core/sink.h"
 #include "kafka/refusal_text.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace outbox {
 namespace {
 
-constexpr size_t topics_max = 1024; // handles kept; with more topics in use the oldest goes
-constexpr int lookup_ms = 500;
+constexpr int few_lookups = 4;                             // then Kafka is asked for all topics at once
+constexpr auto listing_valid = std::chrono::seconds(60);   // a topic that has gone meanwhile is found out when its record fails
+constexpr auto listing_again = std::chrono::seconds(10);   // where more topics are new by then
+constexpr auto listing_failed = std::chrono::seconds(600); // Kafka has not answered in time: topics one by one
 
 } // namespace
 
-void KafkaTopics::open(rd_kafka_t *handle, std::chrono::milliseconds sticky_for) {
+void KafkaTopics::open(rd_kafka_t *handle, int wakeup, std::chrono::milliseconds sticky_for) {
     handle_ = handle;
     sticky_for_ = sticky_for;
+    lookup_.open(handle, wakeup);
+}
+
+void KafkaTopics::close() {
+    lookup_.close();
+    topics_.clear();
 }
 
 rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
     name_.assign(record.topic);
-    if (auto known = topics_.find(name_); known != topics_.end()) {
+    auto known = topics_.find(name_);
+    if (known != topics_.end() && partitions_of(known->second.get()).is_ready) {
         retry_at_ = Clock::time_point::max(); // what an earlier session waited for is not what this record waits for
         return known->second.get();
     }
-    if (retry_at_ != Clock::time_point::max() && Clock::now() < retry_at_)
-        return nullptr;
-    Topic topic = make(name_);
-    Partitions &its = partitions_of(topic.get());
-    if (!its.is_ready && !look_up(topic.get(), record))
-        return nullptr;
-    its.is_ready = true; // once looked up, as long as nothing speaks against it: another handle needs no other look
-    if (topics_.size() >= topics_max) {
-        topics_.erase(handles_.front()); // records in flight hold their own references
-        handles_.pop_front();
+    if (lookup_.is_asking()) {
+        take_answer(record);
+        if (lookup_.is_asking())
+            return nullptr;
     }
-    handles_.push_back(name_);
-    return topics_.emplace(name_, std::move(topic)).first->second.get();
+    auto now = Clock::now();
+    if (retry_at_ != Clock::time_point::max() && now < retry_at_)
+        return nullptr;
+    rd_kafka_topic_t *topic = (known != topics_.end() ? known->second : make(name_)).get();
+    Partitions &its = partitions_of(topic);
+    if (is_listed(name_, now))
+        is_there(name_);
+    else
+        ask(name_, topic, now);
+    return its.is_ready ? topic : nullptr;
 }
 
-KafkaTopics::Topic KafkaTopics::make(const std::string &name) {
+KafkaTopics::Topic &KafkaTopics::make(const std::string &name) {
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(handle_);
     rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
     rd_kafka_topic_conf_set_opaque(
@@ -47,31 +58,73 @@ KafkaTopics::Topic KafkaTopics::make(const std::string &name) {
     Topic topic(rd_kafka_topic_new(handle_, name.c_str(), conf));
     if (!topic)
         throw SinkFailure(fmt::format("topic \"{}\": {}", name, rd_kafka_err2str(rd_kafka_last_error())));
-    return topic;
+    return topics_[name] = std::move(topic);
 }
 
-bool KafkaTopics::look_up(rd_kafka_topic_t *topic, const KafkaRecord &record) {
-    const rd_kafka_metadata_t *metadata = nullptr;
-    rd_kafka_resp_err_t error = rd_kafka_metadata(handle_, 0, topic, &metadata, lookup_ms);
-    absence_.expect_topic(error != RD_KAFKA_RESP_ERR_NO_ERROR, Clock::now());
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+// ---- looking up -----------------------------------------------------------------------------------------------------
+
+bool KafkaTopics::is_listed(const std::string &name, Clock::time_point now) const {
+    if (now >= listing_.valid_until)
+        return false;
+    auto listed = listing_.topics.find(name);
+    return listed != listing_.topics.end() && listed->second == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void KafkaTopics::ask(const std::string &name, rd_kafka_topic_t *topic, Clock::time_point now) {
+    absence_.expect_topic(true, now);
+    retry_at_ = Clock::time_point::max();
+    if (listing_.lone_lookups >= few_lookups && now >= listing_.due_at) {
+        listing_.lone_lookups = 0;
+        listing_.due_at = now + listing_again;
+        return lookup_.ask_for_all(name);
+    }
+    listing_.lone_lookups++;
+    lookup_.ask(name, topic);
+}
+
+// The record may be another one than the record that Kafka was asked for: a session has ended meanwhile.
+void KafkaTopics::take_answer(const KafkaRecord &record) {
+    bool is_listing = lookup_.is_for_all();
+    std::optional<TopicLookup::Answer> answer = lookup_.take();
+    if (!answer)
+        return;
+    auto now = Clock::now();
+    if (answer->error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        absence_.expect_topic(false, now);
+        absence_.kafka().answered();
+    }
+    if (is_listing)
+        return take_listing(std::move(*answer), now);
+    if (answer->error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         absence_.kafka().unanswered();
-        retry_at_ = Clock::now() + backoff_.next();
-        return false;
+        retry_at_ = now + backoff_.next();
+        return;
     }
-    absence_.kafka().answered();
-    error = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    rd_kafka_metadata_destroy(metadata);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    auto its = answer->topics.find(lookup_.name());
+    rd_kafka_resp_err_t error = its == answer->topics.end() ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : its->second;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        is_there(lookup_.name());
+    else if (record.topic == lookup_.name())
         wait_for(record, error);
-        return false;
+}
+
+// Where Kafka does not answer in time, topics are looked up one by one for a while.
+void KafkaTopics::take_listing(TopicLookup::Answer answer, Clock::time_point now) {
+    if (answer.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        listing_.due_at = now + listing_failed;
+        return;
     }
+    listing_.topics = std::move(answer.topics);
+    listing_.valid_until = now + listing_valid;
+}
+
+void KafkaTopics::is_there(const std::string &name) {
+    partitions_.at(name).is_ready = true;
     retry_at_ = Clock::time_point::max();
     backoff_.reset();
     waiting_for_.clear();
     if (condition_.clear())
-        spdlog::info("topic \"{}\" is there", rd_kafka_topic_name(topic));
-    return true;
+        spdlog::info("topic \"{}\" is there", name);
 }
 
 void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error) {
@@ -88,8 +141,7 @@ void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error)
 }
 
 void KafkaTopics::forget(const std::string &name) {
-    if (topics_.erase(name) > 0)
-        handles_.erase(std::find(handles_.begin(), handles_.end(), name));
+    listing_.topics.erase(name);
     if (auto partitions = partitions_.find(name); partitions != partitions_.end()) {
         partitions->second.known.forget();
         partitions->second.is_ready = false;

@@ -1,6 +1,8 @@
 // The topics of one producer. A topic is looked up before its first record: one that is missing or forbidden is waited for, and nothing
-// overtakes. Each record gets its partition here; the first record to a partition goes alone (core/known_partitions.h).
-// Tested by test/unit/kafka_producer_test.cpp, test/unit/at_least_once_sink_test.cpp and test/t/014_topics.t.
+// overtakes. Nobody waits in the look-up itself (kafka/topic_lookup.h). After a few topics Kafka is asked for all of them at once: then a
+// stream to thousands of topics does not stop at each. Each record gets its partition here; the first record to a partition goes alone
+// (core/known_partitions.h). Tested by test/unit/kafka_producer_test.cpp, test/unit/at_least_once_sink_test.cpp, test/t/014_topics.t and
+// test/t/220_many_topics.t.
 #pragma once
 
 #include "base/log.h"
@@ -10,8 +12,8 @@
 #include "core/log_ends.h"
 #include "kafka/absence.h"
 #include "kafka/record.h"
+#include "kafka/topic_lookup.h"
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,13 +27,17 @@ public:
     // Ends and absence outlive the topics. The thread that makes the topics is the one that produces.
     KafkaTopics(LogEnds &ends, KafkaAbsence &absence) : ends_(ends), absence_(absence) {}
 
-    // The producer, which lives until close(). sticky_for: how long records without a key stay with one partition.
-    void open(rd_kafka_t *handle, std::chrono::milliseconds sticky_for);
-    void close() { topics_.clear(); }
+    // The producer, which lives until close(), and the eventfd that wakes its loop. sticky_for: how long records without a key stay with
+    // one partition.
+    void open(rd_kafka_t *handle, int wakeup, std::chrono::milliseconds sticky_for);
+    void close();
 
-    // Null where the topic is not ready; the stream then waits, until retry_at(). The look-up is the only call that waits, half a second at
-    // most, and only for a topic's first record.
+    // Null where the topic is not ready; the stream then waits, until retry_at() or while is_looking_up().
     rd_kafka_topic_t *of(const KafkaRecord &record);
+    bool is_looking_up() const { return lookup_.is_asking(); }
+    // librdkafka keeps what it knows of a topic until its producer goes, with a handle or without: some 4 kB for a topic of one partition,
+    // and its threads look at every partition again and again. So a producer with too many is replaced (KafkaTarget::topics_max).
+    size_t size() const { return topics_.size(); }
     void forget(const std::string &name);
     // Looks again later, and says which event waits, so that an operator can create the topic, allow it, or skip the event.
     void wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error);
@@ -66,7 +72,7 @@ private:
         KafkaTopics *topics;
         KnownPartitions known;
         LogEnds::Topic *ends;
-        bool is_ready = false; // it was there when it was last looked up
+        bool is_ready = false; // it was there when it was last looked up, and nothing has spoken against it since
         int32_t sticky = 0;    // for records without a key
         Clock::time_point sticky_until{};
     };
@@ -76,18 +82,31 @@ private:
     int32_t sticky_partition(const rd_kafka_topic_t *topic, int32_t count, Partitions &partitions) const;
     static Partitions &partitions_of(const rd_kafka_topic_t *topic) { return *static_cast<Partitions *>(rd_kafka_topic_opaque(topic)); }
 
-    Topic make(const std::string &name);
-    bool look_up(rd_kafka_topic_t *topic, const KafkaRecord &record);
+    // What Kafka has shown when it was asked for all topics. One that was not among them can be there all the same.
+    struct Listing {
+        std::unordered_map<std::string, rd_kafka_resp_err_t> topics = {};
+        Clock::time_point valid_until = Clock::time_point::min();
+        Clock::time_point due_at = Clock::time_point::min(); // Kafka is not asked again before
+        int lone_lookups = 0;                                // since the last one
+    };
+
+    Topic &make(const std::string &name);
+    bool is_listed(const std::string &name, Clock::time_point now) const;
+    void ask(const std::string &name, rd_kafka_topic_t *topic, Clock::time_point now);
+    void take_answer(const KafkaRecord &record);
+    void take_listing(TopicLookup::Answer answer, Clock::time_point now);
+    void is_there(const std::string &name);
 
     LogEnds &ends_;
     KafkaAbsence &absence_;
     rd_kafka_t *handle_ = nullptr;
     std::chrono::milliseconds sticky_for_{0};
 
-    std::unordered_map<std::string, Partitions> partitions_; // of all topics used, as many as Kafka has; handles come and go
-    std::unordered_map<std::string, Topic> topics_;          // that are ready
-    std::deque<std::string> handles_;                        // their names, the oldest first
-    std::string name_;                                       // scratch
+    std::unordered_map<std::string, Partitions> partitions_; // of all topics used
+    std::unordered_map<std::string, Topic> topics_;          // their handles, until close(): what throws one away frees nothing
+    TopicLookup lookup_;
+    Listing listing_;
+    std::string name_; // scratch
 
     std::thread::id thread_ = std::this_thread::get_id();
     int32_t chosen_ = RD_KAFKA_PARTITION_UA;

@@ -47,7 +47,7 @@ protected:
     int acknowledged_ = 0;
 };
 
-// Of more topics than it keeps handles of, only the oldest handle goes, and another one needs no look-up.
+// However many: what throws a handle away frees nothing.
 TEST_F(KafkaProducerTest, needs_kafka_for_no_topic_that_it_has_known) {
     auto producer = make_producer();
     constexpr int topics = 1030;
@@ -57,6 +57,48 @@ TEST_F(KafkaProducerTest, needs_kafka_for_no_topic_that_it_has_known) {
     kafka_.go_down();
     for (int i : {1029, 500, 6, 5, 0})
         EXPECT_EQ(produce(*producer, fmt::format("t{}", i)), KafkaProducer::Outcome::taken) << i;
+}
+
+// Deliveries and PostgreSQL have their turns meanwhile.
+TEST_F(KafkaProducerTest, does_not_wait_for_the_answer_of_a_lookup) {
+    kafka_.set_round_trip_ms(200);
+    auto producer = make_producer();
+    auto longest = milliseconds(0);
+    ASSERT_TRUE(serve_until(*producer, [&] {
+        auto before = Clock::now();
+        bool is_taken = produce(*producer, "orders") == KafkaProducer::Outcome::taken;
+        longest = std::max(longest, std::chrono::duration_cast<milliseconds>(Clock::now() - before));
+        return is_taken;
+    }));
+    EXPECT_LT(longest, milliseconds(100));
+    pollfd wanted = producer->wanted();
+    ASSERT_EQ(produce(*producer, "payments"), KafkaProducer::Outcome::busy);
+    EXPECT_TRUE(producer->is_looking_up());
+    producer->serve();
+    EXPECT_EQ(producer->retry_at(), Clock::time_point::max());
+    EXPECT_EQ(poll(&wanted, 1, 5000), 1) << "the answer wakes the loop";
+}
+
+TEST_F(KafkaProducerTest, asks_for_all_topics_at_once_where_many_are_new) {
+    constexpr int topics = 300;
+    for (int i = 0; i < topics; i++)
+        kafka_.create(fmt::format("t{}", i).c_str());
+    kafka_.set_round_trip_ms(50);
+    auto producer = make_producer();
+    auto before = Clock::now();
+    for (int i = 0; i < topics; i++)
+        ASSERT_TRUE(serve_until(*producer, [&] { return produce(*producer, fmt::format("t{}", i)) == KafkaProducer::Outcome::taken; }));
+    EXPECT_LT(Clock::now() - before, seconds(7)) << "one by one they take fifteen";
+    EXPECT_EQ(producer->topics(), topics);
+}
+
+// What is not among all topics may be hidden, or newer.
+TEST_F(KafkaProducerTest, looks_up_by_itself_what_was_not_among_all_topics) {
+    auto producer = make_producer();
+    for (int i = 0; i < 10; i++)
+        ASSERT_TRUE(serve_until(*producer, [&] { return produce(*producer, fmt::format("new{}", i)) == KafkaProducer::Outcome::taken; }))
+            << i;
+    ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 10; }));
 }
 
 TEST_F(KafkaProducerTest, has_nothing_to_say_while_nothing_waits) {

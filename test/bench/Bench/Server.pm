@@ -154,4 +154,12 @@ sub topic {
     return;
 }
 
+# Topics of these names: a prefix and a number from 0 on.
+sub topics {
+    my ($self, $prefix, $count, $partitions) = @_;
+    return if $self->{topics}{$prefix}++;
+    $self->{kafka}->create_topics($prefix, $count, $partitions);
+    return;
+}
+
 1;

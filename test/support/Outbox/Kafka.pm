@@ -226,6 +226,12 @@ sub create_topic {
     return $self->_client('create-topic', $name, $partitions // 1, @config);
 }
 
+# So many of them, each its prefix and a number from 0 on.
+sub create_topics {
+    my ($self, $prefix, $count, $partitions) = @_;
+    return $self->_client('create-topics', $prefix, $count, $partitions // 1);
+}
+
 # Gives it these settings, and no others.
 sub configure_topic { my ($self, $name, @config) = @_; return $self->_client('configure-topic', $name, @config) }
 

@@ -13,7 +13,7 @@
 
 namespace kafka_client {
 
-constexpr int request_timeout_ms = 10'000;
+constexpr int request_timeout_ms = 30'000;
 
 template <auto Destroy>
 struct Deleter {

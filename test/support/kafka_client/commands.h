@@ -11,6 +11,7 @@ void in_sync(const char *brokers, Arguments arguments);
 
 // One topic by its name; they return when every broker shows what was asked for.
 void create_topic(const char *brokers, Arguments arguments);
+void create_topics(const char *brokers, Arguments arguments);   // so many, each with the prefix and a number: some hundred in one request
 void configure_topic(const char *brokers, Arguments arguments); // what is not named gets its default again
 void add_partitions(const char *brokers, Arguments arguments);  // so that the topic has as many as PARTITIONS says
 void delete_topic(const char *brokers, Arguments arguments);

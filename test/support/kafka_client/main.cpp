@@ -12,6 +12,7 @@ namespace {
 constexpr const char *usage_text = "usage: kafka-client BROKERS ready [SECONDS [NODES]]\n"
                                    "       kafka-client BROKERS in-sync [SECONDS]\n"
                                    "       kafka-client BROKERS create-topic NAME PARTITIONS [CONFIG=VALUE]...\n"
+                                   "       kafka-client BROKERS create-topics PREFIX COUNT PARTITIONS\n"
                                    "       kafka-client BROKERS configure-topic NAME CONFIG=VALUE...\n"
                                    "       kafka-client BROKERS add-partitions NAME PARTITIONS\n"
                                    "       kafka-client BROKERS delete-topic NAME\n"
@@ -27,6 +28,7 @@ struct Command {
 constexpr Command commands[] = {{"ready", 0, ready},
                                 {"in-sync", 0, in_sync},
                                 {"create-topic", 2, create_topic},
+                                {"create-topics", 3, create_topics},
                                 {"configure-topic", 2, configure_topic},
                                 {"add-partitions", 2, add_partitions},
                                 {"delete-topic", 1, delete_topic},

@@ -1,6 +1,8 @@
 #include "test/support/kafka_client/commands.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 namespace kafka_client {
 namespace {
@@ -69,6 +71,31 @@ void create_topic(const char *brokers, Arguments arguments) {
     const auto results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
     check_topics(results, count, what);
     wait_until(client.get(), 30, what, [&](const auto &metadata) { return has_topic(metadata, name) && serves(metadata); });
+}
+
+void create_topics(const char *brokers, Arguments arguments) {
+    constexpr int at_once = 500;
+    const std::string prefix = arguments[0], what = "cannot create topics " + prefix;
+    const int total = std::atoi(arguments[1]);
+    const Client client = connect(RD_KAFKA_PRODUCER, brokers);
+    const Queue queue(rd_kafka_queue_new(client.get()));
+    for (int from = 0; from < total; from += at_once) {
+        std::vector<NewTopic> topics;
+        std::vector<rd_kafka_NewTopic_t *> request;
+        char reason[512];
+        for (int i = from; i < std::min(total, from + at_once); i++) {
+            const std::string name = prefix + std::to_string(i);
+            topics.emplace_back(rd_kafka_NewTopic_new(name.c_str(), std::atoi(arguments[2]), -1, reason, sizeof reason));
+            request.push_back(topics.back().get());
+        }
+        rd_kafka_CreateTopics(client.get(), request.data(), request.size(), nullptr, queue.get());
+        const Event event = await_result(queue.get(), what);
+        size_t count;
+        const auto results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+        check_topics(results, count, what);
+    }
+    const std::string last = prefix + std::to_string(total - 1);
+    wait_until(client.get(), 60, what, [&](const auto &metadata) { return has_topic(metadata, last) && serves(metadata); });
 }
 
 void configure_topic(const char *brokers, Arguments arguments) {
