@@ -254,10 +254,10 @@ const Setting rows[] = {
      {check_listen, assign<&Values::listen>}},
     {"max-in-flight-bytes",
      in_relay,
-     "8388608",
+     "67108864",
      "memory for events that Kafka has not acknowledged",
-     "with keys, headers and overhead; at least once also `-X queue.buffering.max.messages=6144` of them: raise both where the brokers are "
-     "far away",
+     "at most, with keys, headers and overhead; how much of it is of use finds itself, unless `-X queue.buffering.max.messages` says how "
+     "many events",
      {check_range<budget>, assign<&Values::max_in_flight_bytes>},
      number},
     {"format",

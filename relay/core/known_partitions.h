@@ -6,6 +6,8 @@
 // and librdkafka takes its acknowledgement for both: an event is overtaken, or lost. So the first record to a partition goes alone.
 #pragma once
 
+#include "core/lanes.h"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,8 +27,14 @@ public:
         if (entry.state != State::known || now - entry.acknowledged_at > forgotten_after)
             entry.state = State::awaiting;
     }
-    void acknowledged(int32_t partition, Time now) { at(partition) = {State::known, now}; }
+    void acknowledged(int32_t partition, Time now) {
+        Entry &entry = at(partition);
+        entry.state = State::known;
+        entry.acknowledged_at = now;
+    }
     void failed(int32_t partition) { at(partition).state = State::unknown; }
+
+    Lanes::Lane &lane(int32_t partition) { return at(partition).lane; }
 
     // The topic may have been made anew.
     void forget() {
@@ -42,6 +50,7 @@ private:
     struct Entry {
         State state = State::unknown;
         Time acknowledged_at{};
+        Lanes::Lane lane{};
     };
 
     State state_of(int32_t partition) const {

@@ -162,6 +162,10 @@ public:
             }
         figures_ = std::move(figures);
     }
+    void forget() { // nobody sets them any more
+        std::lock_guard lock(mutex_);
+        figures_ = {};
+    }
     KafkaFigures get() const {
         std::lock_guard lock(mutex_);
         return figures_;

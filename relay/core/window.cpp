@@ -4,48 +4,50 @@
 
 namespace outbox {
 
-void Window::delivered(const void *record, size_t bytes, uint64_t batch, Time now) {
-    double share = share_of(bytes);
-    leave(share);
-    epoch_.share += share;
-    epoch_.events++;
-    epoch_.bytes += bytes;
-    epoch_.batches += std::exchange(batch_, batch) != batch;
-    if (record != timed_)
+// The lanes are known at once: the window need not wait for a round trip to be as large as they ask for.
+void Window::held_up(double lanes) {
+    epoch_.was_held_up = true;
+    lanes_ = lanes;
+    if (is_probing_ || floor() <= bases_ * (1 + dead_band))
         return;
-    note_round_trip(now);
-    timed_ = nullptr;
-    if (now - epoch_.began_at >= epoch_min)
-        end_epoch(now);
+    shortest_s_ = 0; // was that of smaller requests
+    resize(floor());
 }
 
-void Window::note_round_trip(Time now) {
-    Duration round_trip = now - timed_at_;
-    if (is_probe_) { // with little in flight: whatever was before is over
-        is_probing_ = is_probe_ = false;
-        shortest_ = Duration{0};
-    }
-    if (shortest_ == Duration{0} || round_trip <= shortest_) {
-        shortest_ = round_trip;
-        shortest_at_ = now;
-    } else if (bases_ > 1 && now - shortest_at_ > forgotten_after) {
-        is_probing_ = true;
-    }
+double Window::wanted_for_lanes() const {
+    double events = std::clamp(bytes_wanted / static_cast<double>(std::max<size_t>(mean_bytes_, 1)), 1.0, events_wanted);
+    return lanes_ * events * share_of(mean_bytes_);
 }
 
-// Round trips end it, one of a record at least, so that a change of the window shows before the next one.
+// An epoch with two windows says nothing.
+void Window::resize(double bases) {
+    bases_ = bases;
+    epoch_ = {};
+}
+
 void Window::end_epoch(Time now) {
     Epoch epoch = std::exchange(epoch_, {.began_at = now});
-    if (!std::exchange(is_held_up_, false) || epoch.began_at == Time{} || is_probing_)
+    mean_bytes_ = epoch.bytes / epoch.events;
+    if (!epoch.was_held_up || epoch.began_at == Time{} || (is_probing_ && share_ > 1 + dead_band))
         return;
-    rates_[rates_next_++ % epochs_remembered] = epoch.share / Duration(now - epoch.began_at).count();
-    double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_.count() * gain;
-    double events = static_cast<double>(epoch.events) / static_cast<double>(epoch.batches);
-    double bytes = static_cast<double>(epoch.bytes) / static_cast<double>(epoch.batches);
-    double requests = bases_ / std::max(events / events_wanted, bytes / bytes_wanted);
-    double wanted = std::clamp(std::max(way, requests), 1.0, bases_max_);
-    if (wanted > bases_ * (1 + dead_band) || wanted < bases_ * (1 - dead_band))
-        bases_ = std::clamp(wanted, bases_ * shrink_max, bases_ * growth_max);
+    double rate = epoch.share / Duration(now - epoch.began_at).count();
+    note_round_trip(bound() / rate, now);
+    rates_[rates_next_++ % epochs_remembered] = rate;
+    double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_s_ * gain;
+    double wanted = std::clamp(way, floor(), bases_max_);
+    if (!is_probing_ && (wanted > bases_ * (1 + dead_band) || wanted < bases_ * (1 - dead_band)))
+        resize(std::clamp(wanted, bases_ * shrink_max, bases_ * gain));
+}
+
+void Window::note_round_trip(double round_trip_s, Time now) {
+    Duration forgotten = std::max<Duration>(forgotten_after, Duration(shortest_s_ * 100));
+    bool is_old = now - shortest_at_ > forgotten;
+    if (std::exchange(is_probing_, false) || round_trip_s <= shortest_s_ || shortest_s_ == 0 || bases_ <= floor() * (1 + dead_band)) {
+        shortest_s_ = round_trip_s;
+        shortest_at_ = now;
+    } else {
+        is_probing_ = is_old;
+    }
 }
 
 } // namespace outbox

@@ -5,14 +5,14 @@
 // The unit is the base: so many small events, or so many bytes of larger ones, as serve a broker nearby. The window is as many bases as
 // two things ask for, whichever asks for more:
 //
-// - The way. What is delivered in one round trip has to be in flight, and as much again so that the broker always has work: twice the
-//   fastest rate of late times the shortest round trip. Where more only waits in a queue, the round trip grows and not the rate, and the
-//   window stays.
-// - The requests. librdkafka sends one for each partition, which costs as much as some hundred events. What is in flight is shared by the
-//   partitions: where the batches that come back are small, and nothing else than the window keeps them small, it has to be larger.
+// - The way. What is delivered in the shortest round trip has to be in flight twice. Where the broker has time left, more
+//   in flight is delivered in the same round trip, so the rate grows, and the window again. Where it has not, more only waits: the rate
+//   stays, and so does the window. The round trip is that of all events of an epoch, by Little's law: what is in flight, by the rate.
+// - The requests. librdkafka sends one for each partition (a lane), which costs as much as some hundred small events. So each lane has to
+//   have that many.
 //
-// It changes only while it is what holds up the stream. The shortest round trip is forgotten after a while; then the window is small for a
-// moment, so that a round trip without a queue can be seen.
+// It changes only while it is what holds up the stream. The shortest round trip is forgotten after a while; then the window is one base for
+// an epoch, so that a round trip without a queue can be seen. So is it where the window has no more than the requests ask for.
 #pragma once
 
 #include <algorithm>
@@ -29,79 +29,77 @@ public:
     using Duration = std::chrono::duration<double>;
 
     struct Base {
-        size_t events = 6144;
-        size_t bytes = 8 << 20;
+        size_t events = 2048;
+        size_t bytes = 3 << 20;
     };
 
-    // At most `bytes_max`, which may be less than the base.
-    explicit Window(size_t bytes_max) : Window(Base{}, bytes_max) {}
-    Window(Base base, size_t bytes_max)
-        : base_{base.events, std::min(base.bytes, bytes_max)}, bases_max_(static_cast<double>(bytes_max) / base_.bytes) {}
+    // At most as many bases as fit the memory: one of small events takes 1.5 MB, with all that belongs to them.
+    explicit Window(size_t memory) : Window(Base{}, static_cast<double>(memory) / (3 << 19)) {}
+    Window(Base base, double bases_max) : base_(base), bases_max_(std::max(1.0, bases_max)) {}
     // A bound that somebody has set: it stays.
-    static Window fixed(size_t events) { return Window(Base{events, SIZE_MAX}, SIZE_MAX); }
+    static Window fixed(size_t events) { return Window(Base{events, SIZE_MAX}, 1); }
 
     bool has_room() const { return share_ < bound(); }
-    // The stream waits, though Kafka's topic is ready.
-    void held_up() { is_held_up_ = true; }
+    // The stream waits for room, with so many lanes.
+    void held_up(double lanes);
 
-    // A record goes to Kafka. One at a time is timed, by its address.
-    void taken(const void *record, size_t bytes, Time now) {
-        share_ += share_of(bytes);
-        if (timed_ == nullptr) {
-            timed_ = record;
-            timed_at_ = now;
-            is_probe_ = is_probing_ && share_ <= probe_bases;
-        }
+    void taken(size_t bytes) { share_ += share_of(bytes); }
+    void delivered(size_t bytes) {
+        double share = share_of(bytes);
+        share_ = std::max(0.0, share_ - share);
+        epoch_.share += share;
+        epoch_.bytes += bytes;
+        epoch_.events++;
     }
-    // `batch` is the number of the batch in which the record was acknowledged.
-    void delivered(const void *record, size_t bytes, uint64_t batch, Time now);
-    // It did not get there, and counts again when it is taken again.
-    void taken_back(size_t bytes) { leave(share_of(bytes)); }
-    void forget_timed() { timed_ = nullptr; }
+    // After the deliveries that came together.
+    void served(Time now) {
+        if (epoch_.share >= bound() && now - epoch_.began_at >= epoch_min)
+            end_epoch(now);
+    }
+    // Nothing is in flight any more: what was counts again when it is taken again.
+    void clear() { share_ = 0; }
 
     double bases() const { return bases_; }
     size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // of small ones
-    Duration round_trip() const { return shortest_; } // the shortest; 0: not known
 
 private:
-    static constexpr double gain = 2;                // round trips in flight
-    static constexpr double events_wanted = 256;     // in a batch: a request's own costs are then a tenth
-    static constexpr double bytes_wanted = 128 << 10; // of a batch of larger events
-    static constexpr double growth_max = 2, shrink_max = 0.9;
+    static constexpr double gain = 2;                                      // round trips in flight
+    static constexpr double events_wanted = 256, bytes_wanted = 128 << 10; // of a lane, whichever is less
+    static constexpr double shrink_max = 0.8;
     static constexpr double dead_band = 0.1; // a change that is smaller is none
-    static constexpr double probe_bases = 0.5;
-    static constexpr Duration epoch_min{0.01};
-    static constexpr std::chrono::seconds forgotten_after{30};
-    static constexpr size_t epochs_remembered = 8;
+    static constexpr Duration epoch_min{0.025};
+    static constexpr std::chrono::seconds forgotten_after{30}; // or a hundred round trips
+    static constexpr size_t epochs_remembered = 4;
 
+    // As long as the window is delivered once, so that each lane has its turn.
     struct Epoch {
         Time began_at{};
         double share = 0;
-        size_t events = 0, bytes = 0, batches = 0;
+        size_t events = 0, bytes = 0;
+        bool was_held_up = false;
     };
 
-    double bound() const { return is_probing_ ? std::min(bases_, probe_bases) : bases_; }
+    double bound() const { return is_probing_ ? 1 : bases_; }
     double share_of(size_t bytes) const {
         return std::max(1 / static_cast<double>(base_.events), static_cast<double>(bytes) / static_cast<double>(base_.bytes));
     }
-    void leave(double share) { share_ = std::max(0.0, share_ - share); }
-    void note_round_trip(Time now);
+    void note_round_trip(double round_trip_s, Time now);
+    double floor() const { return std::clamp(wanted_for_lanes(), 1.0, bases_max_); }
+    double wanted_for_lanes() const;
+    void resize(double bases);
     void end_epoch(Time now);
 
     Base base_;
     double bases_max_;
     double bases_ = 1;
     double share_ = 0; // in flight, of a base
-    bool is_held_up_ = false;
+    double lanes_ = 1;
+    size_t mean_bytes_ = 0; // of an event, in the last epoch
 
-    const void *timed_ = nullptr;
-    Time timed_at_{};
-    Duration shortest_{0};
+    double shortest_s_ = 0; // round trip; 0: not known
     Time shortest_at_{};
-    bool is_probing_ = false; // the window is small for a moment
-    bool is_probe_ = false;   // the timed record was taken then
+    bool is_probing_ = false; // the window is one base
 
-    uint64_t batch_ = 0;
     Epoch epoch_;
     std::array<double, epochs_remembered> rates_{}; // bases a second
     size_t rates_next_ = 0;

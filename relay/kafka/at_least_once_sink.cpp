@@ -10,7 +10,8 @@ constexpr auto look_again = std::chrono::milliseconds(5); // whether there is ro
 
 } // namespace
 
-AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener) : target_(target), listener_(listener) {}
+AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener, size_t memory)
+    : target_(target), listener_(listener), window_(memory) {}
 
 AtLeastOnceSink::~AtLeastOnceSink() {
     is_closing_ = true;
@@ -37,6 +38,8 @@ std::unique_ptr<KafkaProducer> AtLeastOnceSink::make_producer(Care care) {
     reread_properties(target_);
     KafkaConf conf = make_kafka_conf(target_.brokers, target_.properties);
     care.put_into(conf.get());
+    if (size_t events = events_in_flight_set(target_.properties); events > 0)
+        window_ = Window::fixed(events);
     return std::make_unique<KafkaProducer>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
 }
 
@@ -44,7 +47,7 @@ Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) c
     if (groups_.is_alone() || suspicion_.is_about(position))
         return {.survives_refusals = true};
     bool is_old = is_forgotten_at_once(commit_time_ms, now_ms(), care_.one_batch);
-    return {.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
+    return {.one_batch = is_old, .has_many_topics = target_.has_many_topics, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
 }
 
 // True where the producer is there for one more record. It is replaced only when nothing is on its way, so nothing is repeated.
@@ -52,7 +55,7 @@ bool AtLeastOnceSink::make_room(Care care) {
     size_t in_flight = producer_ ? producer_->in_flight() : 0;
     if (in_flight >= (care.survives_refusals ? 1 : groups_.limit()))
         return false;
-    if (producer_ && care == care_ && producer_->topics() < target_.topics_max)
+    if (producer_ && care == care_ && target_.bears_topics(producer_->topics()))
         return true;
     if (in_flight > 0) {
         producer_->flush();
@@ -78,12 +81,16 @@ Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     }
     if (!make_room(care_for(position, transaction.commit_time_ms)))
         return Offer::busy;
+    if (!window_.has_room()) {
+        window_.held_up(producer_->lanes());
+        return Offer::busy;
+    }
     Entry &entry = entries_.emplace_back(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
     size_t cost = 0;
     KafkaProducer::Outcome outcome = events_.produce(*producer_, event, transaction.commit_time_ms, chunk, entry, cost);
     if (outcome == KafkaProducer::Outcome::taken) {
         entry.chunk.reset(chunk.retain(cost + sizeof(Entry)));
-        entry.state = Entry::State::in_flight;
+        on_its_way(entry);
         return Offer::taken;
     }
     entries_.pop_back();
@@ -113,9 +120,14 @@ void AtLeastOnceSink::repeat() {
         case KafkaProducer::Outcome::refused: continue;
         case KafkaProducer::Outcome::failed: return end_producer();
         }
-        entry.state = Entry::State::in_flight;
+        on_its_way(entry);
         queued_--;
     }
+}
+
+void AtLeastOnceSink::on_its_way(Entry &entry) {
+    entry.state = Entry::State::in_flight;
+    window_.taken(entry.bytes);
 }
 
 // All that came before the event is delivered first; nothing that comes after it ever is.
@@ -137,6 +149,7 @@ void AtLeastOnceSink::forget_queued() {
 void AtLeastOnceSink::serve() {
     if (producer_) {
         producer_->serve();
+        window_.served(Clock::now());
         judge();
     }
     repeat();
@@ -184,6 +197,7 @@ void AtLeastOnceSink::acknowledged(Entry &entry) {
     if (suspicion_.is_about(entry.position()))
         suspicion_.clear();
     events_.settled(entry);
+    window_.delivered(entry.bytes);
     listener_.delivered(*entry.chunk);
     entry.state = Entry::State::accepted;
     entry.chunk.reset();
@@ -240,6 +254,7 @@ void AtLeastOnceSink::judge() {
 // All that is not acknowledged, in order: also what another producer's records stood in front of.
 void AtLeastOnceSink::queue_again() {
     queued_ = entries_.size();
+    window_.clear();
     for (Entry &entry : entries_)
         if (entry.state == Entry::State::in_flight)
             entry.state = Entry::State::queued;

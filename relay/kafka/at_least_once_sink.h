@@ -7,6 +7,7 @@
 // test/unit/at_least_once_sink_test.cpp, test/unit/at_least_once_refusals_test.cpp and test/t/.
 #pragma once
 
+#include "core/window.h"
 #include "kafka/care.h"
 #include "kafka/produce_event.h"
 #include "kafka/rotation.h"
@@ -17,8 +18,9 @@ namespace outbox {
 
 class AtLeastOnceSink : public Sink, private KafkaProducer::Listener {
 public:
-    // The target's properties have been through make_kafka_conf before. Target and listener outlive the sink.
-    AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener);
+    // The target's properties have been through make_kafka_conf before. Target and listener outlive the sink. How much is in flight finds
+    // itself within the memory, unless the properties say how many events.
+    AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener, size_t memory = size_t{64} << 20);
     ~AtLeastOnceSink() override;
 
     void start(const Source &source) override;
@@ -43,6 +45,7 @@ private:
     std::unique_ptr<KafkaProducer> make_producer(Care care);
 
     void repeat();
+    void on_its_way(Entry &entry);
     Clock::time_point repeat_at() const;
     void stop_at(const Entry &entry);
     void forget_queued();
@@ -65,6 +68,7 @@ private:
     EventProducer events_{target_, source_};
     std::unique_ptr<KafkaProducer> producer_; // from the first session on
     Care care_;                               // that it takes
+    Window window_;
 
     std::deque<Entry> entries_; // not acknowledged, oldest first; those that have to be produced again are the last
     size_t queued_ = 0;         // of them

@@ -67,7 +67,9 @@ Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &
     if (target_.quarantine.stops_at({transaction.commit, event.ordinal}))
         return stop_at(transaction, event);
     bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
-    if (batch_.empty() && !use_care({.one_batch = is_old, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())}))
+    if (batch_.empty() && !use_care({.one_batch = is_old,
+                                     .has_many_topics = target_.has_many_topics,
+                                     .batch_bytes = target_.size_limits.batch_bytes(Clock::now())}))
         return Offer::busy;
     switch (events_.add(producer(), batch_, transaction, event, chunk)) {
     case BatchProducer::Outcome::taken: return Offer::taken;
@@ -80,7 +82,7 @@ Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &
 
 // Between two batches. A producer with another configuration fences this one, and reads the position again.
 bool BatchDelivery::use_care(const Care &care) {
-    if (care == care_ && producer().topics() < target_.topics_max)
+    if (care == care_ && target_.bears_topics(producer().topics()))
         return true;
     if (position_.ledger().is_shown()) {
         care_ = care;
@@ -249,6 +251,7 @@ void BatchDelivery::begin_again() {
     examination_.divide(batch_);
     Care care = {.each_alone = examination_.wants_each_alone(),
                  .one_batch = care_.one_batch,
+                 .has_many_topics = care_.has_many_topics,
                  .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
     if (position_.ledger().is_shown() && !use_care(care))
         return;

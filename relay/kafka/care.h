@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kafka/properties.h"
+#include "kafka/statistics.h"
 
 #include <cstddef>
 #include <string>
@@ -13,6 +14,7 @@ struct Care {
     bool each_alone = false;        // each record is a batch of its own
     bool survives_refusals = false; // one record is on its way at a time
     bool one_batch = false;         // one batch is on its way at a time, because the partitions forget the producer
+    bool has_many_topics = false;   // librdkafka's statistics, which are none of ours of topics, take 25 kB for each
     size_t batch_bytes = 0;         // larger batches are refused; 0: as configured
     bool operator==(const Care &) const = default;
 
@@ -26,6 +28,13 @@ struct Care {
             set("batch.num.messages", "1");
         if (each_alone || survives_refusals)
             set("linger.ms", "0");
+        char interval[32] = "";
+        size_t size = sizeof(interval);
+        rd_kafka_conf_get(conf, "statistics.interval.ms", interval, &size);
+        if (has_many_topics)
+            set("statistics.interval.ms", "0");
+        else if (std::string_view(interval) == "0")
+            set("statistics.interval.ms", statistics_interval_ms);
         if (batch_bytes != 0)
             set("batch.size", std::to_string(batch_bytes).c_str());
     }

@@ -1,7 +1,6 @@
 #include "kafka/producer.h"
 
 #include "kafka/errors.h"
-#include "kafka/statistics.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -35,8 +34,6 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     auto sticky_for = std::chrono::milliseconds(number_of(conf.get(), sticky_property));
     rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // or choose_partition is not asked
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS);
-    if (number_of(conf.get(), "statistics.interval.ms") == 0)
-        rd_kafka_conf_set(conf.get(), "statistics.interval.ms", statistics_interval_ms, nullptr, 0);
     rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
 
     char error[512];

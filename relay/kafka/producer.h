@@ -68,6 +68,7 @@ public:
     Clock::time_point retry_at() const { return topics_.retry_at(); }
     bool is_looking_up() const { return topics_.is_looking_up(); } // what produce() waits for; wanted() becomes ready then
     size_t topics() const { return topics_.size(); }
+    double lanes() const { return topics_.lanes(); }
     size_t in_flight() const { return in_flight_; }
     bool compresses() const { return compresses_; }
     uint64_t report() const { return report_; } // the number of the one that is being served: each is of one batch

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <stdexcept>
 
@@ -47,11 +48,13 @@ constexpr auto locked = std::to_array<Locked>({
     {"transactional.id", nullptr, "it is made of the server's identity and the slot"},
 });
 
+constexpr const char *events_in_flight_property = "queue.buffering.max.messages";
+
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
-    {"linger.ms", "2"},                       // only while the stream is busy: AtLeastOnceSink::flush ends it when it is not
-    {"queue.buffering.max.messages", "6144"}, // beside --max-in-flight-bytes: more small events only fall out of the processor's caches
-    {"allow.auto.create.topics", "false"},    // a mistyped name must not become a topic
+    {"linger.ms", "2"},                     // only while the stream is busy: AtLeastOnceSink::flush ends it when it is not
+    {events_in_flight_property, "1000000"}, // core/window.h finds the bound, or --max-in-flight-bytes is
+    {"allow.auto.create.topics", "false"},  // a mistyped name must not become a topic
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
     {"socket.timeout.ms", "10000"},
@@ -60,7 +63,6 @@ constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
 });
 
 constexpr auto transactional_defaults = std::to_array<std::pair<const char *, const char *>>({
-    {"queue.buffering.max.messages", "1000000"}, // a transaction has as many as --max-in-flight-bytes lets in
     {"transaction.timeout.ms", "30000"}, // for so long a relay that died holds up those who read committed records, if none takes over
     {"retry.backoff.ms", "20"},          // the coordinator is often busy for some milliseconds with the transaction before
 });
@@ -202,6 +204,10 @@ static std::string last_value(const std::vector<KafkaProperty> &properties, std:
         if (std::find(names.begin(), names.end(), property) != names.end())
             last = value;
     return last;
+}
+
+size_t events_in_flight_set(const std::vector<KafkaProperty> &properties) {
+    return strtoull(last_value(properties, {events_in_flight_property}).c_str(), nullptr, 10);
 }
 
 // A login that lacks something is tried for ever, and then it is the broker that seems not to answer.

@@ -48,6 +48,9 @@ KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaPro
 // it, while rd_kafka_poll is called.
 KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error, Reachability *kafka = nullptr);
 
+// How many events may be in flight, where the properties say so; 0: they do not.
+size_t events_in_flight_set(const std::vector<KafkaProperty> &properties);
+
 // What librdkafka looks at only when it makes a client: values that must fit each other, files. Throws as make_kafka_conf, or with its
 // words.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace outbox {
 
@@ -36,13 +37,15 @@ struct KafkaTarget {
     std::string state_topic = "outbox.state";
     RecordStyle style = {};
     std::set<std::string> skip_ids = {}; // the events that an operator wants to do without
-    size_t topics_max = 16384;           // of a producer, which is then replaced: some 70 MB where each has one partition
+    size_t topics_max = 16384;           // of a producer, which is then replaced: some 100 MB where each has one partition
+    size_t many_topics = 256;            // from here on producers do without statistics: see care.h
 
     // Learned.
     Reading reading = {};
     Quarantine quarantine = {};
     SizeLimits size_limits = {};
     LogEnds log_ends = {};
+    bool has_many_topics = false;
     bool was_refused = false;     // the position, when it was last read; a second time in a row is final
     uint64_t set_aside_count = 0; // events that something else stands for
     std::shared_ptr<Tallies> tallies = std::make_shared<Tallies>();
@@ -53,6 +56,13 @@ struct KafkaTarget {
         std::string scratch;
         std::string_view name = style.topic(topic, scratch);
         return name.starts_with("__") || name == state_topic || name == dead_letter_topic;
+    }
+
+    // Whether a producer with so many topics can go on.
+    bool bears_topics(size_t count) {
+        if (count >= many_topics && !std::exchange(has_many_topics, true))
+            tallies->kafka.forget();
+        return count < topics_max;
     }
 
     // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all of them have been met yet.

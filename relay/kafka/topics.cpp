@@ -43,9 +43,9 @@ rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
         return nullptr;
     rd_kafka_topic_t *topic = (known != topics_.end() ? known->second : make(name_)).get();
     Partitions &its = partitions_of(topic);
-    if (is_listed(name_, now))
+    if (!its.is_ready && is_listed(name_, now))
         is_there(name_);
-    else
+    if (!its.is_ready)
         ask(name_, topic, now);
     return its.is_ready ? topic : nullptr;
 }

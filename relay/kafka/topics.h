@@ -38,6 +38,7 @@ public:
     // librdkafka keeps what it knows of a topic until its producer goes, with a handle or without: some 4 kB for a topic of one partition,
     // and its threads look at every partition again and again. So a producer with too many is replaced (KafkaTarget::topics_max).
     size_t size() const { return topics_.size(); }
+    double lanes() const { return lanes_.count(); } // partitions that share what is in flight
     void forget(const std::string &name);
     // Looks again later, and says which event waits, so that an operator can create the topic, allow it, or skip the event.
     void wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error);
@@ -54,7 +55,9 @@ public:
     bool place_taken(const rd_kafka_topic_t *topic, Clock::time_point now) {
         if (chosen_ == RD_KAFKA_PARTITION_UA)
             return false;
-        partitions_of(topic).known.sent(chosen_, now);
+        KnownPartitions &known = partitions_of(topic).known;
+        known.sent(chosen_, now);
+        lanes_.taken(known.lane(chosen_));
         return true;
     }
 
@@ -104,6 +107,7 @@ private:
 
     std::unordered_map<std::string, Partitions> partitions_; // of all topics used
     std::unordered_map<std::string, Topic> topics_;          // their handles, until close(): what throws one away frees nothing
+    Lanes lanes_;
     TopicLookup lookup_;
     Listing listing_;
     std::string name_; // scratch

@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr size_t in_flight_bytes_max = 8 << 20; // the relay's default
+constexpr size_t in_flight_bytes_max = 8 << 20; // so has the relay nearby
 constexpr size_t overhead_bytes = 256 + 110 + 2 + 36 + 4;
 constexpr size_t memory_bytes_max = 256 << 20; // then payloads come again
 constexpr size_t serve_every = 256;
@@ -37,7 +37,7 @@ std::vector<std::string> make_payloads(size_t events, size_t bytes) {
 class Producer {
 public:
     Producer(const char *brokers, const char *topic) {
-        auto conf = outbox::make_kafka_conf(brokers, {});
+        auto conf = outbox::make_kafka_conf(brokers, {{"queue.buffering.max.messages", "6144"}}); // what the relay has nearby
         rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
         char error[512];
         producer_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));

@@ -6,6 +6,7 @@
 // Says "ok" when it listens. Reads commands on standard input, one a line, answers each with a line, and ends with its input.
 //
 //   NAME delay MS       what is forwarded from now on arrives that much later
+//   NAME hold BYTES     so much of one direction is held at most while it is delayed (1 MB); beyond it the sender has to wait
 //   NAME cut BYTES      after so many more bytes all connections are reset, wherever that is in a message
 //   NAME silence WAY    up (to the target), down or both: nothing is forwarded, not even an end; the rest waits, as for a lost route
 //   NAME reset          resets all connections
@@ -39,7 +40,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr size_t held_bytes_max = 1 << 20; // of one direction; beyond it the sender has to wait
+constexpr size_t default_held_bytes_max = 1 << 20; // of one direction, by default; beyond it the sender has to wait
 constexpr size_t read_bytes_max = 64 << 10;
 constexpr long no_cut = -1;
 
@@ -63,7 +64,7 @@ struct Flow {
     size_t held_bytes = 0;
     bool read_end = false, wrote_end = false;
 
-    bool wants_to_read() const { return !read_end && held_bytes < held_bytes_max; }
+    bool wants_to_read(size_t held_bytes_max) const { return !read_end && held_bytes < held_bytes_max; }
 
     void hold(Clock::time_point due, std::string bytes) {
         held_bytes += bytes.size();
@@ -84,6 +85,7 @@ struct Link {
     int listener = -1;
     int target_port = 0;
     milliseconds delay{0};
+    size_t held_bytes_max = default_held_bytes_max;
     bool silent_up = false, silent_down = false, refuses = false;
     long bytes_to_cut = no_cut;
     std::list<Connection> connections;
@@ -233,7 +235,7 @@ private:
         if (connection.forgotten)
             return; // reads nothing, writes nothing, notices nothing
         const auto side = [&](int socket, const Flow &in, const Flow &out, bool silent) {
-            int events = in.wants_to_read() ? POLLIN : 0;
+            int events = in.wants_to_read(link.held_bytes_max) ? POLLIN : 0;
             if (!silent && !out.pieces.empty()) {
                 if (out.pieces.front().due <= Clock::now())
                     events |= POLLOUT;
@@ -252,7 +254,7 @@ private:
             return accept_on(*waiting.link);
         Connection &connection = *waiting.connection;
         Flow &flow = descriptor == connection.client ? connection.up : connection.down;
-        if (flow.wants_to_read())
+        if (flow.wants_to_read(waiting.link->held_bytes_max))
             read_into(connection, flow, descriptor, *waiting.link);
     }
 
@@ -301,6 +303,8 @@ private:
         const long number = std::atol(argument.c_str());
         if (command == "delay")
             link.delay = milliseconds(number);
+        else if (command == "hold")
+            link.held_bytes_max = static_cast<size_t>(number);
         else if (command == "cut")
             link.bytes_to_cut = std::max(1L, number);
         else if (command == "silence")

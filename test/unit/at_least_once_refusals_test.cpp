@@ -173,7 +173,7 @@ TEST_F(AtLeastOnceDeadLetter, leaves_out_payload_then_key_and_headers_and_then_s
     EXPECT_EQ(dead_letters(), 2);
 
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 4);
-    ASSERT_TRUE(offer());
+    ASSERT_TRUE(offer_when_ready());
     sink_->flush();
     std::string text = poison();
     EXPECT_NE(text.find("Raise max.message.bytes of topic \"outbox.dead-letter\""), std::string::npos) << text;

@@ -48,7 +48,7 @@ TEST(KafkaProperties, pass_through) {
 }
 
 TEST(KafkaProperties, bound_the_events_in_flight_but_not_those_of_a_kafka_transaction) {
-    EXPECT_EQ(value_of(make_kafka_conf("localhost", {}), "queue.buffering.max.messages"), "6144");
+    EXPECT_EQ(value_of(make_kafka_conf("localhost", {}), "queue.buffering.max.messages"), "1000000");
     EXPECT_EQ(value_of(make_transactional_conf("localhost", {}, "id"), "queue.buffering.max.messages"), "1000000");
     EXPECT_EQ(value_of(make_transactional_conf("localhost", {{"queue.buffering.max.messages", "7"}}, "id"), "queue.buffering.max.messages"),
               "7");

@@ -22,7 +22,7 @@ public:
         owner_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0);
         cluster_ = rd_kafka_mock_cluster_new(owner_, 1);
         for (const char *topic : topics)
-            create(topic);
+            rd_kafka_mock_topic_create(cluster_, topic, 1, 1);
     }
     ~MockKafka() {
         rd_kafka_mock_cluster_destroy(cluster_);
@@ -32,8 +32,6 @@ public:
     MockKafka &operator=(const MockKafka &) = delete;
 
     std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
-
-    void create(const char *topic) { rd_kafka_mock_topic_create(cluster_, topic, 1, 1); }
 
     // The next requests of this kind, whoever sends them, are not carried out but answered so.
     void answer(Request request, rd_kafka_resp_err_t error, size_t times = 1) {

@@ -10,6 +10,7 @@ use File::Path qw(remove_tree);
 use Outbox::Kafka;
 use Outbox::Node qw(outbox_node);
 use Outbox::Process qw(slurp wait_until);
+use Outbox::Proxy;
 
 my $settings = <<'END';
 listen_addresses = '127.0.0.1'
@@ -34,7 +35,7 @@ my $delete_soon = "log.segment.delete.delay.ms=1000\n";
 my $partitions = 6;
 my (@running, $count);
 
-# start(kafka => 0): without a broker.
+# start(kafka => 0): without a broker. proxy => 1: programs that are measured reach it through a proxy, whose link is called "broker".
 sub start {
     my ($class, %options) = @_;
     my $node = outbox_node('bench' . ++$count, conf => $settings);
@@ -46,8 +47,17 @@ sub start {
     push @running, $self;
     $self->{session} = Bench::Session->new($node->connstr('postgres'));
     $self->sql('CREATE PUBLICATION nothing');    # pgoutput wants one; messages belong to none
-    $self->{kafka} = Outbox::Kafka->new(java => \@java, properties => $delete_soon)->start if $options{kafka} // 1;
+    my @ports = $options{proxy} ? $self->_start_proxy : ();
+    $self->{kafka} = Outbox::Kafka->new(java => \@java, properties => $delete_soon, @ports)->start if $options{kafka} // 1;
     return $self;
+}
+
+sub _start_proxy {
+    my ($self) = @_;
+    my $port = PostgreSQL::Test::Cluster::get_free_port();
+    $self->{proxy} = Outbox::Proxy->new(broker => $port);
+    $self->{proxy}->command(broker => hold => 256 << 20);    # a long way holds much
+    return (inner_port => $port, proxy_port => $self->{proxy}->port('broker'));
 }
 
 # What a case has started and written: the next one wants the machine, and its disk, for itself.
@@ -63,7 +73,8 @@ sub stop_all {
 
 sub node { return $_[0]{node} }
 sub postmaster { return Outbox::Node::postmaster($_[0]{node}) }
-sub brokers { return $_[0]{kafka}->brokers }
+sub proxy { return $_[0]{proxy} }
+sub brokers { my ($self) = @_; return $self->{proxy} ? '127.0.0.1:' . $self->{proxy}->port('broker') : $self->{kafka}->brokers }
 sub broker_pid { return $_[0]{kafka} ? $_[0]{kafka}{process}->pid : undef }
 sub sql { my ($self, $query) = @_; return $self->{session}->query($query) }
 

@@ -1,0 +1,85 @@
+# In flight: whether the bound on what is in flight finds itself. At each point, a number of partitions, a size of events and a way to the broker,
+# the relay with nothing set stands beside relays with fixed bounds, of which the best is what a search would find. All in turn, in one run.
+# Through a proxy that delays what goes through it (test/chaos/proxy.cpp), which takes a part of the machine from everybody alike.
+package inflight;
+
+use strict;
+use warnings;
+
+use Bench::Drain qw(drain relay per_event);
+use Bench::Result;
+use Bench::Server;
+use List::Util qw(max);
+
+my $own = 'finds itself';
+my $before = 'the relay before';
+my @bounds = (3072, 6144, 12_288, 24_576, 49_152, 98_304);
+
+my @figures = ([ rate => 'events/s', '%.0f' ], [ program_us => 'CPU us', '%.2f' ], [ broker_us => 'broker us', '%.2f' ], [ peak_mb => 'peak MB', '%.1f' ],
+    [ others => 'others %', '%.0f' ]);
+
+my @points = (
+    { topics => 1, partitions => 1, round_trip_ms => 0 },
+    { topics => 1, partitions => 48, round_trip_ms => 0 },
+    { topics => 1, partitions => 300, round_trip_ms => 0 },
+    { topics => 100, partitions => 1, round_trip_ms => 0 },
+    { topics => 200, partitions => 3, round_trip_ms => 0 },
+    { topics => 1, partitions => 1, round_trip_ms => 4 },
+    { topics => 1, partitions => 1, round_trip_ms => 20 },
+    { topics => 1, partitions => 1, round_trip_ms => 100 },
+    { topics => 1, partitions => 48, round_trip_ms => 20 },
+    { topics => 1, partitions => 6, round_trip_ms => 0, bytes => 8000 },
+    { topics => 1, partitions => 6, round_trip_ms => 20, bytes => 8000 },
+    { topics => 1, partitions => 6, round_trip_ms => 0, bytes => 100_000 },
+);
+
+sub _name {
+    my ($point) = @_;
+    my $topics = $point->{topics} > 1 ? "$point->{topics} topics of $point->{partitions}" : $point->{partitions};
+    return sprintf '%s partitions, %d B, %d ms', $topics, $point->{bytes} // 200, $point->{round_trip_ms};
+}
+
+sub run {
+    my ($bench) = @_;
+    my $result = Bench::Result->new('inflight', @figures);
+    my $server = Bench::Server->start(proxy => 1);
+    for my $point ($bench->chosen([ map { { %$_, name => _name($_) } } @points ])) {
+        my $bytes = $point->{bytes} // 200;
+        my $prefix = "in_flight_$point->{topics}_$point->{partitions}_";
+        my $events = $bench->scaled(int(80e6 / ($bytes + 200)), 100);
+        $server->topics($prefix, $point->{topics}, $point->{partitions});
+        my $backlog = $server->backlog(%$point, events => $events, per_transaction => 100, bytes => $bytes, topic_of => "'$prefix' || n % $point->{topics}");
+        _measure($bench, $result, $server, $backlog, $point);
+        _judge($result, $point->{name});
+    }
+    return $result;
+}
+
+sub _measure {
+    my ($bench, $result, $server, $backlog, $point) = @_;
+    my @fixed = map { [ "$_ events", $ENV{OUTBOX_RELAY}, '-X', "queue.buffering.max.messages=$_", '--max-in-flight-bytes', 128 << 20 ] } @bounds;
+    my @candidates = ([ $own, $ENV{OUTBOX_RELAY} ], $ENV{BENCH_BEFORE} ? [ $before, $ENV{BENCH_BEFORE} ] : (), @fixed);
+    $server->proxy->command(broker => delay => $point->{round_trip_ms} / 2);
+    for my $round (0 .. $bench->runs) {    # the first is not counted
+        for my $candidate ($round ? $bench->candidates(@candidates) : $candidates[0]) {
+            my ($name, $program, @arguments) = @$candidate;
+            local $ENV{OUTBOX_RELAY} = $program;
+            my $used = drain($server, $backlog, relay(kafka => 1, args => \@arguments), 'outbox');
+            $result->add($point->{name}, $name, per_event($used, $backlog->{events})) if $round;
+        }
+        $bench->say("$point->{name}: round $round");
+    }
+    $server->proxy->command(broker => delay => 0);
+    return;
+}
+
+sub _judge {
+    my ($result, $point) = @_;
+    my $rate = sub { return $result->median($point, $_[0], 'rate') // 0 };
+    my ($best) = sort { $rate->($b) <=> $rate->($a) } map { "$_ events" } @bounds;
+    $result->note(sprintf '%s: %.2f times the rate of the relay before', $point, $rate->($own) / $rate->($before)) if $rate->($before);
+    $result->verdict("$point: against the best bound of a search, $best", $rate->($best) ? $rate->($own) / $rate->($best) : undef, '>=', 0.95, '%.2f');
+    return;
+}
+
+1;

@@ -1,0 +1,59 @@
+# Topics: what many of them cost a drain. In each round every number of topics has its turn, so that the hour of the machine is the same for all.
+# Topics are drained to once before they are measured: to the broker the first record of a partition costs the blocks of its index files.
+# BENCH_BEFORE: another relay, an earlier one perhaps, that is measured beside.
+package topics;
+
+use strict;
+use warnings;
+
+use Bench::Drain qw(drain relay per_event);
+use Bench::Result;
+use Bench::Server;
+
+my $events = 300_000;
+my @counts = (1, 100, 1000, 3000);
+my $own = 'relay to Kafka';
+
+my @figures = ([ rate => 'events/s', '%.0f' ], [ program_us => 'CPU us', '%.2f' ], [ walsender_us => 'walsender us', '%.2f' ],
+    [ broker_us => 'broker us', '%.2f' ], [ peak_mb => 'peak MB', '%.1f' ], [ others => 'others %', '%.0f' ]);
+
+sub run {
+    my ($bench) = @_;
+    my $result = Bench::Result->new('topics', @figures);
+    my $server = Bench::Server->start;
+    my @candidates = ([ $own, $ENV{OUTBOX_RELAY} ], $ENV{BENCH_BEFORE} ? [ 'the relay before', $ENV{BENCH_BEFORE} ] : ());
+    my @points = $bench->chosen([ map { { name => $_ == 1 ? '1 topic' : "$_ topics", topics => $_ } } @counts ]);
+    $server->topics("topics_$_->{topics}_", $_->{topics}, 1) for @points;
+    for my $round (0 .. $bench->runs) {
+        for my $point (@points) {
+            my $size = $bench->scaled($events, 100);
+            my $backlog = $server->backlog(events => $size, per_transaction => 100, bytes => 200, topic_of => "'topics_$point->{topics}_' || n % $point->{topics}");
+            for my $candidate ($round ? @candidates : $candidates[0]) {
+                my ($name, $program) = @$candidate;
+                local $ENV{OUTBOX_RELAY} = $program;
+                my %figures = per_event(drain($server, $backlog, relay(kafka => 1), 'outbox'), $size);
+                if ($round) { $result->add($point->{name}, $name, %figures) }
+                else { $result->note(sprintf '%s: %.0f events/s where the topics are new, relay %.2f us, broker %.2f us', $point->{name}, @figures{qw(rate program_us broker_us)}) }
+                $bench->say(sprintf '%s: round %d: %s %.0f events/s', $point->{name}, $round, $name, $figures{rate});
+            }
+        }
+    }
+    _judge($result);
+    return $result;
+}
+
+sub _judge {
+    my ($result) = @_;
+    my $rate = sub { return $result->median($_[0], $own, 'rate') };
+    my ($one, $thousand, $three) = map { $rate->($_) } '1 topic', '1000 topics', '3000 topics';
+    for my $point ($result->points) {
+        my $before = $result->median($point, 'the relay before', 'rate');
+        $result->note(sprintf '%s: %.2f times the rate of the relay before', $point, $rate->($point) / $before) if $before;
+        $result->note(sprintf '%s: %.2f of the rate with 1 topic', $point, $rate->($point) / $one) if $one && $point ne '1 topic';
+    }
+    $result->verdict('1000 topics against 1', $one && $thousand ? $thousand / $one : undef, '>=', 0.6, '%.2f');
+    $result->verdict('3000 topics against 1000: no more than their number', $thousand && $three ? $three / $thousand : undef, '>=', 0.33, '%.2f');
+    return;
+}
+
+1;

@@ -1,0 +1,213 @@
+// The bound on what is in flight, against simulated brokers: some way off, with some partitions, and with a processor that requests and
+// events cost.
+#include "relay/core/lanes.h"
+#include "relay/core/window.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <vector>
+
+namespace outbox {
+namespace {
+
+constexpr Window::Base base{};
+constexpr double bases_max = 32;
+
+struct Broker {
+    double round_trip_s;
+    size_t partitions;
+    double request_s = 40e-6, event_s = 1.5e-6; // of its processor
+};
+
+// What librdkafka does: a request for each partition in turn, at most five on their way, each with all that the partition has by then.
+class Simulation {
+public:
+    Simulation(Broker broker, Window window)
+        : broker_(broker), window_(window), queues_(broker.partitions), first_s_(broker.partitions), lane_(broker.partitions) {}
+
+    // A source that has more than the broker takes, or so many events a second.
+    void run(double seconds, double events_per_s = 1e6) {
+        for (double until = now_s_ + seconds; now_s_ < until; now_s_ += tick_s) {
+            receive();
+            offer(events_per_s);
+            send();
+            lowest_ = std::min(lowest_, window_.bases());
+            highest_ = std::max(highest_, window_.bases());
+        }
+    }
+    double rate(double seconds) {
+        size_t before = delivered_;
+        lowest_ = highest_ = window_.bases();
+        run(seconds);
+        return static_cast<double>(delivered_ - before) / seconds;
+    }
+    // A second, or a few turns of the partitions where that takes longer: nobody can know earlier.
+    void settle() { run(1 + 8 * broker_.round_trip_s * static_cast<double>(broker_.partitions) / requests_max); }
+    void move(double round_trip_s) { broker_.round_trip_s = round_trip_s; }
+
+    const Window &window() const { return window_; }
+    double lowest() const { return lowest_; }
+    double highest() const { return highest_; }
+
+private:
+    static constexpr double tick_s = 100e-6;
+    static constexpr size_t requests_max = 5, batch_max = 4096;
+    static constexpr double linger_s = 2e-3;
+
+    struct Request {
+        double back_s;
+        size_t events;
+    };
+
+    Window::Time time() const {
+        return Window::Time{} + std::chrono::hours(1) + std::chrono::duration_cast<Window::Time::duration>(Window::Duration(now_s_));
+    }
+
+    void receive() {
+        for (; !requests_.empty() && requests_.front().back_s <= now_s_; requests_.pop_front()) {
+            for (size_t i = 0; i < requests_.front().events; i++)
+                window_.delivered(100);
+            delivered_ += requests_.front().events;
+        }
+        window_.served(time());
+    }
+    void offer(double events_per_s) {
+        for (credit_ = std::min(credit_ + events_per_s * tick_s, 10000.0); credit_ >= 1; credit_--) {
+            if (!window_.has_room())
+                return window_.held_up(lanes_.count());
+            size_t event = ++events_, partition = (event * 2654435761U >> 7) % queues_.size();
+            window_.taken(100);
+            lanes_.taken(lane_[partition]);
+            if (queues_[partition]++ == 0)
+                first_s_[partition] = now_s_;
+        }
+    }
+    void send() {
+        for (size_t looked = 0; requests_.size() < requests_max && looked < queues_.size(); looked++) {
+            size_t partition = next_++ % queues_.size();
+            size_t &queue = queues_[partition];
+            if (queue == 0 || (queue < batch_max && now_s_ < first_s_[partition] + linger_s))
+                continue;
+            size_t count = std::min(queue, batch_max);
+            queue -= count;
+            double begun_s = std::max(free_s_, now_s_ + broker_.round_trip_s / 2);
+            free_s_ = begun_s + broker_.request_s + static_cast<double>(count) * broker_.event_s;
+            requests_.push_back({free_s_ + broker_.round_trip_s / 2, count});
+        }
+    }
+
+    Broker broker_;
+    Window window_;
+    std::vector<size_t> queues_;  // events of each partition
+    std::vector<double> first_s_; // when the first of the queue came
+    std::vector<Lanes::Lane> lane_;
+    Lanes lanes_;
+    std::deque<Request> requests_;
+    double now_s_ = 0, free_s_ = 0, credit_ = 0, lowest_ = 1, highest_ = 1;
+    size_t next_ = 0, events_ = 0, delivered_ = 0;
+};
+
+double best_fixed_rate(const Broker &broker) {
+    double best = 0;
+    for (double bases = 1; bases <= bases_max; bases *= 2) {
+        Simulation simulation(broker, Window::fixed(static_cast<size_t>(bases * static_cast<double>(base.events))));
+        simulation.settle();
+        best = std::max(best, simulation.rate(2));
+    }
+    return best;
+}
+
+TEST(Lanes, counts_those_with_few_events_for_less) {
+    Lanes lanes;
+    std::vector<Lanes::Lane> lane(100);
+    for (int i = 0; i < 4096; i++)
+        lanes.taken(lane[i % 100]);
+    EXPECT_NEAR(lanes.count(), 100, 1);
+    for (int i = 0; i < 4096; i++)
+        lanes.taken(lane[i % 100 == 0 ? i / 100 % 100 : 0]);
+    EXPECT_LT(lanes.count(), 2);
+}
+
+TEST(Window, is_as_good_as_the_best_bound_that_a_search_finds) {
+    for (size_t partitions : {1, 48, 300})
+        for (double round_trip_s : {0.1e-3, 5e-3, 20e-3, 100e-3}) {
+            Broker broker{round_trip_s, partitions};
+            Simulation simulation(broker, Window(base, bases_max));
+            simulation.settle();
+            EXPECT_GE(simulation.rate(2), 0.95 * best_fixed_rate(broker)) << partitions << " partitions, " << round_trip_s << " s";
+        }
+}
+
+TEST(Window, stays_where_it_is_once_it_has_settled) {
+    for (size_t partitions : {1, 48, 300})
+        for (double round_trip_s : {0.1e-3, 20e-3, 100e-3}) {
+            Simulation simulation({round_trip_s, partitions}, Window(base, bases_max));
+            simulation.settle();
+            simulation.rate(3);
+            EXPECT_LE(simulation.highest(), 2 * simulation.lowest()) << partitions << " partitions, " << round_trip_s << " s";
+        }
+}
+
+TEST(Window, stays_small_where_more_only_waits) {
+    Simulation simulation({0.1e-3, 1}, Window(base, bases_max));
+    simulation.run(2);
+    EXPECT_LE(simulation.highest(), 5);
+}
+
+TEST(Window, grows_no_further_than_the_memory) {
+    Simulation simulation({100e-3, 300}, Window(base, 3));
+    simulation.run(2);
+    EXPECT_EQ(simulation.window().bases(), 3);
+}
+
+TEST(Window, does_not_grow_for_a_stream_that_it_does_not_hold_up) {
+    Simulation simulation({20e-3, 300}, Window(base, bases_max));
+    simulation.run(2, 1000);
+    EXPECT_EQ(simulation.highest(), 1);
+}
+
+TEST(Window, shrinks_when_what_asked_for_it_is_over) {
+    Broker slow{1, 1, 40e-6, 20e-6};
+    Simulation simulation(slow, Window(base, bases_max));
+    simulation.run(20);
+    EXPECT_GT(simulation.window().bases(), 8);
+    simulation.move(0.1e-3);
+    simulation.run(150);
+    EXPECT_LT(simulation.window().bases(), 3);
+}
+
+// The shortest round trip of before would keep it small.
+TEST(Window, finds_out_that_the_way_has_become_longer) {
+    Broker slow{1e-3, 1, 40e-6, 20e-6};
+    Simulation simulation(slow, Window(base, bases_max));
+    simulation.run(1);
+    EXPECT_LE(simulation.window().bases(), 3);
+    simulation.move(200e-3);
+    simulation.run(5);
+    double grown = simulation.rate(3);
+    EXPECT_GE(grown, 0.9 * 1 / slow.event_s);
+}
+
+TEST(Window, that_somebody_has_set_stays) {
+    Window window = Window::fixed(2);
+    window.taken(size_t{1} << 30);
+    EXPECT_TRUE(window.has_room());
+    window.taken(1);
+    EXPECT_FALSE(window.has_room());
+    window.delivered(size_t{1} << 30);
+    EXPECT_TRUE(window.has_room());
+}
+
+TEST(Window, counts_large_events_by_their_bytes) {
+    Window window(size_t{8} << 20);
+    window.taken(size_t{2} << 20);
+    EXPECT_TRUE(window.has_room());
+    window.taken(size_t{2} << 20);
+    EXPECT_FALSE(window.has_room());
+    window.clear();
+    EXPECT_TRUE(window.has_room());
+}
+
+} // namespace
+} // namespace outbox
