@@ -88,12 +88,14 @@ TEST_F(KafkaProducerTest, asks_for_all_topics_at_once_where_many_are_new) {
     };
     auto maker = make_producer();
     take_all(*maker);
+    ASSERT_TRUE(serve_until(*maker, [&] { return acknowledged_ == topics; }));
     kafka_.set_round_trip_ms(100);
     auto producer = make_producer();
     auto before = Clock::now();
     take_all(*producer);
     EXPECT_LT(Clock::now() - before, seconds(5)) << "one by one they take ten";
     EXPECT_EQ(producer->topics(), topics);
+    ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 2 * topics; }));
 }
 
 // What is not among all topics may be hidden, or newer.

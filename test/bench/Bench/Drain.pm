@@ -29,12 +29,13 @@ sub relay {
         my ($server, $backlog, $slot) = @_;
         my @brokers = $options{kafka} ? ('--brokers', $server->brokers) : ();
         my @delivery = $options{delivery} ? ('--delivery', $options{delivery}) : ();
+        my $relay = $options{program} // $ENV{OUTBOX_RELAY};
         my @target = ('--slot', $slot, @brokers, @delivery);
         if (($options{delivery} // '') eq 'exactly-once') {    # a slot that was copied has a position, and no state in Kafka
             my $superuser = getpwuid $<;
-            _call($ENV{OUTBOX_RELAY}, 'setup', '--dsn', $server->dsn($superuser), @target, '--reset-state');
+            _call($relay, 'setup', '--dsn', $server->dsn($superuser), @target, '--reset-state');
         }
-        return { command => [ $ENV{OUTBOX_RELAY}, 'run', '--dsn', $server->dsn, @target, @{ $options{args} // [] } ], seen => $options{seen} // 'confirmed' };
+        return { command => [ $relay, 'run', '--dsn', $server->dsn, @target, @{ $options{args} // [] } ], seen => $options{seen} // 'confirmed' };
     };
 }
 

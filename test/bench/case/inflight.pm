@@ -63,8 +63,7 @@ sub _measure {
     for my $round (0 .. $bench->runs) {    # the first is not counted
         for my $candidate ($round ? $bench->candidates(@candidates) : $candidates[0]) {
             my ($name, $program, @arguments) = @$candidate;
-            local $ENV{OUTBOX_RELAY} = $program;
-            my $used = drain($server, $backlog, relay(kafka => 1, args => \@arguments), 'outbox');
+            my $used = drain($server, $backlog, relay(kafka => 1, program => $program, args => \@arguments), 'outbox');
             $result->add($point->{name}, $name, per_event($used, $backlog->{events})) if $round;
         }
         $bench->say("$point->{name}: round $round");

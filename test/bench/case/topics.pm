@@ -30,8 +30,7 @@ sub run {
             my $backlog = $server->backlog(events => $size, per_transaction => 100, bytes => 200, topic_of => "'topics_$point->{topics}_' || n % $point->{topics}");
             for my $candidate ($round ? @candidates : $candidates[0]) {
                 my ($name, $program) = @$candidate;
-                local $ENV{OUTBOX_RELAY} = $program;
-                my %figures = per_event(drain($server, $backlog, relay(kafka => 1), 'outbox'), $size);
+                my %figures = per_event(drain($server, $backlog, relay(kafka => 1, program => $program), 'outbox'), $size);
                 if ($round) { $result->add($point->{name}, $name, %figures) }
                 else { $result->note(sprintf '%s: %.0f events/s where the topics are new, relay %.2f us, broker %.2f us', $point->{name}, @figures{qw(rate program_us broker_us)}) }
                 $bench->say(sprintf '%s: round %d: %s %.0f events/s', $point->{name}, $round, $name, $figures{rate});
