@@ -78,7 +78,6 @@ void KafkaTopics::ask(const std::string &name, rd_kafka_topic_t *topic, Clock::t
         listing_.due_at = now + listing_again;
         return lookup_.ask_for_all(name);
     }
-    listing_.lone_lookups++;
     lookup_.ask(name, topic);
 }
 
@@ -102,10 +101,12 @@ void KafkaTopics::take_answer(const KafkaRecord &record) {
     }
     auto its = answer->topics.find(lookup_.name());
     rd_kafka_resp_err_t error = its == answer->topics.end() ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : its->second;
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        listing_.lone_lookups++;
         is_there(lookup_.name());
-    else if (record.topic == lookup_.name())
+    } else if (record.topic == lookup_.name()) {
         wait_for(record, error);
+    }
 }
 
 // Where Kafka does not answer in time, topics are looked up one by one for a while.

@@ -90,7 +90,7 @@ private:
         std::unordered_map<std::string, rd_kafka_resp_err_t> topics = {};
         Clock::time_point valid_until = Clock::time_point::min();
         Clock::time_point due_at = Clock::time_point::min(); // Kafka is not asked again before
-        int lone_lookups = 0;                                // since the last one
+        int lone_lookups = 0;                                // since the last one, that have found their topic
     };
 
     Topic &make(const std::string &name);
