@@ -1,5 +1,5 @@
-// The argument "headers" of emit: an object of strings and of bytes, {"base64": "…"}, as jsonb or as the text of a JSON object (varchar, text, json).
-// An error names the wrong header by its place, never by its name or value. Tested by sql/headers.sql.
+// The argument "headers" of emit: an object of strings and of bytes, {"base64": "…"}, as jsonb or as the text of a JSON object (varchar,
+// text, json). An error names the wrong header by its place, never by its name or value. Tested by sql/headers.sql.
 #pragma once
 
 #include "envelope.h"

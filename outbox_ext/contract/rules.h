@@ -3,8 +3,8 @@
 //
 //   {"topic":"orders","key":"42","id":"0193…","type":"order.created","headers":{"traceparent":"00-…"},"payload":{…}}
 //
-// `payload` is a JSON value without white space; `payload_base64`, in its place, carries bytes. An envelope with neither is a tombstone. A header
-// whose value is bytes has {"base64":"…"} in the place of the string; a relay of 1.0 takes no envelope with one, and stops.
+// `payload` is a JSON value without white space; `payload_base64`, in its place, carries bytes. An envelope with neither is a tombstone. A
+// header whose value is bytes has {"base64":"…"} in the place of the string; a relay of 1.0 takes no envelope with one, and stops.
 //
 // emit writes envelopes (envelope.h), the guard tells them from everybody's messages (guard.h), the relay reads them
 // (relay/core/envelope.h). Here are the rules that emit and the guard share. Pure: no server, no memory. Tested by
