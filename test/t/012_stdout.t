@@ -10,15 +10,14 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $node = outbox_node('main');
-create_slot($node, $_) for qw(outbox pretty piped some witness);
+create_slot($node, $_) for qw(outbox outbox_pretty outbox_piped outbox_some witness);
 
 my @emits = (
     q{'orders', '42', '{"n":1.00}', 'order.created', '{"a":"ö"}'}, q{'orders', NULL::text, '2'}, q{'orders', 'k', '\xff00'::bytea},
     q{'payments', 'k', NULL::text}, qq{'orders', E'k\\u009b\\x7f', U&'{"item":"\\009b\\007f"}', E't\\u009b\\x1b'});
 my @ids = map { $node->safe_psql('postgres', "SELECT outbox.emit($_)") } @emits;
 $node->safe_psql('postgres', q{BEGIN; SELECT outbox.emit('orders', '43', '3'); ROLLBACK});
-my @stream = grep { /^\{"topic"/ } split /\n/,
-    $node->safe_psql('postgres', q{SELECT data FROM pg_logical_slot_get_changes('witness', NULL, NULL)});
+my @stream = emitted($node, 'witness', 'get');
 is(scalar @stream, scalar @emits, 'the stream has the committed events');
 
 my $relay = Outbox::Relay->new($node)->start;
@@ -31,13 +30,13 @@ ok(wait_for_confirmation($node), 'a second relay connects');
 is($relay->terminate, 0, 'and ends');
 is_deeply([ $relay->output ], \@stream, 'what was confirmed is not written again');
 
-my $some = Outbox::Relay->new($node, name => 'some', args => ['--slot', 'some', '--topics', 'pay*,nothing'])->start;
-ok(wait_for_confirmation($node, 'some'), 'a relay for some topics confirms everything');
+my $some = Outbox::Relay->new($node, name => 'some', args => ['--slot', 'outbox_some', '--topics', 'pay*,nothing'])->start;
+ok(wait_for_confirmation($node, 'outbox_some'), 'a relay for some topics confirms everything');
 is($some->terminate, 0, 'and ends');
 is_deeply([ $some->output ], [ grep { /"payments"/ } @stream ], 'but writes its topics only');
 
-my $pretty = Outbox::Relay->new($node, name => 'pretty', args => [qw(--slot pretty --format pretty)])->start;
-ok(wait_for_confirmation($node, 'pretty'), 'a relay with --format pretty confirms everything');
+my $pretty = Outbox::Relay->new($node, name => 'pretty', args => [qw(--slot outbox_pretty --format pretty)])->start;
+ok(wait_for_confirmation($node, 'outbox_pretty'), 'a relay with --format pretty confirms everything');
 is($pretty->terminate, 0, 'and ends');
 my $text = join "\n", $pretty->output;
 like($text, qr/orders.*42.*order\.created/s, 'and shows people what matters');
@@ -54,34 +53,34 @@ sub piped_relay {
     return ($piped, $reader);
 }
 
-my ($piped, $reader) = piped_relay('piped');
+my ($piped, $reader) = piped_relay('outbox_piped');
 is(scalar <$reader>, "$stream[0]\n", 'the reader of a pipe gets a line');
 close $reader;
 is($piped->wait_for_exit(10), 0, 'when it has gone the relay ends in good order');
 unlike($piped->log, qr/SIGPIPE|error/i, 'and nobody calls it an error');
 
 # What was not written is not confirmed. A pipe holds more than its reader reads, so an event that no pipe holds goes first.
-create_slot($node, 'full');
+create_slot($node, 'outbox_full');
 my @rest = map { $node->safe_psql('postgres', "SELECT outbox.emit('orders', 'k', $_)") } q{to_json(repeat('x', 300000))}, q{'1'};
-($piped, $reader) = piped_relay('full');
+($piped, $reader) = piped_relay('outbox_full');
 read $reader, my $beginning, 10;
 is($beginning, '{"topic":"', 'a reader reads the beginning of an event');
 close $reader;
 is($piped->wait_for_exit(10), 0, 'when it has gone the relay ends in good order');
-my $left = $node->safe_psql('postgres', q{SELECT data FROM pg_logical_slot_get_changes('full', NULL, NULL)});
+my $left = join "\n", emitted($node, 'outbox_full', 'get');
 like($left, qr/"id":"$_"/, 'what was not written is not confirmed') for @rest;
 
 # More than the relay gathers for one write: it goes on at once, not at the next thing that wakes it.
-create_slot($node, 'large');
-my $large = Outbox::Relay->new($node, name => 'large', args => [qw(--slot large)], output => '/dev/null')->start;
-$large->wait_until_streaming($node, 'large');
+create_slot($node, 'outbox_large');
+my $large = Outbox::Relay->new($node, name => 'large', args => [qw(--slot outbox_large)], output => '/dev/null')->start;
+$large->wait_until_streaming($node, 'outbox_large');
 my $slowest = 0;
 for (1 .. 10) {
     $large->signal('STOP');
     $node->safe_psql('postgres', q{SELECT count(outbox.emit('orders', n, to_json(repeat('x', 200)))) FROM generate_series(1, 20000) AS n});
     my $start = time;
     $large->signal('CONT');
-    wait_for_confirmation($node, 'large');
+    wait_for_confirmation($node, 'outbox_large');
     $slowest = time - $start if time - $start > $slowest;
 }
 cmp_ok($slowest, '<', 5, 'a backlog is written without a pause');

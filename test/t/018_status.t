@@ -168,9 +168,9 @@ is(metrics($second)->{sessions_lost_total}, 0, 'no session of its own was lost')
 # ---- Kafka -------------------------------------------------------------------------------------------------------------
 
 my $nowhere = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
-create_slot($node, 'nowhere');
+create_slot($node, 'outbox_nowhere');
 my $waiting = Outbox::Relay->new($node, name => 'waiting', kafka => $nowhere,
-    args => [ @listen, qw(--slot nowhere --shutdown-grace-ms 2000) ], env => { NOTIFY_SOCKET => "$folder/notify" })->start;
+    args => [ @listen, qw(--slot outbox_nowhere --shutdown-grace-ms 2000) ], env => { NOTIFY_SOCKET => "$folder/notify" })->start;
 $waiting->wait_for_log(qr/streaming/);
 is(ready($waiting), 'streaming', 'no broker, and no event that needs one: streaming');
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '"secret"')});
@@ -189,12 +189,12 @@ is_deeply(heard($manager)->[-1], [ 'STATUS=draining', 'STOPPING=1' ], 'the servi
 # A batch that the topic refuses is sent again in smaller ones: that is no state of its own, and ends no session.
 my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('small', 1, 'max.message.bytes=1000');
-create_slot($node, 'small');
-my $refused = Outbox::Relay->new($node, name => 'refused', kafka => $kafka, args => [ @listen, qw(--slot small) ],
+create_slot($node, 'outbox_small');
+my $refused = Outbox::Relay->new($node, name => 'refused', kafka => $kafka, args => [ @listen, qw(--slot outbox_small) ],
     env => { NOTIFY_SOCKET => "$folder/notify" })->start;
 $refused->wait_for_log(qr/streaming/);
 $node->safe_psql('postgres', q{SELECT outbox.emit('small', 'k', to_json(repeat(md5(i::text), 20))::text) FROM generate_series(1, 100) AS i});
-ok(wait_for_confirmation($node, 'small'), 'everything is delivered');
+ok(wait_for_confirmation($node, 'outbox_small'), 'everything is delivered');
 is(ready($refused), 'streaming', 'and it streams');
 my $metrics = metrics($refused);
 is($metrics->{producers_lost_total}, 0, 'no start from the slot was needed');

@@ -24,7 +24,7 @@ sub large { my ($size) = @_; return "to_json(repeat('$canary', $size / 14))" }
 sub value { my ($size) = @_; return '"' . $canary x int($size / 14) . '"' }
 
 for my $delivery (qw(at-least-once exactly-once)) {
-    my ($slot, $topic) = ("slot_$1", "small.$delivery") if $delivery =~ /^(\w+)/;
+    my ($slot, $topic) = ("outbox_$1", "small.$delivery") if $delivery =~ /^(\w+)/;
     my @run = ('--delivery', $delivery, '--slot', $slot, '--topics', $topic);
     $kafka->create_topic($topic, 1, 'max.message.bytes=2000');
     my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, @run);
@@ -110,7 +110,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
 
 # A partition takes whatever comes first from a producer that it does not know: also what follows an event that it has refused.
 $kafka->create_topic('small.first', 1, 'max.message.bytes=2000');
-my @first = ('--slot', 'slot_first', '--topics', 'small.first');
+my @first = ('--slot', 'outbox_first', '--topics', 'small.first');
 my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), @first);
 is($code, 0, 'setup') or diag $err;
 emit('small.first', large(5000), 1);

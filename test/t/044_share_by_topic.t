@@ -39,7 +39,7 @@ sub records {
 
 sub expected { my %missing = map { $_ => 1 } @_; return { map { ("$topic_of{$_} $_" => 1) } grep { !$missing{$_} } keys %topic_of } }
 
-sub name_of { my ($delivery, $share) = @_; return "${share}_" . $delivery =~ tr/-/_/r }
+sub name_of { my ($delivery, $share) = @_; return "outbox_${share}_" . $delivery =~ tr/-/_/r }
 
 sub set_up {
     my ($slot, $delivery, $topics) = @_;
@@ -74,7 +74,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     next if $delivery eq 'exactly-once';
     for my $share (sort keys %share) {
         is($relay{$share}->terminate, 0, "$delivery: $share ends");
-        $node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('} . name_of($delivery, $share) . q{')});
+        drop_slot($node, name_of($delivery, $share));
     }
 }
 

@@ -67,11 +67,11 @@ for my $command ([ 'run', 0 ], [ 'setup', 143 ], [ $skip[0], 143, @skip[ 1, 2 ] 
 # setup that waits for a transaction which somebody forgot.
 $node->safe_psql('postgres', q{BEGIN; SELECT txid_current(); PREPARE TRANSACTION 'forgotten'});
 {
-    my ($process, $pid) = start('setup', '--dsn', $node->connstr('postgres') . ' user=' . getpwuid($<), '--slot', 'second');
-    $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_replication_slots WHERE slot_name = 'second'});
+    my ($process, $pid) = start('setup', '--dsn', $node->connstr('postgres') . ' user=' . getpwuid($<), '--slot', 'outbox_second');
+    $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_replication_slots WHERE slot_name = 'outbox_second'});
     kill 'TERM', $pid;
     is($process->wait_for_exit(20), 143, 'SIGTERM ends setup while it makes the slot');
-    ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_replication_slots WHERE slot_name = 'second'}), 'and leaves none behind');
+    ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_replication_slots WHERE slot_name = 'outbox_second'}), 'and leaves none behind');
 }
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'forgotten'});
 

@@ -38,7 +38,7 @@ sub written {
 for my $delivery (qw(at-least-once exactly-once)) {
     for my $kind (sort keys %kinds) {
         my $name = "$delivery, $kind";
-        my ($slot, $topic, $letters) = ("slot_$kind", "many.$delivery.$kind", "letters.$delivery.$kind");
+        my ($slot, $topic, $letters) = ("outbox_$kind", "many.$delivery.$kind", "letters.$delivery.$kind");
         my @run = ('--delivery', $delivery, '--slot', $slot, '--dead-letter-topic', $letters);
         $kafka->create_topic($topic, 1, $kinds{$kind}{config});
         $kafka->create_topic($letters);
@@ -73,7 +73,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
         cmp_ok($memory_kb, '<', 160 << 10, "$name: within the memory");
         is($relay->count_log(qr/starting again from the slot/), 0, "$name: no start from the slot was needed");
         is($relay->terminate, 0, "$name: ends in good order");
-        $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$slot')");
+        drop_slot($node, $slot);
     }
 }
 

@@ -22,7 +22,7 @@ sub written { my %times; $times{ id($_) }++ for $kafka->consume(@_); return \%ti
 sub records { my ($topic) = @_; my ($end) = $kafka->ends($topic) =~ /(\d+)\s*$/; return $end }
 
 for my $delivery (qw(at-least-once exactly-once)) {
-    my ($slot, $many) = ("slot_$1", "many.$1") if $delivery =~ /^(\w+)/;
+    my ($slot, $many) = ("outbox_$1", "many.$1") if $delivery =~ /^(\w+)/;
     my @run = ('--delivery', $delivery, '--slot', $slot);
     $kafka->create_topic($many);
     my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, @run);
@@ -70,7 +70,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     ok(wait_for_confirmation($node, $slot), "$delivery: then the relay goes on") or diag $relay->log;
     is(written($many)->{$_}, 1, "$delivery: each once") for $before, $after;
     is($relay->terminate, 0, "$delivery: ends in good order");
-    $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$slot')");
+    drop_slot($node, $slot);
 }
 
 done_testing();

@@ -19,8 +19,8 @@ my @exactly_once = qw(--delivery exactly-once --topics orders);
 is($code, 0, 'for one topic') or diag $err;
 my $relay = Outbox::Relay->new($node, kafka => $kafka, args => \@exactly_once);
 # To this one the state topic is a topic like any other: its own has another name.
-create_slot($node, 'foreign');
-my $foreign = Outbox::Relay->new($node, name => 'foreign', kafka => $kafka, args => [qw(--slot foreign --topics outbox.state --state-topic foreign.state)]);
+create_slot($node, 'outbox_foreign');
+my $foreign = Outbox::Relay->new($node, name => 'foreign', kafka => $kafka, args => [qw(--slot outbox_foreign --topics outbox.state --state-topic foreign.state)]);
 
 my @emitted;
 sub emit { push @emitted, $node->safe_psql('postgres', "SELECT outbox.emit('orders', 'k', '1')"); return }
@@ -37,7 +37,7 @@ is($relay->terminate, 0, 'it ends in good order');
 my $position = '{"v":1,"lsn":"FF/0","ordinal":0,"complete":true,"events":"FF/0","timeline":1,"topics":"orders"}';
 $node->safe_psql('postgres', "SELECT outbox.emit('outbox.state', '$key', payload::json) FROM unnest(ARRAY['{}', '$position', NULL]) payload");
 $foreign->start;
-ok(wait_for_confirmation($node, 'foreign'), 'another relay produces events with our key into our state topic') or diag $foreign->log;
+ok(wait_for_confirmation($node, 'outbox_foreign'), 'another relay produces events with our key into our state topic') or diag $foreign->log;
 is($foreign->terminate, 0, 'and ends');
 my @last = ($kafka->consume('outbox.state'))[-3 .. -1];
 is_deeply([ map { $_->{key} } @last ], [ ($key) x 3 ], 'they are there, the last of their key');

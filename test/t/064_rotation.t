@@ -56,13 +56,13 @@ my @secure = ('--property-file', $file);
 my $brokers = "127.0.0.1:$port";
 my @relays;
 for my $delivery (qw(at-least-once exactly-once)) {
-    my ($slot) = $delivery =~ /^(\w+)/;
+    my $slot = $delivery =~ /^(\w+)/ ? "outbox_$1" : die;
     my ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--slot', $slot, '--delivery', $delivery, '--brokers', $brokers, @secure);
     is($code, 0, "$delivery: setup") or diag $err;
     push @relays, Outbox::Relay->new($node, name => $slot, kafka => $brokers, args => [ '--slot', $slot, '--delivery', $delivery, @secure ])->start;
 }
 sub emit { return $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')}) }
-sub all_confirmed { my ($what) = @_; ok(wait_for_confirmation($node, $_), "$_: $what") for qw(at exactly); return }
+sub all_confirmed { my ($what) = @_; ok(wait_for_confirmation($node, $_), "$_: $what") for qw(outbox_at outbox_exactly); return }
 
 emit();
 all_confirmed('an event is delivered with the first password');

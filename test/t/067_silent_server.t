@@ -63,10 +63,10 @@ is($relay->terminate, 0, 'it ends in good order');
 # ---- a relay that does not read ------------------------------------------------------------------------------------------
 
 my $nowhere = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
-create_slot($node, 'nowhere');
+create_slot($node, 'outbox_nowhere');
 my $waiting = Outbox::Relay->new($node, name => 'waiting', dsn => $tcp, kafka => $nowhere,
-    args => [ @args, qw(--slot nowhere --max-in-flight-bytes 65536 --shutdown-grace-ms 100) ])->start;
-$waiting->wait_until_streaming($node, 'nowhere');
+    args => [ @args, qw(--slot outbox_nowhere --max-in-flight-bytes 65536 --shutdown-grace-ms 100) ])->start;
+$waiting->wait_until_streaming($node, 'outbox_nowhere');
 $node->safe_psql('postgres', q{SELECT count(outbox.emit('orders', 'k', json_build_array(repeat('x', 100000))::text)) FROM generate_series(1, 60)});
 $node->poll_query_until('postgres', q{SELECT bool_or(wait_event = 'WalSenderWriteData') FROM pg_stat_activity WHERE backend_type = 'walsender'})
     or die 'the socket takes everything';

@@ -50,12 +50,12 @@ is($relay->terminate, 0, 'it ends in good order');
 
 # ---- Kafka away ----------------------------------------------------------------------------------------------------------
 
-create_slot($node, 'nowhere');
+create_slot($node, 'outbox_nowhere');
 my $nowhere = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
 $node->safe_psql('postgres', $others_write);
 my $waiting = Outbox::Relay->new($node, name => 'waiting', kafka => $nowhere,
-    args => [qw(--slot nowhere --listen 127.0.0.1:0 --shutdown-grace-ms 100)])->start;
+    args => [qw(--slot outbox_nowhere --listen 127.0.0.1:0 --shutdown-grace-ms 100)])->start;
 my $away = asked($waiting);
 cmp_ok($away->{slot_confirmed_lag_bytes}, '>', 5_000_000, 'Kafka is away: what the server says of the slot grows with its WAL');
 wait_until { metrics($waiting)->{lag_seconds} >= 2 } 'so does the age of the oldest event that waits', 20;

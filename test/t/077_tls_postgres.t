@@ -37,7 +37,7 @@ hostssl postgres certified  127.0.0.1/32 cert
 host    postgres any        127.0.0.1/32 scram-sha-256
 END
 $node->reload;
-create_slot($node, $_) for qw(outbox first second);
+create_slot($node, $_) for qw(outbox outbox_first outbox_second);
 
 my $where = 'port=' . $node->port . ' dbname=postgres host=127.0.0.1';
 my $verified = "$where sslmode=verify-full sslrootcert=" . $ours->ca;
@@ -63,10 +63,10 @@ sub delivers {
 
 # ---- right
 
-my $by_password = relay('password', "$verified channel_binding=require", 'relay', 'right', 'first')->start;
-my $by_certificate = relay('certificate', $certified, 'certified', 'none', 'second')->start;
-delivers($by_password, 'verify-full with SCRAM and channel binding', 'first');
-delivers($by_certificate, 'a client certificate', 'second');
+my $by_password = relay('password', "$verified channel_binding=require", 'relay', 'right', 'outbox_first')->start;
+my $by_certificate = relay('certificate', $certified, 'certified', 'none', 'outbox_second')->start;
+delivers($by_password, 'verify-full with SCRAM and channel binding', 'outbox_first');
+delivers($by_certificate, 'a client certificate', 'outbox_second');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_replication USING (pid) WHERE ssl'), 2, 'both over TLS');
 unlike(slurp('/proc/' . $by_password->pid . '/cmdline'), qr/canary/, 'the password is in no process list');
 is($_->terminate, 0, 'it ends') for $by_password, $by_certificate;

@@ -60,7 +60,7 @@ sub mallory {
 }
 
 for my $delivery (qw(at-least-once exactly-once)) {
-    my ($slot) = $delivery =~ /^(\w+)/;
+    my $slot = $delivery =~ /^(\w+)/ ? "outbox_$1" : die;
     my @kafka = ('--slot', $slot, '--delivery', $delivery);
     my ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, @kafka);
     is($code, 0, "$delivery: setup") or diag $err;
@@ -85,7 +85,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     ok(wait_for_confirmation($node, $slot, $lsn), "$delivery, a topic that is not there: named, and once it is created the stream goes on");
     is($relay->terminate, 0, 'the relay ends in good order');
     $node->poll_query_until('postgres', "SELECT active_pid IS NULL FROM pg_replication_slots WHERE slot_name = '$slot'");
-    $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$slot')");
+    drop_slot($node, $slot);
 }
 
 done_testing();

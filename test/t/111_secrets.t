@@ -25,7 +25,7 @@ change_password();
 unlink $node->data_dir . '/pg_hba.conf';
 $node->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
 $node->reload;
-create_slot($node, $_) for qw(outbox by_command);
+create_slot($node, $_) for qw(outbox outbox_by_command);
 
 sub write_secret {
     my ($name, $text) = @_;
@@ -57,14 +57,14 @@ for my $case ([ 'two passwords', qr/expected one password/, '--password-file', $
 
 my %relay = (
     file => Outbox::Relay->new($node, name => 'file', dsn => $dsn, args => [qw(--password-file password)], env => { CREDENTIALS_DIRECTORY => $folder, PGHOST => undef }),
-    command => Outbox::Relay->new($node, name => 'command', dsn => $dsn, args => [ '--slot', 'by_command', '--password-command', $command ], env => { PGHOST => undef }),
+    command => Outbox::Relay->new($node, name => 'command', dsn => $dsn, args => [ '--slot', 'outbox_by_command', '--password-command', $command ], env => { PGHOST => undef }),
 );
 $_->start for values %relay;
 sub emit { return $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')}) }
 sub all_delivered {
     my ($what) = @_;
     emit();
-    ok(wait_for_confirmation($node, $_), "$_: $what") for qw(outbox by_command);
+    ok(wait_for_confirmation($node, $_), "$_: $what") for qw(outbox outbox_by_command);
     return;
 }
 all_delivered('delivers');

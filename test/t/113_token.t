@@ -43,31 +43,31 @@ my @relays;
 
 sub relay {
     my ($slot, @arguments) = @_;
-    push @relays, my $relay = Outbox::Relay->new($node, name => $slot, kafka => $brokers, args => [ '--slot', $slot, @arguments ]);
+    push @relays, my $relay = Outbox::Relay->new($node, name => $slot, kafka => $brokers, args => [ '--slot', "outbox_$slot", @arguments ]);
     return $relay;
 }
 
 # ---- both deliveries, both forms
 
-my ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--slot', 'exactly', '--delivery', 'exactly-once', '--brokers', $brokers, @oauth, '--token-command', command(600));
+my ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--slot', 'outbox_exactly', '--delivery', 'exactly-once', '--brokers', $brokers, @oauth, '--token-command', command(600));
 is($code, 0, 'setup for exactly-once delivery') or diag $err;
-create_slot($node, $_) for qw(least file failing);
+create_slot($node, "outbox_$_") for qw(least file failing);
 my $least = relay('least', @oauth, '--token-command', command(12, 'json'))->start;
 my $exactly = relay('exactly', '--delivery', 'exactly-once', @oauth, '--token-command', command(600))->start;
 sub emit { return $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')}) }
 emit();
-ok(wait_for_confirmation($node, $_), "$_: delivers") for qw(least exactly);
+ok(wait_for_confirmation($node, "outbox_$_"), "$_: delivers") for qw(least exactly);
 is($exactly->terminate, 0, 'it ends');
 my $before = asked();
 wait_until { asked() > $before } 'another token is asked for before the last one expires';
 emit();
-ok(wait_for_confirmation($node, 'least'), 'and it delivers with that one');
+ok(wait_for_confirmation($node, 'outbox_least'), 'and it delivers with that one');
 
 # ---- a password in a file
 
 append_to_file("$folder/password", "$secret\n");
 my $file = relay('file', '-X', 'security.protocol=SASL_PLAINTEXT', '-X', 'sasl.mechanisms=PLAIN', '-X', 'sasl.username=relay', '-X', "sasl.password_file=$folder/password")->start;
-ok(wait_for_confirmation($node, 'file'), "Kafka's password in a file of its own: delivers");
+ok(wait_for_confirmation($node, 'outbox_file'), "Kafka's password in a file of its own: delivers");
 
 # ---- what is wrong
 

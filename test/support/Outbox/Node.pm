@@ -1,4 +1,4 @@
-# A PostgreSQL server prepared for outbox: the extension, a relay role with the least privileges, a slot.
+# A PostgreSQL server prepared for outbox: the extension or the hosted form, a relay role with the least privileges, a slot.
 # Keeps to what PostgreSQL::Test::Cluster offers from version 15 to 18.
 package Outbox::Node;
 
@@ -6,11 +6,16 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use Outbox::Form;
 use Outbox::Process qw(wait_until slurp);
 use Outbox::Tls;
 use PostgreSQL::Test::Cluster;
+use Test::More;
 
-our @EXPORT = qw(outbox_node create_slot slot crash current_lsn wait_for_confirmation);
+my $reason = Outbox::Form::reason_to_skip();
+plan skip_all => $reason if defined $reason;
+
+our @EXPORT = qw(outbox_node create_slot drop_slot slot emitted crash current_lsn wait_for_confirmation);
 our @EXPORT_OK = qw(postmaster children);
 
 # What `make check` of the server's own tests would set.
@@ -27,19 +32,22 @@ max_wal_size = 2GB
 log_statement = none
 END
 
-# outbox_node(name, conf => text, plugins => other output plugins): running, with the extension and the role `relay`; the slot is the test's business.
+# outbox_node(name, conf => text, plugins => other output plugins): running, with emit and the role `relay`; the slot is the test's business.
+# A server of the hosted form refuses our plugin, as hosts do, unless `plugins` names it.
 sub outbox_node {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init(allows_streaming => 'logical', extra => [qw(--encoding=UTF8 --locale=C)]);
-    $node->append_conf('postgresql.conf', $settings . ($options{conf} // ''));
-    $node->append_conf('postgresql.conf', "output_plugin_libraries = 'pgoutput, test_decoding, outbox" . ($options{plugins} ? ", $options{plugins}" : '') . "'")
-        if has_plugin_list() && !$options{refuse_plugin};
+    my ($conf, $change) = Outbox::Form::is_hosted() ? Outbox::Form::settings($options{conf} // '') : ($options{conf} // '');
+    $node->append_conf('postgresql.conf', $settings . $conf);
+    my @plugins = (qw(pgoutput test_decoding), Outbox::Form::is_hosted() ? () : 'outbox', grep { Outbox::Form::is_hosted() || $_ ne 'outbox' } $options{plugins} // ());
+    $node->append_conf('postgresql.conf', q{output_plugin_libraries = '} . join(', ', @plugins) . q{'}) if has_plugin_list() && !$options{refuse_plugin};
     my $tls = Outbox::Tls::everywhere();
     $node->append_conf('postgresql.conf', $tls->server_settings) if $tls;
     $node->start;
     $node->safe_psql('postgres', 'CREATE ROLE relay LOGIN REPLICATION');
-    $node->safe_psql('postgres', 'CREATE EXTENSION outbox') if !$options{bare};
+    Outbox::Form::install($node, 'postgres') if !$options{bare};
+    $node->safe_psql('postgres', $change) if $change && !$options{bare};
     return $node;
 }
 
@@ -48,11 +56,20 @@ sub has_plugin_list {
     return `postgres --describe-config` =~ /^output_plugin_libraries\t/m;
 }
 
+# A slot of the form, which emit demands then, or of another plugin.
 sub create_slot {
     my ($node, $name, $plugin) = @_;
     $name //= 'outbox';
-    $plugin //= 'outbox';
-    $node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('$name', '$plugin')");
+    $node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('$name', '" . ($plugin // Outbox::Form::plugin()) . "')");
+    Outbox::Form::demand($node, 'postgres', $name) if !defined $plugin;
+    return;
+}
+
+# Away with it, and nothing demands it any more.
+sub drop_slot {
+    my ($node, $name) = @_;
+    $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$name')");
+    Outbox::Form::demand_no_more($node, 'postgres', $name);
     return;
 }
 
@@ -61,6 +78,17 @@ sub slot {
     my ($node, $expression, $name) = @_;
     $name //= 'outbox';
     return $node->safe_psql('postgres', "SELECT $expression FROM pg_replication_slots WHERE slot_name = '$name'");
+}
+
+# The envelopes that a slot has for its relay, as text; how: get takes them out, peek leaves them in.
+sub emitted {
+    my ($node, $name, $how, $database) = @_;
+    my $plugin = $node->safe_psql('postgres', "SELECT plugin FROM pg_replication_slots WHERE slot_name = '$name'");
+    my ($kind, $options, $text, $is_event) = ('', '', 'data', q[data LIKE '{"topic"%']);
+    # The byte M, flags, position, the prefix with a NUL, the size in four bytes, and then the envelope.
+    ($kind, $options, $text, $is_event) = ('binary_', q{, 'proto_version', '1', 'publication_names', 'outbox', 'messages', 'true'},
+        q{convert_from(substr(data, 22), 'UTF8')}, q{substr(data, 1, 1) = 'M' AND substr(data, 11, 7) = '\x6f7574626f7800'}) if $plugin eq 'pgoutput';
+    return split /\n/, $node->safe_psql($database // 'postgres', "SELECT $text FROM pg_logical_slot_${how}_${kind}changes('$name', NULL, NULL$options) WHERE $is_event");
 }
 
 sub current_lsn { return $_[0]->safe_psql('postgres', 'SELECT pg_current_wal_lsn()') }

@@ -7,6 +7,7 @@ use warnings;
 
 use Carp qw(croak);
 use File::Basename qw(basename);
+use Outbox::Form;
 use Outbox::Process qw(wait_until slurp);
 use PostgreSQL::Test::Utils;
 
@@ -86,13 +87,22 @@ sub set_up_exactly_once {
     return call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, '--delivery', 'exactly-once', @arguments);
 }
 
+# The arguments, and where they call setup, what it takes in this form.
+sub in_form {
+    my @arguments = @_;
+    splice @arguments, 1, 0, Outbox::Form::setup_arguments() if ($arguments[0] // '') eq 'setup' && !grep { $_ eq '--plugin' } @arguments;
+    return @arguments;
+}
+
+our $call_patience_s = 10;
+
 # One call that should end by itself: (exit code, standard output, standard error).
 sub call {
-    my (@arguments) = @_;
+    my (@arguments) = in_form(@_);
     my $folder = PostgreSQL::Test::Utils::tempdir('call');
     my $process = Outbox::Process->spawn(
         command => [ $ENV{OUTBOX_RELAY}, @arguments ], name => "outbox-relay @arguments", stdout => "$folder/out", stderr => "$folder/err");
-    my $code = eval { $process->wait_for_exit(10) } // 'none, it does not end';
+    my $code = eval { $process->wait_for_exit($call_patience_s) } // 'none, it does not end';
     $process->kill_nine;
     return ($code, slurp("$folder/out"), slurp("$folder/err"));
 }

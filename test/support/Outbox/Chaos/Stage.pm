@@ -31,7 +31,7 @@ END
 sub new {
     my ($class, $delivery, %options) = @_;
     my $self = bless { delivery => $delivery, options => \%options, relays => {}, exits => [], nodes => 0 }, $class;
-    $self->{node} = outbox_node($self->next_node_name, conf => $settings);
+    $self->{node} = outbox_node($self->next_node_name, conf => $settings, plugins => 'outbox');
     $self->_give_password;
     $self->_make_disk if !$options{cluster};
     my @brokers = $options{cluster} ? map({ "kafka$_" } 1 .. 3) : 'kafka';
@@ -116,7 +116,7 @@ sub _set_up {
     my @kafka = $self->{delivery} eq 'exactly-once' ? ('--delivery', 'exactly-once', '--brokers', $self->{kafka}->brokers) : ();
     my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $self->{node}->connstr('postgres'), @kafka);
     die "setup ends with $code: $err" if $code ne '0';
-    create_slot($self->{node}, 'witness');
+    create_slot($self->{node}, 'witness', 'outbox');    # in both forms, so that the observer reads one kind of stream
     return;
 }
 

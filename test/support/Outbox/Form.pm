@@ -1,0 +1,77 @@
+# The form of outbox that the tests run with: the extension, or with FORM=hosted what servers have that take no library, emit in SQL and
+# slots of pgoutput. A file of test/t runs in both forms unless it is named here with the reason why not; Outbox::Node skips it then.
+package Outbox::Form;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+
+our %extension_only = (
+    '013_setup.t' => 'setup of the extension; of the hosted form: 161_hosted_setup.t',
+    '020_dump_restore.t' => "the extension's dump; the hosted form is ordinary objects",
+    '021_emit_refused.t' => "the library's checks; of the hosted form: 160_hosted.t",
+    '022_gather.t' => "our plugin's gather",
+    '073_setup_waits.t' => 'drops the extension on its way; the slot is waited for by the same code',
+    '074_setup_security.t' => 'a superuser installs a library; the hosted form needs no superuser',
+    '078_tls_kafka.t' => 'the connection to Kafka, which has no form',
+    '080_gather_failover.t' => "our plugin's gather",
+    '081_restart.t' => "our plugin's saved position",
+    '082_filter.t' => "our plugin's filter",
+    '084_versions.t' => "our plugin's versions",
+    '085_drivers.t' => 'headers that are text, which need a type that only a superuser makes',
+    '086_pg_upgrade.t' => "the extension's upgrade",
+    '087_cancel.t' => "our plugin's callbacks",
+    '090_docs.t' => 'runs the pages once; docs/hosted.md is among them',
+    '132_capture.t' => 'a server that decodes nothing, and the extension\'s pages',
+    '140_doctor_postgres.t' => "the doctor's checks of the extension",
+    '141_doctor_kafka.t' => 'a slot of our plugin that lags; Kafka has no form',
+    '142_doctor_access.t' => "the doctor's checks of the extension",
+    '100_pgoutput.t' => 'changes the form itself',
+    '160_hosted.t' => 'brings the hosted form itself',
+    '161_hosted_setup.t' => 'brings the hosted form itself',
+    '163_platforms.t' => 'brings the hosted form itself',
+    '162_move.t' => 'changes the form itself',
+);
+
+sub is_hosted { return ($ENV{FORM} // '') eq 'hosted' }
+
+# Why this file has no hosted form; undef where it has one, or where the tests run with the extension.
+sub reason_to_skip { return is_hosted() ? $extension_only{ basename($0) } : undef }
+
+sub plugin { return is_hosted() ? 'pgoutput' : 'outbox' }
+
+# What setup is told, besides what a test tells it.
+sub setup_arguments { return is_hosted() ? (qw(--plugin pgoutput)) : () }
+
+# Puts the form into the database of that name: the extension, or the script.
+sub install {
+    my ($node, $database) = @_;
+    return $node->safe_psql($database, 'CREATE EXTENSION outbox') if !is_hosted();
+    return $node->safe_psql($database, 'BEGIN;\i ' . abs_path(dirname(__FILE__) . '/../../../outbox_ext/hosted/outbox.sql') . "\nCOMMIT;");
+}
+
+# emit demands the slot from now on, as setup would have it. The slots of the extension need no such thing.
+sub demand {
+    my ($node, $database, $slot) = @_;
+    $node->safe_psql($database, "UPDATE outbox.settings SET slots = array_append(slots, '$slot')") if is_hosted();
+    return;
+}
+
+sub demand_no_more {
+    my ($node, $database, $slot) = @_;
+    $node->safe_psql($database, "UPDATE outbox.settings SET slots = array_remove(slots, '$slot')") if is_hosted();
+    return;
+}
+
+# The configuration without the extension's settings, and the statement that makes them for the hosted form.
+sub settings {
+    my ($conf) = @_;
+    my @changes;
+    my $value = sub { my ($name, $text) = @_; return $name eq 'max_event_bytes' ? "pg_size_bytes('$text')" : "'$text'" };
+    push @changes, "$1 = " . $value->($1, $2) while $conf =~ s/^outbox\.(max_event_bytes|missing_slot) = '(.*)'\n//m;
+    return ($conf, @changes ? 'UPDATE outbox.settings SET ' . join(', ', @changes) : undef);
+}
+
+1;
