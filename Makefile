@@ -9,19 +9,21 @@
 #                      'Tracker.*'; several are separated by blanks
 #   make test          everything, on private servers, with a private Apache Kafka, too; SANITIZE=1: regress, isolation, tap and chaos with
 #                      a relay and an extension that sanitizers watch
+#   make test-hosted   the TAP files with the hosted form, emit in SQL and slots of pgoutput, instead of the extension
 #   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
 #   make sanitize      the unit tests with the address and undefined-behaviour sanitizers, part of make test
 #   make mutants       bugs put in one by one, each of which the test that its patch names must find; MUTANT='NAME …' only these
 #   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
 #                      BROKERS=3 against a cluster, ALONE=75 each fault in a round of its own for so many seconds
 #   make test-failover    failover slots (PostgreSQL 17 and later) and Patroni, with every kind of failover; make test plays two of them
-#   make bench         measure, for hours; CASE='drain …' some of test/bench/case, RUNS=5, SCALE=1, PEERS=1: others too. Results are in
+#   make bench         measure, for hours; CASE='drain …' some of test/bench/case (hosted: the price of the hosted form), RUNS=5, SCALE=1, PEERS=1: others too. Results are in
 #                      build/bench-results; test/bench/report and test/bench/readme make texts of them
 #   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
 #   make lint          clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error
 #   make format        clang-format over the sources
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
 #   make other-debian  unit, symbols, regress, isolation and eleven TAP files in a root of Debian 13 on 12, or of 12 on 13, made for it; root's
+#   make test-matrix   the suites on PostgreSQL 14 to 19, with the extension and in the hosted form; MAJORS=17 only these; root's
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
 #   make test-deb      those of Debian 12 and of 13: built, installed, started, upgraded and purged in clean roots made for it; root's
 #   make check-kubernetes   docker/kubernetes against the schemas of Kubernetes' API
@@ -160,7 +162,7 @@ $(BUILD)/relay/%.o: relay/%.cpp $(rdkafka_choice) | $(rdkafka)
 	$(quiet)$(CXX) $(relay_cxxflags) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/relay/*.d $(BUILD)/relay/*/*.d $(BUILD)/relay/*/*/*.d)
-$(BUILD)/relay/command/hosted_setup.o: outbox_ext/hosted/outbox.sql # the assembler reads the script into this object
+$(BUILD)/relay/command/hosted_sql.o: $(wildcard outbox_ext/hosted/*.sql) outbox_ext/inbox.sql # the assembler reads the scripts into this object
 
 # ---- tests and demo -------------------------------------------------------------------------------------------------
 
@@ -333,6 +335,11 @@ test:
 	@$(MAKE) --no-print-directory $(jobs) $(if $(SANITIZE),tap-programs sanitize-programs,test-programs)
 	@test/support/unprivileged test/run $(if $(SANITIZE),regress isolation tap chaos)
 
+test-hosted:
+	@test/support/packages test demo
+	@$(MAKE) --no-print-directory $(jobs) tap-programs
+	@FORM=hosted test/support/unprivileged test/run tap
+
 fuzz-programs: $(fuzzers)
 fuzz:
 	@test/support/packages test
@@ -443,6 +450,11 @@ mutants:
 	@test/support/unprivileged test/mutants/run $(filter-out all,$(MUTANT))
 
 # ---- the other Debian -----------------------------------------------------------------------------------------------
+
+# Every major of PostgreSQL, both forms; MAJORS=17, MATRIX_FILES="003 042" and MATRIX_CHAOS=30s choose.
+test-matrix:
+	@test/support/matrix
+.PHONY: test-matrix test-hosted
 
 other-debian:
 	@test/support/other-debian

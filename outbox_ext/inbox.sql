@@ -3,9 +3,9 @@
 --     psql -d consumer -v ON_ERROR_STOP=1 -1 -f inbox.sql
 --
 -- Then GRANT USAGE ON SCHEMA outbox, and EXECUTE ON FUNCTION outbox.first_time(text, uuid), to the consumer's role. PostgreSQL 14 or newer; a role
--- that may create a schema is enough. Where the extension is, these objects are there already. The text below is the extension's; sql/inbox.sql
+-- that may create a schema is enough. Where the extension or the hosted form is, these objects are there already. The text below is the extension's; sql/inbox.sql
 -- compares the two.
-CREATE SCHEMA outbox;
+CREATE SCHEMA IF NOT EXISTS outbox;
 
 -- ---- the consumer's half ------------------------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 --
 --   psql -v ON_ERROR_STOP=1 -1 -f outbox.sql "dbname=app"
 --
--- The functions have the signatures, the checks and the error texts of the extension, and the envelopes are those of the extension, byte for
+-- The ways in beside emit are in doors.sql, the consumer's half in ../inbox.sql; this script includes both. The functions have the signatures, the checks and the error texts of the extension, and the envelopes are those of the extension, byte for
 -- byte: the relay's guard rejects any other form (outbox_ext/contract/rules.h). Three things differ. The settings are a table, because a role
 -- could change a setting that no library defines. An id is later than the one before only while the clock is not set back. Headers that are
 -- text or varchar need a cast to jsonb.
@@ -268,37 +268,55 @@ AS $$
         OR coalesce((to_jsonb(s) ->> 'conflicting')::bool, false)                                                   -- from 16 on
 $$;
 
--- The slots are looked at once in a transaction. A caller who sets outbox_hosted.slot_seen himself spares nobody's events but his own.
-CREATE FUNCTION outbox.require_slot(setting outbox.settings) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path TO pg_catalog, pg_temp
+-- What is wrong with the slots that must be able to deliver, in the words of emit's error. All null where nothing is.
+CREATE FUNCTION outbox.broken_slot(setting outbox.settings, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql STABLE
+    SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    broken record;
+BEGIN
+    IF setting.slots = '{}' THEN
+        message := 'no replication slot can deliver the event';
+        detail := 'The table "outbox.settings" names no slot.';
+        hint := 'Create the slot with "outbox-relay setup --plugin pgoutput".';
+        RETURN;
+    END IF;
+    SELECT slot, fault.detail, fault.hint INTO broken FROM unnest(setting.slots) AS slot, outbox.slot_fault(slot) AS fault LIMIT 1;
+    IF FOUND THEN
+        message := format('replication slot "%s" cannot deliver the event', broken.slot);
+        detail := broken.detail;
+        hint := broken.hint;
+    END IF;
+END $$;
+
+-- Whether the event is written. The slots are looked at once in a transaction. A caller who sets outbox_hosted.slot_seen himself spares nobody's
+-- events but his own. Where events are captured, one that no slot could deliver is not written, and that is no error.
+CREATE FUNCTION outbox.require_slot(setting outbox.settings, capture text) RETURNS bool LANGUAGE plpgsql VOLATILE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     xid text := pg_current_xact_id()::text;
+    has_level bool := coalesce(current_setting('effective_wal_level', true), current_setting('wal_level')) = 'logical';
     broken record;
-    message text;
 BEGIN
     IF current_setting('outbox_hosted.slot_seen', true) = xid THEN
-        RETURN;
+        RETURN true;
     END IF;
-    IF setting.slots = '{}' THEN
-        SELECT NULL::name AS slot, 'The table "outbox.settings" names no slot.' AS detail,
-               'Create the slot with "outbox-relay setup --plugin pgoutput".' AS hint INTO broken;
-    ELSE
-        SELECT slot, fault.detail, fault.hint INTO broken FROM unnest(setting.slots) AS slot, outbox.slot_fault(slot) AS fault LIMIT 1;
-    END IF;
-    message := CASE WHEN broken.slot IS NULL THEN 'no replication slot can deliver the event'
-        ELSE format('replication slot "%s" cannot deliver the event', broken.slot) END;
-    IF broken.detail IS NOT NULL AND setting.missing_slot = 'error' THEN
-        RAISE EXCEPTION '%', message
+    SELECT * INTO broken FROM outbox.broken_slot(setting);
+    IF capture <> 'off' AND (broken.message IS NOT NULL OR NOT has_level) THEN
+        RETURN false;
+    ELSIF broken.message IS NOT NULL AND setting.missing_slot = 'error' THEN
+        RAISE EXCEPTION '%', broken.message
             USING ERRCODE = 'undefined_object', DETAIL = broken.detail, HINT = broken.hint;
-    ELSIF broken.detail IS NOT NULL AND setting.missing_slot = 'warning' THEN
-        RAISE WARNING '%', message
+    ELSIF broken.message IS NOT NULL AND setting.missing_slot = 'warning' THEN
+        RAISE WARNING '%', broken.message
             USING ERRCODE = 'undefined_object', DETAIL = broken.detail, HINT = broken.hint;
     END IF;
-    IF coalesce(current_setting('effective_wal_level', true), current_setting('wal_level')) <> 'logical' THEN
+    IF NOT has_level THEN
         RAISE EXCEPTION 'the event would be lost because the effective "wal_level" is below "logical"' USING
             ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Set "wal_level" to "logical", by the name that the provider gives it.';
     END IF;
     PERFORM set_config('outbox_hosted.slot_seen', xid, true);
+    RETURN true;
 END $$;
 
 -- ---- emit -----------------------------------------------------------------------------------------------------------
@@ -334,7 +352,7 @@ BEGIN
 END $$;
 
 -- Each emit calls publish(). PUBLIC may execute publish(), as PUBLIC may write any logical message: pg_logical_emit_message decides.
-CREATE FUNCTION outbox.publish(topic text, key text, payload anycompatible, type text, headers text) RETURNS uuid LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION outbox.publish(topic text, key text, payload anycompatible, type text, headers text, own_id uuid DEFAULT NULL) RETURNS uuid LANGUAGE plpgsql VOLATILE
     SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -342,6 +360,8 @@ DECLARE
     id uuid;
     envelope text;
     size int;
+    capture text := outbox.capture_mode();
+    is_written bool;
 BEGIN
     IF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'cannot execute outbox.emit() during recovery' USING
@@ -352,12 +372,12 @@ BEGIN
     END IF;
     PERFORM outbox.require_topic(topic);
     SELECT * INTO STRICT setting FROM outbox.settings;
-    PERFORM outbox.require_slot(setting);
+    is_written := outbox.require_slot(setting, capture);
     IF key IS NULL AND payload IS NOT DISTINCT FROM NULL THEN
         RAISE EXCEPTION 'key and payload must not both be null' USING ERRCODE = 'null_value_not_allowed',
             HINT = 'A null payload is a tombstone: it deletes what the topic holds for its key.';
     END IF;
-    id := outbox.next_id();
+    id := coalesce(own_id, outbox.next_id());
     envelope := '{"topic":"' || topic || '"' || coalesce(',"key":' || to_json(key)::text, '') || ',"id":"' || id || '"'
         || outbox.type_member(type) || outbox.header_member(headers);
     size := octet_length(outbox.utf8(envelope));
@@ -372,7 +392,12 @@ BEGIN
             DETAIL = format('The event has %s bytes or more; the limit is %s.', size, setting.max_event_bytes),
             HINT = 'Publish a reference to the data, or raise "max_event_bytes" in "outbox.settings" and the Kafka topic''s "max.message.bytes".';
     END IF;
-    PERFORM pg_logical_emit_message(true, 'outbox', outbox.utf8(envelope));
+    IF capture <> 'off' THEN
+        PERFORM outbox.capture_event(envelope, capture);
+    END IF;
+    IF is_written THEN
+        PERFORM pg_logical_emit_message(true, 'outbox', outbox.utf8(envelope));
+    END IF;
     RETURN id;
 END $$;
 
@@ -440,5 +465,13 @@ REVOKE ALL ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM 
 GRANT SELECT ON outbox.settings TO PUBLIC;
 
 -- The publication is empty: pgoutput sends the messages of the whole database, and the changes of the publication's tables, which are none.
-CREATE PUBLICATION outbox;
-COMMENT ON PUBLICATION outbox IS 'what outbox-relay reads: messages alone, no table';
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = 'outbox') THEN
+        CREATE PUBLICATION outbox;
+        COMMENT ON PUBLICATION outbox IS 'what outbox-relay reads: messages alone, no table';
+    END IF;
+END $$;
+
+\ir doors.sql
+\ir ../inbox.sql

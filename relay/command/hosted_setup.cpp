@@ -1,32 +1,9 @@
 #include "command/hosted_setup.h"
 
 #include "base/exit_code.h"
+#include "command/hosted_sql.h"
 
 namespace outbox {
-namespace {
-
-// The file as the compiler finds it from the project's root.
-asm(".pushsection .rodata\n"
-    "hosted_sql: .incbin \"outbox_ext/hosted/outbox.sql\"\n"
-    "hosted_sql_end: .byte 0\n"
-    ".popsection");
-extern "C" __attribute__((visibility("hidden"))) const char hosted_sql[], hosted_sql_end[];
-
-// Without the lines that only psql understands. In one transaction, of which nothing is left where one statement fails.
-std::string statements() {
-    std::string_view script(hosted_sql, static_cast<size_t>(hosted_sql_end - hosted_sql));
-    std::string sql = "BEGIN;\n";
-    for (size_t start = 0; start < script.size();) {
-        size_t end = std::min(script.find('\n', start), script.size());
-        std::string_view line = script.substr(start, end - start);
-        if (!line.starts_with('\\'))
-            sql += std::string(line) + "\n";
-        start = end + 1;
-    }
-    return sql + "COMMIT";
-}
-
-} // namespace
 
 void install_hosted_form(const Steps &steps, const std::string &slot) {
     Server &server = steps.server();
@@ -34,17 +11,14 @@ void install_hosted_form(const Steps &steps, const std::string &slot) {
         throw Failure(ExitCode::usage,
                       "--slot: expected a name that begins with \"outbox\": a relay reads no other slot of pgoutput, which "
                       "could be a subscription's");
-    if (!server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty())
-        throw Failure(
-            ExitCode::not_prepared,
-            "the extension \"outbox\" is installed in this database: leave out --plugin, its own output plugin is the faster one");
     auto found = server.rows("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid"
                              " AND c.relname OPERATOR(pg_catalog.=) 'settings'), pg_catalog.pg_get_userbyid(n.nspowner),"
                              " n.nspowner OPERATOR(pg_catalog.=) (SELECT r.oid FROM pg_catalog.pg_roles AS r"
                              " WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER)"
                              " FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox'");
     if (found.empty())
-        return steps.change("created schema \"outbox\" with emit in SQL, and the empty publication \"outbox\"", {statements()});
+        return steps.change("created schema \"outbox\" with emit in SQL, and the empty publication \"outbox\"",
+                            {"BEGIN;\n" + hosted_form_sql() + "COMMIT"});
     if (found[0][0] != "t")
         throw Failure(ExitCode::not_prepared,
                       "schema \"outbox\" is there and holds something else. Rename it (ALTER SCHEMA outbox RENAME TO "

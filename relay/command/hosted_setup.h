@@ -6,8 +6,8 @@
 
 namespace outbox {
 
-// Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where the extension is installed, or
-// where a schema of that name is another's, or where the slot has a name that no relay reads with pgoutput.
+// Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where a schema of that name is
+// another's, or where the slot has a name that no relay reads with pgoutput. Where the extension is: see form_move.h.
 void install_hosted_form(const Steps &steps, const std::string &slot);
 
 // emit accepts events from now on: the slot is one of those that must be able to deliver.

@@ -1,6 +1,7 @@
 #include "command/setup.h"
 
 #include "base/log.h"
+#include "command/form_move.h"
 #include "command/hosted_setup.h"
 #include "command/position_setup.h"
 #include "command/setup_remove.h"
@@ -40,6 +41,13 @@ public:
         require_wal_level();
         if (!command_.dry_run)
             take_turns();
+        if (is_to_be_moved(server_, command_.plugin)) {
+            if (!is_hosted())
+                allow_plugin();
+            move_form(steps_, command_.plugin);
+            if (command_.dry_run)
+                return steps_.say("then setup looks for what is missing, as ever");
+        }
         std::optional<SlotState> slot = finished_slot();
         if (command_.delivery == Delivery::exactly_once)
             position_.prepare(slot.has_value());

@@ -28,7 +28,9 @@ bool is_ready(PGconn *connection, PostgresPollingStatusType wanted, Clock::time_
 
 } // namespace
 
-std::string try_replication(const Login &login, Signals &signals) {
+std::string try_replication(const Login &login, Signals &signals) { return ask_for_replication(login, signals, "IDENTIFY_SYSTEM"); }
+
+std::string ask_for_replication(const Login &login, Signals &signals, const std::string &command) {
     auto until = Clock::now() + patience;
     PasswordRequest password;
     try {
@@ -47,8 +49,9 @@ std::string try_replication(const Login &login, Signals &signals) {
     }
     if (state == PGRES_POLLING_FAILED)
         return connect_error_of(connection.get(), login);
-    Result result(PQexec(connection.get(), "IDENTIFY_SYSTEM"));
-    return PQresultStatus(result.get()) == PGRES_TUPLES_OK ? "" : error_of(result.get());
+    Result result(PQexec(connection.get(), command.c_str()));
+    ExecStatusType status = PQresultStatus(result.get());
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ? "" : error_of(result.get());
 }
 
 } // namespace outbox

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
@@ -11,7 +12,7 @@ use Outbox::Node;
 use Outbox::Process qw(slurp);
 use Test::More;
 
-my $project = dirname(dirname(dirname(__FILE__)));
+my $project = abs_path(dirname(__FILE__) . '/../..');
 my $script = "$project/outbox_ext/hosted/outbox.sql";
 my $node = outbox_node('hosted', bare => 1, conf => "timezone = 'America/Los_Angeles'\n");
 $node->safe_psql('postgres', 'CREATE ROLE owner LOGIN');
@@ -22,7 +23,7 @@ sub spew { my ($file, $text) = @_; open(my $to, '>', $file) or die "$file: $!"; 
 sub as_owner {
     my ($file) = @_;
     my ($out, $err) = ('', '');
-    my $code = $node->psql('app', slurp($file), extra_params => [ '-U', 'owner', '-1' ], on_error_stop => 1, stdout => \$out, stderr => \$err);
+    my $code = $node->psql('app', "\\i $file\n", extra_params => [ '-U', 'owner', '-1' ], on_error_stop => 1, stdout => \$out, stderr => \$err);
     return $code == 0 ? 'installed' : $err;
 }
 
@@ -32,7 +33,8 @@ like(as_owner($script), qr/schema "outbox" already exists/, 'a second time it ch
 # ---- the regression tests ------------------------------------------------------------------------------------------------
 
 my $copy = tempdir(CLEANUP => 1);
-mkdir "$copy/$_" or die "$copy/$_: $!" for qw(sql sql/include);
+mkdir "$copy/$_" or die "$copy/$_: $!" for qw(sql sql/include outbox_ext);
+copy("$project/outbox_ext/inbox.sql", "$copy/outbox_ext/inbox.sql") or die "inbox.sql: $!";
 my $helpers = slurp("$project/sql/include/helpers.sql");
 $helpers =~ s/^CREATE EXTENSION IF NOT EXISTS outbox;\n//m or die 'helpers.sql makes no extension';
 $helpers =~ s/^SELECT FROM pg_create_logical_replication_slot\(:'slot', 'outbox'\);\n\K/UPDATE outbox.settings SET slots = ARRAY[:'slot'];\n/m or die 'helpers.sql makes no slot';
@@ -44,13 +46,41 @@ sub comparable {
     $text =~ s/(?:is not valid JSON) at byte offset \d+(\n  (?!Pass)[^\n]*|\nDETAIL:[^\n]*)?/is not valid JSON/g;
     $text =~ s/^(  Header \d+ of \d+), the shortest name first,/$1/mg;
     $text =~ s/^-- headers as text.*?(?=^-- headers in the place of the type)//msg;
+    $text =~ s{^CONTEXT:.*\n(?:(?:PL/pgSQL|SQL) .*\n)*}{}mg;
+    $text =~ s/^CREATE EXTENSION IF NOT EXISTS outbox;\n|^;\n//mg;
+    $text =~ s/^(SET outbox\.slots = |UPDATE outbox\.settings SET slots = '\{)(\w+).*;\n/slots: $2\n/mg;
+    $text =~ s/^(SELECT 'slot' FROM pg_create_logical_replication_slot\('\w+', 'outbox'\);).*/$1/mg;
     $text =~ s/^42804: payload must not be of type void\n  .*\n|^42883: function outbox\.publish.*\n  .*\n//mg;    # void is no type of an argument
+    return $text;
+}
+
+# What SQL cannot make: in the test and in what is expected of it, each from a line up to another one.
+my %without = (
+    events_view => [
+        [ q{SELECT pg_temp.refusal('SELECT outbox.emit_event()');}, 'CREATE TEMP TABLE no_view' ],    # a trigger function knows when it is none
+        [ q{INSERT INTO regress_shop.orders_events (key, payload) VALUES ('of the user'}, '\\set VERBOSITY terse' ],    # takes USAGE on the schema, see below
+        [ '{"topic":"orders","key":"of the user"', '{"topic":"order.lines"' ], [ 'DROP EXTENSION outbox;', '\\set VERBOSITY default' ] ],
+    # An ended transaction's events are forgotten by the session's setting alone.
+    capture => [ [ '-- session: ', '-- where a slot can deliver' ], [ '-- at most 64 MB', '-- any role may capture' ] ],
+    inbox => [ [ '-- the script for databases without the extension', undef ] ],
+);
+
+sub without {
+    my ($name, $text) = @_;
+    for my $part (@{ $without{$name} // [] }) {
+        my ($from, $to) = @$part;
+        $text =~ s/^\Q$from\E.*?(?=^\Q$to\E)//ms if defined $to;
+        $text =~ s/^\Q$from\E.*//ms if !defined $to;
+    }
     return $text;
 }
 
 sub output_of {
     my ($name) = @_;
-    my $sql = slurp("$project/sql/$name.sql");
+    my $sql = without($name, slurp("$project/sql/$name.sql"));
+    $sql =~ s/^CREATE EXTENSION IF NOT EXISTS outbox;$//mg;
+    $sql =~ s/^SET outbox\.slots = (\w+);$/UPDATE outbox.settings SET slots = '{$1}';/mg;
+    $sql =~ s/^RESET outbox\.slots;$/UPDATE outbox.settings SET slots = '{regress_$name}';/mg;
     $sql =~ s/^-- headers as text.*?(?=^-- headers in the place of the type)//msg;
     $sql =~ s/^CREATE EXTENSION outbox;$/\\i $script/mg;
     $sql =~ s/^(SELECT 'slot' FROM pg_create_logical_replication_slot\('(\w+)', 'outbox'\);)$/$1 UPDATE outbox.settings SET slots = '{$2}';/mg;
@@ -61,14 +91,38 @@ sub output_of {
     return scalar qx{cd '$copy' && psql -X -a -q -d "\$DSN" <sql/$name.sql 2>&1};
 }
 
-for my $name (qw(envelope keys payload_json payload_kinds headers rows transactions triggers partitions rules event_id callers two_phase)) {
-    my ($got, $expected) = map { comparable($_) } output_of($name), slurp("$project/expected/$name.out");
+for my $name (qw(envelope keys payload_json payload_kinds headers rows transactions triggers partitions rules event_id callers two_phase
+    events_view emit_many inbox capture)) {
+    my ($got, $expected) = map { comparable($_) } output_of($name), without($name, slurp("$project/expected/$name.out"));
     my @lines = split /\n/, $expected;
     my ($line) = grep { ((split /\n/, $got)[$_] // '') ne $lines[$_] } 0 .. $#lines;
     ok($got eq $expected, "sql/$name.sql gives what is expected of the extension")
         or diag(sprintf "line %d: got\n  %s\nexpected\n  %s", $line + 1, (split /\n/, $got)[$line] // '', $lines[$line]);
     $node->safe_psql('app', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
 }
+
+# ---- the other ways in -------------------------------------------------------------------------------------------------
+
+$node->safe_psql('app', q{SELECT pg_create_logical_replication_slot('outbox', 'pgoutput'); UPDATE outbox.settings SET slots = '{outbox}'});
+$node->safe_psql('app', q{CREATE ROLE inserter LOGIN; SELECT outbox.create_topic_view('orders', schema => 'public'); GRANT INSERT, SELECT ON orders_events TO inserter});
+my $insert = q{INSERT INTO orders_events (key, payload) VALUES ('1', '{"n":1}') RETURNING id IS NOT NULL};
+my ($denied, $inserted) = ('', '');
+$node->psql('app', $insert, extra_params => [ '-U', 'inserter' ], stderr => \$denied);
+like($denied, qr/permission denied for schema outbox/, 'who inserts into the view of a topic needs USAGE on the schema');
+$node->safe_psql('app', 'GRANT USAGE ON SCHEMA outbox TO inserter');
+$node->psql('app', $insert, extra_params => [ '-U', 'inserter' ], stdout => \$inserted);
+is($inserted, 't', 'and nothing else');
+is(join("\n", map { s/"id":"[^"]*",//r } emitted($node, 'outbox', 'get', 'app')), '{"topic":"orders","key":"1","payload":{"n":1}}', 'the event');
+my ($waited, $to_wait_for) = ('', $node->safe_psql('app', 'SELECT pg_current_wal_insert_lsn()'));
+$node->safe_psql('app', q{SELECT outbox.emit('orders', 'k', '1')});
+$node->psql('app', q{CALL outbox.wait_delivered(timeout => '20 ms')}, stderr => \$waited, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+like($waited, qr/57014: what was committed before this position is not delivered in time/, 'outbox.wait_delivered() waits');
+emitted($node, 'outbox', 'get', 'app');
+is($node->psql('app', qq{CALL outbox.wait_delivered('$to_wait_for', '5 s')}), 0, 'until it is delivered');
+like(wait_in_transaction(), qr/invalid transaction termination/, 'and not in a transaction, whose snapshot would stay');
+$node->safe_psql('app', q{SELECT pg_drop_replication_slot('outbox'); UPDATE outbox.settings SET slots = '{regress_one_phase}'});
+
+sub wait_in_transaction { my $err = ''; $node->psql('app', 'BEGIN; CALL outbox.wait_delivered()', stderr => \$err); return $err }
 
 # ---- what the settings decide ----------------------------------------------------------------------------------------------
 
@@ -135,7 +189,7 @@ is(call('app', q{outbox.emit('t', 'k', '{"a": 1}', 'x', '{"h": "v"}')}, 'SET sea
 
 # A caller's bytes that are no UTF-8 are refused: the guard would reject the event after its commit.
 $node->safe_psql('postgres', q{CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'});
-$node->safe_psql('ascii', slurp($script));
+$node->safe_psql('ascii', "BEGIN;\\i $script\nCOMMIT;");
 $node->safe_psql('ascii', q{SELECT pg_create_logical_replication_slot('ascii', 'outbox')});
 $node->safe_psql('ascii', q{UPDATE outbox.settings SET slots = '{ascii}'});
 my $byte = q{convert_from('\xe4', 'SQL_ASCII')};
