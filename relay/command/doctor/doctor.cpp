@@ -2,7 +2,7 @@
 
 #include "base/exit_code.h"
 #include "base/log.h"
-#include "command/doctor/consultation.h"
+#include "command/doctor/surroundings.h"
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -29,10 +29,10 @@ Finding skipped(Consultation &doctor, const QueryRefused &refused) {
     return {Verdict::skip, "role " + printable(role) + " may not look at this", {"GRANT pg_monitor TO " + role + ";"}};
 }
 
-Finding run(const Check &check, Consultation &doctor) {
+Finding run(const Check &check, Consultation &doctor, Surroundings &here) {
     try {
         try {
-            return check.run(doctor);
+            return here.run(check);
         } catch (const QueryRefused &refused) {
             return skipped(doctor, refused);
         }
@@ -116,6 +116,7 @@ private:
 
 int examine(const DoctorCommand &command, Signals &signals) {
     Consultation doctor(command, signals);
+    Surroundings here(doctor);
     Json json;
     Verdict worst = Verdict::ok;
     int count[4] = {};
@@ -124,8 +125,8 @@ int examine(const DoctorCommand &command, Signals &signals) {
          {server_checks(), plugin_checks(), slot_checks(), retention_checks(), access_checks(), kafka_checks(), probe_checks()})
         for (const Check &check : checks) {
             signals.stop_if_asked();
-            Finding finding =
-                Clock::now() - start < time_for_all ? run(check, doctor) : Finding{Verdict::skip, "the minute for all checks is over"};
+            Finding finding = Clock::now() - start < time_for_all ? run(check, doctor, here)
+                                                                  : Finding{Verdict::skip, "the minute for all checks is over"};
             finding.sentence = printable(finding.sentence);
             worst = std::max(worst, finding.verdict);
             count[static_cast<int>(finding.verdict)]++;

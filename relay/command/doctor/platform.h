@@ -1,0 +1,29 @@
+// Which provider runs the server, by the roles that providers make, and its words for what only a superuser may do elsewhere. Steps are
+// from the providers' documentation. Tested by test/unit/platform_test.cpp and test/t/163_platforms.t.
+#pragma once
+
+#include "command/doctor/finding.h"
+
+#include <string_view>
+
+namespace outbox {
+
+enum class Platform { none, rds, aurora, cloud_sql, azure, neon, supabase };
+
+const char *name_of(Platform platform);
+
+// The role whose existence tells; in the order in which they are asked for.
+struct PlatformRole {
+    const char *role;
+    Platform platform;
+};
+inline constexpr PlatformRole platform_roles[] = {
+    {"rds_superuser", Platform::rds},   {"cloudsqlsuperuser", Platform::cloud_sql}, {"azure_pg_admin", Platform::azure},
+    {"neon_superuser", Platform::neon}, {"supabase_admin", Platform::supabase},
+};
+
+// Changes the repair of a finding: ALTER SYSTEM becomes the platform's parameter, ALTER ROLE ... REPLICATION its grant. What is no line to
+// paste goes to `then`.
+void put_in_words_of(Platform platform, Finding &finding);
+
+} // namespace outbox

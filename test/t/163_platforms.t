@@ -1,0 +1,69 @@
+# Servers with the limits of hosted ones: no superuser, no library, output_plugin_libraries at its default, the roles that a provider makes. The
+# doctor knows whose server it is, says what is missing in the provider's words, and finds nothing to mend once setup has done its part. What the
+# providers' own services do was not tried.
+use strict;
+use warnings;
+
+use Outbox::Doctor;
+use Outbox::Node;
+use Outbox::Relay;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = outbox_node('platform', bare => 1, refuse_plugin => 1, conf => "fsync = off\n");
+sub sql { return $node->safe_psql('postgres', $_[0]) }
+sql($_) for 'CREATE ROLE master LOGIN CREATEDB CREATEROLE REPLICATION', 'CREATE ROLE plain LOGIN', 'GRANT pg_monitor TO master, plain', 'ALTER DATABASE postgres OWNER TO master';
+my $doctor = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=master');
+my $plain = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=plain');
+
+# Role, name, how wal_level is set, how a role may replicate.
+my @platforms = (
+    [ rds_superuser => 'Amazon RDS', qr/^aws rds modify-db-parameter-group .*rds\.logical_replication,ParameterValue=1/, qr/^GRANT rds_replication TO plain;$/ ],
+    [ cloudsqlsuperuser => 'Google Cloud SQL', qr/^gcloud sql instances patch .*cloudsql\.logical_decoding=on/, qr/^ALTER ROLE plain REPLICATION;$/ ],
+    [ azure_pg_admin => 'Azure Database for PostgreSQL', qr/^az postgres flexible-server parameter set .*--name wal_level --value 'logical'/, qr/^ALTER ROLE plain REPLICATION;$/ ],
+    [ neon_superuser => 'Neon', qr/Logical Replication, Enable/, qr/in the console or by the API/ ],
+    [ supabase_admin => 'Supabase', qr/on by default/, qr/^ALTER ROLE plain REPLICATION;$/ ],
+);
+sub mends { my ($finding) = @_; return join "\n", @{ $finding->{repair} }, $finding->{then} // () }
+
+sql('ALTER SYSTEM SET wal_level = replica');
+$node->restart;
+for my $platform (@platforms) {
+    my ($role, $name, $level, $grant) = @$platform;
+    sql("CREATE ROLE $role NOLOGIN");
+    $doctor->examine;
+    $doctor->found('version', 'OK', qr/it is run by \Q$name\E$/);
+    SKIP: {
+        skip 'from 19 on the first slot raises wal_level', 1 if $node->safe_psql('postgres', 'SHOW server_version_num') >= 190000;
+        like(mends($doctor->found('wal-level', 'FAIL', qr/must be "logical"/)), $level, "$name: how wal_level is set");
+    }
+    like(mends($doctor->found('slot', 'FAIL', qr/does not exist/)), qr/^outbox-relay setup .* --plugin pgoutput$/m, "$name: setup is called for the hosted form");
+    $doctor->found('extension', 'FAIL', qr/has no emit/);
+    $plain->examine;
+    like(mends($plain->found('replication', 'FAIL', qr/refused/)), $grant, "$name: how a role may replicate");
+    unlike(join("\n", map { mends($_) } values %{ $doctor->{report} }), qr/ALTER SYSTEM|sudo|pg_reload_conf/, "$name: no statement that takes a superuser, and no shell of the server");
+    sql("DROP ROLE $role") if $role ne 'supabase_admin';
+}
+sql('ALTER SYSTEM SET wal_level = logical');
+$node->restart;
+
+# Setup, as the provider's administrator, and then nothing is left.
+my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres') . ' user=master', '--plugin', 'pgoutput');
+is($code, 0, 'setup as the administrator') or diag $err;
+($code) = $doctor->examine;
+is($code, 0, 'then nothing fails') or diag join "\n", map { "$_->{check}: $_->{sentence}" } grep { $_->{verdict} eq 'FAIL' } values %{ $doctor->{report} };
+$doctor->found(@$_) for [ 'plugin-allowed', 'OK', qr/pgoutput/ ], [ 'extension', 'OK', qr/emit in SQL is there/ ], [ 'plugin-starts', 'SKIP', qr/own plugin/ ],
+    [ 'slot', 'OK', qr/of plugin "pgoutput"/ ], [ 'emit-accepts', 'OK', qr/accepts/ ], [ 'missing-slot-setting', 'OK', qr/outbox\.settings/ ];
+
+# What the hosted form adds to it.
+$doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/missing_slot is "ignore"/, break => sub { sql(q{UPDATE outbox.settings SET missing_slot = 'ignore'}) });
+sql(q{UPDATE outbox.settings SET slots = '{outbox,outbox_gone}'});
+($code) = $doctor->examine;
+like(mends($doctor->found('emit-accepts', 'FAIL', qr/"outbox_gone" cannot deliver/)), qr/out of outbox\.settings/, 'a slot that is demanded and gone');
+sql(q{UPDATE outbox.settings SET slots = '{outbox}'; DROP PUBLICATION outbox});
+$doctor->examine;
+$doctor->found('extension', 'FAIL', qr/publication "outbox" is missing/);
+$plain->examine;
+like(mends($plain->found('emit-accepts', 'SKIP', qr/may not look into schema/)), qr/GRANT USAGE ON SCHEMA outbox TO plain;/, 'a role without USAGE is told');
+
+done_testing();
