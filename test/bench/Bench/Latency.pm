@@ -22,8 +22,10 @@ sub probe {
     $server->drop_slots;
     $server->sql('CHECKPOINT');    # the WAL of the last measurement is used again: a new segment is zeroed first, 16 MB, and every commit waits
     $server->fresh_topic('latency', $partitions, 'message.timestamp.type=LogAppendTime');
-    my $slot = 'latency';
-    $server->sql("SELECT pg_create_logical_replication_slot('$slot', 'outbox')");
+    my $slot = 'outbox_latency';
+    my $plugin = $plan{plugin} // 'outbox';
+    $server->sql("SELECT pg_create_logical_replication_slot('$slot', '$plugin')");
+    $server->sql("SELECT pg_create_logical_replication_slot('demanded', 'outbox')") if $plugin ne 'outbox';    # emit is the extension's
     my $log = "$PostgreSQL::Test::Utils::log_path/latency.log";
     my $started = $program->($server, undef, $slot)->{command};
     my $process = Outbox::Process->spawn(command => $started, stdout => '/dev/null', stderr => $log);

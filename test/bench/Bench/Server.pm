@@ -46,7 +46,7 @@ sub start {
     my $self = bless { node => $node, copies => 0 }, $class;
     push @running, $self;
     $self->{session} = Bench::Session->new($node->connstr('postgres'));
-    $self->sql('CREATE PUBLICATION nothing');    # pgoutput wants one; messages belong to none
+    $self->sql("CREATE PUBLICATION $_") for qw(nothing outbox);    # pgoutput wants one, the relay's has this name; messages belong to none
     my @ports = $options{proxy} ? $self->_start_proxy : ();
     $self->{kafka} = Outbox::Kafka->new(java => \@java, properties => $delete_soon, @ports)->start if $options{kafka} // 1;
     return $self;
@@ -118,7 +118,7 @@ sub _emit_all {
 # its name.
 sub copy_slot {
     my ($self, $plugin) = @_;
-    my $name = 'copy_' . ++$self->{copies};
+    my $name = 'outbox_copy_' . ++$self->{copies};    # as a relay wants it of pgoutput
     $plugin //= 'outbox';
     $self->{node}->safe_psql('postgres', "SELECT pg_copy_logical_replication_slot('base', '$name', false, '$plugin')");
     return $name;
