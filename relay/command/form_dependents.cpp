@@ -27,4 +27,19 @@ std::string find_dependent(Server &server) {
         " OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_cast'::pg_catalog.regclass) ORDER BY 1 LIMIT 1");
 }
 
+std::string callers_who_may_not_write(Server &server) {
+    std::string function = "pg_catalog.pg_proc AS f WHERE f.pronamespace OPERATOR(pg_catalog.=) ";
+    return server.value(
+        "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(r.rolname), ', ') FROM pg_catalog.pg_roles AS r WHERE EXISTS (SELECT 1 "
+        "FROM " +
+        function +
+        "'outbox'::pg_catalog.regnamespace AND f.proname OPERATOR(pg_catalog.=) 'emit' AND f.proargtypes[0] OPERATOR(pg_catalog.=)"
+        " 'pg_catalog.text'::pg_catalog.regtype AND pg_catalog.has_function_privilege(r.oid, f.oid, 'EXECUTE')) AND EXISTS (SELECT 1 "
+        "FROM " +
+        function +
+        "'pg_catalog'::pg_catalog.regnamespace AND f.proname OPERATOR(pg_catalog.=) 'pg_logical_emit_message' AND f.proargtypes[2]"
+        " OPERATOR(pg_catalog.=) 'pg_catalog.bytea'::pg_catalog.regtype AND NOT"
+        " pg_catalog.has_function_privilege(r.oid, f.oid, 'EXECUTE'))");
+}
+
 } // namespace outbox

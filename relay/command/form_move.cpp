@@ -42,8 +42,10 @@ public:
             require_rights();
             require_names(slots);
             require_nothing_depends();
-            if (is_to_hosted_)
+            if (is_to_hosted_) {
+                require_callers_may_write();
                 prepare_publication(slots);
+            }
             for (const std::string &slot : slots)
                 require_unread(slot);
             for (const std::string &slot : slots)
@@ -141,6 +143,17 @@ private:
             throw Failure(ExitCode::not_prepared, printable(found) +
                                                       " uses a function that the other form replaces: drop it (outbox.detach(), DROP VIEW, "
                                                       "DROP TRIGGER), run setup again, and make it anew where that form has it");
+    }
+
+    // emit in SQL writes the message as its caller.
+    void require_callers_may_write() {
+        std::string roles = callers_who_may_not_write(server_);
+        if (!roles.empty())
+            throw Failure(ExitCode::not_prepared,
+                          "emit in SQL writes as its caller, and these roles may emit, but not call "
+                          "pg_logical_emit_message(): " +
+                              printable(roles) + ". Let them: GRANT EXECUTE ON FUNCTION pg_logical_emit_message" +
+                              (server_.version() >= 170000 ? "(boolean, text, bytea, boolean) TO ..." : "(boolean, text, bytea) TO ..."));
     }
 
     // pgoutput looks the publication up as it was when a row was written, and fails where it was not there yet. So the slots have to get

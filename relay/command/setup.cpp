@@ -31,6 +31,9 @@ public:
         : command_(command), server_(command.login, signals), steps_(server_, command.dry_run), position_(command, steps_) {}
 
     void run() {
+        if (is_hosted() && command_.harden)
+            throw Failure(ExitCode::usage, "--harden: emit in SQL writes as its caller, who needs pg_logical_emit_message(); expected the "
+                                           "extension (--plugin outbox)");
         if (is_hosted())
             server_.advise_when_denied("this role needs CREATE on the database, and REPLICATION (ALTER ROLE ... REPLICATION) or the "
                                        "provider's role for it");

@@ -65,7 +65,7 @@ like("$code $err", qr/^2 .*begins with "outbox"/s, 'a slot that no relay would r
 ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app') . ' user=master', '--plugin', 'wal2json');
 is($code, 2, 'a plugin that the relay does not speak: exit code');
 like($err, qr/--plugin.*expected one of: outbox, pgoutput/, 'and what was expected');
-($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app'));
+($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app') . ' user=master');
 like("$code $err", qr/^5 .*setup --plugin pgoutput keeps to that/s, 'without --plugin: only a superuser moves the database to the extension');
 $node->safe_psql('taken', 'CREATE SCHEMA outbox AUTHORIZATION other; CREATE TABLE outbox.mine ()');
 ($code, undef, $err) = setup('taken', '--slot', 'outbox_taken');

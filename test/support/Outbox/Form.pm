@@ -15,6 +15,7 @@ our %extension_only = (
     '022_gather.t' => "our plugin's gather",
     '073_setup_waits.t' => 'drops the extension on its way; the slot is waited for by the same code',
     '074_setup_security.t' => 'a superuser installs a library; the hosted form needs no superuser',
+    '075_harden.t' => 'emit in SQL writes as its caller, whom --harden would take the right from',
     '078_tls_kafka.t' => 'the connection to Kafka, which has no form',
     '080_gather_failover.t' => "our plugin's gather",
     '081_restart.t' => "our plugin's saved position",
