@@ -59,7 +59,7 @@ is(scalar(grep { /dropped/ } @events), 0, 'and none of a subtransaction that was
 
 # ---- emit refuses -----------------------------------------------------------------------------------------------------
 
-here(q{SELECT pg_drop_replication_slot('outbox')});
+drop_slot($node, 'outbox');
 my $offset = -s $node->logfile;
 there(q{INSERT INTO orders VALUES (3, 'refused')});
 there(q{INSERT INTO orders VALUES (4, 'behind it')});
