@@ -55,6 +55,10 @@ is($code, 0, 'then nothing fails') or diag join "\n", map { "$_->{check}: $_->{s
 $doctor->found(@$_) for [ 'plugin-allowed', 'OK', qr/pgoutput/ ], [ 'extension', 'OK', qr/emit in SQL is there/ ], [ 'plugin-starts', 'SKIP', qr/own plugin/ ],
     [ 'slot', 'OK', qr/of plugin "pgoutput"/ ], [ 'emit-accepts', 'OK', qr/accepts/ ], [ 'missing-slot-setting', 'OK', qr/outbox\.settings/ ];
 
+($code) = Outbox::Doctor->new($node)->examine;
+is($code, 0, "nor for the relay's role");
+like(join("\n", map { mends($_) } values %{ $doctor->{report} }), qr/^(?!.*REVOKE EXECUTE ON FUNCTION pg_catalog\.pg_logical_emit_message)/s, 'nobody is told to take away what emit needs');
+
 # What the hosted form adds to it.
 $doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/missing_slot is "ignore"/, break => sub { sql(q{UPDATE outbox.settings SET missing_slot = 'ignore'}) });
 sql(q{UPDATE outbox.settings SET slots = '{outbox,outbox_gone}'});

@@ -72,10 +72,34 @@ Finding missing_slot(Consultation &doctor) {
                 {"UPDATE outbox.settings SET missing_slot = 'error';"});
 }
 
+Finding forgers(Consultation &) {
+    throw Skipped("emit in SQL writes as its caller: who may emit may call pg_logical_emit_message(), too; the relay rejects what emit "
+                  "would not have written");
+}
+
+// The role that has run setup owns the schema, and is trusted with what emit does.
+Finding schema(Consultation &doctor) {
+    if (!doctor.server().is_true(settings_sql))
+        throw Skipped("database \"" + printable(doctor.database()) + "\" has no emit");
+    std::string stranger = doctor.server().value(
+        "SELECT f.oid::regprocedure FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace WHERE n.nspname = 'outbox'"
+        " AND f.proowner <> n.nspowner ORDER BY 1 LIMIT 1");
+    if (!stranger.empty())
+        return fail("function " + printable(stranger) + " is another role's than the schema's, and could run as whoever emits", {},
+                    "look at it, then drop it");
+    return ok("schema \"outbox\" and what is in it belong to one role: \"" +
+              printable(doctor.server().value("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'outbox'")) + "\"");
+}
+
 constexpr Check counterparts[] = {
-    {"plugin-allowed", plugin_allowed}, {"extension", sql_form},
-    {"plugin-starts", plugin_starts},   {"slot", slot},
-    {"emit-accepts", emit_accepts},     {"missing-slot-setting", missing_slot},
+    {"plugin-allowed", plugin_allowed},
+    {"extension", sql_form},
+    {"plugin-starts", plugin_starts},
+    {"slot", slot},
+    {"emit-accepts", emit_accepts},
+    {"missing-slot-setting", missing_slot},
+    {"forgers", forgers},
+    {"schema", schema},
 };
 
 } // namespace
