@@ -14,7 +14,7 @@ CREATE TEMP TABLE outbox_grants ON COMMIT DROP AS
         WHERE c.relnamespace OPERATOR(pg_catalog.=) 'outbox'::pg_catalog.regnamespace AND a.grantee OPERATOR(pg_catalog.<>) c.relowner;
 DO $$
 BEGIN
-    IF pg_catalog.to_regclass('outbox.seen') IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('outbox.seen') AND c.relkind OPERATOR(pg_catalog.=) 'p') THEN
         LOCK TABLE outbox.seen IN ACCESS EXCLUSIVE MODE;
         CREATE TEMP TABLE outbox_seen ON COMMIT DROP AS SELECT * FROM outbox.seen;
     END IF;

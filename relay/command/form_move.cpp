@@ -2,6 +2,7 @@
 
 #include "base/exit_code.h"
 #include "command/form_dependents.h"
+#include "command/hosted_setup.h"
 #include "command/hosted_sql.h"
 #include "postgres/replication_trial.h"
 
@@ -78,11 +79,7 @@ public:
         return slots;
     }
 
-    bool has_other_form() {
-        bool has_extension = !server_.value(extension_sql).empty();
-        return is_to_hosted_ ? has_extension
-                             : !has_extension && server_.is_true("SELECT pg_catalog.to_regclass('outbox.settings') IS NOT NULL");
-    }
+    bool has_other_form() { return is_to_hosted_ ? !server_.value(extension_sql).empty() : has_hosted_form(server_); }
 
     // Slots without the suffix that wait to be taken back.
     std::vector<std::string> moved_slots() {

@@ -5,6 +5,13 @@
 
 namespace outbox {
 
+bool has_hosted_form(Server &server) {
+    return server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty() &&
+           server.is_true("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid"
+                          " OPERATOR(pg_catalog.=) c.relnamespace WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox' AND c.relname"
+                          " OPERATOR(pg_catalog.=) 'settings' AND c.relkind OPERATOR(pg_catalog.=) 'r')");
+}
+
 void install_hosted_form(const Steps &steps, const std::string &slot) {
     Server &server = steps.server();
     if (!slot.starts_with("outbox"))

@@ -6,6 +6,9 @@
 
 namespace outbox {
 
+// Whether emit is SQL in this database.
+bool has_hosted_form(Server &server);
+
 // Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where a schema of that name is
 // another's, or where the slot has a name that no relay reads with pgoutput. Where the extension is: see form_move.h.
 void install_hosted_form(const Steps &steps, const std::string &slot);

@@ -1,5 +1,6 @@
 #include "command/setup_remove.h"
 
+#include "command/hosted_setup.h"
 #include "postgres/slot_check.h"
 
 #include <unistd.h>
@@ -10,15 +11,36 @@ namespace outbox {
 namespace {
 
 // A look at the slot decodes up to the first event that waits.
-bool has_undelivered(Server &server, const std::string &slot) {
-    return !server.value("SELECT 1 FROM pg_catalog.pg_logical_slot_peek_changes(" + quote_literal(slot) + ", NULL, 1) LIMIT 1").empty();
+bool has_undelivered(Server &server, const std::string &slot, bool is_hosted) {
+    if (!is_hosted)
+        return !server.value("SELECT 1 FROM pg_catalog.pg_logical_slot_peek_changes(" + quote_literal(slot) + ", NULL, 1) LIMIT 1").empty();
+    // A message with the prefix of events: the byte M, flags, a position, the prefix.
+    return !server
+                .value("SELECT 1 FROM pg_catalog.pg_logical_slot_peek_binary_changes(" + quote_literal(slot) +
+                       ", NULL, NULL, 'proto_version', '1', 'publication_names', 'outbox', 'messages', 'true') WHERE "
+                       "pg_catalog.substr(data, 1, 1)"
+                       " OPERATOR(pg_catalog.=) 'M' AND pg_catalog.substr(data, 11, 7) OPERATOR(pg_catalog.=) '\\x6f7574626f7800' LIMIT 1")
+                .empty();
 }
 
-void ask(const std::string &slot) {
+// What setup --plugin pgoutput has made, once no slot is demanded any more.
+void remove_hosted_form(const Steps &steps, const std::string &slot) {
+    Server &server = steps.server();
+    std::string others = server.value("SELECT pg_catalog.array_to_string(pg_catalog.array_remove(slots, " + quote_literal(slot) +
+                                      "::pg_catalog.name), ', ') FROM outbox.settings");
+    if (!others.empty())
+        return steps.change(
+            "the schema stays, for emit demands other slots: " + others,
+            {"UPDATE outbox.settings SET slots = pg_catalog.array_remove(slots, " + quote_literal(slot) + "::pg_catalog.name)"});
+    steps.change("dropped schema \"outbox\" and the publication", {"DROP SCHEMA outbox CASCADE", "DROP PUBLICATION IF EXISTS outbox"});
+    steps.say("left as they are: roles, the provider's settings, Kafka's topics");
+}
+
+void ask(const std::string &slot, bool is_hosted) {
     if (isatty(STDIN_FILENO) != 1)
         throw Failure(ExitCode::not_prepared, "setup --remove asks at a terminal; elsewhere add --force");
-    std::cout << "slot \"" << slot
-              << "\", extension \"outbox\" and its schema are dropped, and whatever calls outbox.emit() fails from then on. Type the "
+    std::cout << "slot \"" << slot << "\", " << (is_hosted ? "" : "extension \"outbox\" and ")
+              << "the schema \"outbox\" are dropped, and whatever calls outbox.emit() fails from then on. Type the "
                  "slot's name to go on: "
               << std::flush;
     std::string answer;
@@ -31,23 +53,26 @@ void ask(const std::string &slot) {
 void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced) {
     Server &server = steps.server();
     std::optional<SlotState> state = look_at_slot(server, slot);
+    bool is_hosted = has_hosted_form(server);
     if (state) {
-        if (std::optional<Unusable> reason = why_unusable(slot, *state); reason && !state->is_lost)
+        if (std::optional<Unusable> reason = why_unusable(slot, *state, is_hosted ? "pgoutput" : "outbox"); reason && !state->is_lost)
             throw Failure(reason->code, reason->sentence + ": it is not removed");
         if (!state->holder.empty())
             throw Failure(ExitCode::not_prepared, "slot \"" + slot + "\" is active for PID " + state->holder + ": stop its relay first");
-        if (!is_forced && !state->is_lost && !state->is_unfinished && has_undelivered(server, slot))
+        if (!is_forced && !state->is_lost && !state->is_unfinished && has_undelivered(server, slot, is_hosted))
             throw Failure(
                 ExitCode::not_prepared,
                 "slot \"" + slot +
                     "\" holds events that are not delivered: run a relay and outbox-relay drain first, or give them up with --force");
     }
     if (!is_forced && !steps.dry_run())
-        ask(slot);
+        ask(slot, is_hosted);
     if (state)
         steps.change("dropped slot \"" + slot + "\"", {"SELECT pg_catalog.pg_drop_replication_slot(" + quote_literal(slot) + ")"});
     else
         steps.say("there is no slot \"" + slot + "\"");
+    if (is_hosted)
+        return remove_hosted_form(steps, slot);
     std::string others = server.value(
         "SELECT pg_catalog.string_agg(slot_name, ', ') FROM pg_catalog.pg_replication_slots WHERE plugin OPERATOR(pg_catalog.=) 'outbox'"
         " AND database OPERATOR(pg_catalog.=) pg_catalog.current_database() AND slot_name OPERATOR(pg_catalog.<>) " +

@@ -2,6 +2,7 @@
 
 #include "base/exit_code.h"
 #include "base/log.h"
+#include "core/pgoutput_dialect.h"
 #include "core/plugin_dialect.h"
 #include "core/pretty.h"
 #include "postgres/prerequisites.h"
@@ -23,8 +24,9 @@ public:
 
     int run() {
         copy_slot();
-        std::string piece = "SELECT data FROM pg_catalog.pg_logical_slot_get_changes(" + quote_literal(copy_) + ", NULL, " +
-                            std::to_string(piece_changes) + ")";
+        std::string piece = std::string("SELECT data FROM pg_catalog.pg_logical_slot_get_") + (pgoutput_ ? "binary_" : "") + "changes(" +
+                            quote_literal(copy_) + ", NULL, " + std::to_string(piece_changes) +
+                            (pgoutput_ ? ", 'proto_version', '1', 'publication_names', 'outbox', 'messages', 'true')" : ")");
         try {
             while (!is_done()) {
                 bool was_empty = true;
@@ -55,7 +57,9 @@ private:
         std::optional<SlotState> slot = look_at_slot(server_, command_.slot);
         if (!slot)
             throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" does not exist");
-        require_usable(command_.slot, *slot);
+        if (slot->plugin == "pgoutput")
+            pgoutput_.emplace();
+        require_usable(command_.slot, *slot, pgoutput_ ? "pgoutput" : "outbox");
         copy_ = "outbox_tail_" + std::to_string(server_.process());
         try {
             server_.query("SELECT pg_catalog.pg_copy_logical_replication_slot(" + quote_literal(command_.slot) + ", " +
@@ -70,9 +74,32 @@ private:
         }
     }
 
-    void take(std::string_view line) {
+    void take(std::string_view row) {
+        if (!pgoutput_)
+            return take_line(row);
+        std::string message = bytes_of(row);
+        std::string_view left = message;
+        while (Item *item = pgoutput_->next(left)) {
+            if (auto *begin = std::get_if<Begin>(item))
+                transaction_ = *begin;
+            else if (auto *event = std::get_if<Event>(item))
+                show(*event);
+        }
+    }
+
+    // Of the text that the server makes of bytea: "\x00ff".
+    static std::string bytes_of(std::string_view text) {
+        auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
+        std::string bytes;
+        bytes.reserve(text.size() / 2);
+        for (size_t i = 2; i + 1 < text.size(); i += 2)
+            bytes += static_cast<char>(digit(text[i]) << 4 | digit(text[i + 1]));
+        return bytes;
+    }
+
+    void take_line(std::string_view line) {
         switch (kind_of(line)) {
-        case LineKind::begin: begin_ = line; return;
+        case LineKind::begin: transaction_ = parse_begin(line); return;
         case LineKind::envelope: return show(parse_event(line));
         default: return;
         }
@@ -86,7 +113,7 @@ private:
         if (command_.json)
             text_.append(event.line);
         else
-            append_pretty(parse_begin(begin_), event, text_, scratch_);
+            append_pretty(transaction_, event, text_, scratch_);
         std::cout << text_ << '\n';
     }
 
@@ -107,7 +134,9 @@ private:
     const TailCommand &command_;
     Signals &signals_;
     Server server_;
-    std::string copy_, begin_, text_, scratch_;
+    std::optional<PgoutputDialect> pgoutput_; // where the slot is of that plugin
+    Begin transaction_;                       // the one whose events come
+    std::string copy_, text_, scratch_;
     uint64_t seen_ = 0, shown_ = 0;
 };
 
