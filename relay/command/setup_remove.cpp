@@ -39,10 +39,9 @@ void remove_hosted_form(const Steps &steps, const std::string &slot) {
 void ask(const std::string &slot, bool is_hosted) {
     if (isatty(STDIN_FILENO) != 1)
         throw Failure(ExitCode::not_prepared, "setup --remove asks at a terminal; elsewhere add --force");
-    std::cout << "slot \"" << slot << "\", " << (is_hosted ? "" : "extension \"outbox\" and ")
-              << "the schema \"outbox\" are dropped, and whatever calls outbox.emit() fails from then on. Type the "
-                 "slot's name to go on: "
-              << std::flush;
+    std::cout << "slot \"" << slot << "\", "
+              << (is_hosted ? "schema \"outbox\" and its publication" : "extension \"outbox\" and its schema")
+              << " are dropped, and whatever calls outbox.emit() fails from then on. Type the slot's name to go on: " << std::flush;
     std::string answer;
     if (!std::getline(std::cin, answer) || answer != slot)
         throw Failure(ExitCode::not_prepared, "nothing was removed");
