@@ -43,7 +43,7 @@ sql(q{SELECT outbox.emit('orders', 2, '{}')});
 ($code, $said) = setup('--remove');
 is($code, 5, 'events are not delivered: it refuses');
 like($said, qr/holds events that are not delivered: .*drain first, or give them up with --force/, 'and says what to do');
-is(slot($node, 'plugin'), 'outbox', 'nothing is removed');
+is(slot($node, 'plugin'), Outbox::Form::plugin(), 'nothing is removed');
 $relay->start;
 wait_for_confirmation($node);
 $relay->terminate;
@@ -52,7 +52,8 @@ is($code, 5, 'without a terminal it refuses');
 like($said, qr/asks at a terminal; elsewhere add --force/, 'and says so');
 ($code, $said) = setup('--remove', '--dry-run');
 is($code, 0, '--dry-run') or diag $said;
-like($said, qr/^DROP EXTENSION outbox;$/m, 'prints the SQL');
+my $dropped = Outbox::Form::is_hosted() ? 'schema' : 'extension';
+like($said, qr/^DROP \U$dropped\E outbox\b.*;$/m, 'prints the SQL');
 SKIP: {
     skip 'no IO::Pty', 2 if !eval { require IO::Pty; 1 };
     my $answer = sub {
@@ -60,12 +61,12 @@ SKIP: {
         my ($input, $out, $program) = ("$text\n", '', $ENV{OUTBOX_RELAY});
         local %ENV = %ENV;
         delete @ENV{ grep { /^OUTBOX_/ } keys %ENV };
-        my $run = IPC::Run::start([ $program, 'setup', '--dsn', $node->connstr('postgres'), '--remove' ], '<pty<', \$input, '>pty>', \$out);
+        my $run = IPC::Run::start([ $program, Outbox::Relay::in_form('setup', '--dsn', $node->connstr('postgres'), '--remove') ], '<pty<', \$input, '>pty>', \$out);
         $run->finish;
         return $out;
     };
     like($answer->('yes'), qr/nothing was removed/, 'another answer than the slot\'s name: nothing is removed');
-    like($answer->('outbox'), qr/dropped slot "outbox".*dropped extension "outbox"/s, 'the slot\'s name: it is');
+    like($answer->('outbox'), qr/dropped slot "outbox".*dropped $dropped "outbox"/s, 'the slot\'s name: it is');
 }
 is(sql(q{SELECT (SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_extension WHERE extname = 'outbox') + (SELECT count(*) FROM pg_namespace WHERE nspname = 'outbox')}), 0, 'slot, extension and schema are gone');
 ($code, $said) = setup('--remove', '--force');
