@@ -50,7 +50,7 @@ private:
         std::optional<SlotState> slot = look_at_slot(server_, command_.slot);
         if (!slot)
             throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" does not exist");
-        require_usable(command_.slot, *slot);
+        require_usable(command_.slot, *slot, slot->plugin == "pgoutput" ? "pgoutput" : "outbox");
         auto rows = server_.rows("SELECT confirmed_flush_lsn, active_pid FROM pg_catalog.pg_replication_slots"
                                  " WHERE slot_name OPERATOR(pg_catalog.=) " +
                                  quote_literal(command_.slot));

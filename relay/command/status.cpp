@@ -28,7 +28,10 @@ std::optional<double> number(const std::string &text) { return text.empty() ? st
 std::string look_sql(int version, const std::string &slot) {
     std::string failover = version >= 170000 ? "s.failover" : "false";
     return "SELECT pg_catalog.current_database(), (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),"
-           " (SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'), s.wal_status, s.active_pid,"
+           " COALESCE((SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'),"
+           " (SELECT 'none, emit in SQL' FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=)"
+           " c.relnamespace WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox' AND c.relname OPERATOR(pg_catalog.=) 'settings')),"
+           " s.wal_status, s.active_pid,"
            " GREATEST(0, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), s.confirmed_flush_lsn)),"
            " pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), s.restart_lsn), s.safe_wal_size, "
            "pg_catalog.age(s.catalog_xmin), " +

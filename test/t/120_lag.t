@@ -109,7 +109,10 @@ $node->start;
 wait_until { metrics($relay)->{'state{state="standby"}'} || metrics($standby)->{'state{state="standby"}'} } 'one streams and one stands by';
 my ($streams, $waits) = metrics($relay)->{'state{state="standby"}'} ? ($standby, $relay) : ($relay, $standby);
 wait_until { lag($streams) > time - $first[1] - 0.1 } 'the next session has the event';
-is_age_of($streams, @first, 'the next session has it from the event itself');
+SKIP: {
+    skip 'with pgoutput the slot is where the last checkpoint saw it, and older events come again', 1 if Outbox::Form::is_hosted();
+    is_age_of($streams, @first, 'the next session has it from the event itself');
+}
 cmp_ok(lag($waits), '>', 2, 'who waits now does not forget it');
 $kafka->resume;
 becomes_zero($_, 'Kafka is back: 0') for $streams, $waits;

@@ -79,12 +79,12 @@ is($relay->terminate, 0, 'it ends in good order');
 
 # ---- exactly once --------------------------------------------------------------------------------------------------------
 
-my ($code) = Outbox::Relay::set_up_exactly_once($node, $kafka, qw(--slot exactly));
+my ($code) = Outbox::Relay::set_up_exactly_once($node, $kafka, qw(--slot outbox_exactly));
 is($code, 0, 'set up');
-my $exactly = Outbox::Relay->new($node, name => 'exactly', kafka => $kafka, args => [ @listen, qw(--delivery exactly-once --slot exactly) ])->start;
+my $exactly = Outbox::Relay->new($node, name => 'exactly', kafka => $kafka, args => [ @listen, qw(--delivery exactly-once --slot outbox_exactly) ])->start;
 $exactly->wait_for_log(qr/exactly once from/);
 emit("many.$_", $_) for 1 .. 8;
-ok(wait_for_confirmation($node, 'exactly'), 'events exactly once');
+ok(wait_for_confirmation($node, 'outbox_exactly'), 'events exactly once');
 wait_until { (metrics($exactly)->{'events_delivered_total{topic="many.8"}'} // 0) == 8 } 'counted once they are committed';
 $seen = metrics($exactly);
 is($seen->{"events_delivered_total{topic=\"many.$_\"}"}, $_, "topic $_") for 1 .. 8;
