@@ -32,6 +32,8 @@ our %extension_only = (
     '141_doctor_kafka.t' => 'a slot of our plugin that lags; Kafka has no form',
     '142_doctor_access.t' => "the doctor's checks of the extension",
     '100_pgoutput.t' => 'changes the form itself',
+    '200_failover_slots.t' => 'plays failovers with slots of our plugin; of the hosted form: FORM=hosted make chaos',
+    '201_patroni.t' => 'plays failovers with slots of our plugin; of the hosted form: FORM=hosted make chaos',
     '160_hosted.t' => 'brings the hosted form itself',
     '161_hosted_setup.t' => 'brings the hosted form itself',
     '163_platforms.t' => 'brings the hosted form itself',
