@@ -453,7 +453,7 @@ mutants:
 
 # Every major of PostgreSQL, both forms; MAJORS=17, MATRIX_FILES="003 042" and MATRIX_CHAOS=30s choose.
 test-matrix:
-	@test/support/matrix
+	@test/support/matrix && test/support/matrix page
 .PHONY: test-matrix test-hosted
 
 other-debian:
