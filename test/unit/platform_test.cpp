@@ -1,4 +1,4 @@
-#include "command/doctor/platform.h"
+#include "relay/command/doctor/platform.h"
 
 #include <gtest/gtest.h>
 
