@@ -52,10 +52,10 @@ $$;
 
 -- Returns the JSON without white space between its tokens and with its escapes in their shortest form; members, digits and repeated names stay.
 -- The argument is valid JSON, but for lone surrogates, which the type json does not look for: they raise invalid_text_representation.
-CREATE FUNCTION outbox.compact_json(json text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+CREATE FUNCTION outbox.compact_json(given text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    compact text := regexp_replace(json, '("(?:[^"\\]|\\.)*")|[ \t\r\n]+', '\1', 'g');
+    compact text := regexp_replace(given, '("(?:[^"\\]|\\.)*")|[ \t\r\n]+', '\1', 'g');
 BEGIN
     IF compact !~ '\\[u/]' THEN
         RETURN compact;
@@ -66,12 +66,12 @@ BEGIN
 END $$;
 
 -- How many containers are open at once in a JSON text, where that may be more than 512; otherwise 0. A text that is no JSON has some answer.
-CREATE FUNCTION outbox.json_depth(json text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+CREATE FUNCTION outbox.json_depth(given text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN length(json) <= 512 OR length(json) - length(translate(json, '[{', '')) <= 512 THEN 0 ELSE (
+    SELECT CASE WHEN length(given) <= 512 OR length(given) - length(translate(given, '[{', '')) <= 512 THEN 0 ELSE (
         SELECT coalesce(max(depth), 0)::int FROM (
             SELECT sum(CASE WHEN bracket IN ('[', '{') THEN 1 ELSE -1 END) OVER (ORDER BY place)
-            FROM unnest(string_to_array(regexp_replace(regexp_replace(json, '"(?:[^"\\]|\\.)*"', '', 'g'), '[^][{}]', '', 'g'), NULL))
+            FROM unnest(string_to_array(regexp_replace(regexp_replace(given, '"(?:[^"\\]|\\.)*"', '', 'g'), '[^][{}]', '', 'g'), NULL))
                 WITH ORDINALITY AS brackets(bracket, place)) AS depths(depth)) END
 $$;
 

@@ -27,7 +27,7 @@ sub relay {
     my (%options) = @_;
     return sub {
         my ($server, $backlog, $slot) = @_;
-        my @brokers = $options{kafka} ? ('--brokers', $server->brokers) : ();
+        my @brokers = $options{kafka} ? ('--brokers', $server->brokers) : '--stdout';
         my @delivery = $options{delivery} ? ('--delivery', $options{delivery}) : ();
         my $relay = $options{program} // $ENV{OUTBOX_RELAY};
         my @target = ('--slot', $slot, @brokers, @delivery);
