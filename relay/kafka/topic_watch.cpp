@@ -19,6 +19,12 @@ std::string id_of(const rd_kafka_message_t &message) {
     return {static_cast<const char *>(value), size};
 }
 
+TopicWatch::Arrival arrival_of(const rd_kafka_message_t &message) {
+    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    int64_t timestamp_ms = rd_kafka_message_timestamp(&message, &type);
+    return {type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? std::optional(timestamp_ms) : std::nullopt};
+}
+
 } // namespace
 
 TopicWatch::TopicWatch(const KafkaTarget &target, const std::string &topic, Signals &signals) : signals_(signals) {
@@ -55,16 +61,16 @@ TopicWatch::~TopicWatch() {
     rd_kafka_topic_destroy(topic_);
 }
 
-bool TopicWatch::wait_for(const std::string &id, std::chrono::milliseconds patience) {
+std::optional<TopicWatch::Arrival> TopicWatch::wait_for(const std::string &id, std::chrono::milliseconds patience) {
     for (auto until = Clock::now() + patience; Clock::now() < until;) {
         std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume_queue(queue_, slice_ms),
                                                                                          rd_kafka_message_destroy);
         rd_kafka_poll(handle_.get(), 0);
         signals_.stop_if_asked();
         if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR && id_of(*message) == id)
-            return true;
+            return arrival_of(*message);
     }
-    return false;
+    return std::nullopt;
 }
 
 } // namespace outbox

@@ -19,8 +19,11 @@ public:
     TopicWatch(const TopicWatch &) = delete;
     TopicWatch &operator=(const TopicWatch &) = delete;
 
-    // Until a record with this id in its header is there; false: not within the time.
-    bool wait_for(const std::string &id, std::chrono::milliseconds patience);
+    struct Arrival {
+        std::optional<int64_t> broker_ms = {}; // the broker's clock when it took the record, where the topic has LogAppendTime
+    };
+    // Until a record with this id in its header is there; nullopt: not within the time.
+    std::optional<Arrival> wait_for(const std::string &id, std::chrono::milliseconds patience);
 
 private:
     Signals &signals_;

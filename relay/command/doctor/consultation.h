@@ -9,6 +9,7 @@
 #include "postgres/server.h"
 #include "postgres/slot_check.h"
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <span>
@@ -57,12 +58,17 @@ public:
     // Commits one event, and returns its id: the only thing that a check writes.
     std::string emit_probe(const std::string &topic);
 
+    // By how much a broker's clock was ahead of this machine's when it took the probe; nullopt: nobody knows.
+    std::optional<double> broker_ahead_s() const { return broker_ahead_s_; }
+    void note_broker_clock(std::chrono::duration<double> ahead) { broker_ahead_s_ = ahead.count(); }
+
 private:
     const DoctorCommand &command_;
     Signals &signals_;
     std::optional<Server> server_;
     std::optional<ClusterView> cluster_;
     std::optional<std::vector<std::string>> topics_;
+    std::optional<double> broker_ahead_s_;
 };
 
 struct Check {
@@ -77,6 +83,7 @@ std::span<const Check> slot_checks();
 std::span<const Check> retention_checks();
 std::span<const Check> access_checks();
 std::span<const Check> kafka_checks();
+std::span<const Check> topic_checks();
 std::span<const Check> probe_checks();
 
 } // namespace outbox

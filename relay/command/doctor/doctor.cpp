@@ -121,8 +121,8 @@ int examine(const DoctorCommand &command, Signals &signals) {
     Verdict worst = Verdict::ok;
     int count[4] = {};
     auto start = Clock::now();
-    for (auto checks :
-         {server_checks(), plugin_checks(), slot_checks(), retention_checks(), access_checks(), kafka_checks(), probe_checks()})
+    for (auto checks : {server_checks(), plugin_checks(), slot_checks(), retention_checks(), access_checks(), kafka_checks(),
+                        topic_checks(), probe_checks()})
         for (const Check &check : checks) {
             signals.stop_if_asked();
             Finding finding = Clock::now() - start < time_for_all ? run(check, doctor, here)

@@ -1,15 +1,17 @@
 // doctor --probe: one event end to end, the only check that writes. doctor --standby: would the slot be there after a failover?
 #include "base/log.h"
-#include "command/doctor/consultation.h"
+#include "command/doctor/kafka_words.h"
 #include "kafka/topic_watch.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace outbox {
 namespace {
 
 constexpr const char *probe_topic = "outbox.probe";
 constexpr auto probe_patience = std::chrono::seconds(15);
+constexpr double clock_tolerance_s = 5;
 
 // The relay that runs has to deliver the topic, and this role to emit to it.
 Finding probe(Consultation &doctor) {
@@ -20,15 +22,39 @@ Finding probe(Consultation &doctor) {
         return fail("the probe's topic \"outbox.probe\" does not exist",
                     {"kafka-topics.sh --bootstrap-server " + doctor.command().kafka.brokers +
                      " --create --topic outbox.probe --partitions 1 --replication-factor " +
-                     std::to_string(std::min<size_t>(3, doctor.cluster().brokers().size()))});
+                     std::to_string(std::min<size_t>(3, doctor.cluster().brokers().size())) +
+                     " --config message.timestamp.type=LogAppendTime"});
     TopicWatch watch(doctor.command().kafka, probe_topic, doctor.signals());
     std::string id = doctor.emit_probe(probe_topic);
     auto start = std::chrono::steady_clock::now();
-    if (!watch.wait_for(id, probe_patience))
+    std::optional<TopicWatch::Arrival> arrival = watch.wait_for(id, probe_patience);
+    if (!arrival)
         return fail("the probe " + id + " was committed and is not in Kafka after 15 s", {doctor.run_line(probe_topic)},
                     "or see slot-reader; a relay with --topics has to name outbox.probe");
+    if (arrival->broker_ms)
+        doctor.note_broker_clock(std::chrono::milliseconds(*arrival->broker_ms) - std::chrono::system_clock::now().time_since_epoch());
     return ok(fmt::format("an event was in Kafka {} ms after its commit",
                           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count()));
+}
+
+// Kafka tells no client the time. The record of the probe has the broker's, where the topic asks for it.
+Finding kafka_clock(Consultation &doctor) {
+    if (!doctor.command().probe)
+        throw Skipped("only --probe learns the time of a broker");
+    std::optional<double> ahead_s = doctor.broker_ahead_s();
+    if (!ahead_s && doctor.cluster().topic(probe_topic).problem.empty())
+        throw Skipped("the topic \"outbox.probe\" does not have message.timestamp.type = LogAppendTime, or the probe did not arrive",
+                      {setting_line(doctor, probe_topic, "message.timestamp.type=LogAppendTime")});
+    if (!ahead_s)
+        throw Skipped("there is no topic \"outbox.probe\"");
+    if (std::abs(*ahead_s) <= clock_tolerance_s)
+        return ok("the clocks of Kafka and of this machine agree");
+    return warn(
+        fmt::format(
+            "Kafka's clock is {:.0f} s {} this machine's: Kafka refuses events from more than an hour ahead of it, and deletes by its own "
+            "time",
+            std::abs(*ahead_s), *ahead_s > 0 ? "ahead of" : "behind"),
+        {"sudo timedatectl set-ntp true"}, "on the machine whose clock is wrong");
 }
 
 // Ready means: synchronised, persistent and valid. Why not, 19 says.
@@ -62,7 +88,7 @@ Finding standby(Consultation &doctor) {
         "on the standby, with primary_slot_name, and dbname in primary_conninfo; it is ready once the relay has confirmed something");
 }
 
-constexpr Check checks[] = {{"probe", probe}, {"standby", standby}};
+constexpr Check checks[] = {{"probe", probe}, {"kafka-clock", kafka_clock}, {"standby", standby}};
 
 } // namespace
 

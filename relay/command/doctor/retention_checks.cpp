@@ -1,9 +1,9 @@
 // What the slot holds back, and what makes it hold more: WAL, catalog rows, transactions that nobody ends.
 #include "base/log.h"
+#include "command/disk.h"
 #include "command/doctor/consultation.h"
 #include "command/doctor/limits.h"
 
-#include <sys/statvfs.h>
 
 #include <cstdlib>
 
@@ -49,18 +49,14 @@ Finding wal_limit(Consultation &doctor) {
             "or raise max_slot_wal_keep_size, where the disk has room"};
 }
 
-// Only the machine itself can say how full its disk is. The data directory is its owner's: what is above it may be looked at.
 Finding disk(Consultation &doctor) {
-    if (doctor.server().value("SELECT inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr()") != "t")
+    if (!is_on_this_machine(doctor.server()))
         throw Skipped("the server is on another machine");
     std::string directory = doctor.setting("data_directory");
-    struct statvfs found;
-    for (const std::string &path : {directory + "/pg_wal", directory, directory.substr(0, directory.rfind('/'))})
-        if (statvfs(path.c_str(), &found) == 0)
-            return judge_disk(number(doctor.slot_value("pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)")),
-                              static_cast<double>(found.f_bavail) * static_cast<double>(found.f_frsize),
-                              static_cast<double>(found.f_blocks) * static_cast<double>(found.f_frsize));
-    throw Skipped("this user may not look at the disk of " + directory);
+    std::optional<DiskView> found = look_at_disk(directory);
+    if (!found)
+        throw Skipped("this user may not look at the disk of " + directory);
+    return judge_disk(number(doctor.slot_value("pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)")), found->free_bytes, found->bytes);
 }
 
 Finding catalog_xmin(Consultation &doctor) {
