@@ -2,9 +2,10 @@
 
 #include "base/exit_code.h"
 #include "base/log.h"
+#include "command/disk.h"
 #include "command/http_get.h"
+#include "command/relay_answer.h"
 #include "command/status_view.h"
-#include "core/status.h"
 #include "postgres/conninfo.h"
 #include "postgres/slot_check.h"
 
@@ -19,7 +20,6 @@ namespace {
 
 constexpr auto look_interval = std::chrono::seconds(2);
 constexpr size_t answer_bytes_max = 1 << 20;
-constexpr std::string_view prefix = "outbox_relay_";
 
 enum Column { DATABASE, TIMELINE, EXTENSION, WAL_STATUS, PROCESS, BACKLOG, RETAINED, SAFE, XMIN_AGE, FAILOVER, OLDEST };
 
@@ -90,27 +90,30 @@ private:
         view.catalog_xmin_age = number(row[XMIN_AGE]).value_or(0);
         view.is_failover = row[FAILOVER] == "t";
         view.oldest_transaction_s = number(row[OLDEST]);
+        look_at_disk_of(view);
         ask_relay(view);
         note_switches(view);
         return view;
     }
 
+    // A role without pg_read_all_settings may not know where the server's data is.
+    void look_at_disk_of(StatusView &view) {
+        if (!is_on_this_machine(server_))
+            return;
+        std::string directory = server_.value("SELECT pg_catalog.max(setting) FROM pg_catalog.pg_settings WHERE name "
+                                              "OPERATOR(pg_catalog.=) 'data_directory'");
+        if (std::optional<DiskView> disk = directory.empty() ? std::nullopt : look_at_disk(directory))
+            view.disk_free_bytes = disk->free_bytes;
+    }
+
     void ask_relay(StatusView &view) const {
         if (!command_.relay)
             return;
-        HttpAnswer answer = http_get(*command_.relay, "/metrics", answer_bytes_max);
-        if (!answer.is_ok) {
-            view.relay_problem = text_of(*command_.relay) + ": " + (answer.reason.empty() ? "no metrics there" : answer.reason);
-            return;
-        }
-        auto metric = [&](const std::string &name) { return metric_of(answer.body, std::string(prefix) + name); };
-        for (RelayState state : relay_states)
-            if (metric("state{state=\"" + std::string(name_of(state)) + "\"}") == 1)
-                view.relay_state = name_of(state);
-        view.lag_s = metric("lag_seconds");
-        view.events_delivered = metric("events_delivered_total");
-        if (auto set_aside = metric("events_set_aside_total"); set_aside.value_or(0) > 0)
-            view.notes.push_back(fmt::format("{:.0f} events set aside since the relay's start (outbox-relay dead-letters)", *set_aside));
+        HttpAnswer answer = http_get(*command_.relay, "/status", answer_bytes_max);
+        if (!answer.is_ok)
+            view.relay_problem = text_of(*command_.relay) + ": " + (answer.reason.empty() ? "no status there" : answer.reason);
+        else if (!take_answer(view, answer.body))
+            view.relay_problem = text_of(*command_.relay) + ": what answers there is no relay of this version";
     }
 
     // Switches that were turned once and are forgotten.

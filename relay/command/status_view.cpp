@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <limits>
 
 namespace outbox {
 namespace {
@@ -48,6 +48,31 @@ std::string bar_line(const StatusView &view, const Rates &rates, size_t columns)
     return "             [" + std::string(full, '#') + std::string(width - full, '.') + fmt::format("] {:3.0f} %\n", done * 100);
 }
 
+std::string milliseconds_text(double seconds) { return seconds < 1 ? fmt::format("{:.1f} ms", seconds * 1000) : duration_text(seconds); }
+
+std::string wal_line(const StatusView &view, const Rates &rates) {
+    std::string line = "  WAL        " + bytes_text(view.retained_wal_bytes) + " kept";
+    if (std::optional<double> left_s = ends_in_s(view, rates))
+        line += (view.safe_wal_bytes ? "   slot lost in: " : "   disk full in: ") +
+                (std::isinf(*left_s) ? std::string("never") : duration_text(*left_s)) + " at this rate";
+    return line + (view.oldest_transaction_s ? "   oldest transaction " + duration_text(*view.oldest_transaction_s) : "") + "\n";
+}
+
+std::string delivered_line(const StatusView &view, const Rates &rates) {
+    std::optional<double> events_per_s = rates.events_per_s ? rates.events_per_s : view.events_per_s;
+    std::string line;
+    if (view.events_delivered)
+        line += fmt::format("{:.0f} events", *view.events_delivered);
+    if (events_per_s)
+        line += fmt::format("   {:.0f} events/s", *events_per_s);
+    if (view.last_delivery_s_ago)
+        line += "   the last " + duration_text(*view.last_delivery_s_ago) + " ago";
+    if (view.commit_to_ack_p50_s && view.commit_to_ack_p99_s)
+        line += "   commit to Kafka p50 " + milliseconds_text(*view.commit_to_ack_p50_s) + ", p99 " +
+                milliseconds_text(*view.commit_to_ack_p99_s);
+    return line.empty() ? "" : "  delivered  " + line + "\n";
+}
+
 std::string slot_line(const StatusView &view) {
     std::string line = "  slot       " + (view.wal_status.empty() ? "unknown" : view.wal_status);
     line += view.safe_wal_bytes ? "   lost after " + bytes_text(*view.safe_wal_bytes) + " more" : "   no limit";
@@ -66,6 +91,7 @@ Rates rates_of(const StatusView &before, const StatusView &now, const Rates &ear
         return rates;
     double falls = (before.backlog_bytes - now.backlog_bytes) / seconds;
     rates.backlog_bytes_per_s = falls;
+    rates.wal_grows_bytes_per_s = (now.retained_wal_bytes - before.retained_wal_bytes) / seconds;
     if (falls > 0 && now.backlog_bytes > 0)
         rates.done_in_s = now.backlog_bytes / falls;
     if (before.events_delivered && now.events_delivered && *now.events_delivered >= *before.events_delivered)
@@ -73,20 +99,27 @@ Rates rates_of(const StatusView &before, const StatusView &now, const Rates &ear
     return rates;
 }
 
+// The relay's figure is of minutes, the one of two looks of seconds.
+std::optional<double> ends_in_s(const StatusView &view, const Rates &rates) {
+    std::optional<double> grows = view.wal_grows_bytes_per_s ? view.wal_grows_bytes_per_s : rates.wal_grows_bytes_per_s;
+    std::optional<double> left = view.safe_wal_bytes ? view.safe_wal_bytes : view.disk_free_bytes;
+    if (!grows || !left)
+        return std::nullopt;
+    return *grows > 0 ? std::max(0.0, *left) / *grows : std::numeric_limits<double>::infinity();
+}
+
 std::string screen_of(const StatusView &view, const Rates &rates, size_t columns, bool has_colors) {
     std::string state = state_of(view);
     bool is_bad = view.wal_status == "lost" || view.wal_status == "unreserved", is_good = state == "streaming";
     const char *color = !has_colors ? "" : is_bad ? red : is_good ? green : yellow;
-    std::string screen = fmt::format("{}  {}{}{}   {}@{} timeline {}   extension {}\n", view.slot, color, state, has_colors ? plain : "",
-                                     view.database, view.host, view.timeline, view.extension.empty() ? "missing" : view.extension);
+    std::string screen = fmt::format("{}  {}{}{}   {}@{} timeline {}   extension {}{}\n", view.slot, color, state, has_colors ? plain : "",
+                                     view.database, view.host, view.timeline, view.extension.empty() ? "missing" : view.extension,
+                                     view.delivery.empty() ? "" : "   " + view.delivery);
     screen += "  lag        " + (view.lag_s ? duration_text(*view.lag_s) : std::string("only the relay knows (--listen)")) + "\n";
     screen += backlog_line(view, rates) + bar_line(view, rates, columns);
-    screen += "  WAL        " + bytes_text(view.retained_wal_bytes) + " kept" +
-              (view.oldest_transaction_s ? "   oldest transaction " + duration_text(*view.oldest_transaction_s) : "") + "\n";
-    if (rates.events_per_s || view.events_delivered)
-        screen += "  delivered  " + (view.events_delivered ? fmt::format("{:.0f} events", *view.events_delivered) : std::string()) +
-                  (rates.events_per_s ? fmt::format("   {:.0f} events/s", *rates.events_per_s) : std::string()) + "\n";
-    screen += slot_line(view);
+    screen += wal_line(view, rates) + delivered_line(view, rates) + slot_line(view);
+    if (!view.waiting_for.empty())
+        screen += "  waits      " + view.waiting_for + "\n";
     if (!view.relay_problem.empty())
         screen += "  relay      " + view.relay_problem + "\n";
     for (const std::string &note : view.notes)
@@ -123,10 +156,20 @@ std::string json_of(const StatusView &view, const Rates &rates) {
     number("done_in_seconds", rates.done_in_s);
     number("retained_wal_bytes", view.retained_wal_bytes);
     number("safe_wal_bytes", view.safe_wal_bytes);
+    number("disk_free_bytes", view.disk_free_bytes);
+    std::optional<double> ends_in = ends_in_s(view, rates);
+    ends_in = ends_in && std::isinf(*ends_in) ? std::nullopt : ends_in; // never
+    number("slot_lost_in_seconds", view.safe_wal_bytes ? ends_in : std::nullopt);
+    number("disk_full_in_seconds", view.safe_wal_bytes ? std::nullopt : ends_in);
     number("catalog_xmin_age_transactions", view.catalog_xmin_age);
     number("oldest_transaction_seconds", view.oldest_transaction_s);
     number("events_delivered", view.events_delivered);
-    number("events_per_second", rates.events_per_s);
+    number("events_per_second", rates.events_per_s ? rates.events_per_s : view.events_per_s);
+    number("last_delivery_seconds_ago", view.last_delivery_s_ago);
+    number("commit_to_ack_p50_seconds", view.commit_to_ack_p50_s);
+    number("commit_to_ack_p99_seconds", view.commit_to_ack_p99_s);
+    text("delivery", view.delivery);
+    text("waiting_for", view.waiting_for);
     text("relay_problem", view.relay_problem);
     json.Key("notes");
     json.StartArray();
@@ -135,23 +178,6 @@ std::string json_of(const StatusView &view, const Rates &rates) {
     json.EndArray();
     json.EndObject();
     return buffer.GetString();
-}
-
-std::optional<double> metric_of(std::string_view text, std::string_view name) {
-    std::optional<double> sum;
-    while (!text.empty()) {
-        size_t end = std::min(text.find('\n'), text.size());
-        std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (line.size() <= name.size() || !line.starts_with(name))
-            continue;
-        double value = strtod(std::string(line.substr(line.rfind(' ') + 1)).c_str(), nullptr);
-        if (line[name.size()] == ' ')
-            return value;
-        if (line[name.size()] == '{')
-            sum = sum.value_or(0) + value;
-    }
-    return sum;
 }
 
 } // namespace outbox

@@ -5,6 +5,7 @@
 #include "core/status.h"
 
 #include <deque>
+#include <optional>
 
 namespace outbox {
 
@@ -45,6 +46,16 @@ public:
         double seconds = std::chrono::duration<double>(to.at - from.at).count();
         return seconds <= 0 || to.events < from.events ? 0 : static_cast<double>(to.events - from.events) / seconds;
     }
+    // By how much the WAL that the slot keeps grows a second, within what there is of the last fifteen minutes; nullopt: not known.
+    std::optional<double> retained_grows(const Sample &now) const {
+        for (const Sample &from : samples_) {
+            double seconds = std::chrono::duration<double>(now.at - from.at).count();
+            if (from.retained_bytes >= 0 && now.retained_bytes >= 0 && seconds >= 30)
+                return static_cast<double>(now.retained_bytes - from.retained_bytes) / seconds;
+        }
+        return std::nullopt;
+    }
+
     // What was added between two samples.
     static Durations::Buckets between(const Sample &from, const Sample &to) {
         Durations::Buckets buckets{};

@@ -91,6 +91,7 @@ std::string status_json(const Status &status, const Samples &samples, const std:
     json.number("lag_seconds", screen.lag_s);
     json.count("backlog_bytes", screen.backlog_bytes);
     json.count("retained_wal_bytes", screen.retained_wal_bytes);
+    json.number("retained_wal_grows_bytes_per_second", samples.retained_grows(Samples::sample_of(status)));
     json.count("safe_wal_bytes", screen.safe_wal_bytes);
     json.truth("safe_wal_is_unlimited", screen.safe_wal_bytes == SlotFigures::unlimited);
     json.text("slot_state", screen.slot_state);

@@ -55,9 +55,31 @@ TEST(StatusView, has_the_unit_of_each_figure_in_its_name) {
     EXPECT_NE(json.find("\"state\":\"streaming\","), std::string::npos) << json;
 }
 
-TEST(StatusView, reads_a_metric_by_its_whole_name) {
-    std::string_view text = "# HELP a_b x\na_b_more 1\na_b{state=\"x\"} 2\na_b 3.5\n";
-    EXPECT_EQ(metric_of(text, "a_b"), 3.5);
-    EXPECT_EQ(metric_of(text, "a_b{state=\"x\"}"), 2);
-    EXPECT_FALSE(metric_of(text, "a"));
+TEST(StatusView, says_when_the_slot_is_lost_or_the_disk_is_full) {
+    StatusView before = view_at(0, 0), now = view_at(2, 0);
+    before.retained_wal_bytes = 10e6;
+    now.retained_wal_bytes = 30e6;
+    EXPECT_FALSE(ends_in_s(now, rates_of(before, now, {}))) << "nobody knows how much room there is";
+    now.disk_free_bytes = 36e9;
+    EXPECT_NE(screen_of(now, rates_of(before, now, {}), 80, false).find("30.0 MB kept   disk full in: 60 min at this rate"),
+              std::string::npos);
+    now.safe_wal_bytes = 1e9;
+    EXPECT_NE(screen_of(now, rates_of(before, now, {}), 80, false).find("slot lost in: 100.0 s at this rate"), std::string::npos);
+    now.wal_grows_bytes_per_s = 0; // of minutes, as the relay says
+    EXPECT_NE(screen_of(now, rates_of(before, now, {}), 80, false).find("slot lost in: never at this rate"), std::string::npos);
+    EXPECT_NE(json_of(now, rates_of(before, now, {})).find("\"slot_lost_in_seconds\":null,\"disk_full_in_seconds\":null,"),
+              std::string::npos);
+}
+
+TEST(StatusView, shows_how_long_delivery_takes) {
+    StatusView view = view_at(0, 0);
+    view.events_delivered = 7;
+    view.events_per_s = 3;
+    view.last_delivery_s_ago = 0.2;
+    view.commit_to_ack_p50_s = 0.0025;
+    view.commit_to_ack_p99_s = 1.5;
+    std::string screen = screen_of(view, {}, 80, false);
+    EXPECT_NE(screen.find("delivered  7 events   3 events/s   the last 0.2 s ago   commit to Kafka p50 2.5 ms, p99 1.5 s\n"),
+              std::string::npos)
+        << screen;
 }
