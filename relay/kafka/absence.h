@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/log_fields.h"
 #include "core/clock.h"
 #include "kafka/reachability.h"
 
@@ -43,13 +44,13 @@ public:
             return;
         std::string text = kafka_.sentence() + "; waiting for it";
         if (said_.changed(text))
-            spdlog::warn("{}", text);
+            say(spdlog::level::warn, {.event = LogEvent::kafka_away}, "{}", text);
     }
 
     // A record was acknowledged.
     void is_over() {
         if (said_.clear())
-            spdlog::info("Kafka accepts events again");
+            say(spdlog::level::info, {.event = LogEvent::kafka_accepts}, "Kafka accepts events again");
     }
 
 private:

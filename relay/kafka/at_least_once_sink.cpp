@@ -1,5 +1,7 @@
 #include "kafka/at_least_once_sink.h"
 
+#include "base/log_fields.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -214,7 +216,9 @@ void AtLeastOnceSink::producer_died(const std::string &reason) {
 }
 
 // The slot is confirmed beyond them: nobody can deliver them again.
-void AtLeastOnceSink::records_lost(const std::string &sentence) { spdlog::error("{}; the relay goes on", sentence); }
+void AtLeastOnceSink::records_lost(const std::string &sentence) {
+    say(spdlog::level::err, {.event = LogEvent::records_lost}, "{}; the relay goes on", sentence);
+}
 
 // It takes no more records: why is in its reports.
 void AtLeastOnceSink::end_producer() {

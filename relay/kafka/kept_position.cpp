@@ -1,6 +1,7 @@
 #include "kafka/kept_position.h"
 
 #include "base/exit_code.h"
+#include "base/log_fields.h"
 
 #include <algorithm>
 #include <utility>
@@ -28,7 +29,8 @@ bool KeptPosition::read() {
     target_.was_refused = false;
     waiting_.clear();
     written_at_ = Clock::now();
-    spdlog::info("exactly once from {} on", format_lsn(ledger_.position().end));
+    say(spdlog::level::info, {.event = LogEvent::position, .lsn = format_lsn(ledger_.position().end)}, "exactly once from {} on",
+        format_lsn(ledger_.position().end));
     return true;
 }
 

@@ -1,5 +1,6 @@
 #include "kafka/produce_event.h"
 
+#include "base/log_fields.h"
 #include "kafka/statistics.h"
 
 #include <cstdlib>
@@ -50,15 +51,17 @@ void EventProducer::settled(const Entry &entry) {
     const Quarantine::Refusal *refusal = target_.quarantine.find(entry.position());
     Event event = entry.event();
     bool is_skip = entry.form == Form::note;
-    spdlog::warn("event {} of topic \"{}\", transaction {}, is not delivered but noted in topic \"{}\"{}: {}", event.id,
-                 target_.style.topic(event.topic, topic_), format_lsn(entry.commit()),
-                 is_skip ? target_.state_topic : target_.dead_letter_topic,
-                 entry.form == Form::bare_letter              ? ", without its key, headers and payload"
-                 : entry.form == Form::letter_without_payload ? ", without its payload"
-                                                              : "",
-                 is_skip              ? "skipped by an operator"
-                 : refusal == nullptr ? "refused"
-                                      : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error)));
+    std::string_view topic = target_.style.topic(event.topic, topic_);
+    say(spdlog::level::warn,
+        {.event = LogEvent::event_set_aside, .topic = std::string(topic), .id = std::string(event.id), .lsn = format_lsn(entry.commit())},
+        "event {} of topic \"{}\", transaction {}, is not delivered but noted in topic \"{}\"{}: {}", event.id, topic,
+        format_lsn(entry.commit()), is_skip ? target_.state_topic : target_.dead_letter_topic,
+        entry.form == Form::bare_letter              ? ", without its key, headers and payload"
+        : entry.form == Form::letter_without_payload ? ", without its payload"
+                                                     : "",
+        is_skip              ? "skipped by an operator"
+        : refusal == nullptr ? "refused"
+                             : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error)));
     target_.set_aside_count++;
     target_.tallies->set_aside.add(std::string(event.topic), is_skip ? "skipped"
                                                              : refusal == nullptr

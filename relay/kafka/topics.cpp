@@ -1,5 +1,6 @@
 #include "kafka/topics.h"
 
+#include "base/log_fields.h"
 #include "core/sink.h"
 #include "kafka/refusal_text.h"
 
@@ -125,7 +126,7 @@ void KafkaTopics::is_there(const std::string &name) {
     backoff_.reset();
     waiting_for_.clear();
     if (condition_.clear())
-        spdlog::info("topic \"{}\" is there", name);
+        say(spdlog::level::info, {.event = LogEvent::topic_there, .topic = name}, "topic \"{}\" is there", name);
 }
 
 void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error) {
@@ -134,7 +135,12 @@ void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error)
         event = fmt::format(" ({}; without the event: {})", name_of(record.id, record.end), skip_advice(record.id));
     waiting_for_ = fmt::format("waiting for topic \"{}\": {}{}", record.topic, rd_kafka_err2str(error), event);
     if (condition_.changed(waiting_for_))
-        spdlog::warn("{}", waiting_for_);
+        say(spdlog::level::warn,
+            {.event = LogEvent::topic_waited,
+             .topic = std::string(record.topic),
+             .id = std::string(record.id),
+             .code = rd_kafka_err2name(error)},
+            "{}", waiting_for_);
     if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         ends_.gone(std::string(record.topic));
     forget(std::string(record.topic));

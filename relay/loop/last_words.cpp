@@ -1,6 +1,7 @@
 #include "loop/last_words.h"
 
 #include "base/log.h"
+#include "base/log_fields.h"
 
 #include <array>
 
@@ -19,7 +20,8 @@ void keep_lag(Status &status) {
 } // namespace
 
 void say_last_words(Status &status, SlotInquiry &slot, int signals, const std::string &why) {
-    spdlog::error("{}; the relay has stopped, its status answers for {} s more", why, they_last.count());
+    say(spdlog::level::err, {.event = LogEvent::slot_lost}, "{}; the relay has stopped, its status answers for {} s more", why,
+        they_last.count());
     status.state = RelayState::stopped;
     status.waiting_for.set(why);
     keep_lag(status);

@@ -1,5 +1,7 @@
 #include "loop/report.h"
 
+#include "base/log_fields.h"
+
 namespace outbox {
 namespace {
 
@@ -11,15 +13,21 @@ void Report::rejected(const Rejected &rejected, Clock::time_point now) {
     if (!rejected.id.empty()) {
         events_rejected_++;
         if (events_said_.may_speak(now))
-            spdlog::warn("rejected event {} of topic \"{}\", transaction {}: {} ({} so far)", rejected.id, rejected.topic,
-                         format_lsn(rejected.lsn), rejected.reason, events_rejected_);
+            say(spdlog::level::warn,
+                {.event = LogEvent::event_rejected,
+                 .topic = std::string(rejected.topic),
+                 .id = std::string(rejected.id),
+                 .lsn = format_lsn(rejected.lsn)},
+                "rejected event {} of topic \"{}\", transaction {}: {} ({} so far)", rejected.id, rejected.topic, format_lsn(rejected.lsn),
+                rejected.reason, events_rejected_);
         return;
     }
     messages_rejected_++;
     if (now < message_said_at_ + message_interval && messages_rejected_ > 1)
         return;
     message_said_at_ = now;
-    spdlog::warn("skipped a message at {} that is no event: {} ({} so far)", format_lsn(rejected.lsn), rejected.reason, messages_rejected_);
+    say(spdlog::level::warn, {.event = LogEvent::message_rejected, .lsn = format_lsn(rejected.lsn)},
+        "skipped a message at {} that is no event: {} ({} so far)", format_lsn(rejected.lsn), rejected.reason, messages_rejected_);
 }
 
 void Report::noticed(const std::string &text, bool is_warning, Clock::time_point now) {
@@ -70,7 +78,8 @@ void Report::stopping(const Session &session, std::chrono::milliseconds grace) c
     uint64_t events = session.events_in_flight();
     std::string what = events > 0 ? fmt::format("{} events in flight", events) : "the rest of a transaction";
     std::string topic = session.last_topic().empty() ? "" : ", the last of topic \"" + session.last_topic() + "\"";
-    spdlog::info("stopping: waiting up to {} ms for {}{}", grace.count(), what, topic);
+    say(spdlog::level::info, {.event = LogEvent::stopping, .topic = std::string(session.last_topic())},
+        "stopping: waiting up to {} ms for {}{}", grace.count(), what, topic);
 }
 
 void Report::update(RelayState state, const Sink &sink, Session &session, const Budget &budget, Lsn confirmed, Lsn wal_end,

@@ -2,6 +2,8 @@
 // relay.cpp.
 #include "loop/relay.h"
 
+#include "base/log_fields.h"
+
 namespace outbox {
 
 void Relay::connect_if_due() {
@@ -23,7 +25,7 @@ void Relay::connect_if_due() {
     link_.begin(now);
     report_.begin_session(upstream.source());
     sink_->start(upstream.source());
-    spdlog::info("streaming from slot \"{}\"", upstream.source().slot);
+    say(spdlog::level::info, {.event = LogEvent::streaming}, "streaming from slot \"{}\"", upstream.source().slot);
 }
 
 void Relay::lose_session(const StreamLost &lost) {
@@ -32,9 +34,10 @@ void Relay::lose_session(const StreamLost &lost) {
     if (ending_.is_leaving())
         ending_.left();
     else if (ending_.is_draining())
-        spdlog::warn("{}; {}", lost.what(), comes_again);
+        say(spdlog::level::warn, {.event = LogEvent::stream_lost, .code = lost.sqlstate()}, "{}; {}", lost.what(), comes_again);
     else if (auto news = attempts_.news_of(lost, parts_.upstream.source().confirmed))
-        spdlog::log(lost.slot_in_use() ? spdlog::level::info : spdlog::level::warn, "{}", *news);
+        say(lost.slot_in_use() ? spdlog::level::info : spdlog::level::warn,
+            {.event = lost.slot_in_use() ? LogEvent::stream_waits : LogEvent::stream_lost, .code = lost.sqlstate()}, "{}", *news);
     end_session();
     attempts_.pause(lost.slot_in_use(), Clock::now());
 }
@@ -44,9 +47,10 @@ void Relay::lose_sink(const SinkFailure &failure) {
     auto now = Clock::now();
     report_.lost_producer();
     if (!ending_.is_running())
-        spdlog::warn("{}; {}", failure.what(), comes_again);
+        say(spdlog::level::warn, {.event = LogEvent::producer_lost}, "{}; {}", failure.what(), comes_again);
     else if (attempts_.is_news(failure))
-        spdlog::warn("{}; starting again from the slot with a new producer", failure.what());
+        say(spdlog::level::warn, {.event = LogEvent::producer_lost}, "{}; starting again from the slot with a new producer",
+            failure.what());
     try { // what was delivered need not come again
         if (parts_.upstream.is_streaming() && confirmable() > link_.sent())
             link_.confirm(confirmable(), now);

@@ -1,6 +1,7 @@
 #include "watch/http_server.h"
 
 #include "base/log.h"
+#include "base/log_fields.h"
 #include "watch/answers.h"
 
 #include <microhttpd.h>
@@ -140,7 +141,7 @@ HttpServer::HttpServer(const Endpoint &endpoint, const Status &status)
       daemon_(start_daemon(listener_, *clients_, *content_)) {
     int port = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_BIND_PORT)->port;
     spdlog::default_logger()->sinks().push_back(content_->troubles);
-    spdlog::info("status on http://{}/", text_of({endpoint.host, port}));
+    say(spdlog::level::info, {.event = LogEvent::listening}, "status on http://{}/", text_of({endpoint.host, port}));
     thread_ = std::jthread([this](const std::stop_token &stop) { serve(stop); });
 }
 
