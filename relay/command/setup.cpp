@@ -6,6 +6,7 @@
 #include "command/position_setup.h"
 #include "command/setup_remove.h"
 #include "command/setup_roles.h"
+#include "command/setup_topics.h"
 #include "postgres/extension_check.h"
 #include "postgres/harden.h"
 #include "postgres/prerequisites.h"
@@ -76,6 +77,8 @@ public:
             name_slot_to_emit(steps_, command_.slot);
         if (command_.delivery == Delivery::exactly_once)
             position_.finish(!slot);
+        if (!command_.wanted_topics.empty())
+            prepare_topics(steps_, command_);
         if (!command_.topics.empty())
             steps_.say("run its relay with: outbox-relay run --slot " + command_.slot + " --topics '" + command_.topics + "'");
     }

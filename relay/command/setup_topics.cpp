@@ -1,0 +1,118 @@
+#include "command/setup_topics.h"
+
+#include "kafka/cluster_view.h"
+#include "kafka/topic_admin.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace outbox {
+namespace {
+
+std::string tool(const SetupCommand &command, const std::string &name, const std::string &arguments) {
+    return name + ".sh --bootstrap-server " + command.kafka.brokers + " " + arguments;
+}
+
+std::string create_line(const SetupCommand &command, const WantedTopic &topic) {
+    std::string arguments = "--create --topic " + topic.name;
+    if (topic.partitions > 0)
+        arguments += fmt::format(" --partitions {}", topic.partitions);
+    if (topic.replicas > 0)
+        arguments += fmt::format(" --replication-factor {}", topic.replicas);
+    if (topic.min_insync > 0)
+        arguments += fmt::format(" --config min.insync.replicas={}", topic.min_insync);
+    return tool(command, "kafka-topics", arguments);
+}
+
+// One sentence for each difference, with what would end it. Setup itself changes no topic that is there.
+std::vector<std::string> differences(const SetupCommand &command, const WantedTopic &wanted, ClusterView &cluster) {
+    TopicView found = cluster.topic(wanted.name);
+    std::vector<std::string> all;
+    std::string topic = "topic \"" + wanted.name + "\" has ";
+    auto partitions = static_cast<size_t>(wanted.partitions), replicas = static_cast<size_t>(wanted.replicas);
+    if (wanted.partitions > 0 && found.partitions < partitions)
+        all.push_back(
+            topic + fmt::format("{} partitions, and the file says {}: {} (keys go to other partitions from then on)", found.partitions,
+                                partitions,
+                                tool(command, "kafka-topics", fmt::format("--alter --topic {} --partitions {}", wanted.name, partitions))));
+    else if (wanted.partitions > 0 && found.partitions > partitions)
+        all.push_back(topic + fmt::format("{} partitions, and the file says {}: Kafka takes none away; change the file", found.partitions,
+                                          partitions));
+    if (wanted.replicas > 0 && found.replicas != replicas)
+        all.push_back(topic + fmt::format("{} replicas, and the file says {}: outbox-relay doctor prints how to assign them",
+                                          found.replicas, replicas));
+    std::map<std::string, std::string> settings =
+        wanted.min_insync > 0 ? cluster.topic_settings(wanted.name) : std::map<std::string, std::string>();
+    if (std::string least = settings["min.insync.replicas"]; wanted.min_insync > 0 && least != std::to_string(wanted.min_insync))
+        all.push_back(topic +
+                      fmt::format("min.insync.replicas = {}, and the file says {}: {}", least, wanted.min_insync,
+                                  tool(command, "kafka-configs",
+                                       fmt::format("--alter --entity-type topics --entity-name {} --add-config min.insync.replicas={}",
+                                                   wanted.name, wanted.min_insync))));
+    return all;
+}
+
+void prepare_in_kafka(const Steps &steps, const SetupCommand &command, ClusterView &cluster, const WantedTopic &wanted) {
+    std::string name = "topic \"" + wanted.name + "\"";
+    TopicView found = cluster.topic(wanted.name);
+    if (!found.is_missing && !found.problem.empty())
+        throw std::runtime_error(name + ": " + found.problem);
+    if (found.is_missing && steps.dry_run())
+        return steps.say(create_line(command, wanted));
+    if (found.is_missing) {
+        create_topic(command.kafka, wanted, steps.server().signals());
+        return steps.say("created " + name);
+    }
+    std::vector<std::string> all = differences(command, wanted, cluster);
+    if (all.empty())
+        steps.say(name + " is there");
+    for (const std::string &difference : all)
+        steps.say(difference);
+}
+
+std::string array_of(const std::vector<WantedTopic> &topics) {
+    std::string list;
+    for (const WantedTopic &topic : topics)
+        list += (list.empty() ? "" : ", ") + quote_literal(topic.name);
+    return "ARRAY[" + list + "]::pg_catalog.text[]";
+}
+
+bool has_table(Server &server) { return server.is_true("SELECT pg_catalog.to_regclass('outbox.topics') IS NOT NULL"); }
+
+// With --dry-run the table may not be there yet: the statement is printed for the one that will be.
+void prepare_in_postgres(const Steps &steps, const SetupCommand &command) {
+    Server &server = steps.server();
+    std::string names = array_of(command.wanted_topics);
+    bool is_there = has_table(server);
+    if (!is_there && !steps.dry_run())
+        return steps.say("there is no table outbox.topics here: emit() takes every topic");
+    std::string missing = !is_there ? "t"
+                                    : server.value("SELECT EXISTS (SELECT 1 FROM pg_catalog.unnest(" + names +
+                                                   ") AS n WHERE NOT EXISTS (SELECT 1 FROM outbox.topics AS t WHERE t.name "
+                                                   "OPERATOR(pg_catalog.=) n))");
+    if (missing == "t")
+        steps.change(
+            "outbox.topics has the topics of the file: emit() refuses others",
+            {"INSERT INTO outbox.topics (name) SELECT n FROM pg_catalog.unnest(" + names + ") AS n ON CONFLICT (name) DO NOTHING"});
+    else
+        steps.say("outbox.topics has the topics of the file");
+    if (!is_there)
+        return;
+    std::string others =
+        server.value("SELECT pg_catalog.string_agg(name, ', ' ORDER BY name) FROM (SELECT name FROM outbox.topics WHERE name "
+                     "OPERATOR(pg_catalog.<>) ALL (" +
+                     names + ") ORDER BY name LIMIT 20) AS others");
+    if (!others.empty())
+        steps.say("outbox.topics also has topics that the file does not name: " + others);
+}
+
+} // namespace
+
+void prepare_topics(const Steps &steps, const SetupCommand &command) {
+    ClusterView cluster(command.kafka, steps.server().signals());
+    for (const WantedTopic &wanted : command.wanted_topics)
+        prepare_in_kafka(steps, command, cluster, wanted);
+    prepare_in_postgres(steps, command);
+}
+
+} // namespace outbox

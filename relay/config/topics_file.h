@@ -1,0 +1,26 @@
+// The file of topics, in TOML: a table is a topic, and what stands before the first table holds for all of them.
+//
+//   partitions = 6
+//   replication_factor = 3
+//   min_insync_replicas = 2
+//
+//   [orders]
+//   partitions = 12
+//   [invoice.created]
+//
+// Pure but for reading the file. Tested by test/unit/topics_file_test.cpp.
+#pragma once
+
+#include "kafka/wanted_topic.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outbox {
+
+// In the order of the file. Throw std::invalid_argument: the file, the line, and what was expected.
+std::vector<WantedTopic> parse_topics(std::string_view text, const std::string &name);
+std::vector<WantedTopic> read_topics_file(const std::string &path);
+
+} // namespace outbox
