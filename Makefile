@@ -1,7 +1,7 @@
 # outbox: the PostgreSQL extension and the relay to Kafka.
 #
 #   make               build both below build/ (PG_CONFIG=… chooses the server; WERROR=1 makes warnings errors)
-#   make install       install the extension next to the server, the relay (stripped) below $(PREFIX)/bin
+#   make install       install the extension next to the server, the relay (stripped), its manual pages and completion below $(PREFIX)
 #   make installcheck  pg_regress against a running server with the extension, wal_level=logical and
 #                      max_prepared_transactions (and output_plugin_libraries, where it knows that)
 #   make check         the quick tests (unit, symbols, regress, isolation), on a private PostgreSQL; installs missing packages
@@ -132,14 +132,32 @@ core_objects := $(filter $(addprefix $(BUILD)/relay/,base/% core/% loop/%),$(rel
 program_objects := $(filter-out $(core_objects),$(relay_objects))
 part_objects := $(filter-out $(BUILD)/relay/main.o,$(program_objects)) # those of tests and benchmarks
 
-all: $(BUILD)/outbox-relay
+# Manual pages out of docs/, and what completes the command line in a shell, which the relay prints.
+manual := $(addprefix $(BUILD)/man/,outbox-relay.1 outbox-relay.toml.5 outbox.7)
+completion := $(addprefix $(BUILD)/completion/,bash zsh fish)
+$(manual) &: packaging/man docs/relay.md docs/configuration.md docs/emit.md Makefile
+	$(call say,MAN,$(BUILD)/man)
+	$(quiet)mkdir -p $(BUILD)/man && packaging/man $(BUILD)/man
+$(completion): $(BUILD)/completion/%: $(BUILD)/outbox-relay
+	@mkdir -p $(@D)
+	$(quiet)$< completion $* >$@
+
+all: $(BUILD)/outbox-relay $(manual) $(completion)
+
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
+completes_bash := $(PREFIX)/share/bash-completion/completions/outbox-relay
+completes_zsh = $(ZSH_COMPLETIONS)/_outbox-relay
+completes_fish := $(PREFIX)/share/fish/vendor_completions.d/outbox-relay.fish
+manual_of = $(PREFIX)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
 install: install-relay
-install-relay: $(BUILD)/outbox-relay
+install-relay: $(BUILD)/outbox-relay $(manual) $(completion)
 	install -D -s -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
+	$(foreach page,$(manual),install -D -m 644 $(page) '$(DESTDIR)$(call manual_of,$(page))' &&) :
+	$(foreach shell,bash zsh fish,install -D -m 644 $(BUILD)/completion/$(shell) '$(DESTDIR)$(completes_$(shell))' &&) :
 uninstall: uninstall-relay
 uninstall-relay:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
+	rm -f $(patsubst %,'$(DESTDIR)%',$(PREFIX)/bin/outbox-relay $(foreach page,$(manual),$(call manual_of,$(page))) $(completes_bash) $(completes_zsh) $(completes_fish))
 
 $(core): $(core_objects) $(contract_objects)
 	$(call say,AR,$@)
