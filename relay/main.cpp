@@ -1,4 +1,5 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
+#include "base/log_fields.h"
 #include "base/signals.h"
 #include "command/config.h"
 #include "command/dead_letters.h"
@@ -9,6 +10,7 @@
 #include "command/status.h"
 #include "command/tail.h"
 #include "config/dsn.h"
+#include "config/exposure.h"
 #include "config/libraries.h"
 #include "config/options.h"
 #include "config/reload.h"
@@ -55,7 +57,7 @@ std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener,
         return std::make_unique<StdoutSink>(command.format, listener);
     if (command.delivery == Delivery::exactly_once)
         return std::make_unique<ExactlyOnceSink>(command.kafka, command.commit_interval, budget, listener);
-    return std::make_unique<AtLeastOnceSink>(command.kafka, listener, command.relay.max_in_flight_bytes);
+    return std::make_unique<AtLeastOnceSink>(command.kafka, listener, command.relay.bounds.max_in_flight_bytes);
 }
 
 // The note of what was skipped goes to the state topic, whatever the delivery.
@@ -75,8 +77,8 @@ void print_version(const VersionCommand &command) {
 // What a reader of the log wants to know first: what is read, where it goes, and by what.
 void say_what_runs(const RunCommand &command) {
     std::string target = command.to_stdout ? "standard output" : "Kafka at " + command.kafka.brokers;
-    spdlog::info("{}: from slot \"{}\" of {} to {}, {}", version_text(), command.stream.slot, describe_source(command.stream.login.dsn),
-                 target, command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
+    say(spdlog::level::info, {.event = LogEvent::started}, "{}: from slot \"{}\" of {} to {}, {}", version_text(), command.stream.slot,
+        describe_source(command.stream.login.dsn), target, command.delivery == Delivery::exactly_once ? "exactly once" : "at least once");
 }
 
 About about(const RunCommand &command) {
@@ -109,7 +111,11 @@ int run_relay(RunCommand &run, const Reload &reload, Signals &signals) {
                             .slot = slot_watch,
                             .make_sink = [&](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); },
                             .on_state = [&](RelayState state) { service.tell(state, Clock::now()); },
-                            .on_reload = [&] { reload.apply_to(run); },
+                            .on_reload =
+                                [&] {
+                                    reload.apply_to(run);
+                                    return run.relay.bounds;
+                                },
                             .status = status,
                             .signals = signals.descriptor()});
     try {
@@ -149,6 +155,10 @@ struct Execution {
         say_config_is_good();
         return 0;
     }
+    int operator()(const CompletionCommand &completion) const {
+        std::cout << completion.script << std::flush;
+        return 0;
+    }
     int operator()(const VersionCommand &version) const {
         print_version(version);
         return 0;
@@ -159,9 +169,14 @@ int execute(int argc, char **argv, Signals &signals) {
     Options options = parse_options(argc, argv);
     start_logging(options.log_format, options.log_level);
     prctl(PR_SET_DUMPABLE, 0); // no events in core files
-    if (auto *run = std::get_if<RunCommand>(&options.command))
+    const auto *run = std::get_if<RunCommand>(&options.command);
+    if (run != nullptr) {
+        log_slot(run->stream.slot);
         say_what_runs(*run);
+    }
     warn_of_visible_secrets(argc, argv);
+    for (const std::string &exposed : run != nullptr ? exposed_secrets(options.effective) : std::vector<std::string>())
+        say(spdlog::level::warn, {.event = LogEvent::exposed}, "{}", exposed);
     Reload reload(argc, argv, options.effective);
     return std::visit(Execution{reload, signals}, options.command);
 }
@@ -183,13 +198,16 @@ int main(int argc, char **argv) {
         if (failure.code() == ExitCode::usage)
             std::cerr << "outbox-relay: " << failure.what() << std::endl;
         else
-            spdlog::error("{}", failure.what());
+            say(spdlog::level::err, {.event = LogEvent::failed, .code = std::to_string(static_cast<int>(failure.code()))}, "{}",
+                failure.what());
         return static_cast<int>(failure.code());
     } catch (const PositionRefused &refused) {
-        spdlog::error("{}", refused.what());
+        say(spdlog::level::err, {.event = LogEvent::failed, .code = std::to_string(static_cast<int>(ExitCode::position_refused))}, "{}",
+            refused.what());
         return static_cast<int>(ExitCode::position_refused);
     } catch (const std::exception &error) {
-        spdlog::error("{}", error.what());
+        say(spdlog::level::err, {.event = LogEvent::failed, .code = std::to_string(static_cast<int>(ExitCode::unexpected))}, "{}",
+            error.what());
         return static_cast<int>(ExitCode::unexpected);
     }
 }

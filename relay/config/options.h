@@ -6,6 +6,7 @@
 #include "config/commands.h"
 #include "config/sources.h"
 #include "kafka/target.h"
+#include "kafka/wanted_topic.h"
 #include "loop/relay.h"
 #include "postgres/stream.h"
 #include "stdout/stdout_sink.h"
@@ -40,8 +41,9 @@ struct SetupCommand {
     Delivery delivery = Delivery::at_least_once;
     KafkaTarget kafka; // of exactly once
     bool reset_state = false;
-    std::string relay_role, app_role; // empty: not asked for
-    bool remove = false;              // instead of all that
+    std::string relay_role, app_role;            // empty: not asked for
+    std::vector<WantedTopic> wanted_topics = {}; // of --topics-file
+    bool remove = false;                         // instead of all that
     bool force = false;
 };
 
@@ -60,12 +62,17 @@ struct ShowConfigCommand {
 // The settings have been looked at already, as `run` would.
 struct CheckConfigCommand {};
 
+// A script for a shell.
+struct CompletionCommand {
+    std::string script;
+};
+
 struct VersionCommand {
     bool verbose = false; // of every library, too
 };
 
 using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand, DoctorCommand,
-                             DrainCommand, TailCommand, StatusCommand, DeadLettersCommand>;
+                             DrainCommand, TailCommand, StatusCommand, DeadLettersCommand, CompletionCommand>;
 
 struct Options {
     Command command;
@@ -79,6 +86,9 @@ std::string version_text();
 
 // What counts now, for the command of this command line. Throws Failure.
 Effective read_settings(int argc, char **argv);
+
+// What holds memory and waiting in bounds.
+Bounds bounds(const Values &values);
 
 // Kafka's properties of the file of settings, and the command for tokens.
 std::vector<KafkaProperty> base_properties(const Values &values);

@@ -1,5 +1,6 @@
 #include "config/reload.h"
 
+#include "base/log_fields.h"
 #include "kafka/property_sources.h"
 
 #include <algorithm>
@@ -28,14 +29,16 @@ void Reload::apply_to(RunCommand &run) const {
             check_kafka_properties(gather_properties(base, values.property_file, run.kafka.own_properties), run.kafka.exactly_once);
         run.kafka.base_properties = std::move(base);
         run.kafka.property_file = values.property_file;
-        spdlog::info("the settings were read again");
+        run.relay.bounds = bounds(values);
+        say(spdlog::level::info, {.event = LogEvent::settings_read}, "the settings were read again");
         start_logging(values.log_format, values.log_level);
     } catch (const std::exception &error) {
-        spdlog::warn("the settings cannot be read again: {}; nothing has changed", error.what());
+        say(spdlog::level::warn, {.event = LogEvent::settings_refused}, "the settings cannot be read again: {}; nothing has changed",
+            error.what());
         return;
     }
     if (std::string keys = waiting_for_restart(now); !keys.empty())
-        spdlog::warn("these settings are others now and need a restart: {}", keys);
+        say(spdlog::level::warn, {.event = LogEvent::restart_needed}, "these settings are others now and need a restart: {}", keys);
 }
 
 } // namespace outbox

@@ -1,5 +1,6 @@
-// SIGHUP reads the settings again. What can change while the relay runs does: the log's level and format, Kafka's properties and where they
-// come from. The rest is compared, and what would be another after a restart is said. Tested by test/t/114_reload.t.
+// SIGHUP reads the settings again. What can change while the relay runs does: the log's level and format, the bounds of memory and
+// waiting, Kafka's properties and where they come from. The rest is compared, and what would be another after a restart is said. Tested by
+// test/t/114_reload.t.
 #pragma once
 
 #include "config/options.h"

@@ -36,7 +36,7 @@ struct Values {
     std::chrono::milliseconds commit_interval, shutdown_grace, server_silence;
     bool takeover = false, to_stdout = false, dry_run = false, harden = false, reset_state = false, ready = false, since_confirmed = false,
          watch = false, probe = false, remove = false, force = false;
-    std::string until, topic, standby, relay_role, app_role;
+    std::string until, topic, standby, relay_role, app_role, topics_file;
     std::chrono::seconds timeout{0};
     uint64_t limit = 0, sample = 1;
     bool lsn_header = false;
@@ -63,7 +63,8 @@ struct Target {
     // Why the text can be no value, in a line that says what was expected; empty where it can be one. Null: any text can.
     std::string (*check)(const std::string &text);
     void (*assign)(Values &values, const std::string &text);
-    bool Values::*toggle = nullptr; // what a flag without a value turns on, instead
+    bool Values::*toggle = nullptr;                // what a flag without a value turns on, instead
+    std::vector<std::string> (*words)() = nullptr; // of which the text is one; null: any that the check takes
 };
 
 // More about a setting, as a set.
@@ -76,6 +77,7 @@ enum : unsigned {
     number = 32,       // in the file it is one
     words = 64,        // separated by commas; in the file it may be an array
     not_in_file = 128, // nor is what has no variable
+    file = 256,        // its text is the name of one
 };
 
 struct Setting {

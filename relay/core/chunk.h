@@ -16,6 +16,7 @@ namespace outbox {
 class Budget {
 public:
     explicit Budget(size_t limit) : limit_(limit) {}
+    void set_limit(size_t limit) { limit_ = limit; } // what is held already stays
 
     bool exhausted() const { return used_ >= limit_; }
     size_t used() const { return used_; }

@@ -25,6 +25,8 @@ public:
 
     explicit Confirmer(milliseconds patience) : patience_(patience) {}
 
+    void set_patience(milliseconds patience) { patience_ = patience; } // from the next session on
+
     // A session begins. `sender_timeout`: how long the server lets a silent reader live, 0: for ever.
     void begin(milliseconds sender_timeout, Time now) {
         bool is_given = sender_timeout.count() != 0;

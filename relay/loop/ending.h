@@ -29,6 +29,7 @@ public:
     bool has_left() const { return state_ == State::left; }
     Time until() const { return until_; } // draining or leaving ends then at the latest
     std::chrono::milliseconds grace() const { return grace_; }
+    void set_grace(std::chrono::milliseconds grace) { grace_ = grace; } // of a drain that has not begun
 
     // Signals have arrived together; `number` is the first one's. Who is told to drain calls drain().
     Answer signalled(int number) {

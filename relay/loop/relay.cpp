@@ -1,5 +1,6 @@
 #include "loop/relay.h"
 
+#include "base/log_fields.h"
 #include "base/signals.h"
 
 #include <unistd.h>
@@ -12,15 +13,15 @@ namespace outbox {
 Relay::Relay(RelayOptions options, RelayParts parts)
     : parts_(std::move(parts)),
       goal_(std::move(options.goal)),
-      budget_(options.max_in_flight_bytes),
+      budget_(options.bounds.max_in_flight_bytes),
       sink_(parts_.make_sink(*this, budget_)),
       report_(parts_.status, parts_.on_state),
       session_(0, budget_, [this](const Rejected &rejected) { report_.rejected(rejected, Clock::now()); }),
       attempts_(Clock::now()),
       reader_(budget_),
-      link_(parts_.upstream, options.server_silence),
-      shutdown_(parts_.shutdown, options.shutdown_grace),
-      ending_(options.shutdown_grace) {
+      link_(parts_.upstream, options.bounds.server_silence),
+      shutdown_(parts_.shutdown, options.bounds.shutdown_grace),
+      ending_(options.bounds.shutdown_grace) {
     parts_.upstream.on_notice([this](const std::string &text, bool is_warning) { report_.noticed(text, is_warning, Clock::now()); });
 }
 
@@ -45,7 +46,7 @@ void Relay::run() {
         }
     }
     if (ending_.is_good())
-        spdlog::info("stopped");
+        say(spdlog::level::info, {.event = LogEvent::stopped}, "stopped");
     if (ending_.failure() && !goal_.is_reached(link_.sent())) // beyond the goal it met an event that is the next relay's
         throw *ending_.failure();
 }
@@ -139,8 +140,16 @@ void Relay::take_signals() {
 // The settings first: the sink looks at what they say of Kafka.
 void Relay::reload() {
     if (parts_.on_reload)
-        parts_.on_reload();
+        change(parts_.on_reload());
     sink_->reload();
+}
+
+// What has begun keeps the bounds that it began with: a drain its grace, a session its patience.
+void Relay::change(const Bounds &bounds) {
+    budget_.set_limit(bounds.max_in_flight_bytes);
+    ending_.set_grace(bounds.shutdown_grace);
+    shutdown_.set_grace(bounds.shutdown_grace);
+    link_.confirmer().set_patience(bounds.server_silence);
 }
 
 void Relay::read() {
@@ -182,7 +191,7 @@ void Relay::watch_for_server_shutdown() {
         return;
     auto now = Clock::now();
     if (shutdown_.has_delivered() && attempts_.kafka_recovers(now))
-        spdlog::info("Kafka accepts events again");
+        say(spdlog::level::info, {.event = LogEvent::kafka_accepts}, "Kafka accepts events again");
     shutdown_.look(session_.is_waiting(), session_.confirmed(), confirmable(), poll_.is_ready(Poll::shutdown_inquiry), now);
 }
 
@@ -219,7 +228,7 @@ void Relay::drain() {
     if (has_drained())
         ending_.drained();
     else
-        spdlog::warn("stopped before Kafka had everything; {}", comes_again);
+        say(spdlog::level::warn, {.event = LogEvent::stopped_early}, "stopped before Kafka had everything; {}", comes_again);
     leave();
 }
 

@@ -24,10 +24,15 @@
 
 namespace outbox {
 
-struct RelayOptions {
+// What an operator may change while the relay runs, too.
+struct Bounds {
     size_t max_in_flight_bytes;
     std::chrono::milliseconds shutdown_grace;
     std::chrono::milliseconds server_silence{30000}; // how long PostgreSQL may leave a status update without its reply
+};
+
+struct RelayOptions {
+    Bounds bounds;
     Goal goal = {};
 };
 
@@ -38,7 +43,7 @@ struct RelayParts {
     SlotInquiry &slot;
     std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)> make_sink;
     std::function<void(RelayState)> on_state; // hears at every turn how the relay is
-    std::function<void()> on_reload = {};     // an operator has changed settings; empty: nobody hears it
+    std::function<Bounds()> on_reload = {};   // an operator has changed settings: the bounds that hold now; empty: nobody hears it
     Status &status;
     int signals; // a signalfd, through which the blocked SIGTERM, SIGINT and SIGHUP come
 };
@@ -60,6 +65,7 @@ private:
     Clock::time_point next_deadline() const;
     void take_signals();
     void reload();
+    void change(const Bounds &bounds);
 
     // In sessions.cpp.
     void connect_if_due();

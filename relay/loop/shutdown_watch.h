@@ -5,6 +5,7 @@
 // when the server is back.
 #pragma once
 
+#include "base/log_fields.h"
 #include "core/inquiry.h"
 #include "core/upstream.h"
 #include "loop/stall.h"
@@ -23,6 +24,7 @@ public:
     // The inquiry outlives the watch.
     ShutdownWatch(ShutdownInquiry &inquiry, std::chrono::milliseconds grace) : inquiry_(inquiry), grace_(grace) {}
 
+    void set_grace(std::chrono::milliseconds grace) { grace_ = grace; }
     void begin(Time now) { stall_.begin(now); } // a session streams
     void end() {                                // it has ended
         inquiry_.cancel();
@@ -41,7 +43,8 @@ public:
     void look(bool events_wait, Lsn delivered, Lsn confirmable, bool inquiry_is_ready, Time now) {
         stall_.note(std::exchange(has_delivered_, false), events_wait, delivered, confirmable, now);
         if (inquiry_is_ready && inquiry_.is_running() && inquiry_.advance() == ShutdownInquiry::Answer::shutting_down) {
-            spdlog::warn("PostgreSQL is shutting down; waiting up to {} ms for Kafka", grace_.count());
+            say(spdlog::level::warn, {.event = LogEvent::server_stops}, "PostgreSQL is shutting down; waiting up to {} ms for Kafka",
+                grace_.count());
             stops_at_ = now;
         }
         if (server_is_stopping()) {

@@ -4,7 +4,9 @@ use warnings;
 
 use Outbox::Kafka;
 use Outbox::Node;
+use Outbox::Process qw(wait_until);
 use Outbox::Relay;
+use Outbox::Status qw(metrics);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -14,7 +16,7 @@ my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('orders');
 my $node = outbox_node('main');
 create_slot($node);
-my %good = (slot => '"outbox"', log_level => '"info"', max_in_flight_bytes => 8388608);
+my %good = (slot => '"outbox"', listen => '"127.0.0.1:0"', log_level => '"info"', max_in_flight_bytes => 8388608);
 
 sub write_config {
     my ($kafka_table, %values) = @_;
@@ -37,10 +39,10 @@ sub delivers {
 }
 delivers('by its file');
 
-write_config('client.id = "second"', slot => '"another"', max_in_flight_bytes => 70000);
+write_config('client.id = "second"', slot => '"another"', commit_interval_ms => 70);
 $relay->signal('HUP');
 $relay->wait_for_log(qr/info +the settings were read again$/m);
-$relay->wait_for_log(qr/these settings are others now and need a restart: slot, max_in_flight_bytes$/m);
+$relay->wait_for_log(qr/these settings are others now and need a restart: slot, commit_interval_ms$/m);
 $relay->wait_for_log(qr/look for other passwords and certificates of Kafka: making a new producer/);
 delivers('with another property');
 
@@ -54,9 +56,27 @@ for my $case ([ 'no TOML', 'client.id = second', qr/: this is no TOML/ ], [ 'an 
     is($relay->count_log(qr/nothing has changed/), $before + 1, 'which it says once');
 }
 
-write_config('client.id = "second"', log_level => '"error"');
+# ---- the bounds of memory and of waiting
+
+$kafka->stop;
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', to_json(repeat('x', 100000))::text) FROM generate_series(1, 15)});
+wait_until { metrics($relay)->{in_flight_bytes} > 1_400_000 } 'events wait for Kafka';
+my $held = metrics($relay)->{in_flight_bytes};
+write_config('client.id = "second"', max_in_flight_bytes => 70000, shutdown_grace_ms => 300);
 $relay->signal('HUP');
 $relay->wait_for_log(qr/(?:settings were read again.*){2}/s);
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', to_json(repeat('x', 100000))::text) FROM generate_series(1, 10)});
+metrics($relay) for 1 .. 5;
+is(metrics($relay)->{in_flight_bytes}, $held, 'with less memory the relay takes nothing more, and keeps what it holds');
+write_config('client.id = "second"', max_in_flight_bytes => 20_000_000, shutdown_grace_ms => 300);
+$relay->signal('HUP');
+wait_until { metrics($relay)->{in_flight_bytes} > $held + 900_000 } 'with more it takes more';
+unlike($relay->log, qr/need a restart: .*(?:max_in|shutdown)/, 'neither needs a restart');
+
+write_config('client.id = "second"', log_level => '"warn"', shutdown_grace_ms => 300);
+$relay->signal('HUP');
+$relay->wait_for_log(qr/(?:settings were read again.*){4}/s);
 is($relay->terminate, 0, 'it ends');
+like($relay->log, qr/stopped before Kafka had everything/, 'after the grace that the file has now');
 unlike($relay->log, qr/info +stopped/, 'with the level of its log that the file has now');
 done_testing();

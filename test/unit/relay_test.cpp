@@ -42,7 +42,7 @@ protected:
                                 },
                             .status = status_,
                             .signals = signals_};
-        Relay relay({.max_in_flight_bytes = 1 << 20, .shutdown_grace = 200ms, .goal = std::move(goal)}, parts);
+        Relay relay({.bounds = {.max_in_flight_bytes = 1 << 20, .shutdown_grace = 200ms}, .goal = std::move(goal)}, parts);
         relay.run();
     }
     Goal reach(Lsn position) {

@@ -1,0 +1,76 @@
+// The settings that say what is read and where it goes. Tested by test/t/051_options.t.
+#include "config/setting_row.h"
+
+namespace outbox {
+namespace {
+
+const Setting rows[] = {
+    {"config",
+     in_postgres | in_dead_letters | in_health,
+     "",
+     "file of settings",
+     "without it `/etc/outbox-relay.toml`, where that is there; [its keys](configuration.md)",
+     {nullptr, assign<&Values::config>},
+     not_in_file | file},
+    {"dsn",
+     in_postgres,
+     "",
+     "PostgreSQL connection string or URI (else PGHOST, PGDATABASE, … as in psql)",
+     "passwords belong in `PGPASSFILE`",
+     {check_dsn, assign<&Values::dsn>},
+     secret},
+    {"password-file",
+     in_postgres,
+     "",
+     "file with PostgreSQL's password and nothing else, read at each connection",
+     "a name without a path is one of systemd's credentials ([secrets](configuration.md#secrets))",
+     {nullptr, assign<&Values::password_file>},
+     file},
+    {"password-command",
+     in_postgres,
+     "",
+     "command that prints PostgreSQL's password, asked at each connection",
+     "run by `sh -c`, for passwords that expire ([secrets](configuration.md#secrets))",
+     {nullptr, assign<&Values::password_command>}},
+    {"slot", in_postgres, "outbox", "replication slot", "", {check_slot, assign<&Values::slot>}},
+    {"brokers",
+     in_all | in_dead_letters,
+     "",
+     "Kafka brokers, host:port,…",
+     "this or `--stdout` must be given, and not both",
+     {check_brokers, assign<&Values::brokers>},
+     words},
+    {"stdout",
+     in_run,
+     "",
+     "write the events to standard output, a line each, instead of to Kafka",
+     "what is written there is confirmed",
+     {nullptr, nullptr, &Values::to_stdout}},
+    {"property",
+     in_all | in_dead_letters,
+     "",
+     "property=value of librdkafka, repeatable (in the variable: one a line)",
+     "",
+     {nullptr, assign<&Values::properties>},
+     list | secret | not_in_file},
+    {"property-file",
+     in_all | in_dead_letters,
+     "",
+     "file of property=value lines: the place for passwords",
+     "",
+     {nullptr, assign<&Values::property_file>},
+     reloadable | file},
+    {"token-command",
+     in_all | in_dead_letters,
+     "",
+     "command that prints a token for SASL/OAUTHBEARER, asked before the last one expires",
+     "run by `sh -c` ([secrets](configuration.md#secrets))",
+     {nullptr, assign<&Values::token_command>},
+     reloadable},
+};
+
+} // namespace
+
+std::span<const Setting> settings_of_connections() { return rows; }
+
+} // namespace outbox

@@ -1,0 +1,130 @@
+// The settings that say how events are delivered, and how the relay can be watched. Tested by test/t/051_options.t.
+#include "config/setting_row.h"
+
+namespace outbox {
+namespace {
+
+constexpr Range budget = {64 << 10, 4LL << 30, "bytes"};
+constexpr Range interval = {1, 10000, "milliseconds"};
+constexpr Range grace = {0, 3600000, "milliseconds"};
+constexpr Range silence = {1000, 3600000, "milliseconds"};
+constexpr Choice<Delivery> deliveries[] = {{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}};
+constexpr Choice<OnPoison> on_poisons[] = {{"stop", OnPoison::stop}, {"dead-letter", OnPoison::dead_letter}};
+constexpr Choice<HeaderStyle> header_styles[] = {
+    {"plain", HeaderStyle::plain}, {"debezium", HeaderStyle::debezium}, {"cloudevents", HeaderStyle::cloudevents}};
+constexpr Choice<KeyStyle> key_styles[] = {{"text", KeyStyle::text}, {"json", KeyStyle::json}};
+constexpr Choice<LineFormat> line_formats[] = {{"json", LineFormat::json}, {"pretty", LineFormat::pretty}};
+constexpr Choice<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
+constexpr Choice<spdlog::level::level_enum> log_levels[] = {
+    {"debug", spdlog::level::debug}, {"info", spdlog::level::info}, {"warn", spdlog::level::warn}, {"error", spdlog::level::err}};
+
+std::string check_listen(const std::string &text) {
+    return parse_endpoint(text) ? "" : "expected host:port, such as 127.0.0.1:8090 or [::]:8090";
+}
+
+const Setting rows[] = {
+    {"topics",
+     in_all | in_tail,
+     "",
+     "only these topics: names separated by commas, * at the end of a name for all that follow",
+     "several relays share the work, each with its own slot. Give `setup` the same. A topic that no relay names is not delivered",
+     {check_topics, assign<&Values::topics>},
+     words},
+    {"delivery", in_all, "at-least-once", "at-least-once or exactly-once", "[how](exactly-once.md)",
+     one_of<deliveries, &Values::delivery>()},
+    {"state-topic",
+     in_all | in_dead_letters,
+     "outbox.state",
+     "where exactly-once keeps its position",
+     "not the dead-letter topic",
+     {check_topic, assign<&Values::state_topic>}},
+    {"commit-interval-ms",
+     in_relay,
+     "50",
+     "how long exactly-once gathers events for a Kafka transaction, at most",
+     "",
+     {check_range<interval>, assign<&Values::commit_interval>},
+     number},
+    {"on-poison", in_relay | in_doctor, "stop", "where Kafka refuses an event's content: stop or dead-letter",
+     "[refused events](refused-events.md)", one_of<on_poisons, &Values::on_poison>()},
+    {"dead-letter-topic",
+     in_relay | in_doctor | in_dead_letters,
+     "outbox.dead-letter",
+     "where such events go",
+     "",
+     {check_topic, assign<&Values::dead_letter_topic>}},
+    {"topic-template",
+     in_relay,
+     "",
+     "what topics are called in Kafka, such as outbox.event.{topic}",
+     "not the relay's own. Not on standard output, nor are the settings of records below",
+     {check_topic_template, assign<&Values::topic_template>}},
+    {"topic-prefix",
+     in_relay,
+     "",
+     "what stands before the topics' names in Kafka",
+     "a template that ends in {topic}",
+     {check_topic_prefix, assign<&Values::topic_prefix>}},
+    {"header-style", in_relay, "plain", "headers of records: plain, debezium or cloudevents",
+     "[which these are](consumers.md#header-styles)", one_of<header_styles, &Values::header_style>()},
+    {"ce-source",
+     in_relay,
+     "",
+     "where events come from, for cloudevents, which needs it: a URI, such as /shop/orders",
+     "no two databases have the same",
+     {check_uri, assign<&Values::ce_source>}},
+    {"key-style", in_relay, "text", "keys of records: text or json", "`json` is a JSON string with its quotes",
+     one_of<key_styles, &Values::key_style>()},
+    {"lsn-header",
+     in_relay,
+     "",
+     "put the commit's LSN into the header outbox-lsn",
+     "[for consumers that read a standby](consumers.md#read-a-standby)",
+     {nullptr, nullptr, &Values::lsn_header}},
+    {"takeover",
+     in_relay,
+     "",
+     "end the relay that has the slot instead of waiting for it",
+     "once, at the start; its role must be ours, or `pg_signal_backend` granted",
+     {nullptr, nullptr, &Values::takeover}},
+    {"listen",
+     in_relay | in_health | in_status,
+     "",
+     "host:port where the relay answers /live, /ready and /metrics over HTTP (none: nowhere)",
+     "IPv6 in brackets; port 0: any free one",
+     {check_listen, assign<&Values::listen>}},
+    {"max-in-flight-bytes",
+     in_relay,
+     "67108864",
+     "memory for events that Kafka has not acknowledged",
+     "at most, with keys, headers and overhead; how much of it is of use finds itself, unless `-X queue.buffering.max.messages` says how "
+     "many events",
+     {check_range<budget>, assign<&Values::max_in_flight_bytes>},
+     number | reloadable},
+    {"format", in_relay, "json", "on standard output: json or pretty", "`json` is the line of the stream, `pretty` is for people",
+     one_of<line_formats, &Values::format>()},
+    {"shutdown-grace-ms",
+     in_relay,
+     "10000",
+     "how long to wait for Kafka at the end",
+     "",
+     {check_range<grace>, assign<&Values::shutdown_grace>},
+     number | reloadable},
+    {"server-silence-ms",
+     in_relay,
+     "30000",
+     "how long PostgreSQL may leave the relay without an answer",
+     "`wal_sender_timeout`, where that is shorter; then the session ends and the next host of `--dsn` has its turn",
+     {check_range<silence>, assign<&Values::server_silence>},
+     number | reloadable},
+    {"log-format", in_postgres | in_dead_letters, "text", "text or json", "`json` is an object a line",
+     one_of<log_formats, &Values::log_format>(), reloadable},
+    {"log-level", in_postgres | in_dead_letters, "info", "debug, info, warn or error", "", one_of<log_levels, &Values::log_level>(),
+     reloadable},
+};
+
+} // namespace
+
+std::span<const Setting> settings_of_delivery() { return rows; }
+
+} // namespace outbox
