@@ -75,11 +75,6 @@ $doctor->found('probe', 'SKIP', qr/only --probe/);
 $doctor->mends('probe', says => qr/"outbox\.probe" does not exist/, args => ['--probe'], break => sub { }, after => sub { $relay->start; $relay->wait_until_streaming($node) },
     then => qr/in Kafka \d+ ms after its commit/);
 $doctor->found('kafka-clock', 'OK', qr/agree/);
-$doctor->{before} = [qw(faketime -f +2h)];
-$doctor->mends('kafka-clock', verdict => 'WARN', says => qr/Kafka's clock is 7\d\d\d s behind this machine's/, args => ['--probe'], break => sub { },
-    between => sub { delete $doctor->{before}; $doctor->tool('timedatectl', 'exit 0') });
-$kafka->configure_topic('outbox.probe', 'message.timestamp.type=CreateTime');
-$doctor->mends('kafka-clock', verdict => 'SKIP', says => qr/does not have message\.timestamp\.type = LogAppendTime/, args => ['--probe'], break => sub { });
 $relay->terminate;
 $doctor->mends('probe', says => qr/was committed and is not in Kafka after 15 s/, args => ['--probe'], break => sub { }, then => qr/in Kafka \d+ ms after/);
 $doctor->end_relays;

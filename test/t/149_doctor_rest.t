@@ -33,7 +33,6 @@ $standby->start;
     is($code, 10, 'of a standby: exit code 10');
     my $finding = $doctor->found('primary', 'FAIL', qr/standby/);
     like($finding->{then}, qr/name all servers in --dsn, as host=a,b, and add target_session_attrs=primary/, 'and what to do');
-    $doctor->found($_, 'SKIP', qr/./) for qw(slot emit-accepts);
     my ($hosts, $ports) = map { my $of = $_; join ',', map { $_->$of } $standby, $node } qw(host port);
     $doctor->{dsn} = "host=$hosts port=$ports dbname=postgres user=relay target_session_attrs=primary";
     $doctor->examine;
