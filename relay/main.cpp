@@ -57,7 +57,7 @@ std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener,
         return std::make_unique<StdoutSink>(command.format, listener);
     if (command.delivery == Delivery::exactly_once)
         return std::make_unique<ExactlyOnceSink>(command.kafka, command.commit_interval, budget, listener);
-    return std::make_unique<AtLeastOnceSink>(command.kafka, listener, command.relay.bounds.max_in_flight_bytes);
+    return std::make_unique<AtLeastOnceSink>(command.kafka, budget, listener);
 }
 
 // The note of what was skipped goes to the state topic, whatever the delivery.

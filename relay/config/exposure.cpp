@@ -15,10 +15,13 @@ namespace {
 
 using Holders = std::map<std::string, std::string>; // a file, and what it has
 
-bool others_read(const std::string &path) {
+// 0 where there is no such file, or where the file is a pipe, which can be read only once.
+mode_t mode_of(const std::string &path) {
     struct stat found {};
-    return stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & S_IROTH) != 0;
+    return stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) ? found.st_mode : 0;
 }
+
+bool others_read(const std::string &path) { return (mode_of(path) & S_IROTH) != 0; }
 
 // The file's name alone, of an origin "/etc/outbox-relay.toml:3".
 std::string file_of(const std::string &origin) { return origin.substr(0, origin.rfind(':')); }
@@ -62,7 +65,7 @@ std::vector<std::string> exposed_secrets(const Effective &effective) {
         note(holders, parse_kafka_property(text), "");
     if (!values.config.empty())
         note_config_file(holders, effective, values.config);
-    if (!values.property_file.empty())
+    if (mode_of(values.property_file) != 0)
         note_property_file(holders, values.property_file);
     if (!values.password_file.empty())
         holders[secret_path(values.password_file)] = "PostgreSQL's password";

@@ -18,6 +18,7 @@ public:
     explicit Budget(size_t limit) : limit_(limit) {}
     void set_limit(size_t limit) { limit_ = limit; } // what is held already stays
 
+    size_t limit() const { return limit_; }
     bool exhausted() const { return used_ >= limit_; }
     size_t used() const { return used_; }
     void take(size_t bytes) { used_ += bytes; }

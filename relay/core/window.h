@@ -34,10 +34,19 @@ public:
     };
 
     // At most as many bases as fit the memory: one of small events takes 1.5 MB, with all that belongs to them.
-    explicit Window(size_t memory) : Window(Base{}, static_cast<double>(memory) / (3 << 19)) {}
+    explicit Window(size_t memory) : Window(Base{}, bases_in(memory)) {}
     Window(Base base, double bases_max) : base_(base), bases_max_(std::max(1.0, bases_max)) {}
     // A bound that somebody has set: it stays.
-    static Window fixed(size_t events) { return Window(Base{events, SIZE_MAX}, 1); }
+    static Window fixed(size_t events) {
+        Window window(Base{events, SIZE_MAX}, 1);
+        window.is_fixed_ = true;
+        return window;
+    }
+    // From now on; a window that is larger shrinks by and by.
+    void set_memory(size_t memory) {
+        if (!is_fixed_)
+            bases_max_ = std::max(1.0, bases_in(memory));
+    }
 
     bool has_room() const { return share_ < bound(); }
     // The stream waits for room, with so many lanes.
@@ -79,6 +88,7 @@ private:
         bool was_held_up = false;
     };
 
+    static double bases_in(size_t memory) { return static_cast<double>(memory) / (3 << 19); }
     double bound() const { return is_probing_ ? 1 : bases_; }
     double share_of(size_t bytes) const {
         return std::max(1 / static_cast<double>(base_.events), static_cast<double>(bytes) / static_cast<double>(base_.bytes));
@@ -91,6 +101,7 @@ private:
 
     Base base_;
     double bases_max_;
+    bool is_fixed_ = false;
     double bases_ = 1;
     double share_ = 0; // in flight, of a base
     double lanes_ = 1;

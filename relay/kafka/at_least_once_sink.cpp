@@ -12,8 +12,8 @@ constexpr auto look_again = std::chrono::milliseconds(5); // whether there is ro
 
 } // namespace
 
-AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener, size_t memory)
-    : target_(target), listener_(listener), window_(memory) {}
+AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, const Budget &budget, DeliveryListener &listener)
+    : target_(target), listener_(listener), budget_(budget), window_(budget.limit()) {}
 
 AtLeastOnceSink::~AtLeastOnceSink() {
     is_closing_ = true;
@@ -32,6 +32,12 @@ void AtLeastOnceSink::start(const Source &source) {
 void AtLeastOnceSink::stop() {
     forget_queued();
     suspicion_.forget();
+}
+
+// The budget may have been changed before.
+void AtLeastOnceSink::reload() {
+    window_.set_memory(budget_.limit());
+    renewal_.ask(target_, producer_.get());
 }
 
 // ---- producers ------------------------------------------------------------------------------------------------------

@@ -18,9 +18,9 @@ namespace outbox {
 
 class AtLeastOnceSink : public Sink, private KafkaProducer::Listener {
 public:
-    // The target's properties have been through make_kafka_conf before. Target and listener outlive the sink. How much is in flight finds
-    // itself within the memory, unless the properties say how many events.
-    AtLeastOnceSink(KafkaTarget &target, DeliveryListener &listener, size_t memory = size_t{64} << 20);
+    // The target's properties have been through make_kafka_conf before. What is referred to outlives the sink. How much is in flight finds
+    // itself within the budget, unless the properties say how many events.
+    AtLeastOnceSink(KafkaTarget &target, const Budget &budget, DeliveryListener &listener);
     ~AtLeastOnceSink() override;
 
     void start(const Source &source) override;
@@ -31,7 +31,7 @@ public:
             producer_->flush();
     }
     void serve() override;
-    void reload() override { renewal_.ask(target_, producer_.get()); }
+    void reload() override;
     pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
     Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
     Clock::time_point serve_at() const override;
@@ -68,6 +68,7 @@ private:
     EventProducer events_{target_, source_};
     std::unique_ptr<KafkaProducer> producer_; // from the first session on
     Care care_;                               // that it takes
+    const Budget &budget_;
     Window window_;
 
     std::deque<Entry> entries_; // not acknowledged, oldest first; those that have to be produced again are the last

@@ -15,7 +15,7 @@ protected:
     void delivered(const Chunk &) override { delivered_++; }
 
     void start() {
-        sink_ = std::make_unique<AtLeastOnceSink>(target_, *this);
+        sink_ = std::make_unique<AtLeastOnceSink>(target_, budget_, *this);
         sink_->start({});
     }
 

@@ -161,6 +161,19 @@ TEST(Window, grows_no_further_than_the_memory) {
     EXPECT_EQ(simulation.window().bases(), 3);
 }
 
+TEST(Window, grows_and_shrinks_with_the_memory_that_an_operator_changes) {
+    Window window(base, 3);
+    window.set_memory(size_t{64} << 20);
+    Simulation simulation({100e-3, 300}, window);
+    simulation.run(5);
+    EXPECT_GT(simulation.window().bases(), 3);
+
+    window.set_memory(size_t{1} << 20); // has room for less than one base
+    Simulation smaller({100e-3, 300}, window);
+    smaller.run(2);
+    EXPECT_EQ(smaller.window().bases(), 1);
+}
+
 TEST(Window, does_not_grow_for_a_stream_that_it_does_not_hold_up) {
     Simulation simulation({20e-3, 300}, Window(base, bases_max));
     simulation.run(2, 1000);
@@ -197,6 +210,9 @@ TEST(Window, that_somebody_has_set_stays) {
     EXPECT_FALSE(window.has_room());
     window.delivered(size_t{1} << 30);
     EXPECT_TRUE(window.has_room());
+    window.set_memory(size_t{1} << 30);
+    window.taken(1);
+    EXPECT_FALSE(window.has_room());
 }
 
 TEST(Window, counts_large_events_by_their_bytes) {
