@@ -4,7 +4,6 @@
 #include "command/doctor/consultation.h"
 #include "command/doctor/limits.h"
 
-
 #include <cstdlib>
 
 namespace outbox {
