@@ -520,7 +520,7 @@ lint-format:
 	$(quiet)clang-format --dry-run -Werror $(formatted)
 lint-shell:
 	$(call say,LINT,shellcheck)
-	$(quiet)shellcheck $(shell_scripts)
+	$(quiet)shellcheck -x $(shell_scripts)
 lint-perl:
 	$(call say,LINT,perl)
 	$(quiet)status=0; for file in $(perl_files); do words=$$(perl $(perl_paths) -c "$$file" 2>&1) || { status=1; echo "$$words" >&2; }; done; exit $$status
