@@ -95,7 +95,7 @@ $standby->stop('immediate');
     $doctor->repair($doctor->found('replicas', 'WARN', qr/topic "orders" has 1 of 3 replicas: with a broker its events are lost/));
     wait_until { replicas() eq 'OK' } 'the replicas do not come', 90;
     $doctor->found('replicas', 'OK', qr/./);
-    $cluster->stop;
+    $_->kill_nine for $cluster->nodes;    # brokers that stop in good order wait for each other
 }
 
 sub replicas {
