@@ -440,7 +440,7 @@ $(BUILD)/sanitize/unit_tests: $(sanitized)
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
-# What make test SANITIZE=1 runs: the relay with both sanitizers, the extension with that of undefined behaviour.
+# make test SANITIZE=1 runs this relay, with both sanitizers, and this extension, with the sanitizer of undefined behaviour.
 $(BUILD)/sanitize/outbox-relay: $(BUILD)/sanitize/relay/main.o $(filter-out $(BUILD)/sanitize/test/%,$(sanitized))
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -pthread

@@ -1,5 +1,7 @@
 #include "kafka/cluster_view.h"
 
+#include "base/destroy.h"
+
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -14,13 +16,6 @@ namespace {
 constexpr int slice_ms = 200; // of a wait in librdkafka, so that a signal is seen soon
 constexpr int answer_ms = 5000;
 
-template <auto destroy>
-struct Destroy {
-    template <class T>
-    void operator()(T *object) const {
-        destroy(object);
-    }
-};
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;

@@ -1,5 +1,6 @@
 #include "kafka/dead_letters.h"
 
+#include "base/destroy.h"
 #include "core/clock.h"
 #include "kafka/reachability.h"
 
@@ -13,13 +14,6 @@ namespace {
 constexpr auto patience = std::chrono::seconds(30); // without an answer
 constexpr int slice_ms = 200;
 
-template <auto destroy>
-struct Destroy {
-    template <class T>
-    void operator()(T *object) const {
-        destroy(object);
-    }
-};
 using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Message = std::unique_ptr<rd_kafka_message_t, Destroy<rd_kafka_message_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;

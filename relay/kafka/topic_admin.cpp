@@ -1,5 +1,7 @@
 #include "kafka/topic_admin.h"
 
+#include "base/destroy.h"
+
 #include <memory>
 #include <stdexcept>
 
@@ -9,13 +11,6 @@ namespace {
 constexpr int answer_ms = 10000;
 constexpr int slice_ms = 200; // of a wait in librdkafka, so that a signal is seen soon
 
-template <auto destroy>
-struct Destroy {
-    template <class T>
-    void operator()(T *object) const {
-        destroy(object);
-    }
-};
 using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
 using Answer = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;

@@ -90,7 +90,7 @@ std::string Consultation::reassign_line(const std::string &topic, size_t partiti
            " --execute --reassignment-json-file <(echo '{\"version\":1,\"partitions\":[" + plan + "]}')";
 }
 
-// What emit() lets pass at most: the setting of the server, the database or a role, whichever is largest.
+// emit() lets an event of so many bytes pass at most: the setting of the server, the database or a role counts, whichever is largest.
 double Consultation::largest_event_bytes() {
     std::string most = server().value("SELECT max(pg_size_bytes(split_part(v, '=', 2))) FROM (SELECT unnest(setconfig) AS v, setdatabase "
                                       "FROM pg_db_role_setting) AS s"

@@ -1,4 +1,4 @@
-// What the checks of Kafka print and read. Only they include it.
+// Words and figures that the checks of Kafka print and read. Only these checks include them.
 #pragma once
 
 #include "command/doctor/consultation.h"

@@ -1,4 +1,4 @@
-// What the checks of the doctor stand in: which form of outbox the database has, and whose server it is. Both are asked for once. Tested by
+// The checks of the doctor ask once which form of outbox the database has, and whose server it is. Tested by
 // test/t/163_platforms.t.
 #pragma once
 

@@ -30,7 +30,7 @@ Finding each_topic(Consultation &doctor, const std::string &good, Look look) {
     return ok(fmt::format("{} topic{}: {}", topics.size(), topics.size() == 1 ? "" : "s", good));
 }
 
-// The same for topics that are there.
+// Each topic that is there is looked at with its settings; one that is missing has a finding of its own.
 template <class Look>
 Finding each_topic_settings(Consultation &doctor, const std::string &good, Look look) {
     return each_topic(doctor, good, [&](const std::string &topic) {
