@@ -222,8 +222,8 @@ $(BUILD)/orders: $(orders_objects)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
 
-# A real Apache Kafka: its jars, from the user's Maven cache where there is one. No cache and no /tmp/hsperfdata_* is left behind.
-maven := MAVEN_OPTS=-XX:-UsePerfData mvn -q -B -Dstyle.color=never $(if $(wildcard $(HOME)/.m2/repository),,-Dmaven.repo.local='$(abspath $(BUILD))/maven')
+# Apache Kafka: its jars, which Maven fetches.
+maven := test/support/maven
 $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 	$(call say,MVN,$(@D)/libs)
 	@rm -rf $(@D)/libs
@@ -382,10 +382,9 @@ bench:
 	$(if $(PEERS),@$(MAKE) --no-print-directory bench-peers)
 	@BENCH_CASES='$(CASE)' BENCH_RUNS='$(RUNS)' BENCH_SCALE='$(SCALE)' BENCH_LIMIT=36000 test/support/unprivileged test/run bench
 
-# The story, and not the compiler's lines.
-demo:
+demo: # make -s: the terminal shows what the demo says, not what is compiled
 	@test/support/packages demo $(if $(KAFKA),kafka)
-	@$(MAKE) -q $(of_demo) >/dev/null 2>&1 || echo "Building outbox first, once; this takes a minute or two."
+	@$(MAKE) -q $(of_demo) >/dev/null 2>&1 || echo "Building outbox$(if $(KAFKA), and fetching Apache Kafka), once; this takes a minute or two."
 	@$(MAKE) $(if $(V),,-s) --no-print-directory $(jobs) demo-programs
 	@test/support/unprivileged docker/demo
 
