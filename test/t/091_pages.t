@@ -1,5 +1,5 @@
-# The pages for readers hold together: they are short, their links lead somewhere, and what they name in the tree is there. That their commands
-# run is 090_docs.t's business.
+# The pages for readers are short, README leads to each of them, their links and the files that they name exist, and their tables have what the
+# code has. 090_docs.t runs their commands.
 use strict;
 use warnings;
 use utf8;
@@ -13,7 +13,7 @@ use Test::More;
 my $project = abs_path(dirname(__FILE__) . '/../..');
 require "$project/test/bench/Bench/Ratios.pm";
 
-my %page = map { substr($_, length "$project/") => Outbox::Page->read($_) } "$project/README.md", "$project/CHANGELOG.md", grep({ -e } "$project/CONTRIBUTING.md"), glob("$project/docs/*.md $project/docs/how-to/*.md");
+my %page = map { substr($_, length "$project/") => Outbox::Page->read($_) } map({ "$project/$_.md" } qw(README CHANGELOG CONTRIBUTING SECURITY)), glob("$project/docs/*.md $project/docs/how-to/*.md");
 
 # ---- size and form ------------------------------------------------------------------------------------------------------
 
@@ -36,26 +36,26 @@ for my $name (sort keys %page) {
         my ($path, $anchor) = $link =~ /^([^#]*)(?:#(.*))?$/ or next;
         my $target = $path eq '' ? $name : substr(abs_path(dirname("$project/$name") . "/$path") // '', length "$project/");
         my $is_there = -e "$project/$target" && $target ne '';
-        $is_there &&= grep { $_ eq $anchor } $page{$target}->anchors if $is_there && defined $anchor;
+        $is_there &&= grep { $_ eq $anchor } ($page{$target} // Outbox::Page->read("$project/$target"))->anchors if $is_there && defined $anchor;
         push @broken, "$name: $link" if !$is_there;
     }
 }
-is_deeply(\@broken, [], 'links lead to pages and headings that are there');
-my %linked = map { ($_ => 1) } map { map { s/#.*//r } $_->links } values %page;
-is_deeply([ grep { !$linked{$_} && !$linked{"docs/$_"} } map { basename($_) } glob "$project/docs/*.md" ], [], 'every page of docs/ can be reached');
+is_deeply(\@broken, [], 'links lead to pages and headings that exist');
+my %in_readme = map { (s/#.*//r => 1) } $page{'README.md'}->links;
+is_deeply([ grep { !$in_readme{$_} } sort grep { m{^docs/[^/]+$} } keys %page ], [], "README's index has every page of docs/");
 
-# ---- what they name in the tree -----------------------------------------------------------------------------------------
+# ---- files that pages name ----------------------------------------------------------------------------------------------
 
-# Files in code quotes, alone or in a command: of the folders of the tree.
+# Paths in code quotes, alone or within a command, whose first folder is one of the tree's.
 my %in_tree = map { ($_ => 1) } map { basename($_) } grep { -d } glob "$project/*";
 for my $name (sort keys %page) {
-    next if $name eq 'CHANGELOG.md';    # which tells of what was
+    next if $name eq 'CHANGELOG.md';    # its files may be gone
     my @paths = map { m{(?<![\w/.-])(\w+/[\w./-]*)}g } $page{$name}->prose =~ /`([^`]+)`/g;
     my @missing = grep { !-e "$project/$_" } grep { m{^(\w+)/} && $in_tree{$1} && $1 ne 'build' } @paths;
-    is_deeply(\@missing, [], "$name names files that are there");
+    is_deeply(\@missing, [], "$name names files that exist");
 }
 
-# The failure matrix: each row names what shows it.
+# Each row of the failure matrix names a test.
 my ($kinds) = slurp("$project/test/support/Outbox/Chaos/Schedule.pm");
 my @rows = grep { !/^\| (?:when|---)/ && !/^\|---/ } grep { /^\|/ } split /\n/, $page{'docs/failures.md'}->text;
 cmp_ok(scalar @rows, '>=', 29, 'the failure matrix has its rows');
@@ -65,12 +65,12 @@ for my $row (@rows) {
     my @tests = grep { -e "$project/$_" } $shown =~ /`([\w\/.]+)`/g;
     my @chaos = grep { $kinds =~ /\b$_\b/ } $shown =~ /chaos `(\w+)`/g;
     my $named = () = $shown =~ /`/g;
-    ok(@tests + @chaos > 0 && 2 * (@tests + @chaos) == $named, "\"$cells[1]\" is shown by a test that is there") or diag $shown;
+    ok(@tests + @chaos > 0 && 2 * (@tests + @chaos) == $named, "\"$cells[1]\" is shown by a test that exists") or diag $shown;
 }
 
-# ---- what they say of the code ------------------------------------------------------------------------------------------
+# ---- tables that follow the code -----------------------------------------------------------------------------------------
 
-# Both sides of a list, sorted.
+# Compares two lists as sets.
 sub same {
     my ($page_says, $code_says, $what) = @_;
     my %seen;
@@ -94,7 +94,7 @@ same([ map { /^\| (\d+) \|/ } table_of('docs/relay.md', 'Exit codes') ], [ value
 
 same([ map { /^\| `(outbox\.\w+)`/ } table_of('docs/emit.md', 'Settings') ], [ slurp("$project/outbox_ext/module.cpp") =~ /Variable\("(outbox\.\w+)",/g ], 'settings');
 
-# 25000 is the server's own answer in a parallel worker. A syntax error is one of the plugin's options, an internal error nobody's.
+# PostgreSQL itself raises 25000 in a parallel worker. The plugin raises a syntax error (42601) for its options only, and nobody expects XX000.
 chomp(my $share = `pg_config --sharedir`);
 my %sqlstate = map { /^(\w{5}) +[ESW] +(ERRCODE_\w+)/ ? ($2 => $1) : () } split /\n/, slurp("$share/errcodes.txt");
 my %raised = map { ($sqlstate{$_} => 1) } map { /\b(ERRCODE_\w+)/g } map { slurp($_) } glob "$project/outbox_ext/*.cpp $project/outbox_ext/contract/*.cpp";
@@ -109,7 +109,7 @@ same([ grep { $_ ne 'allow.auto.create.topics' } map { s/=.*//r } $properties =~
 my ($suites) = slurp("$project/test/run") =~ /^suites=\((.*?)\)/m;
 same([ map { /^\| (\w+) \|/ && $1 ne 'suite' ? $1 : () } table_of('CONTRIBUTING.md', 'Run one test') ], [ split ' ', $suites ], 'suites');
 
-# What README shows of the demo is what the demo says.
+# README shows sentences of the demo's own script.
 my ($shown) = grep { /curl/ } map { $_->{text} } $page{'README.md'}->blocks;
 my $demo = slurp("$project/docker/demo") . slurp("$project/docker/orders/main.cpp");
 is_deeply([ grep { index($demo, $_) < 0 } map { s/:$//r } grep { /^\S/ } split /\n/, $shown ], [], "README shows the demo's own sentences");

@@ -11,7 +11,7 @@ use Test::More;
 
 my $project = abs_path(dirname(__FILE__) . '/../..');
 my $page = Outbox::Page->read("$project/docs/architecture.md");
-sub lines_of { my ($mark) = @_; my ($part) = $page->text =~ /^<!-- $mark -->\n(.*?)^<!-- \/$mark -->$/ms; return grep { !/^\| (?:always|folder) \||^\|---/ } split /\n/, $part }
+sub lines_of { my ($mark) = @_; my ($part) = $page->text =~ /^<!-- $mark -->\n(.*?)^<!-- \/$mark -->$/ms; return grep { !/^\| (?:invariant|folder) \||^\|---/ } split /\n/, $part }
 sub cells { return map { s/^\s+|\s+$//gr } (split /\|/, shift)[ 1 .. 3 ] }
 
 my ($picture) = grep { $_->{language} eq 'mermaid' } $page->blocks;
