@@ -214,7 +214,7 @@ $(BUILD)/kafka-client: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/support/kaf
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
-$(BUILD)/proxy: $(BUILD)/test/chaos/proxy.o
+$(BUILD)/proxy: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/chaos/proxy/*.cpp))
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^
 
@@ -507,7 +507,7 @@ check-kubernetes:
 formatted := $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h relay/*/*/*.cpp relay/*/*/*.h \
 	test/*/*.cpp test/*/*/*.cpp test/*/*/*.h test/*/*.h docker/orders/*.cpp docker/orders/*.h)
 shell_scripts = $(shell grep -rlE '^\#!.*\b(ba)?sh\b' .ci test packaging docker)
-perl_files := $(wildcard test/t/*.t test/chaos/*.t test/bench/*.pl test/bench/*.pm test/*/*/*.pm test/*/*/*/*.pm)
+perl_files := $(wildcard test/t/*.t test/chaos/*.t test/bench/*.pl test/bench/*.pm test/*/*/*.pm test/*/*/*/*.pm test/*/*/*/*/*.pm)
 perl_paths = -Itest/support -Itest/bench -I$(dir $(PGXS))../../src/test/perl
 tidied := $(wildcard relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp)
 

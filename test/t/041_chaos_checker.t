@@ -31,6 +31,7 @@ sub tell_again {
         stream => [ [ 0x100, qw(a1 b1) ], [ 0x200, qw(a2 j1) ], [ 0x300, qw(a3 b2 n1 j2) ] ],
         records => [qw(a1 b1 a2 j1 a3 b2 n1 j2)],
         samples => [ [ 1900, 0x80 ], [ 2010.5, 0x100 ], [ 2040, 0x200 ], [ 2100, 0x300 ] ],
+        memory => [ 900, 1000, 950 ],
         sessions => 0,
         delivery => 'at-least-once',
         previous => [],
@@ -53,7 +54,7 @@ sub records {
 }
 
 sub verdict {
-    my $checker = Outbox::Chaos::Checker->new(delivery => $story{delivery}, previous => $story{previous});
+    my $checker = Outbox::Chaos::Checker->new(delivery => $story{delivery}, previous => $story{previous}, memory_kb_max => 1000);
     $checker->add_books(@story{qw(transactions events unheard)});
     $checker->add_transaction(@$_) for @{ $story{stream} };
     my @records = records();
@@ -61,6 +62,7 @@ sub verdict {
     $checker->add_record($_) for @records;
     $checker->add_sample(@$_) for @{ $story{samples} };
     $checker->add_sessions($story{sessions});
+    $checker->add_memory($_) for @{ $story{memory} };
     my %names = map { $_->[0] => 1 } $checker->verdict;
     return (join(' ', sort keys %names), $checker);
 }
@@ -132,6 +134,8 @@ is_verdict('I6', 'an altered repetition', sub {
     push @{ $story{records} }, qw(a3);
     @story{qw(sessions change)} = (1, sub { $_[0][-1]{payload} = sha256_hex('other') });
 });
+
+is_verdict('I8', 'a relay that had too much memory, once', sub { $story{memory} = [ 900, 1001, 800 ] });
 
 # What an earlier round delivered may come again, as it was.
 tell_again();

@@ -20,18 +20,16 @@ sub emit {
     return;
 }
 
-sub end_of { my ($topic) = @_; return ($kafka->ends($topic) =~ /(\d+)\s*\z/)[0] }
-
 # Of nodes 2 and 3, the second has no record of the topic's that the first one acknowledges meanwhile, and becomes the leader.
 sub lose_records_of {
     my ($topic, @payloads) = @_;
     $kafka->node(3)->stop;
     emit($topic, @payloads);
     ok(wait_for_confirmation($node), "$topic: Kafka has acknowledged the events") or return;
-    my $end = end_of($topic);
+    my $end = $kafka->end_of($topic);
     $kafka->node(2)->kill_nine;
     $kafka->node(3)->launch;
-    wait_until { (eval { end_of($topic) } // $end) < $end } 'node 3 leads', 90;
+    wait_until { (eval { $kafka->end_of($topic) } // $end) < $end } 'node 3 leads', 90;
     return;
 }
 

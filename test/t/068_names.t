@@ -5,6 +5,7 @@ use warnings;
 
 use HTTP::Tiny;
 use Outbox::Kafka;
+use Outbox::Names;
 use Outbox::Node;
 use Outbox::Process qw(wait_until);
 use Outbox::Relay;
@@ -12,39 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# getaddrinfo() as the C library's, but for names that end in ".test": 127.0.0.1, unless there is a file of that name. Then no server answers.
-my $source = <<'END';
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-typedef int (*lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
-    lookup next = (lookup)dlsym(RTLD_NEXT, "getaddrinfo");
-    size_t length = name ? strlen(name) : 0;
-    char dead[4096];
-    if (length < 5 || strcmp(name + length - 5, ".test") != 0)
-        return next(name, service, hints, found);
-    snprintf(dead, sizeof(dead), "%s/%s", getenv("DEAD_NAMES"), name);
-    for (int i = 0; access(dead, F_OK) == 0; i++) {
-        if (i == 600)
-            return EAI_AGAIN;
-        usleep(100000);
-    }
-    return next("127.0.0.1", service, hints, found);
-}
-END
-
-my $folder = PostgreSQL::Test::Utils::tempdir('names');
-append_to_file("$folder/names.c", $source);
-system('cc', '-shared', '-fPIC', '-o', "$folder/names.so", "$folder/names.c", '-ldl') == 0 or die 'cc';
-my %names = (LD_PRELOAD => "$folder/names.so", DEAD_NAMES => $folder);
-
-sub dies { my ($name) = @_; append_to_file("$folder/$name", ''); return }
-sub lives { my ($name) = @_; unlink "$folder/$name" or die "$name: $!"; return }
+my $names = Outbox::Names->new;
 
 sub answer {
     my ($relay, $path) = @_;
@@ -64,7 +33,7 @@ $kafka->create_topic('orders', 1);
 
 sub relay_to {
     my ($hosts, @args) = @_;
-    return Outbox::Relay->new($node, dsn => "host=$hosts port=" . $node->port . ' dbname=postgres sslmode=prefer', kafka => $kafka, env => \%names,
+    return Outbox::Relay->new($node, dsn => "host=$hosts port=" . $node->port . ' dbname=postgres sslmode=prefer', kafka => $kafka, env => { $names->env },
         args => [ qw(--listen 127.0.0.1:0 --shutdown-grace-ms 1000), @args ])->start;
 }
 
@@ -73,7 +42,7 @@ sub relay_to {
 my $relay = relay_to('pg.test');
 $relay->wait_until_streaming($node);
 my $walsender = slot($node, 'active_pid');
-dies('pg.test');
+$names->die('pg.test');
 $kafka->pause;
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
 wait_until { answer($relay, '/ready') eq '503 waiting for Kafka' } 'the event waits';
@@ -90,10 +59,10 @@ wait_until { answer($relay, '/ready') eq '503 connecting' } 'the session is lost
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '2')});
 sleep 1;
 is(answer($relay, '/live'), '200 ok', 'it waits for the name, and is live');
-lives('pg.test');
+$names->live('pg.test');
 ok(wait_for_confirmation($node), 'the name is known again: it goes on');
 
-dies('pg.test');
+$names->die('pg.test');
 $node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . slot($node, 'active_pid') . ')');
 wait_until { answer($relay, '/ready') eq '503 connecting' } 'the session is lost';
 my $start = time;
@@ -102,13 +71,13 @@ cmp_ok(time - $start, '<', 4, 'within the grace');
 
 # ---- one name of two -----------------------------------------------------------------------------------------------------
 
-lives('pg.test');
-dies('gone.test');
+$names->live('pg.test');
+$names->die('gone.test');
 $relay = relay_to('gone.test,pg.test', qw(--server-silence-ms 3000));
 ok($relay->wait_until_streaming($node), 'a name that is not known does not keep it from the others');
 is($relay->terminate, 0, 'it ends in good order');
 
-dies('pg.test');
+$names->die('pg.test');
 $relay = relay_to('pg.test', qw(--server-silence-ms 1000));
 $relay->wait_for_log(qr/the host name "pg\.test" is not looked up: the name server does not answer; trying again/);
 pass('it says what it waits for');

@@ -60,9 +60,6 @@ my @certified = (@tls, "ssl.certificate.location=$client->{cert}", "ssl.key.loca
 my @sasl = ('security.protocol=SASL_SSL', 'ssl.ca.location=' . $ours->ca);
 my @as_relay = ('sasl.username=relay', "sasl.password=$secret");
 my @token = ('sasl.mechanisms=OAUTHBEARER', 'enable.sasl.oauthbearer.unsecure.jwt=true', 'sasl.oauthbearer.config=principal=relay');
-my ($librdkafka) = (Outbox::Relay::call('version'))[1] =~ /librdkafka (\d+\.\d+)/;
-my ($major, $minor) = split /\./, $librdkafka;
-my $knows_scram = $major > 2 || $major == 2 && $minor > 6;    # confluentinc/librdkafka#4895
 
 # ---- right
 
@@ -71,7 +68,7 @@ my %right = (
     mutual => [ 'MUTUAL', @certified ],
     plain => [ 'SASL', @sasl, 'sasl.mechanisms=PLAIN', @as_relay ],
     oauthbearer => [ 'SASL', @sasl, @token ],
-    ($knows_scram ? (scram => [ 'SASL', @sasl, 'sasl.mechanisms=SCRAM-SHA-512', @as_relay ]) : ()),
+    (Outbox::Relay::knows_scram() ? (scram => [ 'SASL', @sasl, 'sasl.mechanisms=SCRAM-SHA-512', @as_relay ]) : ()),
 );
 $kafka->create_topic('orders');
 my %relay = map { $_ => relay($_, @{ $right{$_} })->start } sort keys %right;

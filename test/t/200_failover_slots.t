@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use Outbox::Kafka;
-use Outbox::Node;
+use Outbox::Node qw(:DEFAULT settings_of_standby);
 use Outbox::Process qw(wait_until);
 use Outbox::Relay;
 use PostgreSQL::Test::Cluster;
@@ -44,13 +44,7 @@ sub make_standby {
     my ($primary, $name, $generation) = @_;
     my $node = PostgreSQL::Test::Cluster->new("$name$generation");
     $node->init_from_backup($primary, $generation, has_streaming => 1);
-    $node->append_conf('postgresql.conf', <<"END_CONF");
-primary_conninfo = '@{[ conninfo_of($primary) ]}'
-primary_slot_name = '$name'
-hot_standby_feedback = on
-sync_replication_slots = on
-wal_receiver_status_interval = 1
-END_CONF
+    $node->append_conf('postgresql.conf', settings_of_standby(conninfo_of($primary), $name));
     $node->start;
     return $node;
 }

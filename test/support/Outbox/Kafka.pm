@@ -34,7 +34,7 @@ sub _properties {
         push @advertised, "INTERNAL://$cluster->{internal}:$self->{internal}";
     }
     my $tls = Outbox::Tls::everywhere();
-    my $proxied = $tls ? 'SSL' : 'PLAINTEXT';
+    my $proxied = $self->{proxied_protocol} // ($tls ? 'SSL' : 'PLAINTEXT');
     my $settings = '';
     if ($tls) {
         push @$_, "SECURED://127.0.0.1:$self->{secured_port}" for \@listeners, \@advertised;
@@ -42,7 +42,7 @@ sub _properties {
     }
     if ($self->{inner_port}) {
         push @listeners, "PROXIED://127.0.0.1:$self->{inner_port}";
-        push @advertised, "PROXIED://127.0.0.1:$self->{proxy_port}";
+        push @advertised, "PROXIED://$self->{proxy_host}:$self->{proxy_port}";
     }
     my ($id, $replicas, $in_sync) = $cluster ? ($cluster->{id}, 3, 2) : (1, 1, 1);
     my $voters = $cluster ? $cluster->{voters} : "1\@127.0.0.1:$self->{controller}";
@@ -83,7 +83,8 @@ END
 # small and quick one. The ports are free and reserved, the broker does not run yet.
 # listeners: others beside the plain one, such as MINE://127.0.0.1:PORT, protocols: what each speaks, as in ',MINE:SASL_SSL'.
 # scram: users, as the storage tool's --add-scram takes them.
-# inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port. data: another folder for the records;
+# inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port, by proxy_host where that is not 127.0.0.1, and by
+# proxied_protocol. data: another folder for the records;
 # inside: a command that runs the broker where that folder is.
 # cluster: { id, voters, controller and internal (host names of this node, of which each node has its own idea), hosts (the file of
 # its idea) }.
@@ -110,8 +111,8 @@ sub new {
         scram => $options{scram} // [],
         protocols => $options{protocols} // '',
         secured_port => PostgreSQL::Test::Cluster::get_free_port(),
-        inner_port => $options{inner_port},
-        proxy_port => $options{proxy_port},
+        proxy_host => $options{proxy_host} // '127.0.0.1',
+        map({ $_ => $options{$_} } qw(inner_port proxy_port proxied_protocol)),
     }, $class;
     PostgreSQL::Test::Utils::append_to_file($self->{config},
         $self->_properties . ($options{acls} ? $authorizer : '') . ($options{properties} // ''));
@@ -253,6 +254,13 @@ sub change_rules {
     return;
 }
 
+# Gives a user of SCRAM-SHA-256 another password. Returns the process that does so.
+sub begin_password_change {
+    my ($self, $user, $word) = @_;
+    return $self->_java('kafka.admin.ConfigCommand', '--bootstrap-server', $self->_plain_brokers, qw(--alter --entity-type users --entity-name), $user,
+        '--add-config', "SCRAM-SHA-256=[password=$word]");
+}
+
 # What an operator does about a transaction that Kafka has forgotten: ends it in this topic's only partition.
 sub abort_hanging {
     my ($self, $topic) = @_;
@@ -285,9 +293,14 @@ sub delete_topic { my ($self, $name) = @_; return $self->_client('delete-topic',
 # So that it has so many.
 sub add_partitions { my ($self, $name, $count) = @_; return $self->_client('add-partitions', $name, $count) }
 
-# Where the partitions of the topics end, as text.
-# And: forgets the records of the topics, as their consumers have read them.
+# The node that leads a topic's first partition; undef: there is no such topic.
+sub leader { my ($self, $topic) = @_; return ($self->_client('leaders', $topic) =~ m{/0 (\d+)$}m)[0] }
+
+# Where the partitions of the topics end, as text; and of a topic with one partition, as a number.
 sub ends { my ($self, @topics) = @_; return $self->_client('ends', @topics) }
+sub end_of { my ($self, $topic) = @_; return ($self->ends($topic) =~ /(\d+)\s*\z/)[0] }
+
+# Forgets the records of the topics, as their consumers have read them.
 sub trim { my ($self, @topics) = @_; return $self->_client('trim', @topics) }
 
 sub _client {

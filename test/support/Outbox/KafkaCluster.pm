@@ -22,7 +22,8 @@ my @small_java = qw(java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xsha
 # A replica that does not keep up leaves the set within some seconds, so that a node cut off from the others holds nobody up for half a minute.
 my $properties = "replica.lag.time.max.ms=5000\n";
 
-# new(inner_ports => [...], proxy_ports => [...]: of a second listener of each node, whose clients are sent to the proxy's port; properties)
+# new(inner_ports => [...], proxy_ports => [...]: of a second listener of each node, whose clients are sent to the proxy's port; what else
+# Outbox::Kafka takes)
 sub new {
     my ($class, %options) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('kafka-cluster');
@@ -42,7 +43,7 @@ sub new {
             cluster => { id => $id, voters => $voters, controller => "controller$id.test", internal => "internal$id.test", hosts => $hosts },
             controller => $port{"controller$id"}, internal => $port{"internal$id"}, java => \@small_java,
             inner_port => $options{inner_ports}[ $id - 1 ], proxy_port => $options{proxy_ports}[ $id - 1 ],
-            properties => $properties . ($options{properties} // ''));
+            %options, properties => $properties . ($options{properties} // ''));
     }
     return bless { nodes => \%nodes, links => [ sort keys %links ], proxy => Outbox::Proxy->new(%links) }, $class;
 }

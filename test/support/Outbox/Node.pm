@@ -16,7 +16,7 @@ my $reason = Outbox::Form::reason_to_skip();
 plan skip_all => $reason if defined $reason;
 
 our @EXPORT = qw(outbox_node create_slot drop_slot slot emitted crash current_lsn wait_for_confirmation);
-our @EXPORT_OK = qw(postmaster children);
+our @EXPORT_OK = qw(postmaster children settings_of_standby);
 
 # What `make check` of the server's own tests would set.
 $ENV{PG_REGRESS} //= do {
@@ -49,6 +49,19 @@ sub outbox_node {
     Outbox::Form::install($node, 'postgres') if !$options{bare};
     $node->safe_psql('postgres', $change) if $change && !$options{bare};
     return $node;
+}
+
+# Lines for postgresql.conf of a standby on which the server keeps the failover slots of its primary (PostgreSQL 17 and later): how to connect,
+# with a dbname, and the physical slot.
+sub settings_of_standby {
+    my ($conninfo, $slot) = @_;
+    return <<"END";
+primary_conninfo = '$conninfo'
+primary_slot_name = '$slot'
+hot_standby_feedback = on
+sync_replication_slots = on
+wal_receiver_status_interval = 1
+END
 }
 
 # Minor releases before August 2026 do not know the setting and would not start with it.

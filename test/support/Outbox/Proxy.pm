@@ -1,4 +1,4 @@
-# The project's own TCP proxy between the relay and its two ends (test/chaos/proxy.cpp has the commands). OUTBOX_PROXY is the program.
+# The project's own TCP proxy between the relay and its two ends (test/chaos/proxy/main.cpp has the commands). OUTBOX_PROXY is the program.
 package Outbox::Proxy;
 
 use strict;

@@ -87,6 +87,12 @@ sub set_up_exactly_once {
     return call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, '--delivery', 'exactly-once', @arguments);
 }
 
+# Whether its librdkafka can log in to today's Kafka by SCRAM (confluentinc/librdkafka#4895).
+sub knows_scram {
+    my ($major, $minor) = (call('version'))[1] =~ /librdkafka (\d+)\.(\d+)/;
+    return $major > 2 || $major == 2 && $minor >= 6;
+}
+
 # The arguments, and where they call setup, what it takes in this form.
 sub in_form {
     my @arguments = @_;

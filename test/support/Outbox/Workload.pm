@@ -3,7 +3,6 @@
 #
 # Every event goes into a table in the same transaction, and its row is printed by the session; the session prints the outcome
 # after it got it. A transaction whose outcome it never got, because the server died, is looked up in the table.
-# The row lock of the key's counter is held until the commit, so that the counter is the commit order of that key.
 package Outbox::Workload;
 
 use strict;
@@ -11,45 +10,17 @@ use warnings;
 
 use File::Basename qw(basename);
 use MIME::Base64 qw(decode_base64);
+use Outbox::Books qw(event_of fixture);
 use Outbox::Process qw(wait_until slurp);
 use PostgreSQL::Test::Utils;
 
 my @topics = qw(orders payments);
 my $keys = 12;
 
-my $fixture = <<'END';
-CREATE TABLE counter(topic text, key text, seq bigint NOT NULL DEFAULT 0, PRIMARY KEY (topic, key));
-CREATE TABLE ledger(id uuid PRIMARY KEY, txn text NOT NULL);
-
--- One event, its row, and what the checker must know of it. kind: json, bytes or tombstone.
-CREATE FUNCTION act(txn text, topic_ text, key_ text, kind text, size int) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    place bigint;
-    id uuid;
-    payload bytea;
-    event_type text := CASE WHEN size % 2 = 0 THEN 'made' END;
-    headers jsonb := CASE WHEN size % 3 = 0 THEN jsonb_build_object('trace', txn, 'ä"', 'ö\') END;
-BEGIN
-    UPDATE counter c SET seq = c.seq + 1 WHERE c.topic = topic_ AND c.key = key_ RETURNING c.seq INTO place;
-    IF kind = 'json' THEN
-        payload := convert_to(format('{"txn":"%s","pad":"%s"}', txn, repeat('x', size)), 'UTF8');
-        id := outbox.emit(topic_, key_, convert_from(payload, 'UTF8'), event_type, headers);
-    ELSIF kind = 'bytes' THEN
-        payload := decode(repeat('00ff7b0a', size / 4), 'hex');
-        id := outbox.emit(topic_, key_, payload, event_type, headers);
-    ELSE
-        id := outbox.emit(topic_, key_, NULL::text, event_type, headers);
-    END IF;
-    INSERT INTO ledger VALUES (id, txn);
-    RETURN concat_ws(E'\t', 'event', txn, id, topic_, coalesce(key_, '-'), coalesce(place, 0), coalesce(event_type, '-'),
-        CASE WHEN headers IS NULL THEN '-' ELSE txn END, coalesce(translate(encode(payload, 'base64'), E'\n', ''), '-'));
-END $$;
-END
-
 # The node must have the extension and a slot.
 sub new {
     my ($class, $node) = @_;
-    $node->safe_psql('postgres', $fixture);
+    $node->safe_psql('postgres', fixture(q{translate(encode(payload, 'base64'), E'\n', '')}));
     $node->safe_psql('postgres', "INSERT INTO counter SELECT '$_', 'k' || to_char(n, 'FM00') FROM generate_series(1, $keys) n") for @topics;
     my $stem = "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_' . $node->name . '_writer';
     return bless { node => $node, stem => $stem, sessions => 0, running => [] }, $class;
@@ -131,15 +102,10 @@ sub _read_book {
             $transactions->{$2}{outcome} = $1;
             next;
         }
-        my (undef, $name, $id, $topic, $key, $seq, $type, $trace, $value) = split /\t/, $line, -1;
-        my @headers = ([ id => $id ]);
-        push @headers, [ type => $type ] if $type ne '-';
-        # jsonb keeps its members by length
-        push @headers, [ 'ä"' => 'ö\\' ], [ trace => $trace ] if $trace ne '-';
-        push @{ $transactions->{$name}{events} }, {
-            id => $id, topic => $topic, key => $key eq '-' ? undef : $key, seq => $key eq '-' ? undef : $seq,
-            headers => \@headers, value => $value eq '-' ? undef : decode_base64($value),
-        };
+        my $event = event_of($line);
+        my $payload = delete $event->{payload};
+        $event->{value} = defined $payload ? decode_base64($payload) : undef;
+        push @{ $transactions->{ $event->{txn} }{events} }, $event;
     }
     return;
 }
@@ -176,7 +142,7 @@ sub _events {
 # Without a key, or with one but for every tenth.
 sub _event {
     my ($name, $topic, $key) = @_;
-    my $size = rand() < 0.01 ? 100_000 + int rand 200_000 : int rand 400;
+    my $size = rand() < 0.01 ? 100_000 + int rand 200_000 : 1 + int rand 400;
     return "SELECT act('$name', '$topic', NULL, 'json', $size);\n" if !$key || rand() < 0.1;
     my $kind = (qw(json json json bytes tombstone))[ rand 5 ];
     return "SELECT act('$name', '$topic', '$key', '$kind', $size);\n";

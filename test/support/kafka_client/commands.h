@@ -9,6 +9,9 @@ namespace kafka_client {
 void ready(const char *brokers, Arguments arguments);
 void in_sync(const char *brokers, Arguments arguments);
 
+// Which node leads each partition of the topics.
+void leaders(const char *brokers, Arguments topics);
+
 // One topic by its name; they return when every broker shows what was asked for.
 void create_topic(const char *brokers, Arguments arguments);
 void create_topics(const char *brokers, Arguments arguments);   // so many, each with the prefix and a number: some hundred in one request

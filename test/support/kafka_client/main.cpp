@@ -18,7 +18,8 @@ constexpr const char *usage_text = "usage: kafka-client BROKERS ready [SECONDS [
                                    "       kafka-client BROKERS delete-topic NAME\n"
                                    "       kafka-client BROKERS consume TOPIC...\n"
                                    "       kafka-client BROKERS trim TOPIC...\n"
-                                   "       kafka-client BROKERS ends TOPIC...\n";
+                                   "       kafka-client BROKERS ends TOPIC...\n"
+                                   "       kafka-client BROKERS leaders TOPIC...\n";
 
 struct Command {
     std::string_view name;
@@ -34,7 +35,8 @@ constexpr Command commands[] = {{"ready", 0, ready},
                                 {"delete-topic", 1, delete_topic},
                                 {"consume", 1, consume},
                                 {"trim", 1, trim},
-                                {"ends", 1, ends}};
+                                {"ends", 1, ends},
+                                {"leaders", 1, leaders}};
 
 } // namespace
 

@@ -53,6 +53,17 @@ void in_sync(const char *brokers, Arguments arguments) {
     wait_until(client.get(), arguments.empty() ? 30 : std::atoi(arguments[0]), "replicas not in sync", is_in_sync);
 }
 
+void leaders(const char *brokers, Arguments topics) {
+    const Client client = connect(RD_KAFKA_PRODUCER, brokers);
+    const Metadata metadata = metadata_of(client.get(), request_timeout_ms);
+    if (!metadata)
+        fail("no metadata");
+    for (const std::string_view name : topics)
+        for (const auto &topic : std::span(metadata->topics, metadata->topic_cnt))
+            for (const auto &partition : std::span(topic.partitions, topic.topic == name ? topic.partition_cnt : 0))
+                std::printf("%s/%d %d\n", topic.topic, partition.id, partition.leader);
+}
+
 void create_topic(const char *brokers, Arguments arguments) {
     const std::string name = arguments[0], what = "cannot create topic " + name;
     const Client client = connect(RD_KAFKA_PRODUCER, brokers);

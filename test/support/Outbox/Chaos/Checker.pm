@@ -1,5 +1,5 @@
 # The judge of a chaos run: compares one round's books, its stream as a second slot saw it, the records in Kafka and the samples of the
-# slot's position, and names every broken invariant. Knows neither PostgreSQL nor Kafka, no clock.
+# slot's position and of the relay's memory, and names every broken invariant. Knows neither PostgreSQL nor Kafka, no clock.
 # Tested by test/t/041_chaos_checker.t, which plants each violation.
 #
 #   I1  loss: a committed event is not there; a committed transaction lacks its row, or the other way round
@@ -8,6 +8,7 @@
 #   I4  duplicates: more replays than sessions of relays, a replay that skips, any at all in exactly-once
 #   I5  the slot was confirmed past a transaction that Kafka did not have, or to where no transaction ends
 #   I6  key, headers or payload are not as emitted, also in a repetition
+#   I8  the relay took more memory than it may
 package Outbox::Chaos::Checker;
 
 use strict;
@@ -20,13 +21,13 @@ our @EXPORT_OK = qw(lsn_number);
 
 my $clock_slack_ms = 2;
 
-# new(delivery => 'at-least-once' or 'exactly-once', previous => [checkers of the rounds before]): what they knew may come again after
-# a crash of the server, and must be the same.
+# new(delivery => 'at-least-once' or 'exactly-once', previous => [checkers of the rounds before], memory_kb_max => n): what they knew may come
+# again after a crash of the server, and must be the same.
 sub new {
     my ($class, %options) = @_;
     return bless {
         delivery => $options{delivery}, previous => $options{previous} // [], violations => [], events => {}, partitions => {},
-        transactions => [], samples => [], sessions => 1, records => 0, repeated => 0, late => 0,
+        memory_kb_max => $options{memory_kb_max}, memory_kb => 0, transactions => [], samples => [], sessions => 1, records => 0, repeated => 0, late => 0,
     }, $class;
 }
 
@@ -104,6 +105,9 @@ sub add_record {
 # A sample of the slot: when (ms), and its confirmed position.
 sub add_sample { my ($self, $time, $lsn) = @_; push @{ $self->{samples} }, [ $time, $lsn ]; return }
 
+# The most memory that a relay has had.
+sub add_memory { my ($self, $kb) = @_; $self->{memory_kb} = $kb if $kb > $self->{memory_kb}; return }
+
 # How many sessions of relays there were: each begins at the slot's position and goes on without a gap.
 sub add_sessions { my ($self, $count) = @_; $self->{sessions} += $count; return }
 
@@ -116,6 +120,7 @@ sub verdict {
     $self->_judge_stream;
     $self->_judge_partition($_) for sort keys %{ $self->{partitions} };
     $self->_judge_samples;
+    $self->_violation('I8', "the relay took $self->{memory_kb} kB of $self->{memory_kb_max}") if $self->{memory_kb} > $self->{memory_kb_max};
     return @{ $self->{violations} };
 }
 

@@ -7,6 +7,9 @@ use warnings;
 use List::Util qw(max);
 use Outbox::Chaos::Random;
 
+# What judges how soon a relay recovers is not disturbed by another fault.
+my @all = qw(relay pg pg_link broker kafka_link names);
+
 # kind => [how many of a deck, what it occupies, its parameters]
 my %kinds = (
     relay_kill => [ 22, ['relay'], sub { down => $_[0]->between(0, 0.7) } ],
@@ -20,11 +23,14 @@ my %kinds = (
     pg_fast => [ 2, [qw(pg)], sub { down => $_[0]->between(0, 1) } ],
     pg_freeze => [ 1, [qw(pg)], sub { pause => _pause(@_) } ],
     pg_clock => [ 1, [qw(pg)], sub { days => $_[0]->pick(-2, 2), pause => $_[0]->between(1, 4) } ],
-    pg_password => [ 1, [qw(pg)], sub { down => $_[0]->between(0.5, 3) } ],
+    map({ $_ => [ 1, [@all], sub { down => $_[0]->between(0.5, 3) } ] } qw(pg_password pg_certificate kafka_password kafka_certificate)),
     walsender_freeze => [ 2, [qw(pg)], sub { pause => _pause(@_) } ],
     open_transaction => [ 2, [], sub { pause => _pause(@_) } ],
     foreign_messages => [ 2, [qw(pg)], sub { count => 1000 + $_[0]->below(100_000) } ],
+    own_topics => [ 2, [qw(pg)], sub { count => 1 + $_[0]->below(2000) } ],
     promotion => [ 1, [qw(pg)], sub { () } ],
+    failover_slot => [ 1, [qw(pg relay)], sub { how => $_[0]->pick(qw(planned crash)) } ],
+    names_dead => [ 2, [qw(names pg_link kafka_link)], sub { pause => _pause(@_) } ],
     broker_kill => [ 3, ['broker'], sub { node => _node(@_), down => $_[0]->between(0, 2) } ],
     broker_restart => [ 2, ['broker'], sub { node => _node(@_), down => $_[0]->between(0, 2) } ],
     broker_pause => [ 3, ['broker'], sub { node => _node(@_), pause => _pause(@_) } ],
@@ -35,20 +41,24 @@ my %kinds = (
 
 # What only a cluster of brokers has.
 my %cluster_kinds = (
-    brokers_below_minimum => [ 2, ['broker'], sub { nodes => join(' ', ($_[0]->shuffle(1 .. 3))[ 0, 1 ]), down => $_[0]->between(1, 6) } ],
+    brokers_below_minimum => [ 2, ['broker'], sub { nodes => _two_nodes(@_), down => $_[0]->between(1, 6) } ],
     rolling_restart => [ 1, ['broker'], sub { () } ],
+    leader_kill => [ 2, ['broker'], sub { topic => $_[0]->pick(qw(__transaction_state outbox.state orders journal)), down => $_[0]->between(0, 3) } ],
     controller_kill => [ 2, ['broker'], sub { down => $_[0]->between(0, 3) } ],
     broker_island => [ 2, ['broker'], sub { node => _node(@_), pause => 2 + _pause(@_) } ],
+    unclean_election => [ 1, [@all], sub { nodes => _two_nodes(@_) } ],
     partitions_added => [ 1, ['broker'], sub { () } ],
     reassignment => [ 1, ['broker'], sub { topic => $_[0]->pick(qw(orders payments)), without => _node(@_), pause => $_[0]->between(1, 4) } ],
 );
 
 sub _node { my ($random) = @_; return 1 + $random->below(3) }
+sub _two_nodes { my ($random) = @_; return join ' ', ($random->shuffle(1 .. 3))[ 0, 1 ] }
 
 # How long they take, about, besides their own pauses: what they occupy is left alone meanwhile.
 my %lasts = (
     relay_kill => 0.8, relay_term => 0.8, poison => 12, clock_jump => 6, takeover => 6, pg_fast => 2, promotion => 9, broker_kill => 10, broker_restart => 8,
     disk_full => 15, topic_recreate => 3, pg_cut => 4, kafka_cut => 4, pg_clock => 5, foreign_messages => 2, brokers_below_minimum => 15,
+    pg_password => 5, pg_certificate => 5, kafka_password => 12, kafka_certificate => 20, failover_slot => 20, leader_kill => 14, unclean_election => 40,
     rolling_restart => 40, controller_kill => 14, broker_island => 8, partitions_added => 2, reassignment => 10,
 );
 
@@ -83,6 +93,9 @@ sub new {
     return bless { %options, known => \%known, deck => $deck, cards => [], decks => 0 }, $class;
 }
 
+# Takes kinds out of the deck, before the first round.
+sub leave_out { my ($self, @kinds) = @_; delete @{ $self->{deck} }{@kinds}; return }
+
 # How many rounds it takes until each kind has had one alone.
 sub rounds_alone { my ($self) = @_; return scalar keys %{ $self->{deck} } }
 
@@ -90,10 +103,15 @@ sub rounds_alone { my ($self) = @_; return scalar keys %{ $self->{deck} } }
 sub alone {
     my ($self, $number) = @_;
     my $kind = (sort keys %{ $self->{deck} })[ $number - 1 ];
-    my $random = Outbox::Chaos::Random->new($self->{seed}, 'alone', $kind);
-    my $fault = { at => 3, kind => $kind, resources => $self->{known}{$kind}[1], $self->{known}{$kind}[2]->($random, $self->{max_pause}) };
+    my $fault = $self->_fault($kind, 3, Outbox::Chaos::Random->new($self->{seed}, 'alone', $kind));
     exists $fault->{$_} and $fault->{$_} = $self->{alone_s} for qw(pause down);
     return $fault;
+}
+
+sub _fault {
+    my ($self, $kind, $at, $random) = @_;
+    my (undef, $resources, $parameters) = @{ $self->{known}{$kind} };
+    return { at => $at, kind => $kind, resources => $resources, $parameters->($random, $self->{max_pause}) };
 }
 
 # The faults of one round: [{ at => seconds, kind, resources, parameters... }], in order.
@@ -103,7 +121,7 @@ sub round {
     my ($at, %free_at, @faults) = (1);
     while ($at < $seconds) {
         my $kind = $self->_deal;
-        my $fault = { at => $at, kind => $kind, resources => $self->{known}{$kind}[1], $self->{known}{$kind}[2]->($random, $self->{max_pause}) };
+        my $fault = $self->_fault($kind, $at, $random);
         $at += $random->chance(0.3) ? $random->between(0, 0.2) : $random->between(0.3, 1.5);
         $fault->{at} = max($fault->{at}, map { $free_at{$_} // 0 } @{ $fault->{resources} });
         my $end = $fault->{at} + ($lasts{$kind} // 0.5) + ($fault->{down} // 0) + ($fault->{pause} // 0);

@@ -5,8 +5,10 @@ package Outbox::Chaos::Stage;
 use strict;
 use warnings;
 
+use Outbox::Chaos::Secrets;
 use Outbox::Kafka;
 use Outbox::KafkaCluster;
+use Outbox::Names;
 use Outbox::Node;
 use Outbox::Process qw(wait_until slurp);
 use Outbox::Proxy;
@@ -15,6 +17,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 my $disk_mb = 768;
+my %host = (pg => 'pg.test', kafka => 'kafka.test');    # as the relay knows the proxy
 
 # The server gives a silent relay up after three seconds; a standby finds what WAL it needs after its slots were copied.
 my $settings = <<'END';
@@ -32,34 +35,50 @@ sub new {
     my ($class, $delivery, %options) = @_;
     my $self = bless { delivery => $delivery, options => \%options, relays => {}, exits => [], nodes => 0 }, $class;
     $self->{node} = outbox_node($self->next_node_name, conf => $settings, plugins => 'outbox');
-    $self->_give_password;
+    $self->{names} = Outbox::Names->new;
+    $self->{secrets} = Outbox::Chaos::Secrets->new(host => \%host);
+    $self->{secrets}->set_up_server($self->{node});
     $self->_make_disk if !$options{cluster};
-    my @brokers = $options{cluster} ? map({ "kafka$_" } 1 .. 3) : 'kafka';
-    my @inner_ports = map { PostgreSQL::Test::Cluster::get_free_port() } @brokers;
-    $self->{proxy} = Outbox::Proxy->new(pg => $self->{node}->port, map { $brokers[$_] => $inner_ports[$_] } 0 .. $#brokers);
-    $self->{links} = { pg => ['pg'], kafka => \@brokers };
-    my @proxy_ports = map { $self->{proxy}->port($_) } @brokers;
-    my $properties = "log.segment.bytes=16777216\nlog.initial.task.delay.ms=1000\n";
-    $self->{kafka} = $options{cluster}
-        ? Outbox::KafkaCluster->new(inner_ports => \@inner_ports, proxy_ports => \@proxy_ports, properties => $properties)
-        : Outbox::Kafka->new(inner_port => $inner_ports[0], proxy_port => $proxy_ports[0], data => $self->{data}, inside => $self->{inside},
-            properties => $properties);
-    $self->{relay_brokers} = join ',', map { "127.0.0.1:$_" } @proxy_ports;
+    $self->_make_kafka;
     $self->{kafka}->start;
     $self->create_topic($_, $options{topics}{$_}) for sort keys %{ $options{topics} };
     $self->_set_up;
     return $self;
 }
 
+# Behind the proxy: one broker or three.
+sub _make_kafka {
+    my ($self) = @_;
+    my @brokers = $self->{options}{cluster} ? map({ "kafka$_" } 1 .. 3) : 'kafka';
+    my @inner_ports = map { PostgreSQL::Test::Cluster::get_free_port() } @brokers;
+    $self->{proxy} = Outbox::Proxy->new(pg => $self->{node}->port, map { $brokers[$_] => $inner_ports[$_] } 0 .. $#brokers);
+    $self->{links} = { pg => ['pg'], kafka => \@brokers };
+    my @proxy_ports = map { $self->{proxy}->port($_) } @brokers;
+    my %options = (proxy_host => $host{kafka}, $self->{secrets}->kafka_options);
+    $options{properties} .= "log.segment.bytes=16777216\nlog.initial.task.delay.ms=1000\n";
+    $self->{kafka} = $self->{options}{cluster}
+        ? Outbox::KafkaCluster->new(inner_ports => \@inner_ports, proxy_ports => \@proxy_ports, %options)
+        : Outbox::Kafka->new(inner_port => $inner_ports[0], proxy_port => $proxy_ports[0], data => $self->{data}, inside => $self->{inside}, %options);
+    $self->{relay_brokers} = join ',', map { "$host{kafka}:$_" } @proxy_ports;
+    return;
+}
+
 sub node { return $_[0]{node} }
+sub major { return $_[0]{node}->pg_version->major }
 sub kafka { return $_[0]{kafka} }
 sub proxy { return $_[0]{proxy} }
+sub names { return $_[0]{names} }
+sub host_names { return sort values %host }
+sub secrets { return $_[0]{secrets} }
 
 # One of the brokers, or the only one.
 sub broker { my ($self, $id) = @_; return $self->{options}{cluster} ? $self->{kafka}->node($id) : $self->{kafka} }
 
+sub broker_ids { my ($self) = @_; return $self->{options}{cluster} ? (1 .. 3) : 1 }
+
 # The names of the proxy's links to PostgreSQL ("pg") or to all brokers ("kafka").
 sub links { my ($self, $end) = @_; return @{ $self->{links}{$end} } }
+sub reset_links { my ($self, @ends) = @_; $self->{proxy}->command($_, 'reset') for map { $self->links($_) } @ends; return }
 sub next_node_name { my ($self) = @_; return 'node' . ++$self->{nodes} }
 
 # A promoted standby takes the place of the primary, for writers and relays alike.
@@ -70,9 +89,10 @@ sub replace_node {
     return;
 }
 
+# As Outbox::Chaos::Writers describes it: partitions, max_bytes, settings.
 sub create_topic {
     my ($self, $name, $topic) = @_;
-    $self->{kafka}->create_topic($name, $topic->{partitions}, _topic_settings($topic->{max_bytes}));
+    $self->{kafka}->create_topic($name, $topic->{partitions}, _topic_settings($topic->{max_bytes}), @{ $topic->{settings} // [] });
     return;
 }
 
@@ -114,35 +134,9 @@ sub has_disk { return defined $_[0]{disk} }
 sub _set_up {
     my ($self) = @_;
     my @kafka = $self->{delivery} eq 'exactly-once' ? ('--delivery', 'exactly-once', '--brokers', $self->{kafka}->brokers) : ();
-    my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $self->{node}->connstr('postgres'), @kafka);
+    my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $self->{node}->connstr('postgres') . ' sslmode=prefer', @kafka);    # by the socket
     die "setup ends with $code: $err" if $code ne '0';
     create_slot($self->{node}, 'witness', 'outbox');    # in both forms, so that the observer reads one kind of stream
-    return;
-}
-
-# The relay logs in by a password, out of a file that it is told to read at each connection.
-sub _give_password {
-    my ($self) = @_;
-    $self->{password_file} = PostgreSQL::Test::Utils::tempdir('password') . '/pgpass';
-    my $rules = $self->{node}->data_dir . '/pg_hba.conf';
-    my $old = slurp($rules);
-    unlink $rules;
-    PostgreSQL::Test::Utils::append_to_file($rules, "host all relay 127.0.0.1/32 scram-sha-256\n$old");
-    $self->{node}->reload;
-    $self->change_password('first');
-    $self->write_password('first');
-    return;
-}
-
-# The server's side of it, and the relay's.
-sub change_password { my ($self, $word) = @_; $self->{node}->safe_psql('postgres', "ALTER ROLE relay PASSWORD '$word'"); return }
-
-sub write_password {
-    my ($self, $word) = @_;
-    my $file = $self->{password_file};
-    unlink $file;
-    PostgreSQL::Test::Utils::append_to_file($file, "*:*:*:*:$word\n");
-    chmod 0600, $file or die "chmod: $!\n";
     return;
 }
 
@@ -152,9 +146,9 @@ sub write_password {
 sub start_relay {
     my ($self, $name, $env, @arguments) = @_;
     my $relay = $self->{relays}{$name} = Outbox::Relay->new(
-        $self->{node}, name => $name, program => $self->{options}{program}, env => $env,
-        dsn => 'host=127.0.0.1 port=' . $self->{proxy}->port('pg') . " dbname=postgres passfile=$self->{password_file}", kafka => $self->{relay_brokers},
-        args => [ '--delivery', $self->{delivery}, '--shutdown-grace-ms', 3000, @arguments ]);
+        $self->{node}, name => $name, program => $self->{options}{program}, env => { %{ $env // {} }, $self->{names}->env($env->{LD_PRELOAD}) },
+        dsn => "host=$host{pg} port=" . $self->{proxy}->port('pg') . ' dbname=postgres ' . $self->{secrets}->dsn, kafka => $self->{relay_brokers},
+        args => [ '--delivery', $self->{delivery}, '--shutdown-grace-ms', 3000, $self->{secrets}->arguments, @arguments ]);
     $relay->start;
     $self->{wanted}{$name} = 1;
     return $relay;

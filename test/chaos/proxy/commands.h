@@ -1,0 +1,14 @@
+// What the proxy is told, a line a command. The head of main.cpp lists the commands.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "test/chaos/proxy/link.h"
+
+namespace proxy {
+
+// False where there is no such link or command.
+bool obey(std::map<std::string, Link> &links, const std::string &line);
+
+} // namespace proxy

@@ -1,0 +1,30 @@
+# What is done to the links between the relay and its two ends, and to the names of those ends.
+package Outbox::Chaos::Faults::Network;
+
+use strict;
+use warnings;
+
+use Outbox::Chaos::Steps qw(after at_once);
+
+sub _link {
+    my ($self, $end, $what, $fault) = @_;
+    my $proxy = $self->{stage}->proxy;
+    my ($argument) = grep { defined } @$fault{qw(ms bytes way)}, '';
+    my @links = $self->{stage}->links($end);
+    return (
+        at_once(sub { $proxy->command($_, $what, $argument) for @links }),
+        after($fault->{pause} // ($what eq 'cut' ? 4 : 0)),
+        at_once(sub { $proxy->command($_, 'heal') for @links }));
+}
+
+# The name server does not answer, and the relay has to look up what it had known.
+sub _names_dead {
+    my ($self, $fault) = @_;
+    my $stage = $self->{stage};
+    return (
+        at_once(sub { $stage->names->die($_) for $stage->host_names; $stage->reset_links(qw(pg kafka)) }),
+        after($fault->{pause}),
+        at_once(sub { $stage->names->live($_) for $stage->host_names }));
+}
+
+1;

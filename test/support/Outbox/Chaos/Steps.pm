@@ -1,0 +1,25 @@
+# Steps of a fault that need nothing of the run: code that is called again and again until it returns something true.
+package Outbox::Chaos::Steps;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Time::HiRes qw(time);
+
+our @EXPORT_OK = qw(after at_once);
+
+my ($faketime) = grep { -e } glob '/usr/lib{,/*,64}/faketime/libfaketimeMT.so.1';
+
+# The library that gives a process another clock; undef where it is not installed.
+sub faketime { return $faketime }
+
+sub after {
+    my ($seconds) = @_;
+    my $until;
+    return sub { $until //= time + $seconds; return time >= $until };
+}
+
+sub at_once { my ($code) = @_; return sub { $code->(); return 1 } }
+
+1;
