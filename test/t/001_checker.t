@@ -1,4 +1,4 @@
-# The judge itself: fed histories with one thing wrong, it must name that thing and nothing else.
+# The checker that judges what Kafka holds: from a history with one fault it must name this fault and no other.
 use strict;
 use warnings;
 
@@ -20,7 +20,7 @@ my @transactions = (
 
 my %partition = (a => 0, b => 1, n => 2, x => 0);
 
-# Records of the events named, each key in its partition, in the order given.
+# Kafka's records of the named events, each key in its partition, in the given order.
 sub records {
     my %offset;
     return map {
@@ -41,7 +41,7 @@ sub verdict_is {
     is_deeply([ map { $_->[0] } check_history(\@transactions, $records, %options) ], $expected, $name);
 }
 
-# The history of all events with one record changed by the code.
+# The history of all events, in which the code has changed one record.
 sub changed {
     my ($change, @ids) = @_;
     my @records = records(@ids);

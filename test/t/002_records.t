@@ -1,5 +1,5 @@
-# What one event becomes in Kafka: key, value, headers, timestamp and partition, for every kind of key and payload; and what of it
-# must never show in a log. The relay runs as a role that may log in and replicate, no more.
+# The record that an event becomes in Kafka: key, value, headers, timestamp and partition, for every kind of key and payload. No log shows a key,
+# a payload or a header. The relay's role may log in and replicate, and has no other right.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use Test::More;
 my $partitions = 12;
 my $canary = 'canary-0d9f2b';
 
-# The partitioner of Kafka's Java client, written from its definition.
+# The partition that Kafka's Java client chooses for a key: murmur2, written from its definition.
 sub murmur2 {
     my ($data) = @_;
     my $mix = sub { ($_[0] * 0x5bd1e995) & 0xffffffff };
@@ -31,7 +31,7 @@ sub murmur2 {
 
 sub partition_of { return (murmur2($_[0]) & 0x7fffffff) % $partitions }
 
-# Kafka's own test vectors.
+# The expected values are those of Kafka's own test of murmur2.
 my %vectors = ('21' => -973932308, 'foobar' => -790332482, 'a-little-bit-long-string' => -985981536, 'abc' => 479470107);
 is(murmur2($_), $vectors{$_} & 0xffffffff, "murmur2 of $_") for sort keys %vectors;
 

@@ -1,4 +1,4 @@
-# kill -9 of the relay at random instants while writers write: nothing lost, nothing invented, order kept, only replays repeat.
+# kill -9 ends the relay at random instants while writers write: no event is lost or invented, the order holds, and only replays repeat events.
 use strict;
 use warnings;
 
@@ -22,7 +22,7 @@ $kafka->create_topic($_, 6) for Outbox::Workload->topics;
 my $workload = Outbox::Workload->new($node);
 my $relay = Outbox::Relay->new($node, kafka => $kafka);
 
-# Every other kill comes after a confirmation has been seen, the rest at any time, be it before the first connection.
+# Every second kill comes after a confirmation was seen. The others come at any time, also before the first connection.
 my $loaded = 0;
 for my $round (1 .. $kills) {
     $workload->start(2, 10_000) if !$workload->running;

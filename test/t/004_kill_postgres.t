@@ -1,4 +1,4 @@
-# kill -9 of PostgreSQL under load: one and the same relay carries on, nothing is lost or invented.
+# kill -9 ends PostgreSQL under load: the same relay goes on, and no event is lost or invented.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# The broker killed, stopped and frozen under load: the relay waits, goes on by itself, loses nothing.
+# The broker is killed, stopped and frozen under load: the relay waits, goes on by itself, and loses no event.
 use strict;
 use warnings;
 
@@ -19,7 +19,7 @@ $kafka->create_topic($_, 6) for Outbox::Workload->topics;
 my $workload = Outbox::Workload->new($node);
 my $relay = Outbox::Relay->new($node, kafka => $kafka)->start;
 
-# Runs the outage once the relay delivers, and returns when it delivers again.
+# Runs the outage once the relay delivers, and returns when the relay delivers again.
 sub outage {
     my ($name, $begin, $end) = @_;
     $workload->start(2, 20_000);

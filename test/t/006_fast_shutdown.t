@@ -1,4 +1,4 @@
-# `pg_ctl stop -m fast` with the relay attached ends soon, whether Kafka takes the events or not, and nothing gets lost by it.
+# `pg_ctl stop -m fast` ends soon while a relay is connected, whether Kafka takes the events or not, and no event is lost.
 use strict;
 use warnings;
 
@@ -35,7 +35,7 @@ sub set_up {
     return;
 }
 
-# The seconds that a fast shutdown takes.
+# How many seconds a fast shutdown takes.
 sub shutdown_takes {
     my $start = time;
     my $stopped = $node->stop('fast', fail_ok => 1);
@@ -54,7 +54,7 @@ sub shutdown_under_load {
     return $seconds;
 }
 
-# Nothing is in flight; what others write makes the server's position move on, beyond what Kafka can be told.
+# No event is in flight. WAL of other programs moves the server's position beyond the one that Kafka's state topic holds.
 sub shutdown_idle {
     $relay->wait_until_streaming($node);
     ok(wait_for_confirmation($node), "$delivery: everything is confirmed");
@@ -83,7 +83,7 @@ for ([ 'at-least-once', 'any' ], [ 'exactly-once', 'none' ]) {
     restart();
     ok(wait_for_confirmation($node), "$delivery: the same relay delivers what is left");
 
-    # Frozen, not dead: connections stay, nothing is ever answered.
+    # The broker is frozen, not dead: connections stay, and the broker answers nothing.
     is_soon(shutdown_idle(), $grace_ms / 1000 + 10, 'Kafka frozen, idle');
     $kafka->resume;
     restart();

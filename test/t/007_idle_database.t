@@ -1,5 +1,5 @@
-# A database without events does not pin WAL while its neighbour writes; and a position behind an undelivered event is never confirmed,
-# however much the neighbour writes.
+# A database without events keeps no WAL while another database writes; and the relay confirms no position beyond an undelivered event, however
+# much the other database writes.
 use strict;
 use warnings;
 
@@ -15,7 +15,7 @@ my $node = outbox_node('main', conf => "wal_sender_timeout = 4s\n");
 create_slot($node);
 $node->safe_psql('postgres', 'CREATE DATABASE neighbour');
 
-# Fills WAL segments, each with a commit; a checkpoint would remove them if it might.
+# Fills WAL segments, each with a commit, which a checkpoint removes unless a slot keeps them.
 sub neighbour_writes {
     $node->safe_psql('neighbour', 'CREATE TABLE IF NOT EXISTS t(x int); INSERT INTO t VALUES (1); SELECT pg_switch_wal();')
         for 1 .. $segments;
@@ -28,7 +28,7 @@ my $oldest = $node->safe_psql('postgres', 'SELECT min(name) FROM pg_ls_waldir()'
 neighbour_writes();
 ok(wait_for_confirmation($node), 'what the neighbour wrote is confirmed without any event');
 
-# The server moves restart_lsn when it decodes what a checkpoint or the background writer has left in the WAL.
+# The server advances restart_lsn when it decodes the list of running transactions that a checkpoint or the background writer logs.
 sub checkpoint_until {
     my ($condition) = @_;
     return $node->poll_query_until('postgres', "CHECKPOINT; SELECT $condition", "CHECKPOINT\nt");
@@ -40,7 +40,7 @@ ok(checkpoint_until("min(name) > '$oldest' FROM pg_ls_waldir()"), 'which are the
 is(scalar($relay->output), 0, 'no event was written');
 is($relay->terminate, 0, 'the relay ends in good order');
 
-# The broker freezes with an event in flight, in a topic in use: the relay goes on reading.
+# The broker freezes with an event in flight whose topic the relay knows: the relay goes on reading.
 my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('orders');
 my $stuck = Outbox::Relay->new($node, name => 'stuck', kafka => $kafka, args => [qw(--shutdown-grace-ms 500)])->start;

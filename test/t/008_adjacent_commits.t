@@ -1,4 +1,5 @@
-# Crashes between the confirmations of commits that touch each other in the WAL: where a position is off by one byte, the neighbour is lost.
+# The relay dies between the confirmations of two commits that are adjacent in the WAL: if a confirmed position were one byte too high, the second
+# event would be lost.
 use strict;
 use warnings;
 
@@ -19,7 +20,7 @@ random_seed();
 my $node = outbox_node('main', conf => "synchronous_commit = off\nwal_sender_timeout = 5s\n");
 create_slot($node);
 
-# First exactly: of two adjacent commits the first is delivered and confirmed, the second waits for its topic; then the relay dies.
+# First with two commits: the first is delivered and confirmed, the second waits for its topic; then the relay dies.
 my ($first, $second, $end) = adjacent_commits();
 my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('there');
@@ -35,7 +36,7 @@ is_deeply([ map { $_->{headers}[0][1] } $kafka->consume(qw(there missing)) ], [ 
 is($relay->terminate, 0, 'the relay ends in good order');
 $kafka->stop;
 
-# Then by numbers: hundreds of one-event transactions back to back, no other WAL between them, a kill anywhere among them.
+# Then with hundreds of adjacent transactions of one event each, and a kill at any of them.
 my @events;
 $relay = Outbox::Relay->new($node, name => 'plain');
 for my $round (1 .. $rounds) {
@@ -61,14 +62,14 @@ my @transactions = map { { name => $_, outcome => 'ok', events => [ event($_, ++
 my @records = grep { $_->{topic} eq 'orders' } map { record($_) } $relay->output;    # a crash may repeat the first two as well
 history_ok(\@transactions, \@records, "$rounds kills and $crashes crashes among adjacent commits");
 
-# Two events of a transaction each, and where the first ends and the second begins: (first id, second id, LSN). A server that writes a
-# record of its own between the two gets another try.
+# Emits two events, each in a transaction, and returns (first id, second id, the LSN where the first commit ends and the second transaction
+# begins). Where the server has written a record of its own between the two, the function tries again.
 sub adjacent_commits {
     create_slot($node, 'look', 'test_decoding');
     for (1 .. 20) {
         my @ids = split /\n/, $node->safe_psql('postgres', "SELECT outbox.emit('there', 'k', '1');\nSELECT outbox.emit('missing', 'k', '2')");
         flush();
-        # BEGIN, message, COMMIT of each: at BEGIN stands where its first record begins, at COMMIT where its last one ends.
+        # BEGIN has the LSN where the transaction's first record begins, COMMIT the LSN where its last record ends.
         my @positions = split /\n/, $node->safe_psql('postgres', q{SELECT lsn FROM pg_logical_slot_get_changes('look', NULL, NULL)});
         my ($ends, $begins) = @positions[2, 3];
         if ($ends eq $begins) {
@@ -80,7 +81,7 @@ sub adjacent_commits {
     die "no two commits were adjacent\n";
 }
 
-# Commits here are asynchronous, for the rate; this makes the last of them durable. (A commit without a record of its own would not wait.)
+# Commits are asynchronous here, for a high rate. This commit has a record of its own, so it waits until all of them are on disk.
 sub flush { return $node->safe_psql('postgres', q{SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', 'flush')}) }
 
 sub event {
@@ -88,7 +89,7 @@ sub event {
     return { id => $id, topic => 'orders', key => 'k', seq => $place, headers => [ [ id => $id ] ] };
 }
 
-# A kill may cut a session's last line short; the next session, which repeats that event, then writes behind the stump.
+# A kill may cut a session's last line short. The next session repeats that event, and writes after the incomplete line.
 sub record {
     my ($line) = @_;
     my ($topic, $key, $id) = $line =~ /^.*\{"topic":"(\w+)","key":"(\w+)","id":"([-0-9a-f]+)",.*\}$/ or return;

@@ -1,4 +1,4 @@
-# Memory stays flat: a transaction of a million events, and a broker that freezes and dies under full load, with default settings.
+# The relay's memory is bounded, with default settings: by a transaction of a million events, and by a broker that freezes and dies under full load.
 use strict;
 use warnings;
 
@@ -29,7 +29,7 @@ sub memory_ok {
     diag sprintf '%s: peak resident memory %.1f MB', $name, $kb / 1024;
 }
 
-# One transaction of the events n, of 1000 keys, in the sequence of n within each key: what arrives must be just that.
+# One transaction emits the events n, of 1000 keys, in the sequence of n within each key; exactly these arrive.
 sub emit {
     my ($topic, $from, $to) = @_;
     my $payload = q[format('{"n":%s,"pad":"%s"}', n, repeat('x', 100))];
@@ -65,8 +65,8 @@ note sprintf 'delivered in %.1f s', time - $start;
 memory_ok('a transaction of a million events');
 is(arrived_ok('million', $events, 'million'), 0, 'none twice');
 
-# A fresh relay, whose memory is not stretched yet, has the topic in use when the broker freezes: it fills itself up to its bound. Then the
-# broker dies, and comes back.
+# A new relay, whose memory has not grown yet, knows the topic when the broker freezes, and fills its memory up to the bound. Then the broker
+# dies, and comes back.
 $relay->terminate;
 $relay->start;
 $relay->wait_until_streaming($node);

@@ -1,4 +1,4 @@
-# Every way to end tells itself apart by the exit code, and says on standard error what to do.
+# Each cause for which the relay ends has its exit code, and standard error says what to do.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ my $node = outbox_node('main', conf => "wal_sender_timeout = 6s\n");
 my @dsn = ('--dsn', $node->connstr('postgres') . ' user=relay');
 my @run = qw(run --stdout);
 
-# The call ends so, and standard error has a line like each pattern.
+# The call ends with this exit code, and standard error has a line that matches each pattern.
 sub ends_with {
     my ($expected, $name, $arguments, @patterns) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -96,7 +96,7 @@ SKIP: {
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 ends_with(3, "a slot of another database", [ @run, '--dsn', $node->connstr('other') . ' user=relay' ], qr/postgres/);
 
-# The slot falls behind by more than the server may keep, first under a relay that cannot deliver.
+# The slot falls behind by more WAL than the server may keep, first while a relay cannot deliver.
 my $nowhere = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
 my $stuck = Outbox::Relay->new($node, kafka => $nowhere, args => [qw(--shutdown-grace-ms 500)])->start;
 $stuck->wait_until_streaming($node);

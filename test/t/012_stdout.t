@@ -1,4 +1,4 @@
-# With --stdout events go to standard output: a line an event, as it stands in the stream. Delivered means written.
+# With --stdout the relay writes each event to standard output as the line of the stream. An event counts as delivered when it is written.
 use strict;
 use warnings;
 
@@ -43,7 +43,7 @@ like($text, qr/orders.*42.*order\.created/s, 'and shows people what matters');
 unlike($text, qr/^\{"topic"/m, 'not the stream');
 like($text, qr/k\?\?  t\?\?  \{"item":"\?\?"\}/, 'nothing that a terminal obeys');
 
-# A relay whose standard output is a pipe, and the end that reads it: as in `outbox-relay run --stdout | head -1`.
+# Starts a relay whose standard output is a pipe, as in `outbox-relay run --stdout | head -1`, and returns the relay and the reading end.
 sub piped_relay {
     my ($slot) = @_;
     my $pipe = PostgreSQL::Test::Utils::tempdir('pipe') . '/pipe';
@@ -59,7 +59,7 @@ close $reader;
 is($piped->wait_for_exit(10), 0, 'when it has gone the relay ends in good order');
 unlike($piped->log, qr/SIGPIPE|error/i, 'and nobody calls it an error');
 
-# What was not written is not confirmed. A pipe holds more than its reader reads, so an event that no pipe holds goes first.
+# The relay confirms no event that it has not written. A pipe holds more than its reader reads, so the first event is larger than a pipe.
 create_slot($node, 'outbox_full');
 my @rest = map { $node->safe_psql('postgres', "SELECT outbox.emit('orders', 'k', $_)") } q{to_json(repeat('x', 300000))}, q{'1'};
 ($piped, $reader) = piped_relay('outbox_full');
@@ -70,7 +70,7 @@ is($piped->wait_for_exit(10), 0, 'when it has gone the relay ends in good order'
 my $left = join "\n", emitted($node, 'outbox_full', 'get');
 like($left, qr/"id":"$_"/, 'what was not written is not confirmed') for @rest;
 
-# More than the relay gathers for one write: it goes on at once, not at the next thing that wakes it.
+# More events than the relay gathers for one write: the relay writes the rest at once, and does not wait until something else wakes it.
 create_slot($node, 'outbox_large');
 my $large = Outbox::Relay->new($node, name => 'large', args => [qw(--slot outbox_large)], output => '/dev/null')->start;
 $large->wait_until_streaming($node, 'outbox_large');

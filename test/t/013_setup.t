@@ -7,7 +7,7 @@ use Outbox::Relay;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# What setup is about: extension, slot, allow-list.
+# Extension, slot and list of allowed plugins, as text.
 sub state {
     my ($node) = @_;
     my $list = Outbox::Node::has_plugin_list() ? q{current_setting('output_plugin_libraries')} : q{''};
@@ -70,7 +70,7 @@ like($sql, qr/^ALTER EXTENSION outbox UPDATE;$/m, '--dry-run prints the update')
 like($out, qr/updated extension "outbox" from 1\.0 to \Q$newest\E/, 'setup says so');
 is($node->safe_psql('postgres', q{SELECT extversion FROM pg_extension WHERE extname = 'outbox'}), $newest, 'and does it');
 
-# A foreign entry of the list stays.
+# Other entries of the list stay.
 if ($list) {
     my $third = outbox_node('third', bare => 1, conf => "output_plugin_libraries = 'wal2json, pgoutput'\n", refuse_plugin => 1);
     setup($third);

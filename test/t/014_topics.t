@@ -1,4 +1,4 @@
-# Topics that are not there, or that do not take an event.
+# Topics that do not exist, and topics that do not take an event.
 use strict;
 use warnings;
 
@@ -20,11 +20,11 @@ $kafka->create_topic('small', 1, 'max.message.bytes=2000');
 my $relay = Outbox::Relay->new($node, kafka => $kafka)->start;
 
 sub emit { my ($topic, $payload) = @_; return $node->safe_psql('postgres', "SELECT outbox.emit('$topic', 'k', $payload)") }
-# A refused batch makes the relay start again from the slot: what was delivered before may come twice, as ever with the same id.
+# After a refused batch the relay starts again from the slot: events that were delivered before may come twice, with the same id.
 sub first_ids { my %seen; return grep { !$seen{$_}++ } ids(@_) }
 sub ids { return map { $_->{headers}[0][1] } $kafka->consume(@_) }
 
-# Missing: it waits.
+# A topic is missing: the relay waits.
 my @early = emit('early', q{'1'});
 wait_for_confirmation($node);
 my @late = map { emit('late', "'$_'") } 1 .. 3;
@@ -40,20 +40,20 @@ ok(wait_for_confirmation($node), 'everything is confirmed once the topic is ther
 is_deeply([ ids('late') ], \@late, 'the events have arrived, each once, in order');
 is_deeply([ ids('early') ], \@early, 'and nothing else was repeated');
 
-# Deleted and created again while it runs.
+# A topic is deleted and created again while the relay runs.
 $kafka->delete_topic('late');
 @late = map { emit('late', "'$_'") } 1 .. 3;
 $kafka->create_topic('late', 1);
 ok(wait_for_confirmation($node), 'a topic that was created anew takes events again');
 is_deeply([ ids('late') ], \@late, 'all of them');
 
-# Events that fit go on to a topic that does not take a batch of them.
+# A topic takes each of the events, but not a batch of them: all are delivered.
 my @fitting = split /\n/, $node->safe_psql('postgres', q{SELECT outbox.emit('small', 'k', to_json(repeat('x', 200))) FROM generate_series(1, 200)});
 ok(wait_for_confirmation($node), 'a topic whose limit is smaller than a batch takes events that fit') or diag $relay->log;
 $relay->start if !$relay->alive;
 is_deeply([ first_ids('small') ], \@fitting, 'all of them, in order');
 
-# An event that Kafka will never take: the operator has to decide, so the relay ends and says which it was.
+# Kafka never takes one event: the operator has to decide, so the relay ends and names the event.
 my $large = emit('small', "to_json(repeat('$canary', 500))");
 is($relay->wait_for_exit(60), 8, 'an event too large for its topic ends the relay with its own exit code');
 like($relay->log, qr/small/, 'the log names the topic');

@@ -1,4 +1,4 @@
-# A slot has one reader. A second relay waits for it, says so once, and takes over the moment the first is gone.
+# A slot has one reader. A second relay waits for the slot, logs this once, and takes over as soon as the first relay has gone.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ $first->wait_until_streaming($node);
 my $second = Outbox::Relay->new($node, name => 'second', args => [qw(--log-format json)])->start;
 $second->wait_for_log(qr/active/);
 
-# It has asked the server again and again by now.
+# By now the second relay has asked the server several times.
 my $asked = sub { () = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /replication slot "outbox" is active/g };
 wait_until { $asked->() >= 3 } 'it asks again';
 is($second->count_log(qr/active/), 1, 'it said so once') or diag $second->log;
@@ -33,7 +33,7 @@ cmp_ok(time - $start, '<', 15, 'within the longest pause between two attempts');
 my @events = map { /"id":"([^"]+)"/ } $second->output;
 is($events[-1], $after, 'and delivers what came since');
 
-# A frozen reader holds the slot until the server loses patience with it; then it is the one that waits.
+# A frozen relay holds the slot until wal_sender_timeout; awake again, this relay waits.
 my $third = Outbox::Relay->new($node, name => 'third')->start;
 $third->wait_for_log(qr/active/);
 $second->signal('STOP');

@@ -1,4 +1,4 @@
-# SIGTERM in the middle of the work: what Kafka got is confirmed, so that no event comes twice. Who cannot wait sends a second one.
+# SIGTERM while the relay delivers: the relay confirms what Kafka has, so that no event comes twice. A second SIGTERM ends the relay at once.
 use strict;
 use warnings;
 
@@ -41,7 +41,7 @@ ok(wait_for_confirmation($node), 'the last relay delivers what is left');
 is($relay->terminate, 0, 'and ends');
 history_ok($workload->transactions, [ $kafka->consume($workload->topics) ], "$rounds ends", duplicates => 'none');
 
-# Kafka frozen with events in flight: the first signal waits for the grace, the second does not.
+# Kafka is frozen with events in flight: after the first signal the relay waits for the grace, after the second it does not.
 sub start_with_events_in_flight {
     my (@arguments) = @_;
     my $patient = Outbox::Relay->new($node, name => "patient@arguments", kafka => $kafka, args => \@arguments)->start;
@@ -78,7 +78,7 @@ unlike($patient->log, qr/trying again/, 'and nothing else');
 $kafka->resume;
 is($patient->wait_for_exit(20), 0, 'then it ends');
 
-# While Kafka is away it asks the server now and then whether it shuts down. Nobody listens to the answer after the signal.
+# While Kafka is away the relay asks the server now and then whether the server shuts down. After the signal the relay does not wait for the answer.
 sub logins {    # that the server lets wait: it has not named its process yet
     return grep { /./ && !/^postgres: / } map { slurp("/proc/$_/cmdline") } children(postmaster($node));
 }

@@ -1,4 +1,4 @@
-# A topic that the relay may not write to: it waits there, says so once, and goes on when it may.
+# The relay may not write to a topic: the relay waits, logs this once, and goes on when it may.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# What operators see of a relay: /live, /ready and /metrics, and what the service manager is told.
+# What operators see of a relay: /live, /ready and /metrics, and what the relay tells the service manager.
 use strict;
 use warnings;
 
@@ -27,7 +27,7 @@ sub request {
     return HTTP::Tiny->new(timeout => 10)->request($method // 'GET', 'http://' . address($relay) . $path);
 }
 
-# The word of /ready, which always goes with the right code.
+# The word of /ready; its status code must fit.
 sub ready {
     my ($relay) = @_;
     my $answer = request($relay, '/ready');
@@ -42,7 +42,7 @@ sub becomes {
     ok(eval { wait_until { ready($relay) eq $word } "/ready is not \"$word\"", $seconds }, $name) or diag 'it is: ' . ready($relay);
 }
 
-# Prometheus' text format: name{labels} => value, or death at the first line that is none of it.
+# Reads Prometheus' text format: name{labels} => value. The function dies at a line of another form.
 sub metrics {
     my ($relay) = @_;
     my $answer = request($relay, '/metrics');
@@ -65,7 +65,7 @@ sub metrics {
     return { map { s/^outbox_relay_//r => $value{$_} } keys %value };
 }
 
-# A service manager's socket. What it hears: [lines of one message, ...].
+# The socket of a service manager, and the messages that arrive there: [lines of one message, ...].
 sub manager {
     my ($name) = @_;
     return IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $name, Blocking => 0) // die "$name: $!";
@@ -186,7 +186,7 @@ is(request($waiting, '/live')->{status}, 200, 'and live');
 is($waiting->wait_for_exit(10), 0, 'until the grace has passed');
 is_deeply(heard($manager)->[-1], [ 'STATUS=draining', 'STOPPING=1' ], 'the service manager hears that it stops');
 
-# A batch that the topic refuses is sent again in smaller ones: that is no state of its own, and ends no session.
+# The relay sends a refused batch again in smaller ones: the state stays streaming, and the session goes on.
 my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('small', 1, 'max.message.bytes=1000');
 create_slot($node, 'outbox_small');
@@ -201,9 +201,9 @@ is($metrics->{producers_lost_total}, 0, 'no start from the slot was needed');
 is($metrics->{sessions_lost_total}, 0, 'and are no lost sessions');
 is($_->terminate, 0, 'it ends in good order') for $refused, $second;
 
-# ---- clients that mean no good -----------------------------------------------------------------------------------------
+# ---- hostile clients ----------------------------------------------------------------------------------------------------
 
-# So many clients in a process of their own, each of which sends a request's head byte by byte, never to its end, until it is cut off.
+# Starts a process with this many clients, each of which sends a request's head byte by byte, never to its end, until the relay closes the connection.
 my $dribble = q{
     use IO::Select;
     use IO::Socket::INET;
@@ -227,7 +227,7 @@ sub dribblers {
     return $process;
 }
 
-# How much the relay takes of a request that goes on and on, up to that many bytes.
+# How many bytes the relay reads of an endless request, up to that many.
 sub taken {
     my ($relay, $head, $more, $bytes) = @_;
     local $SIG{PIPE} = 'IGNORE';

@@ -1,5 +1,5 @@
-# pg_dump and restore keep who may emit: the REVOKEs of the extension's script, and what the owner has granted and revoked since. The same
-# where the extension is of 1.0, and where it was upgraded from there.
+# Dump and restore keep who may emit: the REVOKEs of the extension's script, and what the owner has granted and revoked since. This also holds for an
+# extension of version 1.0, and for one that was upgraded from 1.0.
 use strict;
 use warnings;
 
@@ -9,7 +9,7 @@ use Test::More;
 
 my $node = outbox_node('dump_restore', bare => 1);
 
-# Who may what in a database: the access lists of the schema and the three functions, and what they come to for three roles.
+# Rights in a database: the access lists of the schema and of the three functions, and what three roles may do by them.
 my $privileges = q{
     SELECT 'schema', (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(nspacl) AS a) FROM pg_namespace WHERE nspname = 'outbox'
     UNION ALL
@@ -41,7 +41,7 @@ $node->safe_psql($_, q{
     REVOKE EXECUTE ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM app_text_only}) for qw(original upgraded);
 $node->safe_psql('upgraded', 'ALTER EXTENSION outbox UPDATE');
 
-# What the database's owner has put there: topics, a consumer's notes, a view, a table that is attached, one that is adopted.
+# Objects of the database's owner: topics, a consumer's notes, a view, an attached table, an adopted table.
 my $belongings = q{
     SELECT string_agg(t::text, ' ' ORDER BY name) FROM outbox.topics AS t
     UNION ALL SELECT string_agg(concat_ws(' ', tableoid::regclass, consumer, id), ' ' ORDER BY id) FROM outbox.seen

@@ -1,5 +1,5 @@
-# emit refuses where its event would be lost or could not be read, in states of the server that pg_regress cannot bring about: a standby,
-# wal_level below logical, an invalidated slot, the fast-path interface. And an option of the plugin that has no value.
+# emit() fails where its event would be lost or could not be read, in states of the server that pg_regress cannot bring about: a standby, wal_level
+# below logical, an invalidated slot, the fast-path interface. The plugin refuses an option without a value.
 use strict;
 use warnings;
 
@@ -15,7 +15,7 @@ create_slot($primary);
 
 # ---- a call that is not a statement -----------------------------------------------------------------------------------
 
-# libpq's PQfn sends binary arguments, which a pseudo-type refuses. The protocol allows text as well, and a null needs no input.
+# libpq's PQfn sends binary arguments, which a pseudo-type refuses. The protocol also allows text, and NULL needs no input function.
 sub fast_path {
     my ($signature, $key) = @_;
     my $function = $primary->safe_psql('postgres', "SELECT 'outbox.emit($signature)'::regprocedure::oid");

@@ -1,5 +1,6 @@
-# The plugin's option gather: transactions share a CopyData. The same lines in the same order as without it, none is held back where the
-# server waits, and a reader that trusts keepalives except while the server is ahead confirms nothing that it has not got.
+# The plugin's option gather: transactions share a CopyData message. The lines and their order are those without the option, no line stays unsent
+# while the server waits, and a reader that believes keepalives, except between {"ahead":true} and {"ahead":false}, confirms nothing that it has not
+# received.
 use strict;
 use warnings;
 
@@ -23,7 +24,7 @@ sub emit_many {
         END \$\$; SELECT pg_current_wal_lsn()});
 }
 
-# Everything up to a commit that ends at the target or behind it, and what follows at once: CopyData as they come, and the invariant.
+# Reads up to a commit that ends at the target or beyond it, and what follows at once. Returns the CopyData messages and checks the invariant.
 sub read_up_to {
     my ($target, $options, $asks) = @_;
     sql(q{SELECT pg_copy_logical_replication_slot('outbox', 'reader')});
@@ -76,18 +77,18 @@ is($gathered->{copies}[-1][-1], '{"ahead":false}', 'and told when it ends');
 my ($told) = grep { grep { $_ eq '{"ahead":true}' } @{ $gathered->{copies}[$_] } } 0 .. $#{ $gathered->{copies} };
 is(scalar(grep { transactions($_) > 1 } @{ $gathered->{copies} }[ 0 .. $told ]), 0, 'nothing waits before the reader knows');
 
-# Asked all the time, the server tells positions that are beyond what it has sent: those do not count, and the others are true.
+# Asked without pause, the server answers with positions beyond what it has sent: those are between the two lines, and all others are true.
 my $asked = read_up_to($target, q{version '1', batch_bytes '65536', gather 'ahead'}, 1);
 is_deeply(lines($asked), lines($singly), 'the same lines with keepalives between them');
 is($asked->{early}, 0, 'a keepalive that counts is never beyond a transaction that is still to come');
 cmp_ok($asked->{unsafe}, '>', 0, "one that does not count can be: before $asked->{unsafe} transactions in $asked->{untrusted} keepalives");
 
-# ---- a reader that does not know of it ----------------------------------------------------------------------------------
+# ---- a reader that does not know gather ----------------------------------------------------------------------------------
 
 my $unaware = read_up_to($target, q{version '1', batch_bytes '65536', gather 'on'});
 is_deeply($unaware->{copies}, $singly->{copies}, 'who asks for "on" gets each transaction at once');
 
-# pg_recvlogical confirms what keepalives tell.
+# pg_recvlogical confirms the positions of keepalives.
 sql(q{SELECT pg_copy_logical_replication_slot('outbox', 'reader')});
 $node->command_checks_all(
     [ 'pg_recvlogical', '-d', $node->connstr('postgres'), qw(-U relay -S reader --start -f - -o gather=on -o batch_bytes=65536 --endpos), $target ],
@@ -135,10 +136,10 @@ for my $n (1 .. 50) {
 pass('every transaction comes though no other follows');
 $walsender->close;
 
-# ---- a stream beside what others write ----------------------------------------------------------------------------------
+# ---- a stream beside other programs' WAL ---------------------------------------------------------------------------------
 
-# For some seconds one commit after the other, an event in each hundredth if so wanted, and one at the end. How many keepalives a second came
-# once the breaths were as long as they get.
+# Commits without pause for some seconds, on request with an event in each hundredth commit, and with one event at the end. Returns how many
+# keepalives a second came once the walsender's pauses had their full length.
 sub keepalives_beside {
     my ($has_events) = @_;
     $node->poll_query_until('postgres', q{SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'outbox'});

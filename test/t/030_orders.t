@@ -1,4 +1,4 @@
-# The sample order service: an order and its event, or neither; and a proper answer to whatever is asked.
+# The sample order service writes an order and its event, or neither, and answers every request with a fitting status.
 use strict;
 use warnings;
 
@@ -23,7 +23,7 @@ my $service = Outbox::Process->spawn(
     name => 'orders', stdout => "$folder/out", stderr => "$folder/err");
 my $url = wait_until { slurp("$folder/out") =~ /listening on (\S+)/ && $1 } 'the service listens';
 
-# The answer's status; its body must be JSON.
+# Returns the status of the answer, whose body must be JSON.
 my $body;
 sub ask {
     my ($method, $path, $content) = @_;

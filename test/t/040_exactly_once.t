@@ -1,5 +1,5 @@
-# Exactly-once delivery through every kind of death: the relay's and PostgreSQL's kill -9, the broker's, all while writers write. Consumers
-# that read committed records see every event once, and nothing else.
+# Exactly-once delivery while kill -9 ends the relay, PostgreSQL and the broker, and writers write. Consumers of committed records see every event
+# once, and nothing else.
 use strict;
 use warnings;
 
@@ -35,7 +35,7 @@ for my $round (1 .. $kills) {
     is($relay->kill_nine, 'signal 9', "kill $round hit a running relay");
 }
 
-# The server forgets what was confirmed since its last checkpoint and sends it again.
+# After a crash the server has an older confirmed position, and sends the transactions behind that position again.
 $relay->start;
 for my $round (1 .. 3) {
     $workload->start(2, 2_000) if !$workload->running;
@@ -47,7 +47,7 @@ for my $round (1 .. 3) {
     $workload->commit_prepared;
 }
 
-# A commit may be under way.
+# The commit of a Kafka transaction may be under way.
 for my $round (1 .. 2) {
     $workload->start(2, 2_000) if !$workload->running;
     sleep rand 0.5;
@@ -59,7 +59,7 @@ ok(wait_for_confirmation($node), 'everything is confirmed in the end');
 is($relay->terminate, 0, 'the relay ends in good order');
 history_ok($workload->transactions, [ $kafka->consume($workload->topics) ], 'every event once', duplicates => 'none');
 
-# The second event would wait for ten seconds after the first. Who stops does not.
+# The second event would wait ten seconds for its commit. A relay that is told to end does not wait.
 $kafka->create_topic('late');
 $relay = Outbox::Relay->new($node, name => 'patient', kafka => $kafka,
     args => [qw(--delivery exactly-once --commit-interval-ms 10000 --listen 127.0.0.1:0)])->start;

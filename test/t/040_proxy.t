@@ -1,4 +1,4 @@
-# The proxy of the chaos runs does to a connection what it says.
+# The proxy of the chaos runs delays, stalls, cuts and resets connections as it is told to.
 use strict;
 use warnings;
 
@@ -10,7 +10,7 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
 use Time::HiRes qw(time);
 
-# A server that says who it is and then repeats what it hears.
+# A server that sends its name and then echoes what it receives.
 my @children;
 sub echo {
     my ($name) = @_;
@@ -37,7 +37,7 @@ my ($first, $second) = (echo('1'), echo('2'));
 my $proxy = Outbox::Proxy->new(link => $first);
 sub dial { return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $proxy->port('link')) }
 
-# What arrives within the time: bytes, 'end', 'reset' or 'nothing'.
+# Returns what arrives within the time: bytes, 'end', 'reset' or 'nothing'.
 sub hear {
     my ($socket, $seconds) = @_;
     return 'nothing' if !IO::Select->new($socket)->can_read($seconds // 5);

@@ -1,4 +1,4 @@
-# The judge of the chaos runs: fed a history with one invariant broken, it must name that one and nothing else.
+# The checker of the chaos runs: from a history that breaks one invariant it must name this invariant and no other.
 use strict;
 use warnings;
 
@@ -7,7 +7,7 @@ use Outbox::Chaos::Checker qw(lsn_number);
 use Outbox::Chaos::Schedule;
 use Test::More;
 
-# Two keys in two partitions, a topic of one partition, an event without a key, a transaction rolled back, one of unknown outcome.
+# Two keys in two partitions, a topic of one partition, an event without a key, a transaction that was rolled back, and one whose outcome is unknown.
 sub event {
     my ($id, $txn, $topic, $key, $seq, $committed) = @_;
     return { id => $id, txn => $txn, topic => $topic, key => $key, seq => $seq, headers => [ [ id => $id ], [ type => 't' ] ],
@@ -40,7 +40,7 @@ sub tell_again {
     return;
 }
 
-# Each record is appended ten milliseconds after the one before it.
+# Each record is appended ten milliseconds after the record before.
 sub records {
     my ($time, %offset) = (1990);
     my %event = map { $_->{id} => $_ } @{ $story{events} };
@@ -137,7 +137,7 @@ is_verdict('I6', 'an altered repetition', sub {
 
 is_verdict('I8', 'a relay that had too much memory, once', sub { $story{memory} = [ 900, 1001, 800 ] });
 
-# What an earlier round delivered may come again, as it was.
+# Records of an earlier round may come again, unchanged.
 tell_again();
 my (undef, $earlier) = verdict();
 $earlier->shrink;

@@ -1,4 +1,4 @@
-# Where exactly-once delivery goes on, and when it refuses to: the position in the state topic against the slot and the server.
+# Where exactly-once delivery goes on, and when it refuses to: the relay compares the position in the state topic with the slot and the server.
 use strict;
 use warnings;
 
@@ -59,7 +59,7 @@ is_deeply([ ids() ], [ sort @events ], 'each once');
 is($code, 5, 'while a relay delivers nobody else writes the position');
 like($said, qr/active for PID/, 'with the reason');
 
-# ---- an idle database does not pin WAL, and the position is never behind the slot
+# ---- an idle database keeps no WAL, and the position is never behind the slot
 
 my $before = current_lsn($node);
 $node->safe_psql('postgres', 'CREATE TABLE other AS SELECT generate_series(1, 20000) AS n; SELECT pg_switch_wal()');
@@ -73,7 +73,7 @@ is($relay->terminate, 0, 'once more');
 
 # ---- a transaction larger than the memory for it
 
-# The relay goes on for some milliseconds at a time, and stands still while its position is looked at.
+# The relay runs for some milliseconds at a time, and is frozen while the test reads the position.
 sub stands_in_the_middle {
     my ($stopped) = @_;
     $stopped->signal('STOP');

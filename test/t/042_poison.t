@@ -1,4 +1,5 @@
-# Events that Kafka will never take: the relay stops, or sets them aside, or an operator skips them. Everything else is delivered, in order.
+# Events that Kafka refuses for their content: the relay stops, or sets them aside, or an operator skips them. All other events are delivered, in
+# order.
 use strict;
 use warnings;
 
@@ -30,7 +31,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, @run);
     is($code, 0, "$delivery: setup") or diag $err;
 
-    # Set aside.
+    # The events are set aside.
     my @fitting = emit($topic, q{to_json(repeat('x', 100))}, 50);
     my ($poisoned) = emit($topic, large(5000), 1);
     push @fitting, emit($topic, q{to_json(repeat('x', 100))}, 50);
@@ -47,7 +48,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     like($headers{'outbox-lsn'}, qr{^[0-9A-F]+/[0-9A-F]+$}, "$delivery: the LSN");
     like($relay->log, qr/$poisoned.*outbox\.dead-letter/, "$delivery: the log says so");
 
-    # Larger than what the producer takes at all: the letter as well.
+    # An event that is larger than the producer takes, as is its dead letter.
     my ($huge) = emit($topic, large(1_500_000), 1);
     push @fitting, emit($topic, q{'1'}, 3);
     ok(wait_for_confirmation($node, $slot), "$delivery: so is one that librdkafka refuses") or diag $relay->log;
@@ -58,7 +59,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     is($headers{'outbox-payload-bytes'}, length value(1_500_000), "$delivery: and its size");
     is($relay->terminate, 0, "$delivery: ends in good order");
 
-    # A dead-letter topic that is too small as well.
+    # A dead-letter topic that does not take the event either.
     my ($twice) = emit($topic, large(5000), 1);
     push @fitting, emit($topic, q{'1'}, 3);
     my $other = Outbox::Relay->new($node, name => "$delivery-2", kafka => $kafka,
@@ -68,7 +69,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     is({ map { @$_ } @{ $letter->{headers} } }->{'outbox-payload-sha256'}, sha256_hex(value(5000)), "$delivery: with the payload's SHA-256");
     is($other->terminate, 0, "$delivery: ends in good order");
 
-    # Stop, and skip.
+    # The relay stops, and an operator skips the event.
     my @before = emit($topic, q{'1'}, 3);
     my ($first) = emit($topic, large(5000), 1);
     push @before, emit($topic, q{'1'}, 3);
@@ -108,7 +109,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     unlike($_->whole_log, qr/\Q$canary\E/, "$delivery: no payload in the log") for $relay, $other, $stopping;
 }
 
-# A partition takes whatever comes first from a producer that it does not know: also what follows an event that it has refused.
+# From a producer that a partition does not know yet the partition takes any first batch, also one that follows a refused event.
 $kafka->create_topic('small.first', 1, 'max.message.bytes=2000');
 my @first = ('--slot', 'outbox_first', '--topics', 'small.first');
 my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), @first);
@@ -122,7 +123,7 @@ for my $attempt (1 .. 5) {
 }
 is_deeply([ $kafka->consume('small.first') ], [], 'and nothing has overtaken it');
 
-# Where there is no Kafka it waits for half a minute, but not its operator.
+# Without Kafka skip waits for half a minute, unless its operator ends it.
 my $waiting = Outbox::Process->spawn(command => [ $ENV{OUTBOX_RELAY}, qw(skip --brokers 127.0.0.1:1 --id 01a20c11-09d4-7b9d-95a5-66f7b2170e7a) ],
     stdout => '/dev/null', stderr => '/dev/null');
 my $task = '/proc/' . $waiting->pid . '/task/*';

@@ -1,5 +1,5 @@
-# A standby waits for the slot and takes over: from a relay that was killed, from one that froze, from one that ended, and at once where
-# it is told to. Fifty takeovers in a row, also with frozen relays that wake up while another delivers, keep the promise of each delivery.
+# A standby waits for the slot and takes over: from a relay that was killed, that froze or that ended, and at once with --takeover. Fifty takeovers in
+# a row, also from frozen relays that wake up while another relay delivers, keep the promise of each delivery.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ my $takeovers = 50;
 my $sender_timeout_s = 2;
 my $patience_s = 2;    # beyond what the server needs to see that a relay has gone
 
-# Frozen ones cost the server's patience each, so there are fewer of them.
+# A takeover from a frozen relay takes wal_sender_timeout, so there are fewer of these.
 my @ends = ((qw(kill terminate takeover kill takeover) x 9), ('freeze') x 5);
 
 my ($node, $kafka, $workload, $delivery);    # of the delivery under test
@@ -35,14 +35,14 @@ sub start_standby {
     return $relay;
 }
 
-# One that waits may ask for the slot in the very millisecond in which it is free: those stand still meanwhile.
+# A waiting relay may ask for the slot in the very millisecond in which it is free, so waiting relays are frozen meanwhile.
 sub takeover_beside {
     my (@waiting) = @_;
     $_->signal('STOP') for @waiting;
     return start_relay('--takeover');
 }
 
-# The server has more for the frozen relay than its socket takes, and waits.
+# The server has more for the frozen relay than the socket takes, and waits.
 sub fill_socket_of {
     my ($frozen) = @_;
     $frozen->signal('STOP');
@@ -52,7 +52,7 @@ sub fill_socket_of {
     return;
 }
 
-# Exactly-once has fenced whoever came before, and read the position, when it says so.
+# With exactly-once delivery this log line comes when the relay has fenced the relay before and read the position.
 sub times_delivering { my ($relay) = @_; return $relay->count_log($delivery eq 'exactly-once' ? qr/exactly once from/ : qr/streaming from slot/) }
 
 sub wait_until_delivering {
@@ -77,7 +77,7 @@ sub set_up {
     return;
 }
 
-# From what ends one relay to the confirmation of an event that came after it. On a busy machine the promise takes longer to keep.
+# Returns the seconds from the end of one relay to the confirmation of a later event. The limit follows the speed of the machine.
 sub takes_over_within {
     my ($seconds, $what, $end) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -125,7 +125,7 @@ sub one_by_one {
     return $fifth;
 }
 
-# Each returns the relay that delivers then, and the one that waits.
+# Each function returns the relay that delivers afterwards, and the relay that waits.
 my %take_over = (
     kill => sub { my ($active, $standby) = @_; $active->kill_nine; return ($standby) },
     terminate => sub { my ($active, $standby) = @_; $active->signal('TERM'); return ($standby, undef, $active) },
@@ -162,7 +162,7 @@ sub many {
     return $active;
 }
 
-# A mistyped --slot.
+# --slot is mistyped.
 sub nobody_elses_slot {
     create_slot($node, 'foreign', 'test_decoding');
     my $reader = Outbox::Process->spawn(

@@ -1,5 +1,5 @@
-# Several relays share a database by topic, each with its own slot: together they deliver every topic, and none of them twice. Exactly-once
-# delivery does not change its topics by accident: what it had passed over before would be missing, or come twice by another relay.
+# Several relays share a database by topic, each with its own slot: together they deliver every topic, and no topic twice. Exactly-once delivery does
+# not change its topics by accident: events that the relay has passed over would be missing, or come twice from another relay.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic($_) for @topics, 'extra';
 my (%topic_of, %relay);    # what was emitted: topics by id
 
-# One transaction over these topics. Returns the ids.
+# Emits one event to each of these topics in one transaction. Returns the ids.
 sub emit {
     my (@into) = @_;
     my @emitted;
@@ -30,7 +30,7 @@ sub emit {
     return @emitted;
 }
 
-# What Kafka has: "topic id" with how often it is there.
+# The records in Kafka: "topic id" => their number.
 sub records {
     my %count;
     $count{"$_->{topic} $_->{headers}[0][1]"}++ for $kafka->consume(@topics, 'extra');

@@ -1,6 +1,6 @@
-# Kafka acknowledges a commit before it has written it to the partitions, and there were brokers that never did. The slot is confirmed only
-# when consumers can see the events, and when an operator has to give such a transaction up, its events come again. The broker's own link
-# to itself goes through a proxy, for that is how it writes commits to its partitions.
+# Kafka acknowledges the commit of a Kafka transaction before it has written the commit to the partitions, and some brokers never wrote it. The relay
+# confirms the slot only when consumers can see the events, and when an operator aborts such a Kafka transaction, its events come again. The broker
+# writes commits to its partitions over a connection to itself, which goes through a proxy here.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ use Test::More;
 my $node = outbox_node('main', conf => "wal_sender_timeout = 2s\n");    # half of which lies between two answers of a relay
 my $inner_port = PostgreSQL::Test::Cluster::get_free_port();
 my $proxy = Outbox::Proxy->new(itself => $inner_port);
-# Without the second line the broker would also ask itself whether a record belongs to a transaction.
+# Without the second line the broker would also verify over this connection that a record belongs to a Kafka transaction.
 my $kafka = Outbox::Kafka->new(inner_port => $inner_port, proxy_port => $proxy->port('itself'),
     properties => "inter.broker.listener.name=PROXIED\ntransaction.partition.verification.enable=false\n")->start;
 $kafka->create_topic('orders');
@@ -35,7 +35,7 @@ sub delivered {
     return sum($text =~ /^outbox_relay_events_delivered_total\{topic="\w+"\} (\d+)/mg);
 }
 
-# Returns when Kafka has acknowledged the event, which nobody can see.
+# Returns when Kafka has acknowledged the event, and no consumer can see it.
 sub emit_unseen {
     my ($item) = @_;
     my $before = delivered();

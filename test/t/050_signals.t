@@ -1,4 +1,5 @@
-# SIGTERM and SIGINT end every command at once, also in its first moments and as PID 1, where the kernel drops a signal that has no handler.
+# SIGTERM and SIGINT end every command at once, also in the command's first moments and as PID 1, for which the kernel drops signals without a
+# handler.
 use strict;
 use warnings;
 
@@ -18,12 +19,13 @@ create_slot($node);
 my @dsn = ('--dsn', $node->connstr('postgres') . ' user=relay');
 my @skip = (qw(skip --id 01a20c11-09d4-7b9d-95a5-66f7b2170e7a), @dsn);
 
-# A namespace of its own makes a command PID 1. Where none may be made, the exit status still tells a signal that was taken from one that killed.
+# In a PID namespace of its own a command is PID 1. Where the test may not create one, the exit status still tells whether the command handled the
+# signal.
 my @pid_1 = qw(unshare -rpf --mount-proc --kill-child);
 @pid_1 = () if system("@pid_1 true 2>/dev/null") != 0;
 note @pid_1 ? 'as PID 1' : 'no namespaces here: not as PID 1';
 
-# Starts a command: (the process to wait for, the process to signal, where its log is).
+# Starts a command. Returns (the process to wait for, the process to signal, the path of the log).
 my $calls = 0;
 sub start {
     my (@command) = @_;
@@ -43,7 +45,7 @@ sub blocks_signals {
     return defined $mask && (hex($mask) & 1 << 14) != 0;
 }
 
-# A command that waits for Kafka, which never comes.
+# The command waits for Kafka, which never comes.
 for my $signal (qw(TERM INT)) {
     my ($process, $pid, $log) = start(@skip, '--brokers', $nobody);
     wait_until { threads($pid) > 2 } 'skip looks for Kafka';
@@ -52,7 +54,7 @@ for my $signal (qw(TERM INT)) {
     like(slurp($log), qr/stopped by SIG$signal/, 'and it says so');
 }
 
-# The first moments, made long: the relay reads its properties from a pipe that nobody has written to yet.
+# The command's first moments last long here, because the relay reads its properties from a pipe that nobody has written to yet.
 mkfifo("$folder/properties", 0600) or die "mkfifo: $!";
 for my $command ([ 'run', 0 ], [ 'setup', 143 ], [ $skip[0], 143, @skip[ 1, 2 ] ]) {
     my ($name, $status, @arguments) = @$command;
@@ -64,7 +66,7 @@ for my $command ([ 'run', 0 ], [ 'setup', 143 ], [ $skip[0], 143, @skip[ 1, 2 ] 
     is($process->wait_for_exit(10), $status, "SIGTERM in the first moments of $name ends it");
 }
 
-# setup that waits for a transaction which somebody forgot.
+# setup waits for a transaction that was left open.
 $node->safe_psql('postgres', q{BEGIN; SELECT txid_current(); PREPARE TRANSACTION 'forgotten'});
 {
     my ($process, $pid) = start('setup', '--dsn', $node->connstr('postgres') . ' user=' . getpwuid($<), '--slot', 'outbox_second');
@@ -75,7 +77,7 @@ $node->safe_psql('postgres', q{BEGIN; SELECT txid_current(); PREPARE TRANSACTION
 }
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'forgotten'});
 
-# skip that is stopped before it was done does not claim that it was.
+# skip that ends before its work is done does not report success.
 my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('orders', 1);
 $node->safe_psql('postgres', q{SELECT outbox.emit('missing', 'k', '1')});

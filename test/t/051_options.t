@@ -1,5 +1,5 @@
-# Where events go is said, never guessed: what is blank, unknown or can be no value ends every command at its start, with exit code 2 and the
-# name of the option in one line. What runs says first what it reads and where it delivers.
+# The destination of events is named, never guessed. A blank, unknown or impossible value ends every command at its start, with exit code 2 and the
+# option's name in one line. A relay that runs logs first what it reads and where it delivers.
 use strict;
 use warnings;
 
@@ -14,7 +14,7 @@ my $nobody = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
 my $id = '01a20c11-09d4-7b9d-95a5-66f7b2170e7a';
 my @kafka = qw(--brokers kafka:9092);
 
-# The call ends at once, with one line that is like the patterns.
+# The call ends at once, with one line that matches the patterns.
 sub refused {
     my ($name, $arguments, @patterns) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

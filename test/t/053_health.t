@@ -1,4 +1,4 @@
-# outbox-relay health: the health check of a container, which needs no other program in its image.
+# outbox-relay health is the health check of a container whose image has no other program.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# What stands around the relay agrees with it: the unit for systemd, the image, the compose file.
+# The unit for systemd, the image and the compose file use options, ports and exit codes that the relay has.
 use strict;
 use warnings;
 
@@ -11,7 +11,7 @@ my $project = abs_path(dirname(__FILE__) . '/../..');
 my ($makefile, $unit, $dockerfile, $compose, $codes) = map { slurp("$project/$_") }
     qw(Makefile packaging/outbox-relay.service docker/Dockerfile docker/compose.yaml relay/base/exit_code.h);
 
-# A missing file would leave the relay to its defaults.
+# With a file that may be missing the relay would run with its defaults.
 like($unit, qr{^EnvironmentFile=/etc/outbox-relay/environment$}m, 'the unit needs its environment');
 my %code = $codes =~ /^    (\w+) = (\d+),/mg;
 delete @code{qw(ok unexpected unhealthy not_drained)};    # the last two are of commands that no unit runs

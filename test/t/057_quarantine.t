@@ -1,8 +1,7 @@
-# Events that Kafka never takes cost themselves only: of ten events that waited together one is too large, or has no key though the topic has
-# become a compacted one. Each of the others is written three times at most, by a count of what was aborted as well, and the time is bounded.
-# The memory is bounded as well.
+# Refused events do not repeat or delay the others much: one of ten waiting events is too large, or has no key while its topic has become a compacted
+# one. The relay writes each other event three times at most, records of aborted Kafka transactions included, and time and memory are bounded.
 #
-# QUARANTINE_EVENTS says how many events each of the four runs has: 100000 for the whole size.
+# QUARANTINE_EVENTS is the number of events in each of the four runs; 100000 is the full size.
 use strict;
 use warnings;
 
@@ -23,7 +22,7 @@ my %kinds = (
     key => { config => 'cleanup.policy=compact', key => q{CASE i % 10 WHEN 5 THEN NULL ELSE 'k' END}, payload => q{to_json(i)} },
 );
 
-# How often each event's record is in the topic: what consumers see, and with what was aborted.
+# How often each event is in the topic: for consumers of committed records, and with aborted records included.
 sub written {
     my ($topic, $isolation) = @_;
     local $ENV{KAFKA_CLIENT_PROPERTIES} = join "\n", $ENV{KAFKA_CLIENT_PROPERTIES} // (), "isolation.level=$isolation";
@@ -45,7 +44,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
         my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, @run[0..3]);
         is($code, 0, "$name: setup") or diag $err;
 
-        # All are of one transaction.
+        # One transaction has all events.
         my @ids = split /\n/, $node->safe_psql('postgres',
             "SELECT outbox.emit('$topic', $kinds{$kind}{key}, $kinds{$kind}{payload}) FROM generate_series(1, $events) AS i");
         my @guilty = map { $ids[ $_ * 10 + 4 ] } 0 .. $events / 10 - 1;

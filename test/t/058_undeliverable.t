@@ -1,4 +1,4 @@
-# Events that cannot be delivered for another reason than their content: topics that are none for events, old times, topics that are missing.
+# Events that cannot be delivered for another reason than their content: topics that are not for events, old timestamps, missing topics.
 use strict;
 use warnings;
 
@@ -30,7 +30,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     my $relay = Outbox::Relay->new($node, name => $delivery, kafka => $kafka,
         args => [ @run, qw(--on-poison dead-letter --listen 127.0.0.1:0) ])->start;
 
-    # Topics that are none for events: rejected, counted and named, and the stream goes on.
+    # Topics that are not for events: the relay rejects, counts and names such events, and the stream goes on.
     my $state_key = $node->safe_psql('postgres', "SELECT '$slot\@' || (SELECT system_identifier FROM pg_control_system()) || '/postgres'");
     for my $topic (qw(outbox.state outbox.dead-letter __consumer_offsets)) {
         my $envelope = qq({"topic":"$topic","key":"$state_key","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":{}});
@@ -43,7 +43,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     is(written($many)->{$after}, 1, "$delivery: with what came after them");
     is($relay->terminate, 0, "$delivery: ends in good order");
 
-    # Older than the topic allows: the letter has the time of now, and the event's own in a header.
+    # An event older than the topic allows: the dead letter has the current time, and the event's time in a header.
     my $strict = "strict.$delivery";
     $kafka->create_topic($strict, 1, 'message.timestamp.before.max.ms=1000');
     $kafka->configure_topic('outbox.dead-letter', 'message.timestamp.before.max.ms=60000');
@@ -57,7 +57,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     cmp_ok($letter->{timestamp}, '>', ($committed_at + 1) * 1000, "$delivery: the letter has the time of now");
     cmp_ok(abs($headers{'outbox-timestamp'} - $committed_at * 1000), '<', 1000, "$delivery: and the commit time in a header");
 
-    # A topic that is missing keeps nothing else from its consumers, and has a name. An operator skips the event while the relay runs.
+    # The log names the missing topic, and events before it are visible to consumers. An operator skips the event while the relay runs.
     my ($before) = emit(1, "'$many'", "'k'", q{'"before"'});
     my ($waiting) = emit(1, "'missing.$delivery'", "'k'", q{'1'});
     $relay->wait_for_log(qr/waiting for topic "missing\.\Q$delivery\E".*\(event $waiting, transaction [0-9A-F\/]+;/);

@@ -1,5 +1,5 @@
-# Records in the state topic that are no positions of ours: events that a relay of another database has produced there, under our key, and
-# what somebody has written by hand. Events never matter; what cannot be read matters while it is the last one, and an operator can replace it.
+# The state topic has records that are no positions of this relay: events that a relay of another database has produced there, under this relay's key,
+# and records written by hand. Events have no effect. A last record that cannot be read stops the relay, and an operator can replace it.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ my @exactly_once = qw(--delivery exactly-once --topics orders);
 ($code, $out, $err) = Outbox::Relay::set_up_exactly_once($node, $kafka, qw(--topics orders));
 is($code, 0, 'for one topic') or diag $err;
 my $relay = Outbox::Relay->new($node, kafka => $kafka, args => \@exactly_once);
-# To this one the state topic is a topic like any other: its own has another name.
+# For this relay the state topic of the other is an ordinary topic, because its own has another name.
 create_slot($node, 'outbox_foreign');
 my $foreign = Outbox::Relay->new($node, name => 'foreign', kafka => $kafka, args => [qw(--slot outbox_foreign --topics outbox.state --state-topic foreign.state)]);
 
@@ -50,7 +50,7 @@ is_deeply(ids(), \@emitted, 'from where it was, each event once');
 is($code, 0, 'setup finds the position') or diag $err;
 is($relay->terminate, 0, 'it ends in good order');
 
-# ---- what somebody has written by hand
+# ---- records written by hand
 
 $kafka->produce('outbox.state', $key, 'nonsense');
 emit();

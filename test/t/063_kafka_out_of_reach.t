@@ -1,5 +1,5 @@
-# Why Kafka cannot be reached is said, with the address: by run, which waits, and by setup and skip, which end, at once where nothing will change
-# by itself. A connection that was only idle is no matter.
+# run, setup and skip log why Kafka cannot be reached, with the address. run waits; setup and skip end, after two seconds where the cause will not
+# pass by itself. The loss of an idle connection is not logged.
 use strict;
 use warnings;
 
@@ -34,7 +34,7 @@ $kafka->start;
 my $node = outbox_node('main');
 create_slot($node);
 
-# ---- nobody is there
+# ---- no broker
 
 my $nowhere = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
 my $relay = Outbox::Relay->new($node, name => 'nowhere', kafka => $nowhere)->start;

@@ -1,4 +1,4 @@
-# Passwords and certificates that change while the relay runs: it takes up what has changed on both sides by itself, and at once on SIGHUP.
+# Passwords and certificates change while the relay runs: once both sides have changed the relay uses the new ones by itself, and at once on SIGHUP.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ my $port = PostgreSQL::Test::Cluster::get_free_port();
 my $folder = PostgreSQL::Test::Utils::tempdir('properties');
 my $file = "$folder/kafka.properties";
 
-# The broker's words about a user, in a file of their own: its configuration is made once.
+# The broker reads a user's password from a file of its own, because the broker's configuration is made once.
 my $kafka = Outbox::Kafka->new(
     listeners => ["SASL://127.0.0.1:$port"], protocols => ',SASL:SASL_SSL',
     properties => $ours->kafka_listener_settings('SASL', $right) . users('first'));
@@ -34,7 +34,7 @@ sub write_properties {
     return;
 }
 
-# On the broker's side: its configuration changes, and it starts again.
+# Changes the broker's configuration, and restarts the broker.
 sub change_broker {
     my ($from, $to) = @_;
     $kafka->stop;

@@ -1,5 +1,5 @@
-# A cluster that may elect a leader without all records loses records that it had acknowledged. At least once says so, once, and goes on;
-# exactly once stops, and commits nothing on top of the loss. The same where a topic is deleted and made anew beneath a running relay.
+# A cluster that may elect a leader without all records loses records that it has acknowledged. At least once the relay logs this once and goes on;
+# exactly once it stops, and commits nothing on top of the loss. The same holds where a topic is deleted and created again under a running relay.
 use strict;
 use warnings;
 
@@ -20,7 +20,7 @@ sub emit {
     return;
 }
 
-# Of nodes 2 and 3, the second has no record of the topic's that the first one acknowledges meanwhile, and becomes the leader.
+# Of nodes 2 and 3 the second lacks the records that the first acknowledges meanwhile, and then becomes the leader.
 sub lose_records_of {
     my ($topic, @payloads) = @_;
     $kafka->node(3)->stop;
@@ -81,7 +81,7 @@ $relay->start;
 ok(wait_for_confirmation($node), 'its operator has decided, and started it again: it goes on');
 is_deeply([ grep { $_ == 7 } map { $_->{value} } $kafka->consume('payments') ], [7], 'the event comes once');
 
-# ---- a topic that is made anew
+# ---- a topic that is created again
 
 $kafka->create_topic('invoices', 1);
 emit('invoices', 1 .. 3);

@@ -1,5 +1,5 @@
-# A server whose process is frozen while the kernel keeps its connection: the relay asks for a reply, notices that none comes, says so, and
-# goes on where it can. A relay that does not read, because Kafka takes nothing, does not take its own silence for the server's.
+# A walsender is frozen while the kernel keeps its connection: the relay asks for a reply, notices that none comes, logs this, and connects again
+# where it can. A relay that does not read, because Kafka takes nothing, does not mistake this for a silent server.
 use strict;
 use warnings;
 
@@ -51,7 +51,7 @@ isnt(slot($node, 'active_pid'), $walsender, 'by another walsender');
 is(scalar(grep { /"orders"/ } $relay->output), 1, 'once');
 is($relay->terminate, 0, 'it ends in good order');
 
-# ---- a host that lets the relay in and says nothing ----------------------------------------------------------------------
+# ---- a host that accepts connections and is silent ---------------------------------------------------------------------
 
 my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "$!";
 my $two = 'host=127.0.0.1,127.0.0.1 port=' . $silent->sockport . ',' . $node->port . ' dbname=postgres';

@@ -1,5 +1,5 @@
-# A name server that does not answer: a stream that runs goes on, with its status updates, its signals and its grace at the end; a relay that
-# has to connect again waits for the name without holding anything up, and goes on when it is known.
+# A name server does not answer: a running stream goes on, with status updates, signals and the grace at the end. A relay that has to connect again
+# looks the name up beside its loop, and goes on when the name is known.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# What the slot holds of the server, as the relay's metrics: also where an open transaction of another database holds it, and while Kafka is
-# away, when the relay's own positions stand still.
+# The metrics of the slot: what the slot keeps on the server, also where an open transaction of another database holds the slot, and while Kafka is
+# away, when the relay's own positions do not move.
 use strict;
 use warnings;
 

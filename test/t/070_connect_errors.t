@@ -1,4 +1,4 @@
-# The first mistakes of whoever connects a relay to a server: each is said once, in one line, with what to do.
+# Common mistakes in connecting a relay to a server: the relay logs each once, in one line, with what to do.
 use strict;
 use warnings;
 
@@ -15,7 +15,7 @@ $node->safe_psql('postgres', q{CREATE ROLE plain LOGIN PASSWORD 'right'; ALTER R
 my $tcp = 'host=127.0.0.1 port=' . $node->port;
 my $calls = 0;
 
-# What a relay says that cannot connect, at its second attempt or later.
+# The log of a relay that cannot connect, after its second attempt.
 sub says {
     my ($dsn, %options) = @_;
     my $relay = Outbox::Relay->new($node, name => 'relay' . ++$calls, dsn => $dsn, %options)->start;
@@ -50,7 +50,7 @@ $line = is_said_once(says("$tcp dbname=template1"), qr/no pg_hba\.conf entry.*ho
     'no line in pg_hba.conf');
 unlike($line, qr/no dbname/, 'and nothing about a dbname that is given');
 
-# A password file that others can read: said once, in the log's own form, and not by libpq on standard error.
+# Others can read the password file: the relay logs this once, in the log's own form, and libpq does not print it on standard error.
 my $file = PostgreSQL::Test::Utils::tempdir('passwords') . '/pgpass';
 append_to_file($file, "*:*:*:*:right\n");
 chmod 0640, $file;

@@ -1,5 +1,5 @@
-# Which signal counts: two that arrive together are one, and a signal while the relay stops for an event that Kafka refuses does not hide
-# that event from whoever reads the exit status.
+# Which signal counts: two signals that arrive together count as one, and a signal that comes while the relay stops for a refused event does not
+# change the exit code.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ $kafka->create_topic('orders', 1);
 
 sub is_asleep { my ($relay) = @_; return Outbox::Process::slurp('/proc/' . $relay->pid . '/stat') =~ /\) T / }
 
-# Both are there when the relay reads its signals.
+# Both signals are pending when the relay reads them.
 sub two_at_once {
     my ($relay) = @_;
     $relay->signal('STOP');
@@ -42,8 +42,8 @@ is($relay->wait_for_exit(30), 0, 'two signals that arrive together: it delivers 
 ok(wait_for_confirmation($node), 'and confirms it');
 like($relay->log, qr/ stopped$/m, 'and says that it is done');
 
-# The client refuses the large one by itself, while the one before is on its way to a broker that does not answer: the relay stops when that
-# one is delivered, with nothing left to wait for. Which exit status a signal in between leaves is in test/unit/ending_test.cpp.
+# librdkafka refuses the large event by itself, while the event before is on its way to a broker that does not answer. The relay stops when that event
+# is delivered. test/unit/ending_test.cpp has the exit code after a signal in between.
 $relay = Outbox::Relay->new($node, name => 'refusing', kafka => $kafka, args => [qw(--shutdown-grace-ms 3000 -X message.max.bytes=2000 -X batch.size=1000)])->start;
 $relay->wait_until_streaming($node);
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '4')});

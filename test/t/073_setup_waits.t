@@ -1,5 +1,5 @@
-# setup waits for the transactions that are open when it makes the slot: it says whom it waits for, a signal ends it and leaves nothing behind, and a
-# slot that is unfinished is neither there nor absent.
+# setup waits for the transactions that are open when it creates the slot: it names them, a signal ends it and leaves nothing behind, and setup and
+# emit() treat an unfinished slot neither as ready nor as missing.
 use strict;
 use warnings;
 
@@ -15,7 +15,7 @@ my $node = outbox_node('main', bare => 1);
 my $folder = PostgreSQL::Test::Utils::tempdir('setup');
 my $calls = 0;
 
-# A setup that is still at work: its output so far is $_[0]->{said}->().
+# Starts a setup; its output so far is $_[0]->{said}->().
 sub start {
     my (@arguments) = @_;
     my $user = @arguments && $arguments[0] !~ /^-/ ? ' user=' . shift @arguments : '';
@@ -66,7 +66,7 @@ ok(is_waiting(), 'setup waits');
 $process->kill_nine;
 ok(nothing_is_left(), 'a setup that is killed leaves nothing either');
 
-# A slot that somebody makes by hand.
+# An administrator creates the slot by hand.
 my $by_hand = $node->background_psql('postgres');
 $by_hand->query_until(qr/begun/, "\\echo begun\nSELECT pg_create_logical_replication_slot('outbox', 'outbox');\n");
 ok(is_waiting(), 'psql makes the slot');
@@ -90,13 +90,13 @@ is($process->wait_for_exit(20), 0, 'with its end the slot is made');
 is(slots(), 1, 'one');
 is($node->safe_psql('postgres', q{SELECT outbox.emit('t', 'k', '1') IS NOT NULL}), 't', 'emit works');
 
-# Two at once.
+# Two setups run at the same time.
 $node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('outbox'); DROP EXTENSION outbox});
 my @both = map { [ start() ] } 1 .. 4;
 is_deeply([ map { $_->[0]->wait_for_exit(30) } @both ], [ 0, 0, 0, 0 ], 'several setups at once do no harm') or diag map { $_->[1]->() } @both;
 is(slots(), 1, 'they made one slot');
 
-# A temporary slot goes with its session.
+# A temporary slot ends with its session.
 my $temporary = $node->background_psql('postgres');
 $temporary->query_safe(q{SELECT pg_create_logical_replication_slot('quick', 'outbox', true)});
 ($code, $second) = setup('--slot', 'quick');
@@ -104,7 +104,7 @@ is($code, 3, 'a temporary slot is refused');
 like($second, qr/temporary/, 'as such');
 $temporary->quit;
 
-# What a role sets for its sessions is set aside.
+# setup overrides settings of the role for its sessions.
 $node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('outbox'); DROP EXTENSION outbox; CREATE ROLE cautious SUPERUSER LOGIN});
 my %settings = (
     statement_timeout => '500ms', lock_timeout => '300ms', idle_in_transaction_session_timeout => '1ms', default_transaction_read_only => 'on',

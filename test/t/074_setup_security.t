@@ -1,5 +1,5 @@
-# What the owner of a database can prepare for the superuser who calls setup: settings, operators and functions of his own. None of them runs, and where
-# they would run with the next outbox.emit(), setup refuses.
+# The owner of a database prepares settings, operators and functions for the superuser who calls setup. setup calls none of them, and refuses where
+# the next outbox.emit() would call them.
 use strict;
 use warnings;
 
@@ -27,7 +27,7 @@ sub is_refused {
     return;
 }
 
-# ---- operators and functions that would be found before the server's own
+# ---- operators and functions that the search_path has before the server's
 
 as_app(<<'END');
 CREATE SCHEMA evil;
@@ -90,7 +90,7 @@ as_superuser('DROP TABLE outbox.mine');
 ($code, $said) = setup();
 is($code, 0, 'an empty schema of our own is taken') or diag $said;
 
-# With the extension in place.
+# The extension exists already.
 as_superuser('GRANT CREATE, USAGE ON SCHEMA outbox TO other');
 is_refused('a right to create that was given later', qr/REVOKE CREATE ON SCHEMA outbox FROM other/);
 $node->safe_psql('shop', q{CREATE FUNCTION outbox.emit(text, bigint, jsonb, text, jsonb) RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()'}, extra_params => [ '-U', 'other' ]);

@@ -1,4 +1,4 @@
-# setup --harden takes pg_logical_emit_message() from PUBLIC and says who can forge events all the same.
+# setup --harden revokes pg_logical_emit_message() from PUBLIC, and names the roles that can still forge events.
 use strict;
 use warnings;
 
@@ -63,7 +63,7 @@ is($code, 0, 'once more');
 like($said, qr/is closed to PUBLIC/, 'there is nothing to do');
 is(rights(), $hardened, 'and nothing is done');
 
-# Whoever may not revoke gets a warning of the server's, no error.
+# A role that may not revoke gets a warning of the server, and no error.
 $node->safe_psql('postgres', q{DO $$ BEGIN EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', (SELECT min(oid)::regprocedure FROM pg_proc WHERE proname = 'pg_logical_emit_message')); END $$});
 my ($code_of_other, $out, $err) = Outbox::Relay::call('setup', '--harden', '--dsn', $node->connstr('postgres') . ' user=relay');
 is($code_of_other, 5, 'an ordinary role cannot');

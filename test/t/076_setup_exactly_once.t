@@ -1,4 +1,4 @@
-# setup for exactly-once delivery asks Kafka for all that it must grant before it makes the slot, and several at once write one position.
+# setup for exactly-once delivery tries every right in Kafka before it creates the slot, and several setups at the same time write one position.
 use strict;
 use warnings;
 
@@ -35,7 +35,7 @@ $process->signal('TERM');
 is($process->wait_for_exit(10), 143, 'a signal ends it');
 is_untouched('and afterwards');
 
-# Kafka has the topic and refuses transactions.
+# Kafka has the topic and refuses Kafka transactions.
 my @rule = ('--allow-principal', 'User:another', '--operation', 'Write', '--transactional-id', 'outbox-', '--resource-pattern-type', 'prefixed');
 $kafka->change_rules('--add', @rule);
 my ($refused, $said) = start($kafka->brokers);
@@ -44,7 +44,7 @@ like($said->(), qr/Transactional Id authorization failed/i, 'and says so');
 is_untouched('transactions refused');
 $kafka->change_rules('--remove', '--force', @rule);
 
-# Several at once.
+# Several setups run at the same time.
 my @all = map { [ start($kafka->brokers) ] } 1 .. 3;
 is_deeply([ map { $_->[0]->wait_for_exit(60) } @all ], [ 0, 0, 0 ], 'several setups at once do no harm') or diag map { $_->[1]->() } @all;
 is(scalar(grep { $_->[1]->() =~ /exactly-once delivery goes on from/ } @all), 1, 'one of them writes the position');
@@ -56,7 +56,7 @@ ok(wait_for_confirmation($node), 'and a relay delivers from there');
 is_deeply([ map { $_->{headers}[0][1] } $kafka->consume('orders') ], [$id], 'the event, once');
 is($relay->terminate, 0, 'it ends in good order');
 
-# Kafka does not let it look at the topic's configuration.
+# Kafka does not let setup read the topic's configuration.
 $kafka->change_rules('--add', '--allow-principal', 'User:*', '--operation', 'All', '--topic', 'outbox.state');
 $kafka->change_rules('--add', '--deny-principal', 'User:*', '--operation', 'DescribeConfigs', '--topic', 'outbox.state');
 for my $slot (qw(outbox second)) {

@@ -1,5 +1,5 @@
-# PostgreSQL over TLS: what is right delivers, what is wrong delivers nothing, says why, waits and goes on by itself once it is mended. No password is in
-# any output.
+# PostgreSQL over TLS: with right certificates and passwords the relay delivers. With wrong ones it delivers nothing, logs why, waits, and goes on by
+# itself once they are right. No output has a password.
 use strict;
 use warnings;
 
@@ -44,7 +44,7 @@ my $verified = "$where sslmode=verify-full sslrootcert=" . $ours->ca;
 my $certified = "$verified sslcert=$client->{cert} sslkey=$client->{key}";
 my @relays;
 
-# relay(name, dsn, user, which password file, slot)
+# relay(name, dsn, user, password file, slot)
 sub relay {
     my ($name, $dsn, $user, $passwords, $slot) = @_;
     push @relays, my $relay = Outbox::Relay->new($node, name => $name, dsn => $dsn, user => $user, args => [ '--slot', $slot // 'outbox', '--listen', '127.0.0.1:0' ],
@@ -71,7 +71,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_r
 unlike(slurp('/proc/' . $by_password->pid . '/cmdline'), qr/canary/, 'the password is in no process list');
 is($_->terminate, 0, 'it ends') for $by_password, $by_certificate;
 
-# ---- wrong: all at once, each for itself
+# ---- wrong: relays run at the same time, each with one fault
 
 chmod 0644, my $open_key = $others->certificate('certified')->{key};
 my @wrong = (
@@ -99,7 +99,7 @@ for my $case (@wrong) {
 }
 $_->[5]->kill_nine for @wrong;
 
-# ---- a certificate that runs out, and is renewed
+# ---- a certificate that expires, and is renewed
 
 sub present {
     my ($which) = @_;

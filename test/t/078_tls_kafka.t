@@ -1,4 +1,5 @@
-# Kafka over TLS and SASL: what is right delivers, in both deliveries; what is wrong delivers nothing, says why and waits. No secret is in any output.
+# Kafka over TLS and SASL: with right certificates and passwords the relay delivers, by both deliveries; with wrong ones it delivers nothing, logs
+# why, and waits. No output has a secret.
 use strict;
 use warnings;
 
@@ -39,7 +40,7 @@ my $node = outbox_node('main', conf => "max_replication_slots = 40\nmax_wal_send
 my $folder = PostgreSQL::Test::Utils::tempdir('properties');
 my (@relays, @outputs);
 
-# relay(name, listener, properties): with a slot and a property file of its own.
+# relay(name, listener, properties): a relay with a slot and a property file of its own.
 sub relay {
     my ($name, $listener, @properties) = @_;
     create_slot($node, $name);
@@ -78,7 +79,7 @@ is(scalar(grep { $_->{headers}[0][1] eq $id } $kafka->consume('orders')), scalar
 push @outputs, map { slurp('/proc/' . $_->pid . '/cmdline'), metrics($_) } values %relay;
 is($_->terminate, 0, 'it ends') for values %relay;
 
-# Exactly once has producers, consumers and an administrator's client.
+# Exactly-once delivery has a producer, a consumer and an admin client, which all must connect.
 for my $name ('mutual', 'plain') {
     my ($listener) = @{ $right{$name} };
     my @kafka = ('--brokers', "127.0.0.1:$port{$listener}", '--property-file', "$folder/$name", '--delivery', 'exactly-once', '--slot', "${name}_once");
@@ -95,7 +96,7 @@ for my $name ('mutual', 'plain') {
     is($relay->terminate, 0, 'it ends');
 }
 
-# ---- wrong: all at once, each for itself
+# ---- wrong: relays run at the same time, each with one fault
 
 my @wrong = (
     [ other_authority => 'TLS', [ 'security.protocol=SSL', 'ssl.ca.location=' . $others->ca ], qr/certificate verify failed|broker certificate could not be verified/ ],
@@ -124,7 +125,7 @@ for my $name (map { $_->[0] } @wrong) {
         if $case{$name}->kill_nine;
 }
 
-# ---- what cannot work is said at the start
+# ---- faults that the relay sees at its start
 
 for my $case ([ 'an authority that is not there', qr/ssl\.ca\.location/, 'security.protocol=SSL', 'ssl.ca.location=/no/such.pem' ],
     [ 'OAUTHBEARER without a way to a token', qr/OAUTHBEARER.*sasl\.oauthbearer\.method/, @sasl, 'sasl.mechanisms=OAUTHBEARER' ],

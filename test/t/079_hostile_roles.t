@@ -1,4 +1,5 @@
-# How long a role that has nothing but what PUBLIC has can hold up the events of all others, by each means. docs/hostile-roles.md has the figures.
+# How long a role with the rights of PUBLIC can hold up the events of all others, for each kind of hostile transaction. docs/hostile-roles.md has the
+# figures.
 use strict;
 use warnings;
 
@@ -28,7 +29,7 @@ sub forge {
         $part{topic} // 'orders', $key, $part{number} // 0, $headers, $payload;
 }
 
-# What mallory does, and how often.
+# The hostile transactions of the role mallory: name, SQL, number of messages.
 my @means = (
     [ 'foreign messages in a transaction', q{SELECT count(pg_logical_emit_message(true, 'x', 'y')) FROM generate_series(1, %d)}, 300_000 ],
     [ 'foreign messages outside of one', q{SELECT count(pg_logical_emit_message(false, 'x', 'y')) FROM generate_series(1, %d)}, 300_000 ],
@@ -42,7 +43,7 @@ my @means = (
     [ 'events of the state topic', 'SELECT count(' . forge(topic => 'outbox.state', number => 'n') . ') FROM generate_series(1, %d) n', 100 ],
 );
 
-# How long until an event that is committed now is confirmed.
+# Returns the seconds until an event that is committed now is confirmed.
 sub held_up_s {
     my ($slot) = @_;
     my $began = time;
@@ -76,7 +77,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
         ok($relay->alive, 'and the relay goes on');
     }
 
-    # The one means without a bound, which therefore has a name and a way out.
+    # Only this kind has no bound: the log names the event, and an operator can skip it.
     mallory('SELECT ' . forge(topic => "nowhere.$slot"));
     $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
     my $lsn = current_lsn($node);

@@ -1,6 +1,6 @@
-# The plugin's option gather on a failover slot (17 and later): where the server waits for the standbys of synchronized_standby_slots, though
-# the WAL is on disk, nothing decoded stays unsent, and the reader is not left with {"ahead":true}. A physical slot plays the standby.
-# Before 17 the server knows no such wait; the same transactions come all the same.
+# The plugin's option gather on a failover slot (17 and later): while the server waits for the standbys of synchronized_standby_slots, with the WAL on
+# disk, no decoded event stays unsent, and the last line is {"ahead":false}. A physical slot stands for the standby. Before 17 the server has no such
+# wait, and the same transactions come as well.
 use strict;
 use warnings;
 
@@ -32,7 +32,7 @@ sub take {
     return;
 }
 
-# Until all of these have come; where one is held back, nothing comes for a minute and the test dies.
+# Reads until all of these events have come. If one stays unsent, nothing comes for a minute, and the test dies.
 sub read_commits {
     my ($wanted) = @_;
     while ($seen{commits} < $wanted || $seen{ahead} eq 'true') {
@@ -46,7 +46,7 @@ sub walsender_pid { return sql(q{SELECT active_pid FROM pg_replication_slots WHE
 
 sub move_standby { my ($lsn) = @_; return sql(qq{SELECT pg_replication_slot_advance('standby', '$lsn')}) if $has_failover }
 
-# The walsender waits for WAL and not for the standby, which is moved as far as is needed for that.
+# Advances the standby's slot so far that the walsender waits for WAL and not for the standby.
 sub wait_for_idle {
     my ($pid) = @_;
     return if !$has_failover;

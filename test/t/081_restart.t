@@ -1,5 +1,5 @@
-# The slot's confirmed position survives a restart of PostgreSQL: of all that was confirmed after a clean one, of all but the last second's
-# (here: what the state file did not have within it) after a crash; whether the stream is busy or idle. A stream without events is free.
+# The slot's confirmed position survives a restart of PostgreSQL, with a busy and with an idle stream: after a clean restart all of it, after a crash
+# all but what was confirmed in the last seconds and is not yet in the slot's state file. A stream without events writes no state file.
 use strict;
 use warnings;
 
@@ -20,7 +20,7 @@ sub confirmed { return lsn_number(slot($node, 'confirmed_flush_lsn')) }
 
 sub events_left { return sql(q[SELECT count(*) FROM pg_logical_slot_peek_changes('outbox', NULL, NULL) WHERE data LIKE '{"topic"%']) }
 
-# Reads this many transactions, or some more that come with the last of them. Returns where each ends.
+# Reads at least this many transactions. Returns where each ends.
 sub read_ends {
     my ($walsender, $count) = @_;
     my @ends;
@@ -34,13 +34,13 @@ sub read_ends {
 
 sub read_commits { return (read_ends(@_))[-1] }    # where the last one ends
 
-# The walsender has taken a confirmation, which is later than its being sent.
+# Waits until the walsender has processed a confirmation, which is later than the reader has sent it.
 sub wait_until_taken { my ($lsn) = @_; return $node->poll_query_until('postgres', sprintf q{SELECT confirmed_flush_lsn >= '%X/%X' FROM pg_replication_slots}, $lsn >> 32, $lsn & 0xFFFFFFFF) }
 
 sub state_file { return slurp($node->data_dir . '/pg_replslot/outbox/state') }
 sub is_on_disk { my ($lsn) = @_; return index(state_file(), pack('Q', $lsn)) >= 0 }
 
-# How long until the state file has a position.
+# Returns the seconds until the slot's state file has a position.
 sub seconds_until_on_disk {
     my ($lsn) = @_;
     my $start = time;

@@ -1,6 +1,6 @@
-# What the plugin refuses before it is queued changes nothing in the stream: byte for byte what a plugin without the filter gives, by SQL and
-# through a walsender, for foreign messages and row changes between the events, in subtransactions, prepared and large ones, from a
-# two-phase slot, with events of another replication origin.
+# The plugin's filter, which drops row changes and foreign messages before the server queues them, changes nothing in the stream: a plugin without the
+# filter writes the same bytes, by SQL and through a walsender, in subtransactions, prepared and large transactions, from a two-phase slot, and with
+# events of another replication origin.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# A relay beside the plugin of 1.0, which an upgraded relay meets before the server's files are replaced: the stream starts, gathered as then.
-# The other way round, a relay of 1.0 asks this plugin to gather by the word "on": see 022_gather.t.
+# A relay of 1.1 reads the plugin of 1.0, as after an upgrade of the relay alone: the stream starts, and transactions share messages as in 1.0.
+# 022_gather.t has the opposite case, in which a relay of 1.0 asks this plugin for gather=on.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# What docs/drivers.md says of drivers holds with the real ones: psycopg2, psycopg 3, asyncpg. Types alone: sql/signatures.sql.
+# docs/drivers.md is right about psycopg2, psycopg 3 and asyncpg, which run here. sql/signatures.sql tests the types alone.
 use strict;
 use warnings;
 
@@ -7,7 +7,7 @@ use Outbox::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# The first Python that has the drivers: the one in PATH may be somebody's own.
+# The first Python that has the drivers: the Python in PATH may be another one than Debian's.
 my ($python) = grep { system("$_ -c 'import psycopg, psycopg2, asyncpg' 2>/dev/null") == 0 } qw(python3 /usr/bin/python3);
 ok($python, 'a Python with the drivers') or BAIL_OUT('install python3-psycopg python3-psycopg2 python3-asyncpg');
 

@@ -1,5 +1,6 @@
-# pg_upgrade carries the extension over: its objects, also those of 1.1, and who may emit. From 17 on it carries the slot over as well, once everything
-# is consumed; before, the slot is made anew, and emit refuses until then. Here from a major to itself: docs/upgrading.md.
+# pg_upgrade carries over the extension's objects, also those of 1.1, and the rights to emit. From 17 on it also carries over a slot whose events are
+# all consumed; before 17 setup creates a new slot, and emit() fails until then. The test upgrades from a major to the same major. docs/upgrading.md
+# has the steps.
 use strict;
 use warnings;
 

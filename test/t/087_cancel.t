@@ -1,5 +1,5 @@
-# A walsender that decodes can be cancelled (pg_cancel_backend) and told to end (pg_terminate_backend), busy or idle. The slot stands where the
-# reader has confirmed; the same connection or another one starts it again, and every transaction behind that position comes once.
+# pg_cancel_backend and pg_terminate_backend end the stream of a walsender, busy or idle. The slot keeps the position that the reader has confirmed;
+# the same connection or another one starts the stream again, and every transaction after that position comes once.
 use strict;
 use warnings;
 
@@ -43,7 +43,7 @@ sub take_lines {
     return;
 }
 
-# Until that many events have come, or all that come when none is named: then the text of the error that ends the stream.
+# Reads until this many events have come. Without a number, reads to the error that ends the stream, and returns its text.
 sub read_stream {
     my ($wanted) = @_;
     my $deadline = time + 60;
@@ -59,7 +59,7 @@ sub read_stream {
 sub wait_until_free { return $node->poll_query_until('postgres', q{SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'outbox'}) }
 sub stop_walsender { my ($how) = @_; return sql("SELECT $how(active_pid) FROM pg_replication_slots WHERE slot_name = 'outbox'") }
 
-# From the first event that is not confirmed to the last one, each once: as ranges of keys without a gap.
+# Whether the events that came are those from the first unconfirmed one on, each once: their keys are a single range without a gap.
 sub is_the_rest {
     my ($from, $name) = @_;
     my @ranges;
@@ -123,7 +123,7 @@ is_the_rest($confirmed + 1, 'another connection gets everything that was not con
 $connection->close;
 wait_until_free();
 
-# ---- by SQL, beside all that ------------------------------------------------------------------------------------------
+# ---- by SQL ----------------------------------------------------------------------------------------------------------
 
 is(sql(q[SELECT count(*) FROM pg_logical_slot_peek_changes('outbox', NULL, NULL) WHERE data LIKE '{"topic"%']), $emitted - $confirmed, 'SQL sees the same');
 unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/PANIC|TRAP|server process .* was terminated/, 'no process has crashed');

@@ -1,7 +1,6 @@
-# A subscription's worker fires triggers that emit: the events are delivered on the subscriber, as if a session had written the rows; from 16 on
-# also by the parallel workers of large transactions. Where emit refuses, the subscription stops at that transaction and goes on when the cause
-# is gone: no row without its event, no event twice.
-# One server: its database "origin" publishes, "postgres" subscribes.
+# The apply worker of a subscription fires triggers that emit: the subscriber delivers the events as if a session had written the rows, from 16 on
+# also from the parallel workers of large transactions. Where emit() fails, the subscription stops at that transaction and goes on when the cause is
+# gone: no row is without its event, and no event comes twice. One server has both ends: its database "origin" publishes, "postgres" subscribes.
 use strict;
 use warnings;
 
@@ -25,7 +24,7 @@ here(q{CREATE FUNCTION on_row() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN PERFORM outbox.emit('orders', coalesce(NEW.id, OLD.id), NEW, lower(TG_OP)); RETURN NULL; END $$});
 here('CREATE TRIGGER on_row AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION on_row()');
 create_slot($node);
-# The worker of a subscription commits asynchronously if not told otherwise: rows would then show before their WAL can be decoded.
+# By default an apply worker commits asynchronously, and rows would be visible before their WAL can be decoded.
 my $connection = $node->connstr('origin') =~ s/'/''/gr;
 here(qq{CREATE SUBSCRIPTION orders CONNECTION '$connection' PUBLICATION orders
     WITH (create_slot = false, slot_name = 'subscription', copy_data = false, synchronous_commit = 'on', streaming = } . ($is_parallel ? 'parallel' : 'on') . ')');

@@ -1,8 +1,8 @@
-# Every command of the pages below runs as it is printed: it is read out of the page and given to a shell or to psql, in the page's order, as a
-# reader would type it. What a page may ask for beside that is in Outbox::Page. Pages: README.md, CONTRIBUTING.md and all of docs/.
+# Every command of README.md, CONTRIBUTING.md and docs/ runs as it is printed: the test reads the command out of the page and gives it to a shell or
+# to psql, in the page's order. Outbox::Page has the marks by which a page says that a block does not run, or ends otherwise.
 #
-# A page writes names in place of the reader's own, so they are replaced (%own), and tools that a reader has are stood in for by small scripts: sudo
-# and systemctl, which here have no other user and no systemd to do it with, and Kafka's tools, which are Java classes.
+# Pages have names where a reader types names of his own, so the test replaces these (%own). Small scripts stand for a reader's tools: sudo and
+# systemctl, because there is no other user and no systemd here, and Kafka's tools, which are Java classes.
 use strict;
 use warnings;
 
@@ -25,8 +25,8 @@ my $folder = PostgreSQL::Test::Utils::tempdir('pages');
 my ($node, $kafka, $topics_made);
 $topics_made = '';
 
-# What stands ready before a page begins: databases, roles and a table always; otherwise the extension, the slot, the relay's role and the topic,
-# but for what the page itself makes.
+# Before each page the test creates databases, roles and a table; and the extension, the slot, the relay's role and the topic, except those that the
+# page itself creates, which are listed here.
 my %makes = (
     'README.md' => [qw(role topic)], 'docs/install.md' => [qw(extension slot role topic)], 'docs/exactly-once.md' => [qw(slot)], 'docs/hosted.md' => [qw(extension slot)],
 );
@@ -42,7 +42,7 @@ sub prepare {
     my $tls = Outbox::Tls->new;
     my $certificate = $tls->certificate('relay');
     rename $_->[0], "$folder/etc/$_->[1]" for [ $tls->ca, 'ca.pem' ], [ $certificate->{cert}, 'relay.pem' ], [ $certificate->{key}, 'relay.key' ];
-    # With TLS only so that the server takes the word hostssl.
+    # The server has TLS only so that pg_hba.conf may have lines with hostssl.
     $node = outbox_node('main', bare => 1, conf => "fsync = off\nssl = on\nssl_cert_file = '$folder/etc/relay.pem'\nssl_key_file = '$folder/etc/relay.key'\nssl_ca_file = '$folder/etc/ca.pem'\n");
     $kafka = Outbox::Kafka->new(acls => 1)->start;
     my $listen = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
@@ -102,7 +102,7 @@ sub begin_page {
 
 my (@stay, $output);
 
-# Runs a text; returns its exit status. What it says is in $output.
+# Runs a text and returns its exit code. Its output is in $output.
 sub run {
     my ($language, $text, $role) = @_;
     my $file = write_file("$folder/block", $text);
@@ -139,7 +139,7 @@ sub end_what_stays {
     return grep { $_ ne '0' } @codes;
 }
 
-# Bash reads it, or the server's parser does, which never runs what comes after RETURN.
+# Bash, or the server's parser, checks the syntax; the server executes nothing after RETURN.
 sub is_well_formed {
     my ($block) = @_;
     return run('sql', "DO \$page\$ BEGIN RETURN; $block->{text} END \$page\$;") eq '0' if $block->{language} eq 'sql';
@@ -147,7 +147,7 @@ sub is_well_formed {
     return system("bash -n '$file' 2>'$folder/output'") == 0;
 }
 
-# A line that is shown is in what was said: with any number for a number, and anything for "…".
+# Whether the output has the line that the page shows, with any number in place of a number, and any text in place of "…".
 sub is_shown {
     my ($line) = @_;
     my $pattern = join '.*', map { join '[0-9]+', map { quotemeta } split /[0-9]+/, $_, -1 } split /\xe2\x80\xa6/, $line, -1;
@@ -156,7 +156,7 @@ sub is_shown {
 
 sub events { return $node->safe_psql('app', q[SELECT count(*) FROM pg_logical_slot_peek_changes('outbox', NULL, NULL) WHERE data LIKE '{"topic"%']) }
 
-# Lines that the relay or the server reads themselves: neither complains.
+# Lines for the relay or the server, which must accept them.
 sub check_lines {
     my ($name, $as, $text) = @_;
     if ($as eq 'pg_hba.conf') {

@@ -1,5 +1,5 @@
-# What docs/architecture.md names is there: files, the functions that assert, the tests that break; and its table of who may know whom is that
-# of test/support/arrows, which the includes have to keep.
+# The files, asserting functions and tests that docs/architecture.md names exist, and the page's table of allowed includes is that of
+# test/support/arrows.
 use strict;
 use warnings;
 
@@ -24,7 +24,7 @@ is_deeply([ grep { !-e "$project/$_" } @steps ], [], 'and they are there');
 my $units = join '', map { slurp($_) } glob "$project/test/unit/*.cpp";
 my %gtest;
 while ($units =~ /\bTEST(?:_F|_P)?\((\w+),\s*(\w+)\)/g) { $gtest{"$1.$2"} = 1 }
-# At the beginning of a line, with a body: no call.
+# A definition begins a line and has a body; a call does not.
 sub defines { my ($text, $function) = @_; return $text =~ /^\s*(?!if\b|while\b|return\b|for\b)(?:[\w:<>,&* ]+[ *&])?(?:\w+::)?$function\([^;{]*\)[^;{]*\{/m }
 
 my @invariants = lines_of('invariants');

@@ -1,5 +1,5 @@
-# The stream of pgoutput, for servers that take no library of ours: both deliveries through kills of the relay and changes of the plugin.
-# Nothing is lost, nothing comes twice exactly once; what was rolled back and what emit has not written is no event.
+# A relay on a slot of pgoutput, for servers that take no library: both deliveries, through kills of the relay and changes of the plugin. No event is
+# lost, and exactly once none comes twice; rolled back messages, and messages that emit has not written, are no events.
 use strict;
 use warnings;
 
@@ -16,7 +16,7 @@ use Time::HiRes qw(sleep);
 random_seed();
 my $without_check = "outbox.missing_slot = 'ignore'\n";    # emit of the extension knows the extension's slots
 
-# A copy of a slot stands where the slot stands, and may be another plugin's.
+# A copy of a slot keeps the slot's position, and may have another plugin.
 sub change_plugin {
     my ($node, $plugin) = @_;
     $node->poll_query_until('postgres', q{SELECT active_pid IS NULL FROM pg_replication_slots WHERE slot_name = 'outbox'});
@@ -59,7 +59,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
         duplicates => $delivery eq 'exactly-once' ? 'none' : 'replays');
     next if $delivery eq 'at-least-once';
 
-    # A transaction that does not fit into memory becomes several Kafka transactions. The other plugin goes on in the middle of it.
+    # A transaction that does not fit into memory becomes several Kafka transactions. The other plugin goes on in the middle of that transaction.
     my $large = Outbox::Relay->new($node, name => 'large', kafka => $kafka, args => [ qw(--delivery exactly-once --max-in-flight-bytes 65536) ]);
     my $events = 40000;
     for my $plugin (qw(outbox pgoutput)) {
@@ -84,7 +84,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     $node->stop;
 }
 
-# What is an event and what is not.
+# Which messages are events.
 my $node = outbox_node('content', conf => $without_check);
 $node->safe_psql('postgres', 'CREATE TABLE rows(id int PRIMARY KEY, t text); CREATE PUBLICATION outbox FOR TABLE rows');
 create_slot($node, $_, 'pgoutput') for qw(outbox outbox_some subscription);
@@ -110,7 +110,7 @@ is_deeply([ map { /"payload(?:_base64)?":"?(.*?)"?\}$/ ? $1 : 'tombstone' } $som
 like($relay->whole_log, qr/skipped a message at [0-9A-F]+\/[0-9A-F]+ that is no event: not an envelope/, 'a forged message is named');
 unlike($relay->whole_log, qr/secret|forged/, 'without its content');
 
-# Slots that are not a relay's, and a publication that is missing.
+# Slots of subscriptions, and a missing publication.
 my ($code, undef, $err) = Outbox::Relay::call('run', '--stdout', '--slot', 'subscription', '--takeover', '--dsn', $node->connstr('postgres'));
 is($code, 4, 'a slot that could be a subscription\'s is left alone');
 like($err, qr/could be a subscription's.*begin with "outbox"/, 'and the relay says why');
@@ -119,7 +119,7 @@ $node->safe_psql('postgres', 'DROP PUBLICATION outbox');
 is($code, 4, 'without the publication the relay does not start');
 like($err, qr/CREATE PUBLICATION outbox/, 'and says how to make it');
 
-# In a database whose texts cannot all be converted, anybody can write a prefix that nobody can read. Decoding goes on.
+# In a database whose encoding has no conversion for some texts, any role can write a prefix that cannot be converted. Decoding goes on.
 $node->safe_psql('postgres', q{CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
 $node->safe_psql('bytes', 'CREATE EXTENSION outbox; CREATE PUBLICATION outbox');
 $node->safe_psql('bytes', q{SELECT pg_create_logical_replication_slot('outbox_bytes', 'pgoutput')});

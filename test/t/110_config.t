@@ -1,5 +1,5 @@
-# Settings come from one file, from variables and from flags, in this order of strength: what is wrong is said with its place and the nearest
-# name, what counts is shown with its origin and without its secrets, and a relay runs by its file alone.
+# Settings come from a file, from variables, which override the file, and from flags, which override both. Errors have the place and the nearest name,
+# config show prints settings with their origin and without secrets, and a relay runs with a file alone.
 use strict;
 use warnings;
 
@@ -22,7 +22,7 @@ sub write_config {
     return;
 }
 
-# What every call says, so that the secret can be looked for at the end.
+# The output of every call, in which the test looks for the secret at the end.
 my $said = '';
 
 sub call {
@@ -43,7 +43,7 @@ sub refused {
     return;
 }
 
-# ---- what is wrong
+# ---- errors
 
 refused('an unknown key', "# settings\nbroker = \"kafka:9092\"\n", qr/\Q$file\E:2: "broker" is no setting of outbox-relay; the nearest that is: brokers$/);
 refused('a key with hyphens', "max-in-flight-bytes = 70000\n", qr/:1: .*max_in_flight_bytes/);
@@ -73,7 +73,7 @@ for my $case ([ [qw(run --slto x)], qr/--slto is no option of run; the nearest t
 my (undef, undef, $words) = call('run', "--pasword=$secret", $secret);
 like($words, qr/--pasword is no option of run/, 'an unknown flag is said without its value');
 
-# ---- what counts, and where it comes from
+# ---- which settings are in force, and their origin
 
 write_config(<<"END");
 dsn = "postgresql://me:$secret\@127.0.0.1:5433/app"
@@ -122,7 +122,7 @@ is_deeply([ lines_of($again) ], [ lines_of($shown) ], 'what is shown is a file o
 is((call(qw(config check --config), $file, '-X', 'sasl.username=me', '-X', 'sasl.mechanisms=PLAIN'))[0], 0, 'config check takes it');
 is((call(qw(health --config), $file))[0], 2, 'health needs an address, and the file has none');
 
-# ---- a relay by its file alone
+# ---- a relay with a file alone
 
 my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('orders');

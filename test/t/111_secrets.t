@@ -1,5 +1,5 @@
-# Passwords that do not stand in the configuration: PostgreSQL's from a file or a command, asked anew at each connection, so that what was changed or has
-# expired is followed without a restart. No secret is in any output, also where something fails.
+# PostgreSQL's password comes from a file or a command, which the relay reads at each connection, so a changed or expired password needs no restart.
+# No output has a secret, also where something fails.
 use strict;
 use warnings;
 
@@ -41,7 +41,7 @@ my $file = write_secret('password', "$password\n");
 my $command = "echo x >>'$folder/asked'; cat '$file'";
 sub asked { return slurp("$folder/asked") =~ tr/x// }
 
-# ---- what is wrong is said at the start
+# ---- errors at the start
 
 for my $case ([ 'two passwords', qr/expected one password/, '--password-file', $file, '--password-command', 'true' ],
     [ 'a password in the string as well', qr/expected one password/, '--dsn', "$dsn password=$password", '--password-file', $file ],
@@ -53,7 +53,7 @@ for my $case ([ 'two passwords', qr/expected one password/, '--password-file', $
     unlike($out . $err, qr/canary/, 'without the password');
 }
 
-# ---- one relay by a file, which is a credential, and one by a command
+# ---- one relay with a file, a credential of systemd, and one with a command
 
 my %relay = (
     file => Outbox::Relay->new($node, name => 'file', dsn => $dsn, args => [qw(--password-file password)], env => { CREDENTIALS_DIRECTORY => $folder, PGHOST => undef }),
@@ -72,7 +72,7 @@ unlike(slurp('/proc/' . $_->pid . '/cmdline') . slurp('/proc/' . $_->pid . '/env
 
 sub end_sessions { return $node->safe_psql('postgres', 'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL') }
 
-# The password changes first, the file later, with sessions that end in between.
+# The password changes first and the file later, and sessions end in between.
 change_password();
 end_sessions();
 $_->wait_for_log(qr/password authentication failed/) for values %relay;
@@ -82,7 +82,7 @@ write_secret('password', "$password\n");
 all_delivered('the new one is taken up');
 cmp_ok(asked(), '>', $before, 'the command was asked anew');
 
-# ---- what is wrong keeps nobody from going on once it is mended
+# ---- the relay goes on once the file or the command is right again
 
 write_secret('password', "$password\n$password\n");
 end_sessions();

@@ -1,5 +1,5 @@
-# A server on another machine has to prove who it is, unless somebody says otherwise: who comes from a relay that left this to libpq is told what to do.
-# Names that end in ".test" are 127.0.0.1 here, and another machine to the relay.
+# A server on another machine has to prove its name unless an sslmode is set, and the error says what to add. Names that end in ".test" resolve to
+# 127.0.0.1 here, and are another machine for the relay.
 use strict;
 use warnings;
 
@@ -58,7 +58,7 @@ sub delivers {
     return $relay->log;
 }
 
-# ---- nobody names an sslmode
+# ---- no sslmode is set
 
 says_what_to_do(relay($node, $dsn), qr/root certificate file/, 'no authority');
 says_what_to_do(relay($plain, "$plain_dsn sslrootcert=" . $tls->ca), qr/does not support SSL/, 'a server without TLS');
@@ -67,7 +67,7 @@ says_what_to_do(relay($node, ($dsn =~ s/db\.test/other.test/r) . ' sslrootcert='
 unlike(delivers($node, relay($node, "$dsn sslrootcert=" . $tls->ca), 'the authority in the string'), qr/plain text|nobody checks/, 'nothing is at risk');
 delivers($node, relay($node, $dsn, PGSSLROOTCERT => $tls->ca), 'the authority in a variable');
 
-# ---- somebody does: what is at risk is said once
+# ---- an sslmode is set: the relay logs once what is not protected
 
 append_to_file("$folder/services", "[plain]\nhost=db.test\nport=" . $plain->port . "\ndbname=postgres\nsslmode=prefer\n");
 for my $case ([ 'in the string', "$plain_dsn sslmode=prefer", {} ], [ 'in a variable', $plain_dsn, { PGSSLMODE => 'prefer' } ],

@@ -1,5 +1,5 @@
-# SASL/OAUTHBEARER with tokens that a command prints, to a real broker: each client gets one, a new one before the last expires, and one that fails or hangs
-# keeps nobody from ending. No token is in any output. And Kafka's password in a file of its own.
+# SASL/OAUTHBEARER at a real broker, with tokens that a command prints: each client gets a token, and a new one before the last expires; a command
+# that fails or hangs does not keep the relay from ending. No output has a token. Kafka's password in a file of its own is tested, too.
 use strict;
 use warnings;
 
@@ -28,7 +28,7 @@ $kafka->create_topic('orders');
 my $node = outbox_node('main');
 my $brokers = "127.0.0.1:$port";
 
-# An unsigned token as the broker's validator for tests takes it, good for some seconds.
+# An unsigned token, valid for some seconds, as the broker's validator for tests accepts it.
 append_to_file("$folder/token", <<'END');
 echo x >>"$1/asked"
 now=$(date +%s)
@@ -69,7 +69,7 @@ append_to_file("$folder/password", "$secret\n");
 my $file = relay('file', '-X', 'security.protocol=SASL_PLAINTEXT', '-X', 'sasl.mechanisms=PLAIN', '-X', 'sasl.username=relay', '-X', "sasl.password_file=$folder/password")->start;
 ok(wait_for_confirmation($node, 'outbox_file'), "Kafka's password in a file of its own: delivers");
 
-# ---- what is wrong
+# ---- errors
 
 my $failing = relay('failing', @oauth, '--token-command', "cat '$folder/password'; exit 3")->start;
 $failing->wait_for_log(qr/the token command ended with exit status 3; run it as the relay's user to see why/);

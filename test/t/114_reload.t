@@ -1,4 +1,5 @@
-# SIGHUP has a running relay read its file again: what can change does, what needs a restart is said, and a file that cannot be used changes nothing.
+# On SIGHUP a running relay reads its file again: settings that can change do, the log names those that need a restart, and a file that cannot be used
+# changes nothing.
 use strict;
 use warnings;
 

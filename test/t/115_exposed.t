@@ -1,4 +1,5 @@
-# A file with a secret that every user of the machine can read: said once at the start, with the command that mends it, and without the secret.
+# Every user of the machine can read a file with a secret: at its start the relay logs this once, with the command that mends it, and without the
+# secret.
 use strict;
 use warnings;
 
@@ -31,7 +32,7 @@ my %config = (
 
 my $number = 0;
 
-# What a relay with these options warns of, with each file of that mode.
+# The warnings of a relay with these options, whose files have this mode.
 sub warnings_of {
     my ($mode, @args) = @_;
     chmod($mode, glob "$folder/*") or die $!;

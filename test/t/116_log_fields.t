@@ -1,5 +1,5 @@
-# The log for machines: an object a line, whose fields say which event of a fixed vocabulary it is and what it is about; the journal's priorities where
-# standard error is the journal.
+# With --log-format json each line is an object, whose field "event" is one of a fixed vocabulary, and whose other fields name topic, id, LSN and
+# error. Where standard error is the journal, each line has a priority.
 use strict;
 use warnings;
 
@@ -50,7 +50,7 @@ is(of('topic-waited')->[0]{$_->[0]}, $_->[1], "a topic that is waited for: $_->[
 is(of('topic-there')->[0]{topic}, 'missing', 'until it is there');
 unlike($relay->log, qr/canary/, 'no key and no payload');
 
-# The vocabulary is the page's.
+# The vocabulary of the code is that of docs/operating.md.
 my ($names) = slurp("$project/relay/base/log.cpp") =~ /constexpr const char \*names\[\] = \{(.*?)\};/s;
 my @vocabulary = sort $names =~ /"([\w-]+)"/g;
 my ($section) = slurp("$project/docs/operating.md") =~ /^\| `event` \|.*?\n\n/ms ? $& : '';

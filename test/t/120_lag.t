@@ -1,4 +1,4 @@
-# outbox_relay_lag_seconds: since the commit of the oldest event that Kafka does not have, in each state of the relay and of what is around it.
+# outbox_relay_lag_seconds is the age of the oldest event that Kafka does not have, in each state of the relay, of PostgreSQL and of Kafka.
 use strict;
 use warnings;
 
@@ -21,14 +21,14 @@ $kafka->create_topic('orders', 1);
 sub emit { return $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')}) }
 sub lag { return metrics($_[0])->{lag_seconds} }
 
-# An event, and the moments around its commit.
+# Emits an event, and returns the times before and after its commit.
 sub emit_timed {
     my $before = time;
     emit();
     return ($before, time);
 }
 
-# The lag is the age of what was committed between the two moments, to a few hundredths of a second.
+# The lag is the age of the event that was committed between the two times, to a few hundredths of a second.
 sub is_age_of {
     my ($relay, $earliest, $latest, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -1,4 +1,4 @@
-# The metrics: their names and labels, what counts where, and that Prometheus' own tool finds nothing to complain about.
+# The metrics: their names, labels and values. Prometheus' own tool finds no fault in them.
 use strict;
 use warnings;
 
@@ -25,7 +25,7 @@ sub emit {
     return $node->safe_psql('postgres', "SELECT outbox.emit('$topic', 'k', " . ($payload // q{'1'}) . ") FROM generate_series(1, $count)");
 }
 
-# promtool's complaints about what a relay says; none: nothing to complain about.
+# What promtool complains of in a relay's metrics; empty where it finds no fault.
 sub complaints {
     my ($relay) = @_;
     my $text = metrics_text($relay);

@@ -1,5 +1,5 @@
-# What operators open: the page, /status and the probes, in each state of a relay. The page is read by a browser, which must have nothing to complain
-# about. With TEST_SCREENSHOTS=folder every state is kept as a picture, light and dark, wide and narrow.
+# The relay's page, /status and the probes, in each state of a relay. A browser reads the page, and must report no error. With TEST_SCREENSHOTS=folder
+# the test keeps a picture of every state, light and dark, wide and narrow.
 use strict;
 use warnings;
 
@@ -19,7 +19,7 @@ my @listen = qw(--listen 127.0.0.1:0);
 my $pictures = $ENV{TEST_SCREENSHOTS};
 my $home = PostgreSQL::Test::Utils::tempdir();
 
-# What the browser makes of an address: (document, complaints).
+# Opens an address in the browser: (document, errors).
 sub browse {
     my ($address, @options) = @_;
     my ($out, $err) = ('', '');
@@ -41,7 +41,7 @@ sub keep_pictures {
     return;
 }
 
-# In this state: what the page, /status and the probes say.
+# Checks the page, /status and the probes in this state.
 sub shows {
     my ($relay, $word, $advice, $code, %options) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

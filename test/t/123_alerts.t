@@ -1,5 +1,5 @@
-# The alerts of docker/prometheus: promtool tries each, and some come for real, from a Prometheus that scrapes a relay in trouble. The dashboard of
-# docker/grafana and the alerts ask for metrics that there are, and every alert has its section in the runbook.
+# The alerts of docker/prometheus: promtool tests each, and a Prometheus that scrapes a relay in trouble fires some. The alerts, and the dashboard of
+# docker/grafana, use metrics that the relay has, and every alert has a section in the runbook.
 use strict;
 use warnings;
 
@@ -21,7 +21,7 @@ my $project = abs_path(dirname(__FILE__) . '/../..');
 my $rules = slurp("$project/docker/prometheus/outbox-rules.yml");
 my @alerts = $rules =~ /^\s*- alert: (\w+)$/mg;
 
-# ---- what the files say --------------------------------------------------------------------------------------------------
+# ---- the files -----------------------------------------------------------------------------------------------------------
 
 is(scalar @alerts, 10, 'ten alerts');
 for my $command ([qw(check config prometheus.yml)], [qw(check rules outbox-rules.yml)], [qw(test rules outbox-rules-test.yml)]) {
@@ -35,7 +35,7 @@ my %section = map { ($_ => 1) } Outbox::Page->read("$project/docs/runbook.md")->
 is_deeply([ grep { !$section{ lc $_ } } @alerts ], [], 'and its section in the runbook,');
 is_deeply([ grep { $rules !~ m{runbook: docs/runbook\.md#\L$_\E\n} } @alerts ], [], 'which it names');
 
-# The names of metrics, as the source has them.
+# The names of the metrics in the relay's source.
 my %metric = map { ("outbox_relay_$_" => 1) } slurp("$project/relay/watch/metrics.cpp") =~ /"([a-z][a-z_]+)"/g;
 my %asked;
 for my $file (qw(docker/prometheus/outbox-rules.yml docker/grafana/outbox.json)) {
@@ -47,7 +47,7 @@ is(scalar(grep { $_->{type} eq 'row' } @{ $dashboard->{panels} }), 4, 'the dashb
 my @without = grep { $_->{type} ne 'row' && !@{ $_->{targets} // [] } } @{ $dashboard->{panels} };
 is_deeply([ map { $_->{title} } @without ], [], 'and each of its panels asks for something');
 
-# What compose starts with --profile watch reads these files and asks the relay where it listens.
+# The services of docker compose --profile watch use these files and the address where the relay listens.
 my ($compose, $scrapes) = map { slurp("$project/docker/$_") } qw(compose.yaml prometheus/prometheus.yml);
 my ($port) = slurp("$project/docker/Dockerfile") =~ /^ENV OUTBOX_LISTEN=\S+:(\d+)$/m;
 like($scrapes, qr/'relay:$port'/, 'Prometheus asks the relay of compose');
@@ -67,7 +67,7 @@ my $listen = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
 my $relay = Outbox::Relay->new($node, kafka => $nowhere, args => [ '--listen', $listen, qw(--shutdown-grace-ms 100) ])->start;
 $relay->wait_until_streaming($node);
 
-# As they are, but for the patience: minutes become a second.
+# The rules as they are, except that minutes of waiting become a second.
 my $folder = PostgreSQL::Test::Utils::tempdir();
 PostgreSQL::Test::Utils::append_to_file("$folder/rules.yml", $rules =~ s/^(\s+for:) \d+m$/$1 1s/mgr =~ s/> 60$/> 3/mr);
 PostgreSQL::Test::Utils::append_to_file("$folder/prometheus.yml", <<"END");

@@ -1,5 +1,5 @@
 # outbox.status and outbox.delivered() in states of the server that pg_regress cannot bring about: a relay that streams, a standby, an invalidated
-# slot, wal_level below logical. The view says there what emit says.
+# slot, wal_level below logical. The view has the error that emit() raises.
 use strict;
 use warnings;
 
@@ -16,7 +16,7 @@ $node->safe_psql('postgres', 'CREATE ROLE monitor LOGIN IN ROLE pg_monitor; GRAN
 
 sub status { my ($columns, $of) = @_; return ($of // $node)->safe_psql('postgres', "SELECT $columns FROM outbox.status", extra_params => [qw(-U monitor)]) }
 
-# What emit says in this server, as the view words it.
+# The error of emit() on this server, in the form of the view.
 sub is_worded_by_emit {
     my ($of, $state, $what) = @_;
     my (undef, undef, $error) = $of->psql('postgres', "\\set VERBOSITY verbose\nSELECT outbox.emit('t', 'k', '{}')");

@@ -1,5 +1,5 @@
-# Headers of a transaction behind a real PgBouncer in transaction mode, with one connection to the server for all clients: what one client has SET
-# LOCAL is on its own events and on nobody else's, also when its transaction fails or its connection goes away.
+# Headers of a transaction behind PgBouncer in transaction mode, with one connection to the server for all clients: headers that a client has SET
+# LOCAL are on its own events and on no others, also when its transaction fails or its connection ends.
 use strict;
 use warnings;
 
@@ -36,7 +36,8 @@ my $process = Outbox::Process->spawn(name => 'pgbouncer', command => [ $pgbounce
 my $pool = "host=127.0.0.1 port=$port dbname=postgres user=$user";
 wait_until { system("psql -XAtqc 'SELECT 1' '$pool' >/dev/null 2>&1") == 0 } 'PgBouncer takes connections' or diag slurp("$folder/log");
 
-# One session, a statement after the other. Each psql stays connected to PgBouncer, and waits there for the one connection to the server.
+# A client's session, which runs one statement after the other. Each psql stays connected to PgBouncer, and waits there for the connection to the
+# server.
 sub client {
     my %client = (in => '', out => '');
     $client{run} = IPC::Run::start(['psql', '-XAtq', '-d', $pool], '<', \$client{in}, '>', \$client{out}, '2>', \$client{out}, IPC::Run::timeout(60));

@@ -1,4 +1,5 @@
-# outbox.capture on a server that could deliver nothing: wal_level minimal, no slot. pgTAP, the page's pytest example, and the line in the log.
+# outbox.capture on a server that could deliver nothing, with wal_level minimal and no slot: in SQL, with pgTAP, and with the pytest example of the
+# page. The server's log has a line.
 use strict;
 use warnings;
 

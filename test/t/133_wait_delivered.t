@@ -1,4 +1,4 @@
-# CALL outbox.wait_delivered() waits for a relay that is not there yet, holds back nothing meanwhile, and can be cancelled.
+# CALL outbox.wait_delivered() waits for a relay that does not run yet, holds no snapshot while it waits, and can be cancelled.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use Test::More;
 my $node = outbox_node('waiting');
 create_slot($node);
 
-# A session that emits and waits; its output is in ${$session->{out}}.
+# Starts a session that emits and waits; its output is in ${$session->{out}}.
 sub session {
     my ($call) = @_;
     my %session = (out => '');
@@ -38,7 +38,7 @@ $node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activi
 $session->{run}->finish;
 like($session->{out}, qr/canceling statement due to user request/, 'a cancel ends it at once');
 
-# A slot that is dropped meanwhile ends the wait, too.
+# Dropping the slot ends the wait, too.
 $session = session(q{timeout => '100 s'});
 $node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('outbox')});
 $session->{run}->finish;

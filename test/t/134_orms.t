@@ -1,4 +1,4 @@
-# ORMs take outbox.events, and a view of one topic, for tables: Django and SQLAlchemy insert models, count rows, read ids back and roll back.
+# ORMs use outbox.events, and a view of one topic, like tables: Django and SQLAlchemy insert models, count rows, read ids back and roll back.
 use strict;
 use warnings;
 

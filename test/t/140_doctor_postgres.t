@@ -1,5 +1,5 @@
-# `outbox-relay doctor` and PostgreSQL: each check is made to find something, what it prints is done, and it passes. The relay's role asks, as the
-# page says, with pg_monitor.
+# `outbox-relay doctor` and PostgreSQL: the test causes each finding, carries out the statements that the doctor prints, and the check passes. The
+# relay's role is a member of pg_monitor, as the page advises.
 use strict;
 use warnings;
 
@@ -76,7 +76,7 @@ sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE
     sql(q{SELECT pg_drop_replication_slot('slow')});
 }
 
-# ---- invalidated slots, and those that nobody reads
+# ---- invalidated slots, and slots without a reader
 
 sub lose {
     my ($name) = @_;
@@ -124,7 +124,7 @@ $doctor->mends('wal-level', says => qr/wal_level is "replica" and must be "logic
 }) if $node->pg_version < 19;
 create_slot($node);
 
-# Another clock on this machine.
+# The relay has another clock than the server.
 $doctor->{before} = [qw(faketime -f +1h)];
 $doctor->mends('clock', verdict => 'WARN', says => qr/the server's clock is 3\d\d\d s behind/, break => sub { },
     between => sub { delete $doctor->{before}; $doctor->tool('timedatectl', 'exit 0') });
@@ -155,7 +155,7 @@ if (Outbox::Node::has_plugin_list()) {
     reload_until('ALTER SYSTEM RESET dynamic_library_path', q{current_setting('dynamic_library_path') = '$libdir'});
 }
 
-# ---- as people read it
+# ---- the text for people
 
 my ($status, $out, $err) = Outbox::Relay::call('doctor', '--dsn', $node->connstr('postgres') . ' user=relay');
 is($status, 0, 'for people: exit code 0') or diag "$out$err";
@@ -165,7 +165,7 @@ like($out, qr/^\d+ OK, \d+ SKIP, \d+ WARN, 0 FAIL$/m, 'and a sum');
 unlike($out, qr/\033/, 'without colours where it is no terminal');
 is_deeply([ grep { !/^(?:OK|SKIP|WARN)\s/ && !/^      (?:repair|then|see):/ && !/^\d+ OK, / } split /\n/, $out ], [], 'and nothing else');
 
-# Each check has its row on the page, where its link leads.
+# Each check has a row on the page, and the link of a finding leads to that row.
 my $page = slurp(dirname(__FILE__) . '/../../docs/doctor.md');
 my @rows = $page =~ /^\| <a id="([\w-]+)"><\/a>`\1` \|/mg;
 ($code, $report) = $doctor->examine;

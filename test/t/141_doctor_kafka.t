@@ -1,4 +1,5 @@
-# `outbox-relay doctor` and Kafka: each check is made to find something in a real cluster, what it prints is done by Kafka's own tools, and it passes.
+# `outbox-relay doctor` and Kafka: the test causes each finding in a real cluster, carries out the printed commands with Kafka's own tools, and the
+# check passes.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# `outbox-relay doctor`: what the slot holds back, who may do what, and how the connection is. Each check is made to find something, what it prints
-# is done, and it passes.
+# `outbox-relay doctor`: what the slot keeps, rights, and the connection. The test causes each finding, carries out what the doctor prints, and the
+# check passes.
 use strict;
 use warnings;
 
@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# The server's clock can be put forward.
+# The test can put the server's clock forward.
 my $clock = PostgreSQL::Test::Utils::tempdir('clock') . '/offset';
 PostgreSQL::Test::Utils::append_to_file($clock, '+0');
 my ($library) = grep { -e } glob '/usr/lib/*/faketime/libfaketime.so.1';
@@ -51,14 +51,14 @@ for my $setting (
 # ---- what the slot keeps
 
 $doctor->mends('wal-limit', verdict => 'WARN', says => qr/default, unlimited/, break => sub { }, then => qr/of the 107 GB/);
-# Each piece is a segment and a half, which ends with a checkpoint or without.
+# Writes WAL of a segment and a half, with or without a checkpoint at its end.
 sub fill_to {
     my ($bytes, $checkpoint) = @_;
     sql(q{SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 8); SELECT pg_switch_wal()} . ($checkpoint ? '; CHECKPOINT' : ''))
         while slot($node, 'pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)') < $bytes;
     return;
 }
-# Until the relay that a repair has started has let go of the WAL.
+# Waits until the relay that the repair has started has released the WAL.
 sub let_go { wait_until { sql('CHECKPOINT'); slot($node, 'pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) < 20000000 AND age(catalog_xmin) < 1000') eq 't' } 'the slot lets go of nothing'; return }
 {
     reload_until(q{ALTER SYSTEM SET max_slot_wal_keep_size = '256MB'}, q{current_setting('max_slot_wal_keep_size') = '256MB'});

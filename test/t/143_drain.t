@@ -1,5 +1,5 @@
-# `outbox-relay drain` returns when everything that was committed before is delivered: not before, beside a relay that runs, and with a status of
-# its own when its time is over.
+# `outbox-relay drain` returns when a running relay has delivered everything that was committed before, and not earlier. It has an exit code of its
+# own when its time has passed.
 use strict;
 use warnings;
 
@@ -36,7 +36,7 @@ is($drain->wait_for_exit(60), 0, 'until a relay has delivered');
 like(slurp("$folder/out"), qr/^everything before .* is delivered$/m, 'and says so');
 is(scalar(grep { /"topic":"orders"/ } $relay->output), 100, 'all events are there');
 
-# Beside a relay that delivers, on an idle server, and where the WAL stands at the beginning of a page or a segment.
+# With a relay that delivers, on an idle server, and with a WAL position at the beginning of a page or a segment.
 for my $case ([ 'an idle server', '' ], [ 'a new segment', 'SELECT pg_switch_wal()' ], [ 'a commit without a flush', q{SET synchronous_commit = off; SELECT outbox.emit('orders', 2, '{}')} ]) {
     $node->safe_psql('postgres', $case->[1]) if $case->[1];
     ($code, $out, $err) = Outbox::Relay::call('drain', @dsn, qw(--timeout 9));
@@ -44,7 +44,7 @@ for my $case ([ 'an idle server', '' ], [ 'a new segment', 'SELECT pg_switch_wal
 }
 ok((grep { /"key":2[,}]|"key":"2"/ } $relay->output), 'its event is there');
 
-# A position, and one that is not written yet.
+# --until with a position, and with a position that is not written yet.
 ($code) = Outbox::Relay::call('drain', @dsn, '--until', slot($node, 'confirmed_flush_lsn'));
 is($code, 0, 'a position that is confirmed');
 ($code) = Outbox::Relay::call('drain', @dsn, qw(--until FFFFFFFF/0 --timeout 1));
@@ -53,7 +53,7 @@ is($code, 11, 'one that nobody has written');
 is($code, 2, 'no position at all: exit code 2');
 like($err, qr/--until.*expected now, or an LSN/, 'and says what it expected');
 
-# Signals, and a slot that is taken away.
+# Signals end drain, and so does a dropped slot.
 $relay->terminate;
 emit();
 $drain = begin_drain();

@@ -1,4 +1,4 @@
-# `outbox-relay tail` shows events and consumes none: what it has shown is delivered all the same, beside it or after it.
+# `outbox-relay tail` shows events and consumes none: a relay delivers the same events, at the same time or later.
 use strict;
 use warnings;
 
@@ -36,7 +36,7 @@ is_deeply([ map { (split /  /)[2] } @lines ], [ 1, 11, 21 ], '--sample shows one
 is(slot($node, 'confirmed_flush_lsn'), $position, 'nothing is consumed');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots'), 1, 'and no slot is left behind');
 
-# From now on, beside a relay.
+# tail shows events from now on, while a relay runs.
 my $relay = Outbox::Relay->new($node)->start;
 $relay->wait_until_streaming($node);
 my ($tail, $out, $err) = begin_tail();
@@ -50,7 +50,7 @@ wait_for_confirmation($node);
 is(scalar(grep { /"topic":/ } $relay->output), 36, 'the relay has delivered all');
 $relay->terminate;
 
-# A large transaction is not held in memory.
+# tail does not hold a large transaction in memory.
 $node->safe_psql('postgres', q{SELECT outbox.emit('large', i, jsonb_build_object('text', repeat('x', 8000))) FROM generate_series(1, 10000) AS i});
 ($tail, $out) = begin_tail(qw(--since-confirmed --limit 10000));
 my $peak = 0;
@@ -62,7 +62,7 @@ wait_until {
 cmp_ok($peak, '<', 60_000, 'in less than 60 MB of memory, for 80 MB of events');
 is(scalar(() = slurp($out) =~ /\n/g), 10000, 'all of them');
 
-# What it cannot do it says.
+# Errors.
 my ($code, undef, $said) = Outbox::Relay::call('tail', @dsn, qw(--slot none));
 is($code, 3, 'no slot: exit code 3');
 like($said, qr/slot "none" does not exist/, 'and says so');

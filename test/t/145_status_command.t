@@ -1,5 +1,5 @@
-# `outbox-relay status` says how the delivery stands: without a relay from the server alone, with one what it adds; on a terminal with colours and a
-# bar, elsewhere without.
+# `outbox-relay status` shows how the delivery stands: without a relay what the server knows, with a relay also what the relay knows; with colours and
+# a bar on a terminal only.
 use strict;
 use warnings;
 
@@ -51,11 +51,11 @@ is($object->{reader_pid}, slot($node, 'active_pid'), 'and who reads');
 $object = object('--listen', '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port());
 like($object->{relay_problem}, qr/refused/i, 'a relay that does not answer is no failure of the screen');
 
-# The switch that was forgotten.
+# An operator has left outbox.missing_slot at ignore.
 $node->safe_psql('postgres', q{LOAD 'outbox'; ALTER DATABASE postgres SET outbox.missing_slot = 'ignore'});
 like(status(), qr/^  note       outbox\.missing_slot=ignore: a transaction commits without its event/m, 'a forgotten switch is on the screen');
 
-# Again and again, until a signal.
+# --watch repeats the screen until a signal.
 my $file = PostgreSQL::Test::Utils::tempdir('status') . '/out';
 my $watch = Outbox::Process->spawn(name => 'watch', command => [ $ENV{OUTBOX_RELAY}, 'status', @dsn, '--watch', '--json' ], stdout => $file, stderr => '/dev/null');
 wait_until { scalar(() = slurp($file) =~ /\n/g) >= 2 } '--watch looks once only';
@@ -63,7 +63,7 @@ $watch->signal('TERM');
 is($watch->wait_for_exit(10), 0, 'a signal ends --watch, with 0');
 is_deeply([ grep { !eval { JSON::PP::decode_json($_) } } split /\n/, slurp($file) ], [], 'a line an object');
 
-# On a terminal.
+# On a terminal the screen has colours.
 sub on_terminal {
     my (%environment) = @_;
     local %ENV = (%ENV, TERM => 'xterm', %environment);

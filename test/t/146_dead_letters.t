@@ -1,4 +1,5 @@
-# `outbox-relay dead-letters` lists what the relay has set aside: id, topic, reason; no payload, and no trace of the reader in Kafka.
+# `outbox-relay dead-letters` lists the events that the relay has set aside: id, topic and reason, without payloads. The command leaves no consumer
+# group in Kafka.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# `outbox-relay setup --relay-role --app-role` makes the roles with the rights that they need; `--remove` takes away what setup has made, and nothing
-# that is not delivered.
+# `outbox-relay setup --relay-role --app-role` creates the roles with the rights that they need; `--remove` removes what setup has created, and
+# refuses while events are not delivered.
 use strict;
 use warnings;
 

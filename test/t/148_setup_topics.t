@@ -1,5 +1,5 @@
-# setup --topics-file: topics are made where they are missing, with what the file says of them; differences of others are said and not changed;
-# outbox.topics has their names. What cannot be is refused in a line, and --dry-run changes nothing.
+# setup --topics-file creates missing topics with the file's properties, names the differences of existing topics without changing them, and writes
+# the names to outbox.topics. It refuses an impossible file in one line, and --dry-run changes nothing.
 use strict;
 use warnings;
 
@@ -25,7 +25,7 @@ my @connections = ('--dsn', $node->connstr('postgres'), '--brokers', $kafka->bro
 sub setup { return Outbox::Relay::call('setup', @connections, @_) }
 sub rows { return $node->safe_psql('postgres', q{SELECT string_agg(name, ' ' ORDER BY name) FROM outbox.topics}) }
 
-# How many partitions a topic has, by a record's place in the text of ends.
+# The number of partitions of a topic, from the end offsets that the client prints.
 sub partitions { my ($topic) = @_; return scalar grep { /^\Q$topic\E\b/ } split /\n/, $kafka->ends($topic) }
 
 my $file = file("partitions = 3\n[orders]\n[invoice.created]\npartitions = 1\nmin_insync_replicas = 1\n");
@@ -64,7 +64,7 @@ $kafka->configure_topic('there', 'min.insync.replicas=2');
 like($out, qr/^topic "there" has min\.insync\.replicas = 2, and the file says 1: kafka-configs\.sh .* --add-config min\.insync\.replicas=1$/m, 'its setting');
 like($out, qr/^topic "there" has 1 replicas, and the file says 3: /m, 'its replicas');
 
-# ---- what cannot be
+# ---- errors
 
 ($code, $out, $err) = setup('--topics-file', file("[many]\nreplication_factor = 3\n"));
 is($code, 1, 'more replicas than brokers');

@@ -1,5 +1,5 @@
-# `outbox-relay doctor`: checks that need servers of another kind: a standby, a broker that is not reached where the cluster says it is, three brokers
-# of which one is away, a certificate that ends soon. Each is made to find something, what it prints is done, and it passes.
+# `outbox-relay doctor`: checks that need other servers: a standby, a broker that is not reached at its advertised address, three brokers of which one
+# is away, a certificate that expires soon. The test causes each finding, carries out what the doctor prints, and the check passes.
 use strict;
 use warnings;
 
@@ -41,7 +41,7 @@ $standby->start;
 }
 $standby->stop('immediate');
 
-# ---- a broker behind an address that nobody serves
+# ---- a broker that advertises an address where nobody listens
 
 {
     my ($inner, $outer) = map { PostgreSQL::Test::Cluster::get_free_port() } 1, 2;
@@ -88,7 +88,7 @@ $standby->stop('immediate');
     wait_until { replicas() eq 'OK' } 'nor that it is back', 90;
     $doctor->found('replicas', 'OK', qr/./);
 
-    # By hand, with one replica.
+    # An operator reassigns the topic to one replica.
     my $said = '';
     IPC::Run::run([ @tool, '--bootstrap-server', $cluster->brokers, '--execute', '--reassignment-json-file', one_replica() ], '<', \'', '>&', \$said) or diag $said;
     wait_until { replicas() ne 'OK' } 'the replicas do not go', 60;

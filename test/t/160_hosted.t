@@ -1,6 +1,6 @@
-# emit without the library (outbox_ext/hosted/outbox.sql) is the emit of the extension: the extension's regression tests, run in a database
-# that has the script instead, give what is expected of the extension. Their slots read with our output plugin, so its guard takes every
-# event. What differs on purpose is taken out of both sides here. Nobody is a superuser but the reader of the slots.
+# The hosted form's emit (outbox_ext/hosted/outbox.sql) behaves as the extension's: the extension's regression tests run in a database with that
+# script, and give the output that is expected of the extension. Their slots have the plugin outbox, whose guard must accept every event. Intended
+# differences are removed from both outputs here. Only the reader of the slots is a superuser.
 use strict;
 use warnings;
 
@@ -40,7 +40,7 @@ $helpers =~ s/^CREATE EXTENSION IF NOT EXISTS outbox;\n//m or die 'helpers.sql m
 $helpers =~ s/^SELECT FROM pg_create_logical_replication_slot\(:'slot', 'outbox'\);\n\K/UPDATE outbox.settings SET slots = ARRAY[:'slot'];\n/m or die 'helpers.sql makes no slot';
 spew("$copy/sql/include/helpers.sql", $helpers);
 
-# What differs on purpose, in the output and in what is expected: the reason why JSON is none, and headers that are text.
+# Intended differences, removed from the output and from the expected output: why a text is no JSON, and headers that are text.
 sub comparable {
     my ($text) = @_;
     $text =~ s/(?:is not valid JSON) at byte offset \d+(\n  (?!Pass)[^\n]*|\nDETAIL:[^\n]*)?/is not valid JSON/g;
@@ -54,13 +54,13 @@ sub comparable {
     return $text;
 }
 
-# What SQL cannot make: in the test and in what is expected of it, each from a line up to another one.
+# Parts that SQL cannot do, removed from the test and from its expected output: each from one line to another.
 my %without = (
     events_view => [
         [ q{SELECT pg_temp.refusal('SELECT outbox.emit_event()');}, 'CREATE TEMP TABLE no_view' ],    # a trigger function knows when it is none
         [ q{INSERT INTO regress_shop.orders_events (key, payload) VALUES ('of the user'}, '\\set VERBOSITY terse' ],    # takes USAGE on the schema, see below
         [ '{"topic":"orders","key":"of the user"', '{"topic":"order.lines"' ], [ 'DROP EXTENSION outbox;', '\\set VERBOSITY default' ] ],
-    # An ended transaction's events are forgotten by the session's setting alone.
+    # Only RESET of the session's setting forgets the events of an ended transaction.
     capture => [ [ '-- session: ', '-- where a slot can deliver' ], [ '-- at most 64 MB', '-- any role may capture' ] ],
     inbox => [ [ '-- the script for databases without the extension', 'DROP ROLE regress_outbox_user;' ] ],
 );
@@ -123,9 +123,9 @@ $node->safe_psql('app', q{SELECT pg_drop_replication_slot('outbox'); UPDATE outb
 
 sub wait_in_transaction { my $err = ''; $node->psql('app', 'BEGIN; CALL outbox.wait_delivered()', stderr => \$err); return $err }
 
-# ---- what the settings decide ----------------------------------------------------------------------------------------------
+# ---- the settings ---------------------------------------------------------------------------------------------------------
 
-# SQLSTATE, message, detail and hint of a call as this role; "accepted" where there is no error.
+# Returns SQLSTATE, message, detail and hint of a call by this role; "accepted" where there is no error.
 sub call {
     my ($role, $call, $before) = @_;
     my $err = '';
@@ -148,7 +148,7 @@ $node->safe_psql('app', q{UPDATE outbox.settings SET max_event_bytes = DEFAULT})
 like(call('owner', q{outbox.emit('t', repeat('k', 1000000), '{}')}), qr/54000: key, type and headers are larger than 900 kB/, 'a large key');
 
 $node->safe_psql('app', q{SELECT pg_create_logical_replication_slot('guard', 'outbox')});
-# Nested as deep as the guard allows, and one deeper: an event that the guard rejected would be lost.
+# Nesting as deep as the guard allows, and one level deeper: an event that emit accepted and the guard rejected would be lost.
 for my $depth (512, 513) {
     for my $type (qw(text json jsonb)) {
         my $answer = call('owner', "outbox.emit('t', 'k', (repeat('[', $depth) || repeat(']', $depth))::$type)");
@@ -172,21 +172,22 @@ $node->safe_psql('app', 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO app'
 is(call('app', q{outbox.emit('t', 'k', '{}')}), 'accepted', 'a role with grants may emit');
 like(call('app', q{outbox.emit('t', 'k', '{}')}, q{UPDATE outbox.settings SET missing_slot = 'ignore';}), qr/42501: permission denied for table settings/, 'and change no setting');
 
-# Headers of a whole transaction, without a library that knows the setting.
+# Headers of a whole transaction, while no library knows the setting.
 sub headers_of { my ($sql) = @_; my $out = ''; $node->psql('app', $sql, stdout => \$out, on_error_stop => 1);
     return join ' ', $node->safe_psql('app', q[SELECT data FROM pg_logical_slot_get_changes('guard', NULL, NULL)]) =~ /"headers":(\{[^}]*\})/g }
 is(headers_of(q[BEGIN; SET LOCAL outbox.headers = '{"traceparent": "00", "tenant": "7"}'; SELECT outbox.emit('t', 'k', '{}'), outbox.emit('t', 'k', '{}', NULL, '{"own": "1", "tenant": "8"}');
     COMMIT; SELECT outbox.emit('t', 'k', '{}')]), '{"traceparent":"00","tenant":"7"} {"own":"1","tenant":"8","traceparent":"00"}', 'outbox.headers goes under the headers of the call, and ends with its transaction');
 like(call('owner', q{outbox.emit('t', 'k', '{}')}, q{SET outbox.headers = '["secret"]';}), qr/2203C: headers must be a JSON object(?!.*secret)/s, 'a wrong value is refused');
 
-# A caller's own objects are not taken for the server's: neither a cast of its own type nor an operator on its path runs with more rights.
+# The caller's own objects do not stand for the server's: no cast of the caller's type and no operator on the caller's search_path runs with more
+# rights.
 $node->safe_psql('app', 'CREATE SCHEMA trap; CREATE FUNCTION trap.no(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION \'trap\'; END $$;'
     . 'CREATE OPERATOR trap.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.no); GRANT USAGE ON SCHEMA trap TO app');
 is(call('app', q{outbox.emit('t', 'k', '{"a": 1}', 'x', '{"h": "v"}')}, 'SET search_path TO trap, pg_catalog;'), 'accepted', 'an operator on the search path is not ours');
 
 # ---- other encodings -------------------------------------------------------------------------------------------------------
 
-# A caller's bytes that are no UTF-8 are refused: the guard would reject the event after its commit.
+# emit refuses bytes that are no UTF-8, for which the guard would reject the event after its commit.
 $node->safe_psql('postgres', q{CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'});
 $node->safe_psql('ascii', "BEGIN;\\i $script\nCOMMIT;");
 $node->safe_psql('ascii', q{SELECT pg_create_logical_replication_slot('ascii', 'outbox')});

@@ -1,5 +1,6 @@
-# `setup --plugin pgoutput` on a server as hosts give it: the role is no superuser, the library may not be used, output_plugin_libraries is at its
-# default. It creates emit in SQL, the empty publication and the slot, does it once, and leaves alone what is another's.
+# `setup --plugin pgoutput` on a server with the limits of hosted ones: the role is no superuser, the library may not be used, and
+# output_plugin_libraries has its default. setup creates emit in SQL, the empty publication and the slot; a second run changes nothing, and setup
+# leaves objects of others alone.
 use strict;
 use warnings;
 
@@ -45,7 +46,7 @@ unlike($out, qr/created|from now on/, 'and claims nothing');
 ($code, $out) = setup('app', '--slot', 'outbox_second');
 is($node->safe_psql('app', 'SELECT slots FROM outbox.settings'), '{outbox,outbox_second}', 'another slot is demanded, too');
 
-# ---- and then everything is as with the extension ---------------------------------------------------------------------------
+# ---- then everything is as with the extension ------------------------------------------------------------------------------
 
 $node->safe_psql('postgres', 'ALTER DATABASE postgres OWNER TO master');
 ($code, undef, $err) = setup('postgres', '--slot', 'outbox_whole');
@@ -60,7 +61,7 @@ is(join("\n", map { s/"id":"[^"]+",?//r } $relay->output), qq({"topic":"orders",
 ($code, undef, $err) = setup('postgres', '--slot', 'mine');
 like("$code $err", qr/^2 .*begins with "outbox"/s, 'a slot that no relay would read with pgoutput is not made');
 
-# ---- what it refuses -----------------------------------------------------------------------------------------------------
+# ---- setup refuses -------------------------------------------------------------------------------------------------------
 
 ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app') . ' user=master', '--plugin', 'wal2json');
 is($code, 2, 'a plugin that the relay does not speak: exit code');

@@ -1,5 +1,6 @@
-# setup moves a database from the extension to the hosted form and back, while sessions emit: nothing is lost, and exactly once nothing comes twice.
-# Grants, settings and the ids that consumers have seen stay. A setup that was killed goes on, and what the operator has to do first is said.
+# setup moves a database from the extension to the hosted form and back, while sessions emit: no event is lost, and exactly once none comes twice.
+# Grants, settings and the notes of first_time() stay. After a setup was killed the next one goes on, and setup says what the operator has to do
+# first.
 use strict;
 use warnings;
 
@@ -13,12 +14,12 @@ use Test::More;
 $Outbox::Relay::call_patience_s = 60;    # the server writes what setup waits for every 15 s
 my $kafka = Outbox::Kafka->new->start;
 
-# setup of a form: exit code and all that it said.
+# Runs setup for a form: exit code and output.
 sub set_up { my ($node, @arguments) = @_; my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), @arguments); return ($code, "$out$err") }
 sub form { my ($node) = @_; return $node->safe_psql('postgres', q{SELECT coalesce((SELECT 'extension' FROM pg_extension WHERE extname = 'outbox'), 'hosted')
     || ' ' || (SELECT string_agg(slot_name || ' ' || plugin, ', ' ORDER BY 1) FROM pg_replication_slots)}) }
 
-# A session that emits, one row and one event a transaction; a transaction that fails is left out.
+# A session that writes one row and one event a transaction, and goes on after a transaction that fails.
 sub start_writer {
     my ($node, $name, $topic) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('writer');
@@ -78,7 +79,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
 
 sub set_up_again { my ($node, @arguments) = @_; my ($code, $said) = set_up($node, @arguments); is($code, 0, 'setup again') or diag $said; return $said }
 
-# ---- what stands in the way, and what was left in the middle
+# ---- obstacles, and a setup that was killed
 
 my $node = outbox_node('obstacles', conf => "outbox.max_event_bytes = '2MB'\n");
 create_slot($node);
@@ -108,7 +109,7 @@ is($relay->terminate, 0, 'the relay ends');
 is("$code " . form($node), '0 extension outbox outbox', '--dry-run moves nothing');
 like($sql, qr/pg_copy_logical_replication_slot\('outbox', 'outbox_being_moved', false, 'pgoutput'\).*DROP EXTENSION outbox.*pg_copy_logical_replication_slot\('outbox_being_moved', 'outbox'/s, 'and prints all of it');
 
-# As if setup had been killed: after the copy, after the form was changed and the slot was dropped.
+# The states that a killed setup leaves: after the copy of the slot, and after the change of the form and the drop of the slot.
 $node->safe_psql('postgres', q{SELECT pg_copy_logical_replication_slot('outbox', 'outbox_being_moved', false, 'pgoutput')});
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'before', '{}')});
 ($code, $said) = set_up($node, @to_hosted);

@@ -1,6 +1,6 @@
-# Servers with the limits of hosted ones: no superuser, no library, output_plugin_libraries at its default, the roles that a provider makes. The
-# doctor knows whose server it is, says what is missing in the provider's words, and finds nothing to mend once setup has done its part. What the
-# providers' own services do was not tried.
+# Servers with the limits of hosted ones: no superuser, no library, output_plugin_libraries at its default, and the roles that a provider creates. The
+# doctor recognizes the provider, names what is missing in the provider's terms, and finds no fault after setup. The providers' own services are not
+# tested.
 use strict;
 use warnings;
 
@@ -16,7 +16,7 @@ sql($_) for 'CREATE ROLE master LOGIN CREATEDB CREATEROLE REPLICATION', 'CREATE 
 my $doctor = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=master');
 my $plain = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=plain');
 
-# Role, name, how wal_level is set, how a role may replicate.
+# For each provider: a role, its name, how to set wal_level, how to let a role replicate.
 my @platforms = (
     [ rds_superuser => 'Amazon RDS', qr/^aws rds modify-db-parameter-group .*rds\.logical_replication,ParameterValue=1/, qr/^GRANT rds_replication TO plain;$/ ],
     [ cloudsqlsuperuser => 'Google Cloud SQL', qr/^gcloud sql instances patch .*cloudsql\.logical_decoding=on/, qr/^ALTER ROLE plain REPLICATION;$/ ],
@@ -47,7 +47,7 @@ for my $platform (@platforms) {
 sql('ALTER SYSTEM SET wal_level = logical');
 $node->restart;
 
-# Setup, as the provider's administrator, and then nothing is left.
+# After a setup by the provider's administrator the doctor finds no fault.
 my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres') . ' user=master', '--plugin', 'pgoutput');
 is($code, 0, 'setup as the administrator') or diag $err;
 ($code) = $doctor->examine;
@@ -59,7 +59,7 @@ $doctor->found(@$_) for [ 'plugin-allowed', 'OK', qr/pgoutput/ ], [ 'extension',
 is($code, 0, "nor for the relay's role");
 like(join("\n", map { mends($_) } values %{ $doctor->{report} }), qr/^(?!.*REVOKE EXECUTE ON FUNCTION pg_catalog\.pg_logical_emit_message)/s, 'nobody is told to take away what emit needs');
 
-# What the hosted form adds to it.
+# Findings of the hosted form.
 $doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/missing_slot is "ignore"/, break => sub { sql(q{UPDATE outbox.settings SET missing_slot = 'ignore'}) });
 sql(q{UPDATE outbox.settings SET slots = '{outbox,outbox_gone}'});
 ($code) = $doctor->examine;

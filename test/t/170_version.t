@@ -1,4 +1,4 @@
-# What a report of a bug needs: `version` in one line, `version --verbose` with every library. Neither looks at the settings, which may be wrong.
+# The versions for a bug report: `version` prints one line, `version --verbose` every library. Neither reads the settings, which may be wrong.
 use strict;
 use warnings;
 

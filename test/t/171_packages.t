@@ -1,5 +1,5 @@
-# What is shipped beside the programs agrees with them: the unit, META.json, the packages' files, and the settings in docker/kubernetes. That the
-# packages install is shown by test/support/deb, that Kubernetes takes the objects by test/support/kubernetes.
+# The unit, META.json, the packages' files and the settings in docker/kubernetes agree with the programs. test/support/deb installs the packages, and
+# test/support/kubernetes checks the objects against the schemas of Kubernetes.
 use strict;
 use warnings;
 

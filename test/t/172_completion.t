@@ -1,4 +1,4 @@
-# What completes the command line: in bash, and in zsh and fish where they are installed, each asked for what it would offer.
+# Completion of the command line in bash, and in zsh and fish where these are installed: the test asks each shell what it offers.
 use strict;
 use warnings;
 
@@ -21,7 +21,7 @@ is((Outbox::Relay::call(qw(completion tcsh)))[0], 2, 'another shell is an error'
 
 sub is_there { my ($shell) = @_; return system("command -v $shell >/dev/null") == 0 }
 
-# What each shell offers for a line, whose last word is the one to complete; sorted.
+# Returns what a shell offers for a line, whose last word is to be completed; sorted.
 sub bash {
     my @words = @_;
     my $out;
@@ -38,7 +38,7 @@ sub fish {
     return join ' ', sort map { s/\t.*//r } split /\n/, $out;
 }
 
-# In a terminal of its own, as a user would; the list is asked for as text.
+# The shell runs in a terminal of its own, and prints the list as text.
 sub zsh {
     my @words = @_;
     my $out;
@@ -88,7 +88,7 @@ SKIP: {
     is(zsh('outbox-relay', 'run', '--delivery', ''), 'at-least-once exactly-once', 'the words of an option');
 }
 
-# Each option of each command is offered: what the table of the settings has.
+# The shell offers each option of each command, as the table of the settings has them.
 for my $command (qw(run setup skip health doctor status dead-letters drain tail)) {
     my ($code, $help) = Outbox::Relay::call('help', $command);
     my %flags = map { ($_ => 1) } $help =~ /(?<![\w-])(--[a-z][a-z-]+)(?= |,|$)/mg;

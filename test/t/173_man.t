@@ -1,5 +1,5 @@
-# The manual pages: groff and mandoc find nothing to complain about, every option, key, command and exit code that there is is in them, and what is
-# installed is what `make install` and the packages name.
+# The manual pages: groff and mandoc find no fault, the pages have every option, key, command and exit code, and `make install` and the packages
+# install them.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ my $folder = PostgreSQL::Test::Utils::tempdir('man');
 my $said = '';
 ok(IPC::Run::run([ "$project/packaging/man", $folder ], '>&', \$said) && $said eq '', 'packaging/man makes them') or diag $said;
 
-# The text as a reader has it, without what makes it bold.
+# The text that a reader sees, without marks for bold.
 sub shown {
     my ($page) = @_;
     my ($out, $complaints) = ('', '');

@@ -1,5 +1,5 @@
-# The form of records that an operator chooses: topics with --topic-template and --topic-prefix, --header-style, --key-style, --lsn-header. What
-# is in Kafka, by both deliveries. The CloudEvents are read by that project's own SDK.
+# --topic-template, --topic-prefix, --header-style, --key-style and --lsn-header change the records in Kafka, by both deliveries. The SDK of the
+# CloudEvents project reads the records of that style.
 use strict;
 use warnings;
 
@@ -18,8 +18,8 @@ my $node = outbox_node('main');
 my $kafka = Outbox::Kafka->new->start;
 my $number = 0;
 
-# Emits by the SQL expressions, each an argument list of emit, has a relay with these options deliver it all, and returns the records of the
-# topics in Kafka, and the ids.
+# Emits events (each an argument list of emit), lets a relay with these options deliver them, and returns the records of the topics in Kafka, and the
+# ids.
 sub delivered {
     my ($delivery, $options, $topics, @calls) = @_;
     my $slot = 'slot_' . ++$number;
@@ -56,14 +56,14 @@ for my $delivery (qw(at-least-once exactly-once)) {
     $found = delivered($delivery, [qw(--topic-prefix shop.)], ["shop.$delivery"], qq{'$delivery', 'k', '1'});
     is(scalar @{ $found->{records} }, 1, "$delivery: a prefix");
 
-    # ---- what is the relay's own is so by its name in Kafka
+    # ---- topics of the relay's own are recognized by their name in Kafka
 
     $found = delivered($delivery, [qw(--topic-template outbox.{topic})], ["outbox.own.$delivery"], q{'state', 'k', '1'}, q{'dead-letter', 'k', '2'},
         qq{'own.$delivery', 'k', '3'});
     is(join(' ', map { $_->{value} } @{ $found->{records} }), '3', "$delivery: the other is delivered");
     is(scalar(() = $found->{log} =~ /the topic is Kafka's or the relay's own/g), 2, 'no event gets into the state topic or to the dead letters by a template');
 
-    # ---- a name that becomes too long is a refused event, not a stream that stands still
+    # ---- an event whose topic's name becomes too long is refused, and does not hold up the stream
 
     $kafka->create_topic("letters.$delivery");
     my $long = 'x' x 249;

@@ -1,9 +1,9 @@
-# What comes out is what Debezium's outbox event router makes of the same rows: topics, keys, values, headers and partitions, byte for byte. One
-# set of INSERTs into outbox tables of Debezium's shape, which outbox.adopt() has taken (docs/debezium.md). A real Debezium on a real Kafka
-# Connect delivers the rows; the topics are made anew, and the relay delivers the events. Three connectors, as people have them: text as it is in
-# the database, JSON expanded, bytes.
+# The relay writes the records that Debezium's outbox event router makes of the same rows: the same topics, keys, values, headers and partitions, byte
+# for byte. The test inserts rows into outbox tables of Debezium's shape, which outbox.adopt() publishes (docs/debezium.md). Debezium on Kafka Connect
+# delivers the rows; then the topics are created again, and the relay delivers the events. Three connectors have usual configurations: text as it is
+# in the database, expanded JSON, bytes.
 #
-# A fourth delivers what a program inserts all the while, until the relay takes over by the commands of the page, which are read out of the page.
+# A fourth connector delivers what a program inserts meanwhile, until the relay takes over by the commands that the test reads out of the page.
 use strict;
 use warnings;
 
@@ -79,7 +79,7 @@ for my $kind (@kinds) {
     }
 }
 
-# What the program inserts all the while. A row that psql has shown is committed.
+# The program inserts rows without pause. A row that psql has printed is committed.
 my $shown = "$folder/shown";
 $node->safe_psql('postgres', q{
     CREATE TABLE outbox_events (id uuid PRIMARY KEY, aggregatetype varchar(255) NOT NULL, aggregateid varchar(255), type varchar(255), payload jsonb);
@@ -108,7 +108,7 @@ END_EXPANDED
     bytes => "value.converter=io.debezium.converters.BinaryDataConverter\n",
     orders => join('', @{ $steps{properties} }),
 );
-# What the extension writes to the WAL is no message for Debezium, which would wait for a topic of that name.
+# Debezium must not read the extension's messages in the WAL, for it would wait for a topic of that name.
 my ($exclude) = $settings{orders} =~ /^(message\.prefix\.exclude\.list=.*\n)/m;
 $settings{$_} .= $exclude for keys %connectors;
 my %slot = (orders => 'debezium', map { ($_ => "debezium_$_") } keys %connectors);
@@ -166,7 +166,7 @@ sub records_by_topic {
     return \%found;
 }
 
-# A record as text, without what cannot be the same: the time, and where Kafka spreads what has no key.
+# A record as text, without what cannot be equal: the timestamp, and the partition of a record without a key.
 sub form {
     my ($record) = @_;
     my $text = sub { defined $_[0] ? '<' . ($_[0] =~ s/([^\x20-\x7e])/sprintf '\\x%02x', ord $1/ger) . '>' : 'null' };
@@ -241,7 +241,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) < (SELECT last_value FROM numbe
 $kafka->delete_topic($_) for @topics;
 $kafka->create_topic($_, 6) for @topics;
 
-# Two relays share the work, because the converter of keys is the connector's: the style of keys is the relay's.
+# Two relays share the topics, because a relay has one style of keys, as a connector has one converter of keys.
 my @style = qw(--header-style debezium --topic-template outbox.event.{topic});
 my %relays = (text_keys => [ '--topics', 'jsonb,json,text,bytes' ], json_keys => [qw(--topics expanded --key-style json)]);
 for my $slot (sort keys %relays) {

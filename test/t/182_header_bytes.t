@@ -1,5 +1,5 @@
-# A header whose value is bytes, {"base64": "…"}, has these bytes in Kafka, by every door, both deliveries and all header styles. Confluent's client
-# finds the id of a schema in one.
+# A header {"base64": "…"} has these bytes in Kafka, through every way in, both deliveries and all header styles. Confluent's client reads the id of a
+# schema from such a header.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# The form of records that an operator chooses, and headers of bytes, where the server has no library: emit in SQL, a slot of pgoutput.
+# The options for the form of records, and headers of bytes, with the hosted form: emit in SQL, and a slot of pgoutput.
 use strict;
 use warnings;
 

@@ -1,8 +1,8 @@
-# The consumer's half, end to end: a program emits, the relay delivers at least once, and a consumer with a PostgreSQL of its own counts each event
-# once, by outbox.first_time(). Both are killed, fifty times between them, and what is in Kafka twice is in the consumer's table once.
+# A program emits, the relay delivers at least once, and a consumer with a PostgreSQL of its own processes each event once, by outbox.first_time().
+# The test kills relay and consumer, fifty times together; an event that is in Kafka twice is in the consumer's table once.
 #
-# The consumer is the one of docs/inbox.md, read out of the page. Its database has no extension: it has outbox_ext/inbox.sql. A consumer that commits
-# its offsets less often reads more twice, so here it commits only now and then.
+# The consumer is the program of docs/inbox.md, read out of the page. Its database has outbox_ext/inbox.sql and not the extension. The consumer
+# commits its offsets only now and then here, so it reads more events twice.
 use strict;
 use warnings;
 
@@ -36,7 +36,7 @@ $node->safe_psql('consumer', slurp("$here/../../outbox_ext/inbox.sql"));
 $node->safe_psql('consumer', 'CREATE TABLE invoices (order_id int NOT NULL); GRANT SELECT, INSERT ON invoices TO billing;
     GRANT USAGE ON SCHEMA outbox TO billing; GRANT EXECUTE ON FUNCTION outbox.first_time(text, uuid) TO billing');
 
-# ---- who takes part
+# ---- the servers and programs
 
 my ($consumer_py) = map { $_->{text} } grep { $_->{language} eq 'python' } Outbox::Page->read("$here/../../docs/inbox.md")->blocks;
 $consumer_py =~ s/"group.id": "billing"/"group.id": "billing", "group.instance.id": "billing-1", "session.timeout.ms": 6000/ or die 'no group';    # its successor takes over at once
@@ -72,7 +72,7 @@ is(slurp("$folder/complaints"), '', 'the program has met no error');
 ok(wait_for_confirmation($node), 'the last relay delivers what is left');
 is($relay->terminate, 0, 'and ends in good order');
 
-# ---- what is there
+# ---- the result
 
 my $orders = $node->safe_psql('postgres', q{SELECT string_agg(id::text, ' ' ORDER BY id) FROM orders});
 my $count = () = $orders =~ /\d+/g;

@@ -1,6 +1,6 @@
-# PostgreSQL 17 and later: a primary whose failover slot two standbys copy, named in synchronized_standby_slots. A promotion after a clean
-# shutdown and after a crash, with both deliveries: no saved order is without its event, and no event is of an order that the new primary
-# does not have, because none is sent before those standbys have it. A standby that is away holds events back, and does not lose them.
+# PostgreSQL 17 and later: two standbys, named in synchronized_standby_slots, copy the primary's failover slot. After a promotion, planned or after a
+# crash and with both deliveries, every order that the new primary has has its event, and every event has its order, because the primary sends no
+# event before those standbys have it. A standby that is away holds events back, and loses none.
 use strict;
 use warnings;
 
@@ -19,7 +19,7 @@ my $kafka = Outbox::Kafka->new->start;
 my @standby_names = qw(near far);
 my $orders = 0;
 
-# One transaction an order, so that each can be lost alone.
+# Each order is a transaction of its own, so that each can be lost alone.
 sub save_orders {
     my ($primary, $count) = @_;
     my $last = $orders + $count;
@@ -31,13 +31,13 @@ sub save_orders {
 
 sub host { my ($node) = @_; return $ENV{TLS} ? '127.0.0.1' : $node->host }
 
-# A DSN of all, for whoever takes writes.
+# The DSN of all servers, for the one that takes writes.
 sub connstr_of {
     my (@nodes) = @_;
     return 'host=' . join(',', map { host($_) } @nodes) . ' port=' . join(',', map { $_->port } @nodes) . ' dbname=postgres target_session_attrs=read-write';
 }
 
-# With a dbname, which the copy of slots asks for.
+# The connection string has a dbname, which the synchronization of slots needs.
 sub conninfo_of { my ($node) = @_; return "host=${\ host($node)} port=${\ $node->port} dbname=postgres" }
 
 sub make_standby {
@@ -49,12 +49,12 @@ sub make_standby {
     return $node;
 }
 
-# The copy of the slot on a standby is ready when it would outlive the promotion.
+# The copy of the slot on a standby is ready when it survives a promotion.
 sub is_ready { my ($standby) = @_; return $standby->safe_psql('postgres', q{SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'outbox' AND synced AND NOT temporary AND invalidation_reason IS NULL}) }
 
 sub wait_until_ready { my (@standbys) = @_; wait_until { @standbys == grep { is_ready($_) eq '1' } @standbys } 'the standbys have the slot', 90; return }
 
-# What a promotion asks for: the standby streams, and its own standby's slot is there.
+# A promotion needs a standby that streams, and the slot of that standby's own standby.
 sub name_standbys {
     my ($node, @names) = @_;
     $node->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('$_') WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '$_')") for @names;
@@ -135,7 +135,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     ok(wait_for_confirmation($far), "$delivery: the stream goes on after a crash");
     judge("$delivery, crash", $far, $delivery);
 
-    # ---- the old primary comes back, and nobody has told it that it is no primary any more
+    # ---- the old primary comes back as a second primary
 
     $primary->start;
     my $before = slot($primary, 'confirmed_flush_lsn');

@@ -1,6 +1,6 @@
-# Three members under Patroni, and a relay whose DSN names them all. Switchovers, a primary whose server dies and one whose machine dies,
-# under load: no saved order is without its event, the order per key holds, and the events come on within seconds of the new primary. What
-# Patroni cannot promise is counted: an event of a transaction that the old primary alone had, and that was lost with it.
+# Three members under Patroni, and a relay whose DSN names them all. After switchovers, and after the death of the primary's server or machine, under
+# load: every order that the new primary has has its event, the order of each key holds, and events come within seconds of the new primary. The test
+# counts what Patroni cannot prevent: events of transactions that only the old primary had, and that were lost with it.
 use strict;
 use warnings;
 
@@ -19,7 +19,7 @@ plan skip_all => 'its servers have no certificates' if $ENV{TLS};
 my $kafka = Outbox::Kafka->new->start;
 my $folder = PostgreSQL::Test::Utils::tempdir('writer');
 
-# One order in one transaction after the other, each by a connection of its own to whoever is the primary.
+# Places one order after the other, each in a transaction and over a connection of its own to the member that is the primary.
 my $writer = <<'END_SH';
 number=0
 while [ ! -e "$1/stop" ]; do
@@ -42,11 +42,11 @@ sub start_writer {
     return sub { open my $file, '>', "$own/stop" or die $!; close $file; $process->wait_for_exit(60); return };
 }
 
-# What the primary says, or '' where there is none at the moment.
+# The primary's answer to a query, or '' while there is no primary.
 sub ask { my ($cluster, $statement) = @_; return eval { $cluster->sql($statement) } // '' }
 sub last_order { my ($cluster) = @_; return ask($cluster, 'SELECT coalesce(max(number), 0) FROM orders') || 0 }
 
-# Until everything that is committed now has been delivered.
+# Waits until everything that is committed now is delivered.
 sub wait_until_delivered {
     my ($cluster, $what, $meanwhile) = @_;
     my $lsn;
@@ -55,10 +55,10 @@ sub wait_until_delivered {
     return;
 }
 
-# How often there has been another primary; that may be the same server again.
+# The number of changes of the primary; the same server may become primary again.
 sub timeline { my ($cluster) = @_; return hex(ask($cluster, 'SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)') || 0) }
 
-# From what ends one primary to the first event of the next.
+# The seconds from the end of one primary to the first event of the next.
 sub time_until_next_event {
     my ($cluster, $what, $meanwhile) = @_;
     my $timeline = timeline($cluster);
@@ -72,12 +72,12 @@ sub time_until_next_event {
     return ($before, $promoted - $start, time - $promoted);
 }
 
-# In make test one kind each, since it takes a minute; make test-failover plays all.
+# make test plays one kind of each, because each takes a minute; make test-failover plays all.
 my @all = qw(switchover kill_server switchover kill_machine);
 my %failovers = ('at-least-once' => ['kill_server'], 'exactly-once' => ['switchover']);
 %failovers = map { $_ => [@all] } keys %failovers if ($ENV{FAILOVERS} // '') eq 'all';
 
-# Up to PostgreSQL 16 an event may have gone out whose transaction is lost with the old primary. Exactly-once delivery stops then; an operator
+# Up to PostgreSQL 16 consumers may have an event whose transaction is lost with the old primary. Exactly-once delivery then stops; an operator
 # accepts what consumers have seen, and starts the relay again.
 sub accept_what_is_lost {
     my ($relay, @setup) = @_;
@@ -95,7 +95,7 @@ for my $delivery (sort keys %failovers) {
     $kafka->create_topic('orders', 1);
     $cluster->sql('CREATE TABLE orders (number int PRIMARY KEY)');
     my @setup = ('setup', '--dsn', $cluster->connstr . ' user=postgres', '--relay-role', 'relay', '--brokers', $kafka->brokers, '--delivery', $delivery);
-    # The slot is Patroni's, and nothing has been delivered.
+    # Patroni has created the slot, and no event has been delivered.
     my ($code, $out, $err) = Outbox::Relay::call(@setup, $delivery eq 'exactly-once' ? '--reset-state' : ());
     is($code, 0, "$delivery: set up, with the slot that Patroni has made") or diag "$out$err";
     my $relay = Outbox::Relay->new(undef, name => $delivery, dsn => $cluster->connstr, kafka => $kafka, args => [ '--delivery', $delivery ])->start;

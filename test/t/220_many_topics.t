@@ -1,5 +1,5 @@
-# More topics than Kafka is asked for one by one, in a stream that goes round them: none waits for another, each gets its events once and
-# in order, and the relay's memory is bounded.
+# More topics than the relay looks up one by one, in a stream that has events of each in turn: no topic waits for another, each gets its events once
+# and in order, and the relay's memory is bounded.
 use strict;
 use warnings;
 
@@ -29,7 +29,7 @@ is_deeply([ @values{@some} ], [ ([ 0 .. $rounds - 1 ]) x @some ], 'in order');
 unlike($relay->log, qr/waiting for topic/, 'no topic was waited for');
 cmp_ok($relay->peak_memory_kb, '<', 128 << 10, 'memory is bounded');
 
-# A topic that comes later is found as well, and so is one that comes to be while its event waits.
+# The relay also finds a topic that is created later, and one that is created while its event waits.
 $kafka->create_topic('late');
 $node->safe_psql('postgres', "SELECT outbox.emit('late', 'k', '1'), outbox.emit('later', 'k', '1'), outbox.emit('many.5', 'k', '3')");
 $relay->wait_for_log(qr/waiting for topic "later"/);
