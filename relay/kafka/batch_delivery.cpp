@@ -295,7 +295,7 @@ void BatchDelivery::step() {
 Clock::time_point BatchDelivery::step_at() const {
     auto now = Clock::now();
     if (is_ending())
-        return now; // the calls themselves wait
+        return transaction_->step_at();
     auto topic_at = producer().retry_at() != Clock::time_point::max() ? producer().retry_at() : now + look_again;
     if (stage_ == Stage::finishing) // without a position where its topic is waited for, or nothing has been tried yet
         return position_.is_produced() ? now + look_again : topic_at;

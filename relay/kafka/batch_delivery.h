@@ -39,7 +39,7 @@ public:
 
     void open_producer();
     bool has_producer() const { return transaction_ != nullptr; }
-    KafkaTransaction &transaction() { return *transaction_; }
+    KafkaTransaction &transaction() const { return *transaction_; }
     KafkaProducer &producer() const { return transaction_->producer(); }
     // The position is known: the first Kafka transaction of the producer begins.
     void begin();

@@ -42,7 +42,7 @@ void ExactlyOnceSink::fence() {
         delivery_.producer().answered();
         position_.begin_reading();
         phase_ = Phase::reading;
-    } else if (!delivery_.producer().kafka().is_away() && Clock::now() > watched_since_ + said_after &&
+    } else if (!delivery_.producer().kafka().is_away() && Clock::now() > watched_since_ + said_after && !transaction.reason().empty() &&
                waiting_.changed(transaction.reason())) {
         spdlog::warn("waiting for Kafka to begin transactions: {}", transaction.reason());
     }
@@ -165,7 +165,7 @@ Clock::time_point ExactlyOnceSink::serve_at() const {
 Clock::time_point ExactlyOnceSink::next_step_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
-    case Phase::fencing:
+    case Phase::fencing: return delivery_.transaction().step_at();
     case Phase::reading: return Clock::now(); // the calls themselves wait
     case Phase::delivering: break;
     }

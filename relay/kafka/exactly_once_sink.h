@@ -11,7 +11,7 @@
 // where they come back from a crash (KAFKA-20734). Nothing is committed on top of what nobody can see: once an operator has ended such a
 // transaction, its events come again from the slot.
 //
-// Nothing is taken while a transaction is being committed; calls into librdkafka wait for some milliseconds at most.
+// Nothing is taken while a transaction is being committed. librdkafka's calls do not hold up the loop (kafka/transaction.h).
 // Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
 #pragma once
 

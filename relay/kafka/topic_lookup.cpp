@@ -1,11 +1,6 @@
 #include "kafka/topic_lookup.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <utility>
 
 namespace outbox {
 
@@ -14,11 +9,7 @@ void TopicLookup::open(rd_kafka_t *handle, int wakeup) {
     wakeup_ = wakeup;
 }
 
-void TopicLookup::close() {
-    if (thread_.joinable())
-        thread_.join();
-    answer_ = {};
-}
+void TopicLookup::close() { call_.join(); }
 
 void TopicLookup::ask(const std::string &name, rd_kafka_topic_t *topic) {
     name_ = name;
@@ -30,17 +21,9 @@ void TopicLookup::ask_for_all(const std::string &name) {
     start(nullptr, all_ms);
 }
 
-// The promise is kept before the loop is woken, so that the loop never looks too early.
 void TopicLookup::start(rd_kafka_topic_t *topic, int timeout_ms) {
-    close();
     is_for_all_ = topic == nullptr;
-    std::promise<Answer> promise;
-    answer_ = promise.get_future();
-    thread_ = std::jthread([promise = std::move(promise), handle = handle_, wakeup = wakeup_, topic, timeout_ms]() mutable {
-        promise.set_value(look_up(handle, topic, timeout_ms));
-        uint64_t one = 1;
-        [[maybe_unused]] ssize_t written = write(wakeup, &one, sizeof(one));
-    });
+    call_.start([handle = handle_, topic, timeout_ms] { return look_up(handle, topic, timeout_ms); }, wakeup_);
 }
 
 TopicLookup::Answer TopicLookup::look_up(rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms) {
@@ -53,12 +36,6 @@ TopicLookup::Answer TopicLookup::look_up(rd_kafka_t *handle, rd_kafka_topic_t *t
         answer.topics.emplace(metadata->topics[i].topic, metadata->topics[i].err);
     rd_kafka_metadata_destroy(metadata);
     return answer;
-}
-
-std::optional<TopicLookup::Answer> TopicLookup::take() {
-    if (!is_asking() || answer_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
-        return std::nullopt;
-    return std::exchange(answer_, {}).get();
 }
 
 } // namespace outbox

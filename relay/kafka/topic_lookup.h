@@ -2,10 +2,10 @@
 // makes it, one at a time; the producer's loop asks, goes on, and is woken by the answer. Tested by test/unit/kafka_producer_test.cpp.
 #pragma once
 
-#include <future>
+#include "base/background_call.h"
+
 #include <optional>
 #include <string>
-#include <thread>
 #include <unordered_map>
 
 #include <librdkafka/rdkafka.h>
@@ -31,11 +31,11 @@ public:
     // Of a cluster with very many topics only the first are taken: see topics_max.
     void ask_for_all(const std::string &name);
 
-    bool is_asking() const { return answer_.valid(); }
+    bool is_asking() const { return call_.is_running(); }
     bool is_for_all() const { return is_for_all_; }
     const std::string &name() const { return name_; } // for whose sake it was asked
     // nullopt: not yet.
-    std::optional<Answer> take();
+    std::optional<Answer> take() { return call_.take(); }
 
 private:
     static constexpr int topic_ms = 500, all_ms = 2000;
@@ -48,8 +48,7 @@ private:
     int wakeup_ = -1;
     std::string name_;
     bool is_for_all_ = false;
-    std::future<Answer> answer_; // valid: it is on its way, or was not taken yet
-    std::jthread thread_;
+    BackgroundCall<Answer> call_;
 };
 
 } // namespace outbox

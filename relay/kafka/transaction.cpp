@@ -5,7 +5,8 @@
 namespace outbox {
 namespace {
 
-constexpr int slice_ms = 10;                              // what a call into librdkafka may wait
+constexpr int call_ms = 2000;                             // see the header
+constexpr auto pause = std::chrono::milliseconds(50);     // between a call that failed and the next one
 constexpr auto commit_is_slow = std::chrono::seconds(10); // socket.timeout.ms: a request may have been repeated
 constexpr int16_t end_txn_request = 26;
 
@@ -29,9 +30,18 @@ KafkaConf counting_ends(KafkaConf conf, std::atomic<int> *count) {
 KafkaTransaction::KafkaTransaction(KafkaConf conf, LogEnds &ends, KafkaProducer::Listener &listener)
     : producer_(counting_ends(std::move(conf), &ends_sent_), ends, listener) {}
 
+// Starts the call, or takes its answer. nullopt: there is none yet.
+std::optional<KafkaError> KafkaTransaction::call(Function *function) {
+    if (call_.is_running())
+        return call_.take();
+    if (Clock::now() >= step_at_)
+        call_.start([function, handle = producer_.handle()] { return KafkaError(function(handle, call_ms)); }, producer_.wanted().fd);
+    return std::nullopt;
+}
+
 KafkaTransaction::Step KafkaTransaction::fence() {
-    KafkaError error(rd_kafka_init_transactions(producer_.handle(), slice_ms));
-    return judge("cannot begin Kafka transactions", error);
+    std::optional<KafkaError> error = call(rd_kafka_init_transactions);
+    return error ? judge("cannot begin Kafka transactions", *error) : Step::waiting;
 }
 
 KafkaTransaction::Step KafkaTransaction::begin() {
@@ -46,25 +56,25 @@ KafkaTransaction::Step KafkaTransaction::begin() {
 KafkaTransaction::Step KafkaTransaction::commit() {
     if (commit_began_at_ == Clock::time_point::max())
         commit_began_at_ = Clock::now();
-    KafkaError error(rd_kafka_commit_transaction(producer_.handle(), slice_ms));
-    return judge("cannot commit a Kafka transaction", error, ends_sent_ == 0);
+    std::optional<KafkaError> error = call(rd_kafka_commit_transaction);
+    return error ? judge("cannot commit a Kafka transaction", *error, ends_sent_ == 0) : Step::waiting;
 }
 
+// librdkafka aborts once every record was reported and its report served.
 KafkaTransaction::Step KafkaTransaction::abort() {
-    KafkaError error(rd_kafka_abort_transaction(producer_.handle(), slice_ms));
+    std::optional<KafkaError> error = call(rd_kafka_abort_transaction);
     producer_.serve();
-    Step step = judge("cannot abort a Kafka transaction", error);
-    return step == Step::done && producer_.in_flight() > 0 ? Step::waiting : step;
+    return error ? judge("cannot abort a Kafka transaction", *error) : Step::waiting;
 }
 
 void KafkaTransaction::abort_within(std::chrono::milliseconds patience) {
-    auto until = Clock::now() + patience;
-    do {
-        KafkaError error(rd_kafka_abort_transaction(producer_.handle(), slice_ms));
-        producer_.serve();
-        if (judge("cannot abort a Kafka transaction", error) != Step::waiting)
-            return;
-    } while (Clock::now() < until);
+    call_.join();
+    step_at_ = {};
+    int timeout_ms = static_cast<int>(patience.count());
+    call_.start([timeout_ms, handle = producer_.handle()] { return KafkaError(rd_kafka_abort_transaction(handle, timeout_ms)); },
+                producer_.wanted().fd);
+    while (!call_.take())
+        producer_.serve(5);
 }
 
 // An attempt to begin: librdkafka does not begin while a transaction is open, and says why that one has failed.
@@ -87,8 +97,10 @@ KafkaTransaction::Step KafkaTransaction::judge(const char *what, const KafkaErro
     if (rd_kafka_error_is_fatal(error.get()) == 0) {
         if (abort_is_of_use && rd_kafka_error_txn_requires_abort(error.get()) != 0)
             return Step::must_abort;
-        if (rd_kafka_error_is_retriable(error.get()) != 0)
+        if (rd_kafka_error_is_retriable(error.get()) != 0) {
+            step_at_ = Clock::now() + pause;
             return Step::waiting;
+        }
     }
     reason_ = fmt::format("{}: {}", what, reason_);
     return Step::lost;

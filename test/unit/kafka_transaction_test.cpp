@@ -5,8 +5,14 @@
 #include "relay/kafka/transaction.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
+#include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <optional>
+#include <set>
+#include <thread>
 
 namespace outbox {
 namespace {
@@ -28,11 +34,11 @@ protected:
 
     KafkaProducer &producer() { return transaction_->producer(); }
 
-    // Each call takes some milliseconds.
+    // No call holds up the loop.
     template <class Call>
     Step complete(Call call) {
         Step step = Step::waiting;
-        for (auto until = Clock::now() + patience; step == Step::waiting && Clock::now() < until; producer().serve()) {
+        for (auto until = Clock::now() + patience; step == Step::waiting && Clock::now() < until; producer().serve(1)) {
             auto began_at = Clock::now();
             step = call();
             EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(1)) << "the relay would stand still";
@@ -109,13 +115,20 @@ TEST_F(KafkaTransactionTest, waits_while_kafka_is_not_ready) {
     for (Error error : {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS})
         kafka_.answer(MockKafka::init_producer_id, error);
     open();
-    EXPECT_EQ(transaction_->fence(), Step::waiting);
-    EXPECT_NE(transaction_->reason(), "");
     EXPECT_EQ(fence(), Step::done);
     ASSERT_EQ(transaction_->begin(), Step::done);
     produce();
     kafka_.answer(MockKafka::end_txn, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS);
     EXPECT_EQ(commit(), Step::done);
+}
+
+TEST_F(KafkaTransactionTest, says_why_it_waits) {
+    kafka_.go_down();
+    open();
+    for (auto until = Clock::now() + patience; transaction_->reason().empty() && Clock::now() < until; producer().serve(5))
+        ASSERT_EQ(transaction_->fence(), Step::waiting);
+    EXPECT_NE(transaction_->reason(), "");
+    EXPECT_GT(transaction_->step_at(), Clock::now()) << "the loop would spin";
 }
 
 TEST_F(KafkaTransactionTest, is_lost_where_kafka_refuses_the_producer) {
@@ -191,6 +204,61 @@ TEST_F(KafkaTransactionTest, waits_for_an_abort_no_longer_than_told) {
     transaction_->abort_within(std::chrono::milliseconds(300));
     EXPECT_GE(Clock::now() - began_at, std::chrono::milliseconds(300));
     EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(5));
+}
+
+// Threads of librdkafka of this name.
+std::set<int> threads_named(const std::string &name) {
+    std::set<int> found;
+    for (const auto &task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string comm;
+        std::getline(std::ifstream(task.path() / "comm"), comm);
+        if (comm == name)
+            found.insert(std::stoi(task.path().filename()));
+    }
+    return found;
+}
+
+// While it lives, the main thread of librdkafka waits for a processor that another one keeps busy.
+class StarvedMainThread {
+public:
+    explicit StarvedMainThread(const std::set<int> &threads) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(0, &one);
+        sched_param none{};
+        for (int thread : threads) {
+            EXPECT_EQ(sched_setscheduler(thread, SCHED_IDLE, &none), 0);
+            EXPECT_EQ(sched_setaffinity(thread, sizeof(one), &one), 0);
+        }
+        spinner_ = std::jthread([this, one] {
+            sched_setaffinity(0, sizeof(one), &one);
+            while (!is_over_) {
+            }
+        });
+    }
+    ~StarvedMainThread() { is_over_ = true; }
+
+private:
+    std::atomic<bool> is_over_{false};
+    std::jthread spinner_;
+};
+
+// An order to the main thread is answered late: later than a call of some milliseconds would wait.
+TEST_F(KafkaTransactionTest, is_not_misled_by_late_answers_of_librdkafkas_main_thread) {
+    std::set<int> others = threads_named("rdk:main");
+    open_and_begin();
+    std::set<int> mine = threads_named("rdk:main");
+    for (int other : others)
+        mine.erase(other);
+    ASSERT_EQ(mine.size(), 1u);
+    StarvedMainThread starved(mine);
+    auto until = Clock::now() + std::chrono::seconds(3);
+    for (int i = 1; i == 1 || Clock::now() < until; i++) {
+        produce();
+        ASSERT_EQ(acknowledged_, i);
+        ASSERT_EQ(commit(), Step::done) << transaction_->reason();
+        ASSERT_EQ(transaction_->begin(), Step::done) << transaction_->reason();
+    }
 }
 
 } // namespace
