@@ -16,6 +16,7 @@ use Outbox::Chaos::History;
 use Outbox::Chaos::Observer;
 use Outbox::Chaos::Schedule;
 use Outbox::Chaos::Stage;
+use Outbox::Chaos::Steps qw(is_too_late);
 use Outbox::Chaos::Storm;
 use Outbox::Chaos::Writers;
 use Outbox::Node;
@@ -25,7 +26,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $writers = 3;
-my $peace_s = 90;                       # for everything to be delivered after the last fault
+my $peace_s = 90;                       # for everything to be delivered after the last fault, on a quiet machine
 my $load_alone_s = 30;                  # a fault alone that is over at once has to bear the load for so long
 my $kept_wal_bytes_max = 160 << 20;     # afterwards
 my $relay_memory_kb_max = (160 << 10) * ($ENV{ASAN_OPTIONS} ? 4 : 1);    # with what a sanitizer takes for itself
@@ -171,7 +172,7 @@ sub _await {
     my $start = time;
     while (slot($self->{stage}->node, $condition) ne 't') {
         $self->_tick(0);
-        return $self->violation($invariant, "$what: not within $peace_s s") if time > $start + $peace_s;
+        return $self->violation($invariant, "$what: not within $peace_s s") if is_too_late($start, $peace_s);
         sleep 0.1;
     }
     $self->{history}->write('reached', condition => $what, seconds => time - $start);
@@ -246,7 +247,7 @@ sub _end {
     my $start = time;
     $node->stop('fast') if $self->{faults}->server_is_up;
     my $seconds = time - $start;
-    $self->violation('I8', sprintf 'PostgreSQL stopped fast only after %.1f s', $seconds) if $seconds > 10;
+    $self->violation('I8', sprintf 'PostgreSQL stopped fast only after %.1f s', $seconds) if is_too_late($start, 10);
     $self->{stage}->stop_relays;
     $self->{history}->close;
     return;
