@@ -218,6 +218,11 @@ $(BUILD)/proxy: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/chaos/proxy/*.cpp)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^
 
+$(BUILD)/names.so: test/support/names.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(quiet)$(CC) -O2 -Wall -Wextra -shared -fPIC -o $@ $< -ldl
+
 $(BUILD)/orders: $(orders_objects)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ -lpq -lcpp-httplib -lssl -lcrypto -pthread
@@ -334,12 +339,13 @@ bench-peers:
 
 kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
-tap-programs: all $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(BUILD)/proxy $(bench_programs) $(kafka) $(BUILD)/python/complete $(BUILD)/peers/debezium/complete $(how_to)
+chaos-programs: all $(BUILD)/proxy $(BUILD)/names.so $(kafka)
+tap-programs: chaos-programs $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(bench_programs) $(BUILD)/python/complete $(BUILD)/peers/debezium/complete $(how_to)
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
 test-programs: check-programs tap-programs bench-programs fuzz-programs sanitize-programs
 of_demo := all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 demo-programs: $(of_demo)
-check-programs tap-programs bench-programs test-programs demo-programs fuzz-programs: ; @: # and not a word where there is nothing to do
+check-programs chaos-programs tap-programs bench-programs test-programs demo-programs fuzz-programs: ; @: # and not a word where there is nothing to do
 
 ifneq ($(filter check,$(MAKECMDGOALS)),)
 check:
@@ -366,7 +372,7 @@ fuzz:
 
 chaos:
 	@test/support/packages test
-	@$(MAKE) --no-print-directory $(jobs) tap-programs
+	@$(MAKE) --no-print-directory $(jobs) chaos-programs
 	@test/support/unprivileged test/run chaos
 
 test-failover:
@@ -411,7 +417,7 @@ relay-page: $(BUILD)/outbox-relay
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: relay-page fuzz fuzz-programs install-relay uninstall-relay check-programs tap-programs test-programs bench-programs bench-peers demo-programs check test chaos bench \
+.PHONY: relay-page fuzz fuzz-programs install-relay uninstall-relay check-programs chaos-programs tap-programs test-programs bench-programs bench-peers demo-programs check test chaos bench \
 	demo format cross-check print-module
 
 # ---- the unit tests with sanitizers ---------------------------------------------------------------------------------

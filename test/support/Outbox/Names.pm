@@ -5,22 +5,18 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
-use File::Basename qw(dirname);
 use PostgreSQL::Test::Utils;
-
-my $source = dirname(__FILE__) . '/../names.c';
 
 sub new {
     my ($class) = @_;
-    my $folder = PostgreSQL::Test::Utils::tempdir('names');
-    system(qw(cc -shared -fPIC -o), "$folder/names.so", $source, '-ldl') == 0 or croak "cannot compile $source";
-    return bless { folder => $folder }, $class;
+    croak 'OUTBOX_BUILD is not set' if !$ENV{OUTBOX_BUILD};
+    return bless { folder => PostgreSQL::Test::Utils::tempdir('names'), library => "$ENV{OUTBOX_BUILD}/names.so" }, $class;
 }
 
 # Variables for a process that is to know the names. library: another one that it loads.
 sub env {
     my ($self, $library) = @_;
-    return (LD_PRELOAD => join(' ', grep { defined } $library, "$self->{folder}/names.so"), DEAD_NAMES => $self->{folder});
+    return (LD_PRELOAD => join(' ', grep { defined } $library, $self->{library}), DEAD_NAMES => $self->{folder});
 }
 
 # From now on nobody answers who asks for the name.

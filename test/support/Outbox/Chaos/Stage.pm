@@ -19,11 +19,13 @@ use PostgreSQL::Test::Utils;
 my $disk_mb = 768;
 my %host = (pg => 'pg.test', kafka => 'kafka.test');    # as the relay knows the proxy
 
-# The server gives a silent relay up after three seconds; a standby finds what WAL it needs after its slots were copied.
+# The server gives a silent relay up after three seconds; a standby finds what WAL it needs after its slots were copied; the disk that WAL takes is
+# bounded however long a run is.
 my $settings = <<'END';
 listen_addresses = '127.0.0.1'
 wal_sender_timeout = 3s
 wal_keep_size = 512MB
+max_wal_size = 1GB
 max_replication_slots = 10
 autovacuum_naptime = 5s
 checkpoint_timeout = 30s
@@ -134,6 +136,7 @@ sub has_disk { return defined $_[0]{disk} }
 sub _set_up {
     my ($self) = @_;
     my @kafka = $self->{delivery} eq 'exactly-once' ? ('--delivery', 'exactly-once', '--brokers', $self->{kafka}->brokers) : ();
+    local $Outbox::Relay::call_patience_s = 60;    # three brokers on a busy machine
     my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $self->{node}->connstr('postgres') . ' sslmode=prefer', @kafka);    # by the socket
     die "setup ends with $code: $err" if $code ne '0';
     create_slot($self->{node}, 'witness', 'outbox');    # in both forms, so that the observer reads one kind of stream
