@@ -9,7 +9,7 @@
 // While the walsender decodes nothing but the WAL of applications that publish nothing, every second wait for WAL begins with a breath, a
 // pause of one to ten milliseconds: a hundredth of the time for which the slot has had no event. Without the breath the walsender would
 // wake up, send a keepalive and read the same page again for every single commit. Tested by test/t/022_gather.t,
-// test/t/080_gather_failover.t.
+// test/t/023_breath.t, test/t/080_gather_failover.t.
 #pragma once
 
 #include "pg.h"

@@ -10,7 +10,6 @@ use Outbox::Node;
 use Outbox::Walsender;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 my $node = outbox_node('gather');
 my $session = $node->background_psql('postgres');
@@ -136,49 +135,6 @@ for my $n (1 .. 50) {
 pass('every transaction comes though no other follows');
 $walsender->close;
 
-# ---- a stream beside other programs' WAL ---------------------------------------------------------------------------------
-
-# Commits without pause for some seconds, on request with an event in each hundredth commit, and with one event at the end. Returns how many
-# keepalives a second came once the walsender's pauses had their full length.
-sub keepalives_beside {
-    my ($has_events) = @_;
-    $node->poll_query_until('postgres', q{SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'outbox'});
-    sql(q{SELECT pg_replication_slot_advance('outbox', pg_current_wal_lsn())});
-    my $walsender = Outbox::Walsender->new($node, 'outbox', q{batch_bytes '65536', gather 'ahead'});
-    my ($seconds, $warm) = (5, 3);
-    my $every = $has_events ? 100 : 1_000_000;
-    $session->query_until(qr/^writing$/m, qq{\\echo writing
-        DO \$\$ DECLARE start timestamptz = clock_timestamp(); i int = 0; BEGIN
-        WHILE clock_timestamp() < start + interval '$seconds s' LOOP
-            INSERT INTO filler VALUES ('y');
-            i = i + 1;
-            IF i % $every = 0 THEN PERFORM outbox.emit('t', i, '{}'); END IF;
-            COMMIT;
-            PERFORM pg_sleep(0.0001);
-        END LOOP;
-        PERFORM outbox.emit('t', 'last', '{}'); END \$\$;\n});
-    my ($keepalives, $is_last, $start) = (0, 0, time);
-    while (1) {
-        my $message = $walsender->next;
-        $keepalives++ if defined $message->{wal_end} && time - $start > $warm;
-        for (@{ $message->{lines} // [] }) {
-            $is_last ||= /"key":"last"/;
-            next unless $is_last && /^\{"commit"/;
-            $walsender->close;
-            return $keepalives / ($seconds - $warm);
-        }
-    }
-}
-
-my $sparse = keepalives_beside(0);
-my $dense = keepalives_beside(1);
-cmp_ok($sparse, '<', $dense / 1.5, sprintf 'a walsender that has nothing to say wakes up less often: %.0f keepalives a second, %.0f with events', $sparse, $dense);
-
-$node->safe_psql('postgres', 'ALTER SYSTEM SET synchronous_commit = local');
-$node->safe_psql('postgres', q{ALTER SYSTEM SET synchronous_standby_names = '*'});
-$node->reload;
-$node->poll_query_until('postgres', q{SELECT current_setting('synchronous_standby_names') = '*' AND current_setting('synchronous_commit') = 'local'});
-cmp_ok(keepalives_beside(0), '>', 1.5 * $sparse, 'not where commits can wait for its reader');
 $session->quit;
 
 # ---- by SQL -------------------------------------------------------------------------------------------------------------

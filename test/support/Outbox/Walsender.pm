@@ -29,11 +29,11 @@ sub end {
     return $self->close;
 }
 
-# The next thing in the stream: { lines => [...] } of a CopyData, or { wal_end => number } of a keepalive.
+# The next thing in the stream: { lines => [...] } of a CopyData, or { wal_end => number, sent_us => the server's clock } of a keepalive.
 sub next {
     my ($self) = @_;
     my $body = $self->{connection}->until('d');
-    return { wal_end => unpack('x Q>', $body) } if substr($body, 0, 1) eq 'k';
+    return { wal_end => unpack('x Q>', $body), sent_us => unpack('x9 q>', $body) } if substr($body, 0, 1) eq 'k';
     die 'unknown message in the stream' if substr($body, 0, 1) ne 'w';
     return { lines => [ split /\n/, substr $body, 25 ] };
 }
