@@ -16,7 +16,7 @@ COMMENT ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) IS 'publ
 COMMENT ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) IS 'publish an event if this transaction commits; returns its id';
 COMMENT ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) IS 'publish an event if this transaction commits; returns its id';
 
--- Whoever may emit may write to every topic, so nobody may until the owner says so.
+-- A role that may emit may write to every topic, so nobody may until the owner grants it.
 REVOKE ALL ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM PUBLIC;

@@ -98,7 +98,7 @@ int run_relay(RunCommand &run, const Reload &reload, Signals &signals) {
         prepare_skip(run, signals);
     Status status;
     status.about = about(run);
-    run.kafka.tallies = status.tallies;
+    run.kafka.learned.tallies = status.tallies;
     std::optional<HttpServer> server;
     if (run.listen)
         server.emplace(*run.listen, status);

@@ -1,7 +1,7 @@
 #include "command/form_move.h"
 
 #include "base/exit_code.h"
-#include "command/form_dependents.h"
+#include "command/form_obstacles.h"
 #include "command/hosted_setup.h"
 #include "command/hosted_sql.h"
 #include "postgres/replication_trial.h"
@@ -12,7 +12,6 @@ namespace {
 constexpr auto look_interval = std::chrono::milliseconds(200);
 constexpr auto patience = std::chrono::seconds(60); // for the relay, until its slot needs no catalog from before the publication
 constexpr const char *moved_suffix = "_being_moved";
-constexpr size_t slot_name_max = 63;
 
 constexpr const char *extension_sql = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'";
 constexpr const char *comment = "what outbox-relay reads: messages alone, no table";
@@ -40,11 +39,11 @@ public:
     void run() {
         if (has_other_form()) {
             std::vector<std::string> slots = other_slots();
-            require_rights();
-            require_names(slots);
-            require_nothing_depends();
+            require_rights(server_, is_to_hosted_);
+            require_names(slots, moved_suffix, is_to_hosted_);
+            require_nothing_depends(server_);
             if (is_to_hosted_) {
-                require_callers_may_write();
+                require_callers_may_write(server_);
                 prepare_publication(slots);
             }
             for (const std::string &slot : slots)
@@ -104,53 +103,6 @@ private:
                                                    " AND plugin OPERATOR(pg_catalog.=) " + quote_literal(other()) + which + " ORDER BY 1"))
             slots.push_back(row[0]);
         return slots;
-    }
-
-    void require_rights() {
-        if (is_to_hosted_ &&
-            !server_.is_true("SELECT pg_catalog.pg_has_role(CURRENT_USER, e.extowner, 'USAGE') FROM pg_catalog.pg_extension AS e"
-                             " WHERE e.extname OPERATOR(pg_catalog.=) 'outbox'"))
-            throw Failure(ExitCode::not_prepared, "the extension \"outbox\" is installed in this database, and another role's. Leave out "
-                                                  "--plugin to go on with it; run setup as its owner to replace it by emit in SQL");
-        if (!is_to_hosted_ &&
-            !server_.is_true("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) CURRENT_USER"))
-            throw Failure(ExitCode::not_prepared, "this database has emit in SQL, with slots of pgoutput: setup --plugin pgoutput keeps to "
-                                                  "that. Only a superuser can move it to the extension");
-    }
-
-    void require_names(const std::vector<std::string> &slots) {
-        for (const std::string &slot : slots) {
-            if (is_to_hosted_ && !slot.starts_with("outbox"))
-                throw Failure(ExitCode::not_prepared, "slot \"" + slot +
-                                                          "\" cannot be moved: of pgoutput a relay reads only slots whose names begin with "
-                                                          "\"outbox\". Let its relay deliver everything (outbox-relay drain --slot " +
-                                                          slot + "), and drop the slot: " + drop_slot(slot));
-            if (slot.size() + std::char_traits<char>::length(moved_suffix) > slot_name_max)
-                throw Failure(ExitCode::not_prepared,
-                              "slot \"" + slot + "\" cannot be moved: for a copy its name is too long by " +
-                                  std::to_string(slot.size() + std::char_traits<char>::length(moved_suffix) - slot_name_max) +
-                                  " characters");
-        }
-    }
-
-    // Views of topics, triggers of tables: who made them makes them again.
-    void require_nothing_depends() {
-        std::string found = find_dependent(server_);
-        if (!found.empty())
-            throw Failure(ExitCode::not_prepared, printable(found) +
-                                                      " uses a function that the other form replaces: drop it (outbox.detach(), DROP VIEW, "
-                                                      "DROP TRIGGER), run setup again, and make it anew where that form has it");
-    }
-
-    // emit in SQL writes the message as its caller.
-    void require_callers_may_write() {
-        std::string roles = callers_who_may_not_write(server_);
-        if (!roles.empty())
-            throw Failure(ExitCode::not_prepared,
-                          "emit in SQL writes as its caller, and these roles may emit, but not call "
-                          "pg_logical_emit_message(): " +
-                              printable(roles) + ". Let them: GRANT EXECUTE ON FUNCTION pg_logical_emit_message" +
-                              (server_.version() >= 170000 ? "(boolean, text, bytea, boolean) TO ..." : "(boolean, text, bytea) TO ..."));
     }
 
     // pgoutput looks the publication up as it was when a row was written, and fails where it was not there yet. So the slots have to get

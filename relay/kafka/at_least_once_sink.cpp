@@ -22,8 +22,8 @@ AtLeastOnceSink::~AtLeastOnceSink() {
 
 void AtLeastOnceSink::start(const Source &source) {
     source_ = source;
-    target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
-    target_.quarantine.forget_before(source.confirmed);
+    target_.learned.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
+    target_.learned.quarantine.forget_before(source.confirmed);
     if (!producer_)
         producer_ = make_producer(care_ = {});
 }
@@ -31,7 +31,7 @@ void AtLeastOnceSink::start(const Source &source) {
 // What is not on its way comes again from the slot; an operator may have skipped the event that it waited for.
 void AtLeastOnceSink::stop() {
     forget_queued();
-    suspicion_.forget();
+    refusals_.forget();
 }
 
 // The budget may have been changed before.
@@ -48,20 +48,22 @@ std::unique_ptr<KafkaProducer> AtLeastOnceSink::make_producer(Care care) {
     care.put_into(conf.get());
     if (size_t events = events_in_flight_set(target_.properties); events > 0)
         window_ = Window::fixed(events);
-    return std::make_unique<KafkaProducer>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
+    return std::make_unique<KafkaProducer>(std::move(conf), target_.learned.log_ends, static_cast<KafkaProducer::Listener &>(*this));
 }
 
 Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) const {
-    if (groups_.is_alone() || suspicion_.is_about(position))
+    if (refusals_.wants_alone(position))
         return {.survives_refusals = true};
     bool is_old = is_forgotten_at_once(commit_time_ms, now_ms(), care_.one_batch);
-    return {.one_batch = is_old, .has_many_topics = target_.has_many_topics, .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
+    return {.one_batch = is_old,
+            .has_many_topics = target_.learned.has_many_topics,
+            .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())};
 }
 
 // True where the producer is there for one more record. It is replaced only when nothing is on its way, so nothing is repeated.
 bool AtLeastOnceSink::make_room(Care care) {
     size_t in_flight = producer_ ? producer_->in_flight() : 0;
-    if (in_flight >= (care.survives_refusals ? 1 : groups_.limit()))
+    if (in_flight >= (care.survives_refusals ? 1 : refusals_.in_flight_max()))
         return false;
     if (producer_ && care == care_ && target_.bears_topics(producer_->topics()))
         return true;
@@ -82,7 +84,7 @@ Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     if (target_.is_reserved(event.topic))
         return Offer::rejected;
     EventPosition position{chunk.commit(), event.ordinal};
-    if (target_.quarantine.stops_at(position)) {
+    if (target_.learned.quarantine.stops_at(position)) {
         if (!entries_.empty())
             return Offer::busy;
         throw poisoned(event, transaction.commit, transaction.commit_time_ms, target_);
@@ -115,9 +117,9 @@ void AtLeastOnceSink::repeat() {
             queued_--;
             continue;
         }
-        if (target_.quarantine.stops_at(entry.position()))
+        if (target_.learned.quarantine.stops_at(entry.position()))
             return stop_at(entry);
-        if (suspicion_.is_about(entry.position()) && Clock::now() < suspicion_.retry_at())
+        if (refusals_.suspects(entry.position()) && Clock::now() < refusals_.retry_at())
             return;
         if (!make_room(care_for(entry.position(), entry.commit_time_ms)))
             return;
@@ -174,8 +176,8 @@ Clock::time_point AtLeastOnceSink::repeat_at() const {
     if (queued_ == 0)
         return Clock::time_point::max();
     const Entry &entry = entries_[entries_.size() - queued_];
-    if (entry.state != Entry::State::accepted && suspicion_.is_about(entry.position()))
-        return std::max(suspicion_.retry_at(), Clock::now() + look_again);
+    if (entry.state != Entry::State::accepted && refusals_.suspects(entry.position()))
+        return std::max(refusals_.retry_at(), Clock::now() + look_again);
     if (producer_ && producer_->retry_at() != Clock::time_point::max())
         return producer_->retry_at();
     bool waits = producer_ && (producer_->in_flight() > 0 || producer_->is_looking_up());
@@ -183,8 +185,8 @@ Clock::time_point AtLeastOnceSink::repeat_at() const {
 }
 
 std::string AtLeastOnceSink::waiting_for() const {
-    if (suspicion_.stands())
-        return suspicion_.text();
+    if (refusals_.waits())
+        return refusals_.waiting_for();
     return producer_ ? producer_->waiting_for() : "";
 }
 
@@ -196,14 +198,13 @@ void AtLeastOnceSink::reported(const rd_kafka_message_t &message) {
         return acknowledged(entry);
     note_delivery_error(message.err, target_);
     if (blame_of(message.err) != Blame::operation)
-        refused_.push_back({&entry, message.err, rd_kafka_topic_name(message.rkt), producer_->report()});
+        refusals_.add({&entry, message.err, rd_kafka_topic_name(message.rkt), producer_->report()});
     else if (failure_.empty())
         failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
 }
 
 void AtLeastOnceSink::acknowledged(Entry &entry) {
-    if (suspicion_.is_about(entry.position()))
-        suspicion_.clear();
+    refusals_.accepted(entry.position());
     events_.settled(entry);
     window_.delivered(entry.bytes);
     listener_.delivered(*entry.chunk);
@@ -212,7 +213,6 @@ void AtLeastOnceSink::acknowledged(Entry &entry) {
     while (!entries_.empty() && entries_.front().state == Entry::State::accepted)
         entries_.pop_front();
     queued_ = std::min(queued_, entries_.size());
-    groups_.accepted(1);
     producer_->all_is_well();
 }
 
@@ -238,11 +238,11 @@ void AtLeastOnceSink::end_producer() {
 
 // After the reports have been served.
 void AtLeastOnceSink::judge() {
-    if (is_dead_ || (!refused_.empty() && !care_.survives_refusals))
-        producer_->take_back(); // its last reports may have the reason
-    if (refused_.empty() && failure_.empty())
+    if (is_dead_ || (!refusals_.empty() && !care_.survives_refusals))
+        producer_->take_back(); // the reports of what was still on its way may have the reason
+    if (refusals_.empty() && failure_.empty())
         return;
-    std::vector<Refused> refused = std::exchange(refused_, {});
+    std::vector<Refused> refused = refusals_.take();
     std::string failure = std::exchange(failure_, {});
     if (refused.empty())
         throw SinkFailure(failure);
@@ -251,14 +251,7 @@ void AtLeastOnceSink::judge() {
         producer_.reset();
     is_dead_ = false;
     queue_again();
-    if (!was_alone)
-        return judge_group(refused);
-    const Refused &lone = refused.front();
-    if (is_about_size(lone.error))
-        note_too_large({{&lone}}, target_);
-    if (blame_of(lone.error) == Blame::topic && producer_)
-        producer_->forget_topic(lone.topic);
-    judge_alone(lone, source_, target_, groups_, suspicion_);
+    refusals_.judge(refused, was_alone, producer_.get());
 }
 
 // All that is not acknowledged, in order: also what another producer's records stood in front of.
@@ -268,35 +261,6 @@ void AtLeastOnceSink::queue_again() {
     for (Entry &entry : entries_)
         if (entry.state == Entry::State::in_flight)
             entry.state = Entry::State::queued;
-}
-
-void AtLeastOnceSink::judge_group(const std::vector<Refused> &refused) {
-    for (const RefusedBatch &batch : batches_of(refused)) {
-        const Refused &first = batch.first();
-        if (batch.is_too_large())
-            note_too_large(batch, target_);
-        if (blame_of(first.error) == Blame::topic) {
-            suspicion_.raise(first.entry->position());
-        } else if (batch.is_told_apart()) {
-            for (const Refused *each : batch.records)
-                if (!is_innocent(each->error))
-                    note_guilty(*each);
-        } else if (!batch.is_too_large()) {
-            if (!groups_.stands())
-                spdlog::warn("Kafka refuses a batch of {} records of topic \"{}\": {}; looking for the event to blame",
-                             batch.records.size(), first.topic, rd_kafka_err2str(first.error));
-            groups_.refused(batch.records.size());
-        }
-    }
-}
-
-void AtLeastOnceSink::note_guilty(const Refused &refused) {
-    bool may_pass = blame_of(refused.error) == Blame::unknown ||
-                    (refused.error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP && !clock_fault(*refused.entry, source_, now_ms()).empty());
-    if (may_pass)
-        suspicion_.raise(refused.entry->position());
-    else
-        target_.quarantine.refused(refused.entry->position(), refused.error);
 }
 
 } // namespace outbox

@@ -9,7 +9,7 @@
 
 #include "core/window.h"
 #include "kafka/care.h"
-#include "kafka/produce_event.h"
+#include "kafka/refusals.h"
 #include "kafka/rotation.h"
 
 #include <deque>
@@ -35,7 +35,7 @@ public:
     pollfd wanted() const override { return producer_ ? producer_->wanted() : pollfd{-1, 0, 0}; }
     Clock::time_point retry_at() const override { return producer_ ? producer_->retry_at() : Clock::time_point::max(); }
     Clock::time_point serve_at() const override;
-    uint64_t events_set_aside() const override { return target_.set_aside_count; }
+    uint64_t events_set_aside() const override { return target_.learned.set_aside_count; }
     std::string waiting_for() const override;
     bool empty() const override { return entries_.empty(); }
 
@@ -59,8 +59,6 @@ private:
 
     void judge();
     void queue_again();
-    void judge_group(const std::vector<Refused> &refused);
-    void note_guilty(const Refused &refused);
 
     KafkaTarget &target_;
     DeliveryListener &listener_;
@@ -77,9 +75,7 @@ private:
     bool is_dead_ = false;    // a fatal error: this producer delivers nothing more
     bool is_closing_ = false; // in the destructor
     std::string failure_;     // found while serving the producer, thrown after it
-    std::vector<Refused> refused_;
-    GroupLimit groups_;
-    Suspicion suspicion_;
+    Refusals refusals_{target_, source_};
     Renewal renewal_;
 };
 

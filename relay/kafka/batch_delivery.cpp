@@ -12,8 +12,6 @@ namespace {
 constexpr auto goodbye = std::chrono::milliseconds(500); // for the abort at the end of a session
 constexpr auto look_again = std::chrono::milliseconds(1);
 
-bool is_purged(rd_kafka_resp_err_t error) { return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT; }
-
 } // namespace
 
 BatchDelivery::BatchDelivery(KafkaTarget &target, const Source &source, KeptPosition &position, std::chrono::milliseconds commit_interval,
@@ -27,7 +25,8 @@ void BatchDelivery::open_producer() {
     KafkaConf conf = make_transactional_conf(target_.brokers, target_.properties, transactional_id(source_));
     care_.put_into(conf.get());
     transaction_.reset();
-    transaction_ = std::make_unique<KafkaTransaction>(std::move(conf), target_.log_ends, static_cast<KafkaProducer::Listener &>(*this));
+    transaction_ =
+        std::make_unique<KafkaTransaction>(std::move(conf), target_.learned.log_ends, static_cast<KafkaProducer::Listener &>(*this));
     stage_ = Stage::closed;
 }
 
@@ -64,12 +63,12 @@ void BatchDelivery::stop() {
 // ---- the open batch -------------------------------------------------------------------------------------------------
 
 Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
-    if (target_.quarantine.stops_at({transaction.commit, event.ordinal}))
+    if (target_.learned.quarantine.stops_at({transaction.commit, event.ordinal}))
         return stop_at(transaction, event);
     bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
     if (batch_.empty() && !use_care({.one_batch = is_old,
-                                     .has_many_topics = target_.has_many_topics,
-                                     .batch_bytes = target_.size_limits.batch_bytes(Clock::now())}))
+                                     .has_many_topics = target_.learned.has_many_topics,
+                                     .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())}))
         return Offer::busy;
     switch (events_.add(producer(), batch_, transaction, event, chunk)) {
     case BatchProducer::Outcome::taken: return Offer::taken;
@@ -102,8 +101,7 @@ Offer BatchDelivery::stop_at(const Begin &transaction, const Event &event) {
 }
 
 void BatchDelivery::note_failed_produce() {
-    if (found_.failure.empty())
-        found_.failure = fmt::format("topic \"{}\": {}", events_.topic(), rd_kafka_err2str(producer().error()));
+    found_.fail(fmt::format("topic \"{}\"", events_.topic()), producer().error());
     react();
 }
 
@@ -136,8 +134,8 @@ void BatchDelivery::finish() {
     if (outcome == KafkaProducer::Outcome::taken) {
         producer().flush(true);
         producer().serve();
-    } else if (outcome != KafkaProducer::Outcome::busy && found_.failure.empty()) {
-        found_.failure = fmt::format("state topic \"{}\": {}", target_.state_topic, rd_kafka_err2str(producer().error()));
+    } else if (outcome != KafkaProducer::Outcome::busy) {
+        found_.fail(fmt::format("state topic \"{}\"", target_.state_topic), producer().error());
     }
     react();
     if (stage_ != Stage::finishing || !position_.is_produced() || producer().in_flight() > 0 || !position_.ledger().is_shown())
@@ -157,7 +155,7 @@ void BatchDelivery::commit() {
 }
 
 void BatchDelivery::committed() {
-    target_.tallies->transactions.add("committed");
+    target_.learned.tallies->transactions.add("committed");
     // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
     bool is_doubtful = transaction_->is_doubtful();
     position_.acknowledged(batch_);
@@ -193,25 +191,20 @@ void BatchDelivery::reported(const rd_kafka_message_t &message) {
     note_delivery_error(message.err, target_);
     const char *topic = rd_kafka_topic_name(message.rkt);
     if (is_purged(message.err)) { // librdkafka does that by itself where the transaction has failed, and logs why
-        if (stage_ != Stage::aborting && found_.failure.empty())
-            found_.failure = "the Kafka transaction has failed";
+        if (stage_ != Stage::aborting)
+            found_.fail("the Kafka transaction has failed");
         return;
     }
     if (entry != nullptr && blame_of(message.err) != Blame::operation)
         return examination_.refused(*entry, message.err, topic, producer().report());
     if (is_about_topic(message.err))
         producer().forget_topic(topic); // looked up again, and waited for
-    if (found_.failure.empty() && stage_ != Stage::aborting)
-        found_.failure = fmt::format("topic \"{}\": {}", topic, rd_kafka_err2str(message.err));
+    if (stage_ != Stage::aborting)
+        found_.fail(fmt::format("topic \"{}\"", topic), message.err);
 }
 
 void BatchDelivery::react() {
-    if (!found_.loss.empty()) // nothing is committed on top of what is lost
-        throw Failure(ExitCode::position_refused,
-                      found_.loss + ". Exactly-once delivery stops here: decide whether consumers can do without the lost records, and "
-                                    "start the relay again to go on after them");
-    if (!found_.death.empty())
-        throw SinkFailure(found_.death);
+    found_.require_none_fatal();
     if (stage_ == Stage::aborting || stage_ == Stage::closed || (found_.failure.empty() && !examination_.has_refusals()))
         return;
     if (!examination_.has_refusals()) {
@@ -231,7 +224,7 @@ void BatchDelivery::abort() {
 }
 
 void BatchDelivery::aborted() {
-    target_.tallies->transactions.add("aborted");
+    target_.learned.tallies->transactions.add("aborted");
     if (transaction_->was_ended_twice()) // a late copy would end the next transaction, and take its events away
         throw SinkFailure("aborting a Kafka transaction took a second request", true);
     pace_.aborted(Clock::now());
@@ -252,7 +245,7 @@ void BatchDelivery::begin_again() {
     Care care = {.each_alone = examination_.wants_each_alone(),
                  .one_batch = care_.one_batch,
                  .has_many_topics = care_.has_many_topics,
-                 .batch_bytes = target_.size_limits.batch_bytes(Clock::now())};
+                 .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())};
     if (position_.ledger().is_shown() && !use_care(care))
         return;
     require(transaction_->begin());

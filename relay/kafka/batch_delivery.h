@@ -15,6 +15,7 @@
 #include "kafka/batch_producer.h"
 #include "kafka/care.h"
 #include "kafka/examination.h"
+#include "kafka/findings.h"
 #include "kafka/kept_position.h"
 #include "kafka/transaction.h"
 
@@ -78,14 +79,6 @@ public:
 private:
     using Step = KafkaTransaction::Step;
 
-    // What the producer has reported, until react().
-    struct Found {
-        std::string failure;                                    // of a record: the transaction must be aborted
-        std::string death;                                      // of the producer
-        std::string loss;                                       // of records that Kafka had acknowledged
-        rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR; // for which the Kafka transaction failed as a whole
-    };
-
     Offer stop_at(const Begin &transaction, const Event &event);
     bool use_care(const Care &care);
     void note_failed_produce();
@@ -115,7 +108,7 @@ private:
     BatchProducer events_{target_, source_};
     Examination examination_{target_, source_};
     AbortPace pace_;
-    Found found_;
+    Findings found_;
 };
 
 } // namespace outbox

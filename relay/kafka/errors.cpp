@@ -2,31 +2,11 @@
 
 namespace outbox {
 
-bool is_innocent([[maybe_unused]] rd_kafka_resp_err_t error) {
-#if RD_KAFKA_VERSION >= 0x020400ff
-    return error == RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD;
-#else
-    return false;
-#endif
-}
+namespace {
 
-Blame blame_of(rd_kafka_resp_err_t error) {
-    if (is_innocent(error))
-        return Blame::content;
+// A broker's answer that another attempt, or another configuration, can do away with, whatever the record is.
+bool is_of_operation(rd_kafka_resp_err_t error) {
     switch (error) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP: return Blame::content;
-
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT: return Blame::topic;
-
     case RD_KAFKA_RESP_ERR_NO_ERROR:
     case RD_KAFKA_RESP_ERR_INVALID_MSG: // damaged on the way
     case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
@@ -66,12 +46,43 @@ Blame blame_of(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
     case RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED:
-    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED: return Blame::operation;
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED: return true;
+
+    default: return false;
+    }
+}
+
+} // namespace
+
+bool is_innocent([[maybe_unused]] rd_kafka_resp_err_t error) {
+#if RD_KAFKA_VERSION >= 0x020400ff
+    return error == RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD;
+#else
+    return false;
+#endif
+}
+
+Blame blame_of(rd_kafka_resp_err_t error) {
+    if (is_innocent(error))
+        return Blame::content;
+    switch (error) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP: return Blame::content;
+
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT: return Blame::topic;
 
     default: break;
     }
     // librdkafka's own codes are below UNKNOWN, which is a broker's: an exception that has no code.
-    return error < RD_KAFKA_RESP_ERR_UNKNOWN ? Blame::operation : Blame::unknown;
+    return error < RD_KAFKA_RESP_ERR_UNKNOWN || is_of_operation(error) ? Blame::operation : Blame::unknown;
 }
 
 } // namespace outbox

@@ -22,6 +22,11 @@ inline bool is_about_size(rd_kafka_resp_err_t error) {
 }
 inline bool is_about_topic(rd_kafka_resp_err_t error) { return blame_of(error) == Blame::topic; }
 
+// The relay, or librdkafka after a failed Kafka transaction, has taken the record back before Kafka answered.
+inline bool is_purged(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
 // Another record of the batch was refused by name, and this one only with it.
 bool is_innocent(rd_kafka_resp_err_t error);
 

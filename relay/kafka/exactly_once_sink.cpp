@@ -23,8 +23,8 @@ ExactlyOnceSink::ExactlyOnceSink(KafkaTarget &target, std::chrono::milliseconds 
 void ExactlyOnceSink::start(const Source &source) {
     stop();
     source_ = source;
-    target_.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
-    target_.quarantine.forget_before(source.confirmed);
+    target_.learned.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
+    target_.learned.quarantine.forget_before(source.confirmed);
     position_.start();
     open_producer();
 }

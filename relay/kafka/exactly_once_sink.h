@@ -42,7 +42,7 @@ public:
     Clock::time_point retry_at() const override;
     Clock::time_point serve_at() const override;
     std::string waiting_for() const override { return delivery_.waiting_for(); }
-    uint64_t events_set_aside() const override { return target_.set_aside_count; }
+    uint64_t events_set_aside() const override { return target_.learned.set_aside_count; }
     bool empty() const override { return delivery_.batch().empty() && !awaits_sight(); }
 
 private:

@@ -67,7 +67,7 @@ void Examination::divide(Batch &batch) {
     batch.set_part(batch.size());
     for (size_t i = 0; i < batch.size(); i++) {
         const Entry &entry = batch[i];
-        if (target_.quarantine.stops_at(entry.position())) {
+        if (target_.learned.quarantine.stops_at(entry.position())) {
             if (!stops())
                 stop_at(entry.event(), entry.commit(), entry.commit_time_ms);
             return batch.cut(i);

@@ -22,11 +22,11 @@ bool KeptPosition::read() {
         throw SinkFailure(regressed.what(), true);
     } catch (const PositionRefused &refused) {
         // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
-        if (std::exchange(target_.was_refused, true))
+        if (std::exchange(target_.learned.was_refused, true))
             throw Failure(ExitCode::position_refused, refused.what());
         throw SinkFailure(refused.what(), true);
     }
-    target_.was_refused = false;
+    target_.learned.was_refused = false;
     waiting_.clear();
     written_at_ = Clock::now();
     say(spdlog::level::info, {.event = LogEvent::position, .lsn = format_lsn(ledger_.position().end)}, "exactly once from {} on",

@@ -21,18 +21,18 @@ int64_t now_ms() {
 KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Event &event, int64_t commit_time_ms, Chunk &chunk,
                                               Entry &entry, size_t &cost) {
     EventPosition position{chunk.commit(), event.ordinal};
-    entry.topic = target_.tallies->topics.number_of(event.topic);
-    while (!target_.quarantine.stops_at(position)) {
-        entry.form = target_.quarantine.form_of(position, event.id);
+    entry.topic = target_.learned.tallies->topics.number_of(event.topic);
+    while (!target_.learned.quarantine.stops_at(position)) {
+        entry.form = target_.learned.quarantine.form_of(position, event.id);
         KafkaRecord record = maker_.make(event, entry.form, commit_time_ms, chunk, target_, source_);
         cost = record.cost_bytes;
         if (record.topic.size() > RecordStyle::topic_max) { // with what --topic-template has around it
-            target_.quarantine.refused(position, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION);
+            target_.learned.quarantine.refused(position, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION);
             continue;
         }
         entry.bytes = static_cast<uint32_t>(record.bytes);
-        if (!producer.compresses() && target_.size_limits.is_beyond(record.topic, batch_bytes(entry.bytes), Clock::now())) {
-            target_.quarantine.refused(position, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+        if (!producer.compresses() && target_.learned.size_limits.is_beyond(record.topic, batch_bytes(entry.bytes), Clock::now())) {
+            target_.learned.quarantine.refused(position, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
             continue;
         }
         KafkaProducer::Outcome outcome = producer.produce(record, &entry);
@@ -40,15 +40,15 @@ KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Eve
             topic_ = record.topic;
         if (outcome != KafkaProducer::Outcome::refused)
             return outcome;
-        target_.quarantine.refused(position, producer.error());
+        target_.learned.quarantine.refused(position, producer.error());
     }
     return KafkaProducer::Outcome::refused;
 }
 
 void EventProducer::settled(const Entry &entry) {
     if (entry.form == Form::event)
-        return target_.tallies->topics.delivered(entry.topic, entry.bytes);
-    const Quarantine::Refusal *refusal = target_.quarantine.find(entry.position());
+        return target_.learned.tallies->topics.delivered(entry.topic, entry.bytes);
+    const Quarantine::Refusal *refusal = target_.learned.quarantine.find(entry.position());
     Event event = entry.event();
     bool is_skip = entry.form == Form::note;
     std::string_view topic = target_.style.topic(event.topic, topic_);
@@ -62,27 +62,27 @@ void EventProducer::settled(const Entry &entry) {
         is_skip              ? "skipped by an operator"
         : refusal == nullptr ? "refused"
                              : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error)));
-    target_.set_aside_count++;
-    target_.tallies->set_aside.add(std::string(event.topic), is_skip ? "skipped"
-                                                             : refusal == nullptr
-                                                                 ? "refused"
-                                                                 : rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(refusal->error)));
-    target_.quarantine.settled(entry.position(), entry.form);
+    target_.learned.set_aside_count++;
+    target_.learned.tallies->set_aside.add(std::string(event.topic),
+                                           is_skip              ? "skipped"
+                                           : refusal == nullptr ? "refused"
+                                                                : rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(refusal->error)));
+    target_.learned.quarantine.settled(entry.position(), entry.form);
 }
 
 // What the relay takes back itself is no error.
 void note_delivery_error(rd_kafka_resp_err_t error, KafkaTarget &target) {
-    if (error != RD_KAFKA_RESP_ERR__PURGE_QUEUE && error != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        target.tallies->delivery_errors.add(rd_kafka_err2name(error));
+    if (!is_purged(error))
+        target.learned.tallies->delivery_errors.add(rd_kafka_err2name(error));
 }
 
 void note_statistics(std::string_view json, KafkaTarget &target) {
     if (std::optional<KafkaFigures> figures = parse_statistics(json))
-        target.tallies->kafka.set(std::move(*figures));
+        target.learned.tallies->kafka.set(std::move(*figures));
 }
 
 PoisonedEvent poisoned(const Event &event, Lsn end, int64_t commit_time_ms, const KafkaTarget &target) {
-    const Quarantine::Refusal *refusal = target.quarantine.find({end, event.ordinal});
+    const Quarantine::Refusal *refusal = target.learned.quarantine.find({end, event.ordinal});
     return PoisonedEvent(refusal_text(event, end, commit_time_ms, refusal == nullptr ? Quarantine::Refusal{} : *refusal, target, now_ms()));
 }
 
@@ -103,11 +103,11 @@ std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms
 
 void note_too_large(const RefusedBatch &batch, KafkaTarget &target) {
     auto now = Clock::now();
-    target.size_limits.refused(batch.first().topic, batch.bytes(), batch.records.size(), now);
+    target.learned.size_limits.refused(batch.first().topic, batch.bytes(), batch.records.size(), now);
     if (batch.records.size() > 1)
         spdlog::warn("Kafka refuses a batch of {} records of topic \"{}\", {} bytes: {}; batches have at most {} bytes from now on",
                      batch.records.size(), batch.first().topic, batch.bytes(), rd_kafka_err2str(batch.first().error),
-                     target.size_limits.batch_bytes(now));
+                     target.learned.size_limits.batch_bytes(now));
 }
 
 bool is_forgotten_at_once(int64_t commit_time_ms, int64_t now_ms, bool was) {
@@ -120,7 +120,7 @@ void judge_alone(const Refused &refused, const Source &source, KafkaTarget &targ
     if (!is_guilty && !suspicion.refused_again(refused, why, Clock::now()))
         return;
     groups.found();
-    target.quarantine.refused(refused.entry->position(), refused.error);
+    target.learned.quarantine.refused(refused.entry->position(), refused.error);
     if (suspicion.is_about(refused.entry->position()))
         suspicion.forget();
 }

@@ -58,7 +58,7 @@ KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time
     } else if (form == Form::note) {
         record = skip_note(event, chunk, state_key(source), target);
     } else {
-        const Quarantine::Refusal *refusal = target.quarantine.find({chunk.commit(), event.ordinal});
+        const Quarantine::Refusal *refusal = target.learned.quarantine.find({chunk.commit(), event.ordinal});
         const char *reason = refusal == nullptr ? "" : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refusal->error));
         record = dead_letter(event, form, commit_time_ms, chunk, reason, target);
     }

@@ -37,16 +37,16 @@ bool reread_properties(KafkaTarget &target) {
         if (properties.empty() && target.property_file.empty())
             properties = target.properties;
         std::string print = fingerprint(properties);
-        if (print == target.reading.fingerprint)
+        if (print == target.learned.reading.fingerprint)
             return false;
-        bool is_first = std::exchange(target.reading.fingerprint, print).empty(); // the start has checked them
+        bool is_first = std::exchange(target.learned.reading.fingerprint, print).empty(); // the start has checked them
         if (!is_first)
             check_kafka_properties(properties, target.exactly_once);
         target.properties = std::move(properties);
-        target.reading.trouble.clear();
+        target.learned.reading.trouble.clear();
         return !is_first;
     } catch (const std::invalid_argument &error) {
-        if (target.reading.trouble.changed(error.what()))
+        if (target.learned.reading.trouble.changed(error.what()))
             spdlog::warn("the Kafka properties cannot be read again: {}; going on with those from before", error.what());
         return false;
     }

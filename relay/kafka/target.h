@@ -19,13 +19,25 @@ namespace outbox {
 
 enum class OnPoison { stop, dead_letter };
 
-struct KafkaTarget {
-    // The property file as it was read last.
-    struct Reading {
-        std::string fingerprint = {}; // of the properties in force
-        Condition trouble = {};       // why the file cannot be read again
-    };
+// The property file as the relay read the file last.
+struct PropertyReading {
+    std::string fingerprint = {}; // of the properties in force
+    Condition trouble = {};       // why the file cannot be read again
+};
 
+// Learned from Kafka's answers and from the property file. One producer leaves to the next what it has learned.
+struct Learned {
+    PropertyReading reading = {};
+    Quarantine quarantine = {};
+    SizeLimits size_limits = {};
+    LogEnds log_ends = {};
+    bool has_many_topics = false;
+    bool was_refused = false;     // the position, when it was last read; a second time in a row is final
+    uint64_t set_aside_count = 0; // events that a dead letter or a note stands for
+    std::shared_ptr<Tallies> tallies = std::make_shared<Tallies>();
+};
+
+struct KafkaTarget {
     std::string brokers = {};
     std::vector<KafkaProperty> properties = {};      // in force: the three below, in this order
     std::vector<KafkaProperty> base_properties = {}; // of the relay's file of settings
@@ -40,15 +52,7 @@ struct KafkaTarget {
     size_t topics_max = 16384;           // of a producer, which is then replaced: some 100 MB where each has one partition
     size_t many_topics = 256;            // from here on producers do without statistics: see care.h
 
-    // Learned.
-    Reading reading = {};
-    Quarantine quarantine = {};
-    SizeLimits size_limits = {};
-    LogEnds log_ends = {};
-    bool has_many_topics = false;
-    bool was_refused = false;     // the position, when it was last read; a second time in a row is final
-    uint64_t set_aside_count = 0; // events that something else stands for
-    std::shared_ptr<Tallies> tallies = std::make_shared<Tallies>();
+    Learned learned = {};
 
     // Whether events of the topic would go where no events belong: to Kafka's own topics, or to the relay's, where an event could pass for
     // a position or a dead letter.
@@ -60,13 +64,13 @@ struct KafkaTarget {
 
     // Whether a producer with so many topics can go on.
     bool bears_topics(size_t count) {
-        if (count >= many_topics && !std::exchange(has_many_topics, true))
-            tallies->kafka.forget();
+        if (count >= many_topics && !std::exchange(learned.has_many_topics, true))
+            learned.tallies->kafka.forget();
         return count < topics_max;
     }
 
     // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all of them have been met yet.
-    std::optional<Lsn> skips_end() const { return quarantine.skips_end(); }
+    std::optional<Lsn> skips_end() const { return learned.quarantine.skips_end(); }
 };
 
 } // namespace outbox

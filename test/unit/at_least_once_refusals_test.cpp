@@ -33,7 +33,7 @@ TEST_F(AtLeastOnceRefusals, delivers_all_the_others_once_when_a_batch_is_refused
                        static_cast<rd_kafka_resp_err_t>(200)}) {
         SCOPED_TRACE(static_cast<int>(error));
         sink_.reset(); // which may still be examining
-        target_.size_limits = {};
+        target_.learned.size_limits = {};
         start();
         ASSERT_TRUE(deliver(1)); // the first record to a partition goes alone
         auto before = orders();
@@ -42,7 +42,7 @@ TEST_F(AtLeastOnceRefusals, delivers_all_the_others_once_when_a_batch_is_refused
         EXPECT_EQ(orders(), before + 10) << "of which none was to blame";
     }
     EXPECT_EQ(delivered_, 45);
-    EXPECT_EQ(target_.set_aside_count, 0u);
+    EXPECT_EQ(target_.learned.set_aside_count, 0u);
 }
 
 // ---- events that wait -----------------------------------------------------------------------------------------------
@@ -123,10 +123,10 @@ TEST_P(AtLeastOnceDeadLetter, takes_the_place_of_a_refused_event) {
     EXPECT_EQ(delivered_, 2);
     EXPECT_EQ(dead_letters(), 1);
     EXPECT_EQ(orders(), 1);
-    EXPECT_EQ(target_.set_aside_count, 1u);
-    EXPECT_EQ(target_.quarantine.size(), 0u);
+    EXPECT_EQ(target_.learned.set_aside_count, 1u);
+    EXPECT_EQ(target_.learned.quarantine.size(), 0u);
     EXPECT_EQ(budget_.used(), 0u);
-    target_.size_limits = {}; // the limit has been raised
+    target_.learned.size_limits = {}; // the limit has been raised
     ASSERT_TRUE(deliver(1)) << "the same id at another position";
     EXPECT_EQ(orders(), 2);
 }
@@ -167,7 +167,7 @@ TEST_F(AtLeastOnceDeadLetter, leaves_out_payload_then_key_and_headers_and_then_s
     for (size_t refusals : {2, 3}) {
         kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, refusals);
         ASSERT_TRUE(deliver(1)) << refusals;
-        target_.size_limits = {}; // the mock refuses what it is told to, whatever the size
+        target_.learned.size_limits = {}; // the mock refuses what it is told to, whatever the size
     }
     EXPECT_EQ(delivered_, 3);
     EXPECT_EQ(dead_letters(), 2);

@@ -59,7 +59,7 @@ TEST_F(AtLeastOnceSinkTest, makes_another_producer_where_one_knows_too_many_topi
         for (int i = 0; i < 8; i++)
             ASSERT_TRUE(deliver_to("t" + std::to_string(i))) << i;
     EXPECT_EQ(delivered_, 16);
-    EXPECT_TRUE(target_.has_many_topics);
+    EXPECT_TRUE(target_.learned.has_many_topics);
     EXPECT_EQ(kafka_.size_of("t0"), 2);
     EXPECT_EQ(kafka_.size_of("t7"), 2);
 }

@@ -79,7 +79,7 @@ TEST_F(ExaminationTest, makes_the_groups_smaller_until_each_event_is_alone) {
         send();
     }
     EXPECT_TRUE(examination_.wants_each_alone());
-    EXPECT_EQ(target_.quarantine.size(), 0u);
+    EXPECT_EQ(target_.learned.quarantine.size(), 0u);
 }
 
 // Where nobody says which record, those that were on their way are taken for a batch.
@@ -90,7 +90,7 @@ TEST_F(ExaminationTest, takes_a_transaction_that_has_failed_as_a_whole_for_a_ref
 }
 
 TEST_F(ExaminationTest, cuts_the_batch_in_front_of_an_event_that_nothing_can_stand_for) {
-    target_.quarantine.follow(false, {});
+    target_.learned.quarantine.follow(false, {});
     fill(5);
     refuse(2, 3, content);
     EXPECT_TRUE(judge());
@@ -101,13 +101,13 @@ TEST_F(ExaminationTest, cuts_the_batch_in_front_of_an_event_that_nothing_can_sta
 }
 
 TEST_F(ExaminationTest, goes_on_with_the_whole_batch_where_a_dead_letter_stands_for_the_event) {
-    target_.quarantine.follow(true, {});
+    target_.learned.quarantine.follow(true, {});
     fill(5);
     refuse(2, 3, content);
     EXPECT_TRUE(judge());
     EXPECT_FALSE(examination_.stops());
     EXPECT_EQ(batch_.part(), 5u);
-    EXPECT_EQ(target_.quarantine.form_of(batch_[2].position(), ""), Form::letter);
+    EXPECT_EQ(target_.learned.quarantine.form_of(batch_[2].position(), ""), Form::letter);
 }
 
 TEST_F(ExaminationTest, lets_what_came_before_go_and_then_the_event_that_waits_for_its_topic_alone) {
@@ -129,7 +129,7 @@ TEST_F(ExaminationTest, lets_what_came_before_go_and_then_the_event_that_waits_f
 
 // Otherwise each refusal among later events would have all that came before written once more.
 TEST_F(ExaminationTest, lets_nothing_into_a_batch_that_is_examined_a_second_time) {
-    target_.quarantine.follow(true, {});
+    target_.learned.quarantine.follow(true, {});
     fill(5);
     for (bool is_again : {false, true}) {
         refuse(0, 1, content);

@@ -59,7 +59,7 @@ TEST_F(RotationFiles, that_change_are_taken_up_once) {
     EXPECT_EQ(password(), "second");
     EXPECT_EQ(target_.properties.back().second, "7") << "the command line has the last word";
     EXPECT_FALSE(reread_properties(target_));
-    EXPECT_EQ(target_.reading.fingerprint.find("second"), std::string::npos) << "a secret";
+    EXPECT_EQ(target_.learned.reading.fingerprint.find("second"), std::string::npos) << "a secret";
 }
 
 TEST_F(RotationFiles, that_cannot_be_used_change_nothing) {

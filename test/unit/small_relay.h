@@ -48,6 +48,16 @@ protected:
 
     // ---- the relay
 
+    // A session with a batch that Kafka has acknowledged and does not show.
+    Lsn start_with_unseen_batch(unsigned events) {
+        start_session();
+        EXPECT_TRUE(run_until_confirmed(add_transaction(1)));
+        kafka_.answer(MockKafka::fetch, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, 100000);
+        Lsn end = add_transaction(events);
+        EXPECT_TRUE(run_until([&] { return heard_[end] == events; }));
+        return end;
+    }
+
     Source source() const { return {"7300000000000000001", "app", "outbox", "", 1, {}, Lsn{0x100000}, confirmed_}; }
     void set_position(const Position &position) {
         kafka_.put("outbox.state", state_key(source()), format_state({position, position.end, 1, ""}));
@@ -59,6 +69,7 @@ protected:
                 throw std::runtime_error("cannot read the state topic: " + reader.waiting_for());
         return reader.state();
     }
+    Position position() { return stored().value_or(State{}).position; }
 
     // A connection: what was not confirmed comes again.
     void start_session() {
