@@ -1,4 +1,5 @@
-// outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka.
+// outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka. main() reads the options, execute() runs the command, and the
+// exit status tells a supervisor how the command ended.
 #include "base/log_fields.h"
 #include "base/signals.h"
 #include "command/config.h"
@@ -35,7 +36,7 @@ namespace {
 
 using namespace outbox;
 
-// Other users of the machine see the command line.
+// Warns of passwords among the arguments, since every user of the machine can read a command line.
 void warn_of_visible_secrets(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         std::string_view argument = argv[i];
@@ -60,7 +61,8 @@ std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener,
     return std::make_unique<AtLeastOnceSink>(command.kafka, budget, listener);
 }
 
-// The note of what was skipped goes to the state topic, whatever the delivery.
+// Prepares the state topic, which gets the note of a skipped event whatever the delivery, and the goal: the relay ends when every skip is
+// confirmed.
 void prepare_skip(RunCommand &command, Signals &signals) {
     ensure_state_topic(command.kafka, signals);
     command.relay.goal = Goal([&command] { return command.kafka.skips_end(); },
@@ -74,7 +76,7 @@ void print_version(const VersionCommand &command) {
             std::cerr << "warning: " << remark << std::endl;
 }
 
-// What a reader of the log wants to know first: what is read, where it goes, and by what.
+// Logs the slot, the server, the target and the delivery as the log's first line.
 void say_what_runs(const RunCommand &command) {
     std::string target = command.to_stdout ? "standard output" : "Kafka at " + command.kafka.brokers;
     say(spdlog::level::info, {.event = LogEvent::started}, "{}: from slot \"{}\" of {} to {}, {}", version_text(), command.stream.slot,
@@ -125,12 +127,12 @@ int run_relay(RunCommand &run, const Reload &reload, Signals &signals) {
             say_last_words(status, slot_watch, signals.descriptor(), failure.what());
         throw;
     }
-    if (auto signal = relay.interrupted_by()) // skip
+    if (auto signal = relay.interrupted_by()) // `skip` ends by a signal before its event was met
         throw Interrupted(*signal);
     return 0;
 }
 
-// A command a function; what it returns is the exit status.
+// Runs one command, and returns its exit status. Each kind of command has a function.
 struct Execution {
     const Reload &reload;
     Signals &signals;
@@ -168,7 +170,7 @@ struct Execution {
 int execute(int argc, char **argv, Signals &signals) {
     Options options = parse_options(argc, argv);
     start_logging(options.log_format, options.log_level);
-    prctl(PR_SET_DUMPABLE, 0); // no events in core files
+    prctl(PR_SET_DUMPABLE, 0); // a core file would have events in it
     const auto *run = std::get_if<RunCommand>(&options.command);
     if (run != nullptr) {
         log_slot(run->stream.slot);
@@ -184,12 +186,13 @@ int execute(int argc, char **argv, Signals &signals) {
 } // namespace
 
 int main(int argc, char **argv) {
-    // Many small blocks are freed between a large one per CopyData, and each of those would have glibc sort its fast bins.
+    // Without fast bins. The relay frees many small blocks between two large allocations, one a CopyData, and glibc's malloc_consolidate()
+    // would go through the fast bins for each of the large ones.
     mallopt(M_MXFAST, 0);
     signal(SIGPIPE, SIG_IGN);
     start_logging(LogFormat::text, spdlog::level::info);
     try {
-        Signals signals; // before any thread is started: each inherits the mask
+        Signals signals; // before the first thread, since each thread inherits the mask
         return execute(argc, argv, signals);
     } catch (const Interrupted &asked) {
         spdlog::info("{}", asked.what());

@@ -1,4 +1,5 @@
-// The owner of an object of a C library: std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>.
+// The deleter for an object of a C library, which a std::unique_ptr then owns: std::unique_ptr<rd_kafka_queue_t,
+// Destroy<rd_kafka_queue_destroy>>.
 #pragma once
 
 namespace outbox {

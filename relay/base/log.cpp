@@ -17,8 +17,8 @@
 namespace outbox {
 namespace {
 
-std::string slot_of_all;                        // set before a second thread writes a line
-thread_local const LogFields *fields = nullptr; // of this thread's line
+std::string slot_of_all;                        // log_slot() sets the name before a second thread writes a line
+thread_local const LogFields *fields = nullptr; // of the line that this thread writes now; null: the line has none
 
 void append(spdlog::memory_buf_t &out, std::string_view text) { out.append(text.data(), text.data() + text.size()); }
 
@@ -38,7 +38,7 @@ void append_field(spdlog::memory_buf_t &out, std::string_view name, std::string_
     append_string(out, value);
 }
 
-// The message as a JSON string, and the fields behind it; the pattern around them makes the object.
+// Writes the message as a JSON string, and the fields behind the message; the pattern around both makes the object.
 class JsonMessage : public spdlog::custom_flag_formatter {
 public:
     void format(const spdlog::details::log_msg &message, const std::tm &, spdlog::memory_buf_t &out) override {
@@ -55,7 +55,7 @@ public:
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
 };
 
-// "<4>" before a line, which the journal takes for its priority.
+// Writes "<4>" before a line: the journal reads the number as the line's priority.
 class Priority : public spdlog::custom_flag_formatter {
 public:
     void format(const spdlog::details::log_msg &message, const std::tm &, spdlog::memory_buf_t &out) override {
@@ -67,7 +67,7 @@ public:
     std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
 };
 
-// The service manager names the journal's stream; standard error may be something else by now.
+// True where standard error is still the stream of the journal that the service manager named in $JOURNAL_STREAM.
 bool logs_to_journal() {
     const char *stream = getenv("JOURNAL_STREAM");
     struct stat found {};
@@ -78,7 +78,7 @@ bool logs_to_journal() {
 bool is_hex(char c) { return isxdigit(static_cast<unsigned char>(c)) != 0; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// How long the event's id is that the text begins with; 0: none.
+// The size of an event's id at the start of the text; 0: the text does not begin with one.
 size_t id_size(std::string_view text) {
     constexpr std::string_view shape = "00000000-0000-0000-0000-000000000000";
     if (text.size() < shape.size())
@@ -89,7 +89,7 @@ size_t id_size(std::string_view text) {
     return shape.size();
 }
 
-// How long the name of a topic is that the text begins with, with what introduces it; 0: none.
+// The size of `topic "NAME"` at the start of the text; 0: the text does not begin so.
 size_t topic_size(std::string_view text) {
     constexpr std::string_view opening = "topic \"";
     return text.starts_with(opening) ? std::min(text.find('"', opening.size()), text.size()) : 0;

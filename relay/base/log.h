@@ -1,4 +1,5 @@
-// Logging to standard error through spdlog: for people as text, for machines as one JSON object a line. Events' contents never get here.
+// Logging to standard error through spdlog: lines of text for people, or one JSON object a line for machines. No caller passes the content
+// of an event to the log.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -14,11 +15,11 @@ enum class LogFormat { text, json };
 
 void start_logging(LogFormat format, spdlog::level::level_enum level);
 
-// The text with "#" for each number in it: process ids, ports, addresses, LSNs, names of temporary files. The names of topics and the ids
-// of events stay as they are, because each of them is a matter of its own.
+// The text with "#" in place of each number: process ids, ports, addresses, LSNs, names of temporary files. Names of topics and ids of
+// events stay, since each topic and each event is a matter of its own.
 std::string without_numbers(std::string_view text);
 
-// A bound on what others can make the log say: ten lines a second.
+// Bounds the log lines that others can cause, by forged messages for example, to ten a second.
 class FewLines {
 public:
     bool may_speak(std::chrono::steady_clock::time_point now) {
@@ -34,10 +35,10 @@ private:
     int lines_ = 0;
 };
 
-// Says a condition when it changes, not as often as it is met. Tested by test/unit/log_test.cpp.
+// Tells when a condition has changed, so that a loop that meets the condition at every turn logs it once. Tested by test/unit/log_test.cpp.
 class Condition {
 public:
-    // True where `now` differs from what was said last by more than its numbers.
+    // True where `now` differs from the last text by more than numbers.
     bool changed(const std::string &now) {
         std::string text = without_numbers(now);
         if (text == said_)
@@ -46,13 +47,14 @@ public:
         return true;
     }
     bool stands() const { return !said_.empty(); }
-    bool clear() { return changed({}); } // true where there was something to clear
+    bool clear() { return changed({}); } // true where a condition stood
 
 private:
     std::string said_;
 };
 
-// Several conditions that take turns, as where each host of a connection string has its own reason: each is said once, until all are over.
+// Several conditions that take turns, as where each host of a connection string fails for its own reason: each is new once, until clear().
+// Remembers 32 texts at most.
 class Conditions {
 public:
     bool changed(const std::string &now) {

@@ -1,5 +1,5 @@
-// What a line of the log is about, for machines: with --log-format json a line is an object with these fields beside time, level and
-// message. An event is one word of a fixed vocabulary, by which a change of state can be looked for. Tested by test/t/116_log_fields.t.
+// The fields that a log line has beside time, level and message with --log-format json. The event is one word of a fixed vocabulary, by
+// which an operator searches the log for a change of state. Tested by test/t/116_log_fields.t.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -9,7 +9,7 @@
 
 namespace outbox {
 
-// docs/operating.md has them.
+// docs/operating.md describes each word.
 enum class LogEvent {
     started,
     listening,
@@ -42,13 +42,13 @@ const char *name_of(LogEvent event); // "stream-lost"
 
 struct LogFields {
     LogEvent event;
-    std::string topic = {}, id = {}, lsn = {}, code = {}; // empty: not of this line
+    std::string topic = {}, id = {}, lsn = {}, code = {}; // empty: the line has no such field
 };
 
-// The slot that every line is about from now on.
+// From now on every line names this slot. Called before the process starts a second thread.
 void log_slot(const std::string &slot);
 
-// The lines of this thread, as long as it lives.
+// Adds the fields to the lines that this thread logs while the scope lives. The fields outlive the scope.
 class LogScope {
 public:
     explicit LogScope(const LogFields &fields);
@@ -57,7 +57,7 @@ public:
     LogScope &operator=(const LogScope &) = delete;
 };
 
-// One line with fields.
+// Logs one line with fields.
 template <class... Arguments>
 void say(spdlog::level::level_enum level, const LogFields &fields, spdlog::format_string_t<Arguments...> words, Arguments &&...arguments) {
     LogScope scope(fields);

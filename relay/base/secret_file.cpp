@@ -22,7 +22,7 @@ public:
     Descriptor(const Descriptor &) = delete;
     Descriptor &operator=(const Descriptor &) = delete;
 
-    bool is_file() const { // nothing that could wait, or has no end
+    bool is_file() const { // a device or a pipe could keep the reader waiting, or have no end
         struct stat found {};
         return descriptor_ >= 0 && fstat(descriptor_, &found) == 0 && S_ISREG(found.st_mode);
     }

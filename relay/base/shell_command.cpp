@@ -16,14 +16,15 @@ namespace outbox {
 namespace {
 
 constexpr size_t output_bytes_max = 64 << 10;
-constexpr auto last_look = std::chrono::milliseconds(10); // at a process that has closed its output and is about to end
+constexpr auto last_look = std::chrono::milliseconds(10); // how long to wait for a process that has closed its output and is about to end
 
 void require(int error, const char *what) {
     if (error != 0)
         throw std::system_error(error, std::generic_category(), what);
 }
 
-// The signals as a shell expects them: the relay blocks some and ignores SIGPIPE. A group of its own, so that all of it can be ended.
+// Starts the command with the signals as a shell expects them, since the relay blocks some and ignores SIGPIPE. The process leads a group
+// of its own, so that kill() reaches all that the command has started.
 pid_t spawn(const std::string &command, int output) {
     posix_spawnattr_t attributes;
     require(posix_spawnattr_init(&attributes), "posix_spawnattr_init");
@@ -73,7 +74,7 @@ void ShellCommand::start(const std::string &command) {
 void ShellCommand::cancel() {
     if (process_ > 0) {
         kill(-process_, SIGKILL);
-        kill(process_, SIGKILL); // before it had a group of its own
+        kill(process_, SIGKILL); // where the process has no group of its own yet
         while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
         }
     }
@@ -102,7 +103,7 @@ void ShellCommand::read_output() {
         text_.append(buffer, static_cast<size_t>(size));
         if (size == 0) {
             close(std::exchange(pipe_, -1));
-            end_ = static_cast<int>(syscall(SYS_pidfd_open, process_, 0)); // glibc 2.36 declares it for C alone
+            end_ = static_cast<int>(syscall(SYS_pidfd_open, process_, 0)); // glibc 2.36 declares pidfd_open for C alone
         }
     }
 }
@@ -132,7 +133,8 @@ std::optional<ShellCommand::Output> ShellCommand::advance() {
         return failed("printed more than 65536 bytes");
     siginfo_t ended = {};
     if (pipe_ < 0 && waitid(P_PID, static_cast<id_t>(process_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == process_) {
-        kill(-process_, SIGKILL); // what it left behind; the number is still its own
+        // ends what the command left behind; the process is not reaped yet, so the group's number is still its own
+        kill(-process_, SIGKILL);
         int status = 0;
         waitpid(process_, &status, 0);
         return finished(status);

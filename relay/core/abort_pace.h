@@ -1,5 +1,6 @@
-// When the next Kafka transaction begins after one that was aborted: at once, or after a pause where one after the other is. After eight in
-// a row another producer has to try. The clock is the caller's. Tested by test/unit/abort_pace_test.cpp.
+// When the next Kafka transaction begins after one that was aborted: at once, or after a pause where several in a row were aborted. After
+// eight in a row the pace throws SinkFailure, so that another producer tries. The clock is the caller's. Tested by
+// test/unit/abort_pace_test.cpp.
 #pragma once
 
 #include "base/log.h"
@@ -15,12 +16,12 @@ class AbortPace {
 public:
     static constexpr int in_a_row_max = 8;
 
-    // A transaction has been aborted. The next one begins at once, unless failed() says otherwise.
+    // A Kafka transaction has been aborted. The next one begins at `now`, unless failed() says otherwise.
     void aborted(Clock::time_point now) { next_at_ = now; }
 
-    // The reason of that abort is none that an examination of refused records explains. Throws SinkFailure after too many in a row.
-    // After a refusal librdkafka 2.0 has the next transaction fail as well, for the gap in its sequence numbers: one such failure during an
-    // examination is no reason to wait.
+    // The abort had another reason than refused records that an examination explains. Throws SinkFailure after too many in a row. After a
+    // refusal librdkafka 2.0 fails the next Kafka transaction as well, for the gap in the sequence numbers, so one such failure during an
+    // examination causes no pause.
     void failed(const std::string &why, bool is_examining) {
         if (is_examining && in_a_row_ == 0) {
             in_a_row_++;
@@ -33,7 +34,7 @@ public:
         next_at_ += backoff_.next();
     }
 
-    // Kafka has accepted a record, or has said which one it refuses: the next abort is the first in a row.
+    // Kafka has accepted a record, or has named the record that it refuses: the next abort is the first in a row.
     void progressed() { in_a_row_ = 0; }
 
     void committed() {

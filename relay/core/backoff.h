@@ -1,4 +1,5 @@
-// How long to wait before trying again: doubles from a tenth of a second up to a cap, with jitter so that relays do not march in step.
+// The pause before another attempt: doubles from a tenth of a second up to a cap, with jitter, so that many relays do not try at the same
+// moment.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,7 @@ class Backoff {
 public:
     explicit Backoff(std::chrono::milliseconds cap) : cap_(cap) {}
 
-    std::chrono::milliseconds next() { // half to the whole of the step
+    std::chrono::milliseconds next() { // between half of the step and the whole step
         auto step = step_;
         step_ = std::min(step_ * 2, cap_);
         std::uniform_int_distribution<long> jitter(step.count() / 2, step.count());

@@ -9,7 +9,8 @@ void Batch::taken(Time now) {
     wants_close_ |= size() >= events_max;
 }
 
-// A transaction of the stream that does not fit is split; and an open Kafka transaction holds up the consumers of other topics.
+// A full batch splits a transaction of the stream. So does a batch that has been open for split_after, since an open Kafka transaction
+// holds up the consumers of all its topics.
 bool Batch::is_due(Time now, bool is_full) const {
     if (empty())
         return false;
@@ -26,7 +27,7 @@ Batch::Time Batch::due(Time now) const {
     return now < closed_at_ + interval_ ? closed_at_ + interval_ : opened_at_ + interval_;
 }
 
-// All of a transaction of the stream are there where the next event is of another one.
+// A transaction of the stream is complete within the part where the next event of the batch belongs to another transaction.
 void Batch::close(size_t part, Time now) {
     part_ = part;
     const Entry &last = entries_[part_ - 1];
@@ -55,7 +56,7 @@ void Batch::cut(size_t index) {
     Lsn transaction = entries_[index].commit();
     entries_.erase(entries_.begin() + static_cast<long>(index), entries_.end());
     stopped_within(transaction);
-    is_closed_ = !empty(); // where it is empty, it has no position of its own
+    is_closed_ = !empty(); // an empty batch has no position of its own
     part_ = size();
 }
 

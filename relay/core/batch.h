@@ -1,8 +1,8 @@
-// The events of one Kafka transaction, in the stream's order, until the transaction is committed; and when it is closed, so that nothing
-// more gets in. Pure; the clock is the caller's. Tested by test/unit/batch_test.cpp, also against a naive model.
+// The events of one Kafka transaction, in the stream's order, until that Kafka transaction is committed; and the moment at which the batch
+// is closed, after which no event gets in. Pure; the clock is the caller's. Tested by test/unit/batch_test.cpp, also against a naive model.
 //
-// Where an event has to wait or nothing can stand for it, the Kafka transaction has the first events of the batch only, its part. The
-// others stay for the next one.
+// Where an event has to wait, or nothing can stand for an event, the Kafka transaction has only the first events of the batch, its part.
+// The other events stay for the next Kafka transaction.
 #pragma once
 
 #include "core/entry.h"
@@ -17,18 +17,19 @@ namespace outbox {
 class Batch {
 public:
     using Time = std::chrono::steady_clock::time_point;
-    static constexpr size_t events_max = 20000;                    // closed at the next end of a transaction
-    static constexpr std::chrono::milliseconds split_after{10000}; // a third of transaction.timeout.ms
+    static constexpr size_t events_max = 20000; // a batch that has so many is closed at the next end of a transaction
+    // a batch that is open for so long splits its transaction: a third of transaction.timeout.ms
+    static constexpr std::chrono::milliseconds split_after{10000};
 
-    // Closed when its first event has waited for `interval`.
+    // The batch is due when its first event has waited for `interval`.
     explicit Batch(std::chrono::milliseconds interval) : interval_(interval) {}
 
     bool empty() const { return entries_.empty(); }
     size_t size() const { return entries_.size(); }
-    Entry &operator[](size_t index) { return entries_[index]; } // stays where it is until it is removed
+    Entry &operator[](size_t index) { return entries_[index]; } // the reference is good until the entry is removed
     const Entry &operator[](size_t index) const { return entries_[index]; }
 
-    // The next event of the stream: a candidate, until it is on its way to Kafka or turns out not to be.
+    // Adds the next event of the stream as a candidate. taken(): its record is on the way to Kafka. not_taken(): the candidate goes.
     Entry &add(Entry entry) { return entries_.emplace_back(std::move(entry)); }
     void taken(Time now);
     void not_taken() { entries_.pop_back(); }
@@ -39,36 +40,38 @@ public:
             entries_.back().ended = end;
     }
 
-    // Whether to close it: with no more than its turn, or since there is no room for more.
+    // Whether the batch is to be closed: its interval is over, or `is_full` says that memory has no room for another event.
     bool is_due(Time now, bool is_full) const;
-    Time due(Time now) const; // when is_due() and may_close_early() are worth asking again
-    // Between two transactions of the stream; and when the last batch was closed long enough ago that this one need not wait for company.
+    Time due(Time now) const; // the time at which is_due() and may_close_early() can have another answer
+    // Whether the batch may be closed between two transactions of the stream. may_close_early(): the last batch was closed an interval ago,
+    // so this one need not wait for more events.
     bool may_close() const { return !empty() && !in_transaction_; }
     bool may_close_early(Time now) const { return may_close() && now >= closed_at_ + interval_; }
 
-    // With all its events; with its part; with none, for a position alone.
+    // Closes the batch with all its events; with the first `part` events; without events, for a position alone.
     void close(Time now) { close(size(), now); }
     void close(size_t part, Time now);
     void close_with(const Position &end);
-    // A refusal: once the batch is committed as it is, another one begins.
+    // After a refusal the batch takes no more events; once the batch is committed, another one begins.
     void let_nothing_in() { is_closed_ = true; }
     bool is_closed() const { return is_closed_; }
 
-    // Of a closed batch: the position that goes with its part, and the end of the last transaction of the stream that is complete with it.
+    // Of a closed batch: the position that is written with its part, and the end of the last transaction of the stream that the part
+    // completes.
     const Position &end() const { return end_; }
     Lsn last_complete() const;
 
-    // The next Kafka transaction has the first `count` events. Or: nothing from `index` on is ever delivered.
+    // set_part(): the next Kafka transaction has the first `count` events. cut(): no event from `index` on is ever delivered.
     void set_part(size_t count) { part_ = count; }
     size_t part() const { return part_; }
     bool has_rest() const { return part_ < size(); }
     void cut(size_t index);
-    // An event of the transaction comes next, and stops the stream.
+    // The next event, of this transaction, stops the stream: where the batch ends within the transaction, its position is within it, too.
     void stopped_within(Lsn transaction) { in_transaction_ = !empty() && entries_.back().commit() == transaction; }
 
-    // The part is committed.
+    // The part is committed: its events leave the batch.
     void remove_part();
-    // A new Kafka transaction, with no event yet.
+    // A Kafka transaction begins with no event.
     void reopen() { in_transaction_ = wants_close_ = is_closed_ = false; }
     void clear();
 
@@ -76,10 +79,10 @@ private:
     std::chrono::milliseconds interval_;
     std::deque<Entry> entries_;
     size_t part_ = 0;
-    Time opened_at_{};            // when its first event came
-    Time closed_at_{};            // this or the last one
-    bool in_transaction_ = false; // more of the last event's transaction is to come
-    bool wants_close_ = false;    // at the next end of a transaction
+    Time opened_at_{};            // when the first event of the batch came
+    Time closed_at_{};            // when this batch, or else the last one, was closed
+    bool in_transaction_ = false; // the stream has not ended the transaction of the last event
+    bool wants_close_ = false;    // the batch is closed at the next end of a transaction
     bool is_closed_ = false;
     Position end_;
 };

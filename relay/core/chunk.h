@@ -1,6 +1,6 @@
-// What one CopyData brought of a transaction: the bytes, and the records cut from it that the sink has not delivered yet. Keys and payloads
-// are views into them, so nothing is copied on the way to Kafka. Of several transactions in a CopyData each has a chunk, and the first
-// chunk has the memory. One thread only.
+// The bytes that one CopyData brought of one transaction, with the number of records cut from them that the sink has not delivered. Keys
+// and payloads are views into the bytes, so nothing is copied on the way to Kafka. A CopyData with several transactions becomes several
+// chunks, the first of which owns the memory. Chunks are for one thread.
 #pragma once
 
 #include "core/tracker.h"
@@ -11,12 +11,12 @@
 
 namespace outbox {
 
-// Bytes held on behalf of events that are not delivered, against a bound. As long as it is not reached one more chunk is
-// let in, however large.
+// The bytes that are held for events which are not delivered, and their bound. While `used` is below the bound one more chunk is let in,
+// however large the chunk is.
 class Budget {
 public:
     explicit Budget(size_t limit) : limit_(limit) {}
-    void set_limit(size_t limit) { limit_ = limit; } // what is held already stays
+    void set_limit(size_t limit) { limit_ = limit; } // bytes that are held already stay
 
     size_t limit() const { return limit_; }
     bool exhausted() const { return used_ >= limit_; }
@@ -36,7 +36,7 @@ using Memory = std::unique_ptr<char, Free>; // libpq's buffers: PQfreemem is fre
 
 struct CopyData {
     Memory memory;
-    std::string_view bytes; // within it: what the output plugin wrote
+    std::string_view bytes; // the output plugin's bytes, within the memory
 };
 
 class Chunk {
@@ -51,7 +51,7 @@ public:
         return Pointer(new Chunk(std::move(memory), bytes, session, budget));
     }
 
-    // For the next transaction in the same memory.
+    // A chunk for the next transaction in the same memory.
     Pointer sibling() {
         owner_->references_++;
         return Pointer(new Chunk(*owner_));
@@ -62,9 +62,9 @@ public:
 
     uint64_t session() const { return session_; }
     Tracker::Number transaction() const { return transaction_; }
-    Lsn commit() const { return commit_; }                     // a place in its commit record, which names it: see item.h
+    Lsn commit() const { return commit_; }                     // names the transaction: a place in its commit record, see item.h
     int64_t commit_time_ms() const { return commit_time_ms_; } // by the server's clock; 0: not known
-    Lsn after() const { return after_; }                       // the end of the transaction before it in the session; 0: it is the first
+    Lsn after() const { return after_; } // the end of the transaction before this one in the session; 0: this one is the first
     void set_transaction(Tracker::Number number, Lsn commit, int64_t commit_time_ms = 0, Lsn after = {}) {
         transaction_ = number;
         commit_ = commit;
@@ -72,7 +72,7 @@ public:
         after_ = after;
     }
 
-    // One more record of this chunk is in flight; `bytes` is what it costs beside the chunk itself.
+    // One more record of this chunk is in flight; `bytes` is the record's memory beside the chunk's. Each retain() takes one release().
     Chunk *retain(size_t bytes) {
         charge(bytes);
         references_++;
@@ -86,7 +86,7 @@ public:
 private:
     Chunk(Memory memory, std::string_view bytes, uint64_t session, Budget &budget)
         : memory_(std::move(memory)), bytes_(bytes), session_(session), budget_(budget) {
-        charge(bytes.size() + sizeof(Chunk) + 64); // and the allocator's own
+        charge(bytes.size() + sizeof(Chunk) + 64); // and malloc's own header and rounding
     }
     explicit Chunk(Chunk &owner) : owner_(&owner), bytes_(owner.bytes_), session_(owner.session_), budget_(owner.budget_) {
         charge(sizeof(Chunk) + 16);

@@ -1,4 +1,5 @@
-// The one clock of the relay: it never goes back. Whoever needs the time takes it from the caller, so that a test turns it.
+// The relay's one clock, which never goes back. A part that needs the time gets the time from its caller, so that a test can turn the
+// clock.
 #pragma once
 
 #include <chrono>

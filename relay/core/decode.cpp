@@ -42,7 +42,7 @@ void append_utf8(std::string &out, char32_t c) {
     }
 }
 
-// Appends what the escape at `at` (the character after the backslash) stands for; returns where it ends.
+// Appends the character of the escape whose first character after the backslash stands at `at`. Returns where the escape ends.
 size_t append_escape(std::string &out, std::string_view text, size_t at) {
     if (at >= text.size())
         throw FormatError("broken escape in a line of the stream");

@@ -1,4 +1,5 @@
-// What the texts in the lines stand for: JSON's escapes, base64. Throws FormatError. Tested by test/unit/envelope_test.cpp.
+// Decodes the texts in a line of the stream: JSON's escapes, base64. Both functions throw FormatError. Tested by
+// test/unit/envelope_test.cpp.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +8,10 @@
 
 namespace outbox {
 
-// The text that a JSON string stands for: the argument itself where it has no escapes, otherwise a view of `scratch`.
+// The text of a JSON string: `text` itself where `text` has no escapes, otherwise a view of `scratch`.
 std::string_view unescape(std::string_view text, std::string &scratch);
 
-// Decodes in place and returns how many bytes there are at `text`.
+// Decodes base64 in place. Returns the number of decoded bytes at `text`.
 size_t decode_base64(char *text, size_t size);
 
 } // namespace outbox

@@ -1,5 +1,6 @@
-// How an output plugin is asked for its stream, and what its bytes mean. A dialect is passive and knows neither libpq nor a clock.
-// Implemented by plugin_dialect.h, for the plugin of the outbox extension, and by pgoutput_dialect.h, for the one that every server has.
+// The language of one output plugin: the options that START_REPLICATION passes to the plugin, and the items that its bytes stand for. A
+// dialect is passive and knows neither libpq nor a clock. Implemented by plugin_dialect.h for the outbox extension's plugin, and by
+// pgoutput_dialect.h for the plugin that every server has.
 #pragma once
 
 #include "core/item.h"
@@ -13,20 +14,20 @@ class Dialect {
 public:
     virtual ~Dialect() = default;
 
-    // Who writes the stream: "the extension on the server".
+    // The writer of the stream, for messages: "the extension on the server".
     virtual std::string writer() const = 0;
 
-    // The plugin's options in START_REPLICATION: what stands between the parentheses.
+    // The plugin's options in START_REPLICATION, as they stand between the parentheses.
     virtual std::string options() const = 0;
 
-    // Whether the stream has texts that the server would convert for its client, such as names that others have chosen.
+    // True where the server would convert texts of the stream to the client's encoding, such as names that others have chosen.
     virtual bool has_converted_texts() const { return false; }
 
-    // The plugin has refused the options. True where the dialect knows others, which options() gives from now on.
+    // Called when the plugin has refused the options. True where the dialect knows other options, which options() returns from now on.
     virtual bool asks_otherwise() { return false; }
 
-    // Takes the next item off the bytes of a CopyData; null: there is none left in them, and `bytes` is empty. The item is good until the
-    // next call, its views are good for as long as the bytes. Throws FormatError.
+    // Takes the next item off the bytes of a CopyData. Null: no item is left, and `bytes` is empty. The item is good until the next call;
+    // its views are good for as long as the bytes. Throws FormatError.
     virtual Item *next(std::string_view &bytes) = 0;
 };
 

@@ -1,4 +1,4 @@
-// An event that a sink has taken and whose record is not safe yet, with all that it takes to produce the record again.
+// An event that a sink has taken and whose record Kafka has not acknowledged, with all that the sink needs to produce the record again.
 #pragma once
 
 #include "core/chunk.h"
@@ -15,13 +15,13 @@ struct Entry {
     int64_t commit_time_ms;
     uint64_t ordinal;
     State state = State::queued;
-    Form form = Form::event; // that was produced last
-    uint16_t topic = 0;      // its number among the tallies
-    uint32_t bytes = 0;      // of that record in a batch
-    Lsn ended{};             // the end of its transaction, where it is the last event that was taken of one that is complete
+    Form form = Form::event; // of the record that was produced last
+    uint16_t topic = 0;      // the topic's number among the tallies
+    uint32_t bytes = 0;      // of the record that was produced last, within a batch
+    Lsn ended{};             // the end of the event's transaction, where the event is the last one taken of a complete transaction
 
     Lsn commit() const { return chunk->commit(); }
-    Lsn end() const { return ended > Lsn{} ? ended : commit(); } // what a position says of it
+    Lsn end() const { return ended > Lsn{} ? ended : commit(); } // the LSN that a position has for the event
     EventPosition position() const { return {commit(), ordinal}; }
     Event event() const {
         Event event = parse_event(line);

@@ -1,6 +1,6 @@
-// How many records may be on their way together while the refused ones of a batch are looked for, where Kafka refuses whole batches and
-// names no record, for another reason than the size. A refused group comes again in an eighth of its size, down to one record, which is
-// then to blame; what is accepted makes the groups larger again. Pure. Tested by test/unit/group_limit_test.cpp.
+// The number of records that may be on their way together while the refused ones of a batch are looked for, where Kafka refuses a whole
+// batch for another reason than its size and names no record. A refused group comes again in an eighth of its size, down to one record,
+// which is then to blame. Accepted records make the groups larger again. Pure. Tested by test/unit/group_limit_test.cpp.
 #pragma once
 
 #include <algorithm>
@@ -17,16 +17,16 @@ public:
     bool is_alone() const { return limit_ == 1; }
     bool stands() const { return limit_ != everything; }
 
-    // A batch of so many records was refused.
+    // Kafka refused a batch of so many records.
     void refused(size_t records) {
         limit_ = std::max<size_t>(1, std::min(records, limit_) / growth);
         accepted_ = 0;
     }
 
-    // One record was refused alone.
+    // Kafka refused one record that was alone.
     void found() { accepted_ = 0; }
 
-    // So many records were accepted.
+    // Kafka accepted so many records.
     void accepted(size_t records) {
         if (!stands())
             return;
@@ -39,20 +39,21 @@ public:
             end();
     }
 
-    // All records were accepted.
+    // Kafka accepted all records: the limit goes.
     void end() {
         limit_ = everything;
         accepted_ = 0;
     }
 
 private:
-    // One guilty record in ten does not let the groups grow: each time they do, a producer is made anew.
+    // So many records in a row are accepted alone before the groups grow, so that one guilty record in ten does not let the groups grow:
+    // each growth takes a new producer.
     static constexpr size_t run_alone = 64;
     static constexpr size_t growth = 8;
     static constexpr size_t limit_max = 8192;
 
     size_t limit_ = everything;
-    size_t accepted_ = 0; // records in a row
+    size_t accepted_ = 0; // records in a row since the last refusal or growth
 };
 
 } // namespace outbox

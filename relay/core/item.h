@@ -1,5 +1,6 @@
-// What a stream consists of, whichever output plugin wrote it: a transaction begins, has events, and ends with its commit; messages in it
-// may be rejected. Items are what a dialect makes of the bytes and what a session takes. Pure data; the views look into the bytes.
+// The items of a stream, whichever output plugin wrote the stream: a transaction begins, has events, and ends with its commit; a message of
+// the transaction may be rejected. A dialect makes items of bytes, and a session takes the items. Pure data, whose views look into the
+// bytes.
 #pragma once
 
 #include "core/envelope.h"
@@ -13,8 +14,8 @@
 namespace outbox {
 
 struct Begin {
-    Lsn commit{};               // names the transaction: a place in its commit record, behind the record's start and not behind its end
-    std::optional<Lsn> end;     // of the commit record; nullopt: only the Commit tells
+    Lsn commit{}; // names the transaction: a place in its commit record, behind the record's start and not behind the record's end
+    std::optional<Lsn> end;     // of the commit record; nullopt: only the Commit says where the record ends
     int64_t commit_time_ms = 0; // since 1970
 };
 
@@ -26,11 +27,11 @@ struct Commit {
 struct Rejected {
     Lsn lsn{}; // of the message, or of the event's transaction
     std::string_view reason;
-    std::string_view id = {}; // of an event, of a topic that is none for events; empty: it is no event at all
+    std::string_view id = {}; // of an event whose topic is not for events; empty: the message is no event
     std::string_view topic = {};
 };
 
-// Whether the server has read the WAL beyond what it has sent.
+// Says whether the server has read the WAL beyond the events that the server has sent.
 struct Ahead {
     bool is_ahead = false;
 };

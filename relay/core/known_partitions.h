@@ -1,9 +1,10 @@
-// Which partitions of a topic know a producer, so that more than one of its batches may be on the way to them. Pure: the clock is the
+// The partitions of a topic that know a producer, so that more than one of its batches may be on the way to them. Pure: the clock is the
 // caller's. Tested by test/unit/known_partitions_test.cpp.
 //
-// Kafka checks that an idempotent producer's batches come in sequence, but takes whatever comes first from a producer that the partition
-// does not know, or knows no longer. Where the first batch fails and the second is on the way already, the second is appended in its place,
-// and librdkafka takes its acknowledgement for both: an event is overtaken, or lost. So the first record to a partition goes alone.
+// Kafka checks that an idempotent producer's batches come in sequence, but a partition accepts any batch from a producer that the partition
+// does not know, or has forgotten. Where the first batch fails and the second is already on the way, the partition appends the second in
+// the place of the first, and librdkafka takes the acknowledgement for both: an event is overtaken, or lost. So the first record to a
+// partition goes alone.
 #pragma once
 
 #include "core/lanes.h"
@@ -19,7 +20,7 @@ class KnownPartitions {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    // Its first record is on the way: nothing may follow yet.
+    // True while the partition's first record is on the way: no record may follow yet.
     bool awaits_first(int32_t partition) const { return state_of(partition) == State::awaiting; }
 
     void sent(int32_t partition, Time now) {
@@ -36,7 +37,7 @@ public:
 
     Lanes::Lane &lane(int32_t partition) { return at(partition).lane; }
 
-    // The topic may have been made anew.
+    // An operator may have deleted the topic and made a new one: no partition knows the producer.
     void forget() {
         for (Entry &entry : entries_)
             if (entry.state == State::known)

@@ -1,9 +1,10 @@
-// Since when Kafka lacks an event that is committed. Pure: times are Unix times by this machine's clock, and the caller's.
-// Tested by test/unit/lag_test.cpp and test/t/120_lag.t.
+// Since when Kafka lacks an event that is committed. Pure: the caller passes Unix times by this machine's clock. Tested by
+// test/unit/lag_test.cpp and test/t/120_lag.t.
 //
-// What is in flight names the oldest event exactly. Where nothing is, or no stream runs, the positions tell: a look at the server says
-// where its WAL ended at that moment, and once everything up to there is delivered, nothing that was committed before the look is missing.
-// Where neither is known the lag counts from the moment at which nothing was missing last: it may be too large then, never too small.
+// While events are in flight the oldest one names the time exactly. While none is in flight, or no stream runs, positions tell: a look at
+// the server says where the WAL ended at that moment, and once everything up to that LSN is delivered, no event that was committed before
+// the look is missing. Where neither is known the lag counts from the last moment at which no event was missing: such a lag may be too
+// large, never too small.
 #pragma once
 
 #include "core/wire.h"
@@ -20,18 +21,18 @@ public:
 
     explicit Lag(Ms now) : caught_up_at_(now) {}
 
-    // What the server said of its WAL and of the slot.
+    // The server's answer about its WAL and the slot.
     struct Look {
         Ms at;
         Lsn wal_end;
         Lsn confirmed;
-        bool is_active = false; // somebody reads the slot
+        bool is_active = false; // a walsender reads the slot
         Ms inactive_since = 0;  // 0: not known
     };
     void look(const Look &look);
 
-    // A turn of the loop while a session streams. `commit`: of the oldest transaction in flight, 0: none is; `end`: its end; `delivered`:
-    // the position up to which everything is delivered.
+    // A turn of the loop while a session streams. `commit`: when the oldest transaction in flight committed, 0: none is in flight; `end`:
+    // where that transaction ends; `delivered`: the LSN up to which everything is delivered.
     void turn(Ms now, Ms commit, Lsn end, Lsn delivered) {
         streams_ = true;
         in_flight_ = {commit, end};
@@ -41,7 +42,7 @@ public:
             was_caught_up_ = true;
         }
     }
-    // A turn without a stream: what was in flight is still missing.
+    // A turn of the loop without a stream: what the lost session had in flight is still missing.
     void turn_without_stream() {
         streams_ = false;
         if (in_flight_.commit != 0 && in_flight_.end > delivered_ && held_.commit == 0)
@@ -49,7 +50,7 @@ public:
         in_flight_ = {};
     }
 
-    // 0: no event is missing.
+    // Unix time in milliseconds; 0: no event is missing.
     Ms since(Ms now) const {
         if (in_flight_.commit != 0)
             return in_flight_.commit;
@@ -70,10 +71,10 @@ private:
         Lsn wal_end;
     };
 
-    static constexpr Ms look_counts = 25000; // two looks and a half
+    static constexpr Ms look_counts = 25000; // milliseconds: two and a half intervals between looks
     static constexpr size_t looks_max = 512;
 
-    // Only the newest look names WAL that is not delivered, somebody reads the slot, and a look ago nothing was missing.
+    // True where only the newest look names WAL that is not delivered, somebody reads the slot, and no event was missing one look ago.
     bool is_fresh(Ms now) const {
         return was_caught_up_ && looks_.size() == 1 && (streams_ || is_active_) && now - caught_up_at_ <= look_counts;
     }
@@ -82,8 +83,8 @@ private:
     void start_again(const Look &look);
     void thin_out();
 
-    Oldest in_flight_, held_; // held: of a session that was lost
-    std::deque<End> looks_;   // whose WAL is not all delivered
+    Oldest in_flight_, held_; // held_: the oldest transaction that a lost session had in flight
+    std::deque<End> looks_;   // those whose WAL is not all delivered yet, oldest first
     Lsn delivered_{}, confirmed_{}, wal_end_{};
     Ms caught_up_at_;
     Ms looked_at_ = 0;
@@ -101,7 +102,7 @@ inline void Lag::deliver(Lsn position) {
         held_ = {};
 }
 
-// Another server, a slot made anew, or a server that has lost its last WAL: what was delivered of the old one says nothing of this one.
+// Called for another server, a slot made anew, or a server that has lost its last WAL: positions of the old WAL say nothing of the new one.
 inline void Lag::start_again(const Look &look) {
     looks_.clear();
     delivered_ = look.confirmed;
@@ -109,7 +110,7 @@ inline void Lag::start_again(const Look &look) {
         held_ = {};
 }
 
-// Of a slot that has stood still for hours every second look is enough. The oldest one stays.
+// Drops every second look, which is precise enough for a slot that has stood still for hours. The oldest look stays.
 inline void Lag::thin_out() {
     std::deque<End> kept;
     for (size_t i = 0; i < looks_.size(); i += 2)
@@ -125,7 +126,7 @@ inline void Lag::look(const Look &look) {
     looked_at_ = look.at;
     is_active_ = look.is_active;
     Ms at = look.at;
-    if (!was_caught_up_ && looks_.empty() && look.inactive_since != 0) // what came before this process is not known better
+    if (!was_caught_up_ && looks_.empty() && look.inactive_since != 0) // nothing better is known of the time before this process
         at = std::min(at, look.inactive_since);
     if (looks_.size() == looks_max)
         thin_out();

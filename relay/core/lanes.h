@@ -1,5 +1,5 @@
-// How many partitions share what is in flight: those with few events count for less than those with many. Pure. Tested by
-// test/unit/window_test.cpp.
+// The number of partitions that share the records in flight, where a partition with few events counts for less than a partition with many.
+// Pure. Tested by test/unit/window_test.cpp.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace outbox {
 class Lanes {
 public:
     struct Lane {
-        uint32_t lap = 0, events = 0; // in that lap
+        uint32_t lap = 0, events = 0; // of this partition, in lap `lap`
     };
 
     void taken(Lane &lane) {
@@ -28,8 +28,8 @@ private:
     static constexpr uint64_t lap_events = 2048;
 
     uint32_t lap_ = 1;
-    uint64_t events_ = 0, squares_ = 0; // in this lap
-    double count_ = 1;                  // in the last one
+    uint64_t events_ = 0, squares_ = 0; // of all partitions, in this lap
+    double count_ = 1;                  // of the last lap
 };
 
 } // namespace outbox

@@ -36,7 +36,8 @@ void Ledger::require_rest(Lsn transaction) {
     split_.reset();
 }
 
-// Records begin and end at even positions, so an odd name is pgoutput's and an even one that of the extension's plugin.
+// WAL records begin and end at even LSNs, so pgoutput's name of a transaction is odd (within_record() in pgoutput_dialect.cpp) and the
+// extension's plugin gives an even one.
 bool Ledger::is_rest_by_another_name(Lsn transaction) const {
     auto is_odd = [](Lsn lsn) { return static_cast<uint64_t>(lsn) % 2 != 0; };
     if (position_.after == Lsn{} || is_odd(transaction) == is_odd(*split_) || transaction <= position_.after)

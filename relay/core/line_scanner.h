@@ -1,5 +1,5 @@
-// Takes a line of JSON apart from left to right, as emit and the output plugin write it: no white space, members in a fixed order. Strings
-// keep their escapes. Every step throws FormatError where the line goes on otherwise. Tested by test/unit/envelope_test.cpp.
+// Takes a line of JSON apart from left to right, as emit and the output plugin write the line: no white space, members in a fixed order.
+// Strings keep their escapes. Every step throws FormatError where the line goes on otherwise. Tested by test/unit/envelope_test.cpp.
 #pragma once
 
 #include "core/envelope.h"
@@ -28,8 +28,8 @@ public:
             throw FormatError("unexpected member in a line of the stream");
     }
 
-    // At the character after the opening quote; takes the closing one. Few strings have a backslash before their first quote, and those
-    // that have none are to cost no more than the search for it.
+    // The scanner stands at the character after the opening quote; the step takes the closing quote, too. Few strings have a backslash
+    // before their first quote, and a string without one costs no more than memchr() for the quote.
     std::string_view string() {
         const void *quote = memchr(rest_.data(), '"', rest_.size());
         if (quote == nullptr)
@@ -64,7 +64,7 @@ public:
     }
 
 private:
-    // A quote at `at` has a backslash before it. Where the string ends.
+    // A quote at `at` has a backslash before it. Returns where the string ends.
     [[gnu::noinline]] size_t end_with_escapes(size_t at) const {
         for (;;) {
             size_t slash = at;

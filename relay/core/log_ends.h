@@ -1,10 +1,10 @@
-// How far Kafka has acknowledged the records of each partition, so that a partition whose offsets go back is noticed: its log has lost
-// records that were acknowledged. An unclean leader election does that, and an operator who deletes a topic and makes it anew.
-// Pure. Tested by test/unit/log_ends_test.cpp and test/t/066_unclean_election.t.
+// The highest offset that Kafka has acknowledged in each partition, so that the relay notices a partition whose offsets go back: the
+// partition's log has lost records that were acknowledged. An unclean leader election does that, and so does an operator who deletes a
+// topic and makes it anew. Pure. Tested by test/unit/log_ends_test.cpp and test/t/066_unclean_election.t.
 //
-// The acknowledgements of one partition may arrive in another order than its records where its leader moves. So a record's offset is
-// compared with the offsets that were acknowledged before the record was sent: those of an earlier period, and a period ends whenever no
-// record is on its way. A loss is overlooked where other producers have filled the gap, or where no period has ended since.
+// Where a partition's leader moves, acknowledgements may arrive in another order than the records. So a record's offset is compared with
+// the offsets that were acknowledged before the record was sent: those of an earlier period, and a period ends whenever no record is on its
+// way. The relay overlooks a loss where other producers have filled the gap, or where no period has ended since.
 #pragma once
 
 #include <cstddef>
@@ -18,11 +18,11 @@ namespace outbox {
 
 class LogEnds {
 public:
-    // Of one topic's partitions.
+    // The partitions of one topic.
     class Topic {
     public:
-        // The highest offset acknowledged before `period`, where `offset`, acknowledged in it, is not beyond. The partition starts anew
-        // then.
+        // Notes that a record sent in `period` got `offset`. Returns the highest offset acknowledged in earlier periods where `offset` is
+        // not beyond that one; the partition then starts anew.
         std::optional<int64_t> acknowledged(int32_t partition, int64_t offset, uint64_t period) {
             Entry &entry = at(partition);
             if (entry.period != period) {
@@ -42,7 +42,7 @@ public:
     private:
         static constexpr int64_t none = -1;
         struct Entry {
-            int64_t highest = none; // acknowledged
+            int64_t highest = none; // highest, when the period began
             int64_t before = none;  // the same, when the period began
             uint64_t period = 0;
         };
@@ -57,13 +57,13 @@ public:
         std::vector<Entry> entries_; // as many as the topic has partitions
     };
 
-    // The reference stands as long as this.
+    // The reference is good for as long as the LogEnds.
     Topic &of(const std::string &topic) { return topics_[topic]; }
-    // Kafka says that the topic is gone: another one may come in its place.
+    // Kafka says that the topic is gone: another topic of that name may come.
     void gone(const std::string &topic) { topics_[topic] = {}; }
 
     uint64_t period() const { return period_; }
-    void end_period() { period_++; } // no record is on its way
+    void end_period() { period_++; } // called when no record is on its way
 
 private:
     std::unordered_map<std::string, Topic> topics_; // as many as Kafka has

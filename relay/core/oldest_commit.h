@@ -1,6 +1,8 @@
-// When the oldest transaction committed that is not delivered yet, to ten milliseconds. Pure. Tested by test/unit/oldest_commit_test.cpp.
+// The commit time of the oldest transaction that is not delivered yet, to ten milliseconds. Pure. Tested by
+// test/unit/oldest_commit_test.cpp.
 //
-// Of transactions that committed within that time the first one stands for all, so that many in flight cost little.
+// The first transaction of ten milliseconds stands for all that committed within them, so that many transactions in flight cost little
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +17,8 @@ public:
             marks_.push_back({transaction, commit_time_ms});
     }
 
-    // `oldest` in flight, `begun`: how many transactions have begun. 0: none is in flight.
+    // `oldest`: the number of the oldest transaction in flight; `begun`: how many transactions have begun. Returns milliseconds since 1970;
+    // 0: none is in flight.
     int64_t commit_time_ms(uint64_t oldest, uint64_t begun) {
         if (oldest == begun) {
             marks_.clear();

@@ -13,7 +13,7 @@ constexpr std::string_view prefix = ENVELOPE_PREFIX;
 
 [[noreturn]] void refuse(const char *what) { throw FormatError(what); }
 
-// Takes a message apart from left to right. Each step throws FormatError where the message ends before.
+// Takes a message apart from left to right. Each step throws FormatError where the message ends too early.
 class Bytes {
 public:
     explicit Bytes(std::string_view message) : rest_(message) {}
@@ -26,7 +26,7 @@ public:
         return value;
     }
     Lsn lsn() { return Lsn{integer<uint64_t>()}; }
-    std::string_view text() { // with a NUL at its end
+    std::string_view text() { // a String of the protocol, which ends with a NUL
         size_t size = rest_.find('\0');
         if (size == std::string_view::npos)
             refuse("a text without its end in the stream");
@@ -50,16 +50,17 @@ private:
     std::string_view rest_;
 };
 
-// Microseconds since 2000.
+// Milliseconds since 1970, of PostgreSQL's microseconds since 2000.
 int64_t since_1970_ms(int64_t since_2000_us) {
     constexpr int64_t from_1970_to_2000_ms = 946684800000;
     int64_t ms = since_2000_us / 1000 - (since_2000_us % 1000 < 0 ? 1 : 0);
     return ms + from_1970_to_2000_ms;
 }
 
-// pgoutput begins a transaction with the start of its commit record, and the end comes with the commit alone. The start itself can be the
-// end of the transaction before; the byte behind the start belongs to this record, and it is not behind the record's end, which is what the
-// extension's plugin names. So names of both plugins are in the order of the commits, and compare alike with every end of a record.
+// The name of a transaction (item.h). pgoutput begins a transaction with the start of its commit record; the record's end comes with the
+// commit alone. The start itself can be the end of the transaction before. The byte behind the start belongs to this record only, and is
+// not behind the record's end, which is the name that the extension's plugin gives. So the names of both plugins follow the order of the
+// commits, and compare alike with every end of a record.
 Lsn within_record(Lsn start) { return Lsn{static_cast<uint64_t>(start) + 1}; }
 
 } // namespace
@@ -152,12 +153,12 @@ Item *PgoutputDialect::commit(std::string_view message) {
         refuse("a transaction of the stream ends where it must not");
     is_open_ = false;
     if (!is_told_)
-        return nullptr; // none of its messages counts
+        return nullptr; // no message of the transaction counts
     item_ = Commit{end, events_};
     return &item_;
 }
 
-// A transaction begins with the first item in it.
+// The first item of a transaction comes after its Begin.
 Item *PgoutputDialect::in_transaction(Item &item) {
     if (std::exchange(is_told_, true))
         return &item;

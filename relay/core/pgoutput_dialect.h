@@ -1,10 +1,11 @@
-// The stream of pgoutput, the output plugin that every server has: binary messages, one to a CopyData, of which a transaction's begin, its
-// logical messages and its commit count. For servers that take no library. Pure. Tested by test/unit/pgoutput_dialect_test.cpp,
-// test/fuzz/pgoutput_fuzz.cpp, test/t/100_pgoutput.t. Source: "Logical Replication Message Formats" of PostgreSQL's documentation.
+// The stream of pgoutput, the output plugin that every server has, for servers that take no library. pgoutput sends binary messages, one to
+// a CopyData. The dialect reads a transaction's begin, its logical messages and its commit. Pure. Tested by
+// test/unit/pgoutput_dialect_test.cpp, test/fuzz/pgoutput_fuzz.cpp, test/t/100_pgoutput.t. Source: "Logical Replication Message Formats" of
+// PostgreSQL's documentation.
 //
-// pgoutput passes on what anybody wrote, so the guard against forged messages runs here, and what the extension's plugin leaves out is left
-// out here: messages of other prefixes, messages outside a transaction, topics that are not asked for, rows that a publication brings.
-// Of all these nothing is kept. Events so have the same ordinals as with the extension's plugin.
+// pgoutput passes on messages that anybody wrote, so the dialect runs the guard against forged messages, and leaves out what the
+// extension's plugin leaves out: messages with other prefixes, messages outside a transaction, topics that are not asked for, rows that a
+// publication brings. So an event has the same ordinal with both plugins.
 #pragma once
 
 #include "core/dialect.h"
@@ -14,15 +15,15 @@ namespace outbox {
 
 class PgoutputDialect : public Dialect {
 public:
-    static constexpr const char *publication = "outbox"; // empty: pgoutput cannot do without one
+    static constexpr const char *publication = "outbox"; // an empty publication: pgoutput requires one
 
-    // `topics`: as the option of the extension's plugin, validated; empty: all. `event_max`: the database's outbox.max_event_bytes, 0 where
-    // it has none: see guard_reject().
+    // `topics`: the names as in the plugin option `topics`, validated; empty: all. `event_max`: the database's outbox.max_event_bytes in
+    // bytes, 0 where the database has none: see guard_reject().
     explicit PgoutputDialect(std::string_view topics = {}, size_t event_max = 0);
 
     std::string options() const override;
     std::string writer() const override { return "pgoutput on the server"; }
-    bool has_converted_texts() const override { return true; } // the prefixes of messages, names of tables
+    bool has_converted_texts() const override { return true; } // the prefixes of messages, the names of tables
     Item *next(std::string_view &bytes) override;
 
 private:
@@ -33,16 +34,16 @@ private:
 
     TopicFilter topics_;
     size_t head_max_;
-    Begin begin_;            // of the transaction that is open, or of the last one
-    Lsn commit_start_{};     // of its commit record
-    bool is_open_ = false;   // the transaction
-    bool is_told_ = false;   // next() has given its begin
-    bool has_item_ = false;  // next() has given the begin for the sake of item_, and gives item_ next
-    uint64_t events_ = 0;    // of it
+    Begin begin_;            // of the open transaction, or of the last one
+    Lsn commit_start_{};     // the start of the open transaction's commit record
+    bool is_open_ = false;   // a transaction is open
+    bool is_told_ = false;   // next() has returned the transaction's Begin
+    bool has_item_ = false;  // next() has returned the Begin that item_ needs, and returns item_ next
+    uint64_t events_ = 0;    // of the open transaction
     Item begin_item_, item_; // views into the bytes that next() was given
 };
 
-// What outbox.max_event_bytes says, as current_setting() gives it: "900kB". 0 where the text is no such number.
+// The bytes of outbox.max_event_bytes as current_setting() writes the setting: "900kB". 0 where the text is no such number.
 size_t parse_event_max(std::string_view setting);
 
 } // namespace outbox

@@ -8,8 +8,9 @@
 namespace outbox {
 namespace {
 
-// The plugin's options. batch_bytes is also what one chunk holds at most, but for long lines. With gather 'ahead' the relay says that it
-// knows of {"ahead":…}. The plugin of 1.0 refuses this word, gathers for 'on' and leaves it to its reader to know.
+// The plugin's options. batch_bytes also bounds the bytes of a chunk, but for a line that is longer. With gather 'ahead' the relay says
+// that it understands {"ahead":…}. The plugin of 1.0 refuses the word 'ahead'; with gather 'on' that plugin gathers, and does not say when
+// the server has read ahead.
 constexpr const char *options_of_1_1 = "version '1', gather 'ahead', batch_bytes '65536'";
 constexpr const char *options_of_1_0 = "version '1', gather 'on', batch_bytes '65536'";
 

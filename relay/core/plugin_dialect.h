@@ -1,5 +1,5 @@
 // The stream of the extension's own output plugin: lines of JSON, several to a CopyData. Pure. Tested by test/unit/plugin_dialect_test.cpp,
-// test/fuzz/line_fuzz.cpp. The writing side, with the order of the lines: outbox_ext/plugin.cpp.
+// test/fuzz/line_fuzz.cpp. outbox_ext/plugin.cpp is the writing side, and has the order of the lines.
 #pragma once
 
 #include "core/dialect.h"
@@ -8,7 +8,7 @@ namespace outbox {
 
 enum class LineKind { begin, envelope, rejected, commit, ahead };
 
-// Each throws FormatError. An envelope is read by parse_event().
+// Each throws FormatError. parse_event() reads an envelope.
 LineKind kind_of(std::string_view line);
 Begin parse_begin(std::string_view line);
 Commit parse_commit(std::string_view line);
@@ -17,7 +17,7 @@ Ahead parse_ahead(std::string_view line);
 
 class PluginDialect : public Dialect {
 public:
-    // `topics`: the plugin's option, validated; empty: all.
+    // `topics`: the value of the plugin option `topics`, validated; empty: all.
     explicit PluginDialect(std::string topics = {}) : topics_(std::move(topics)) {}
 
     std::string options() const override;
@@ -27,7 +27,7 @@ public:
 
 private:
     std::string topics_;
-    bool is_1_0_ = false; // the plugin
+    bool is_1_0_ = false; // the plugin is of 1.0
     Item item_;
 };
 

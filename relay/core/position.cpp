@@ -22,8 +22,8 @@ const TimelineEnd *find(const std::vector<TimelineEnd> &history, uint32_t id) {
     throw PositionRefused("exactly-once delivery cannot go on with slot \"" + source.slot + "\": " + why + ". " + advice);
 }
 
-// What lies beyond the point where the server left a timeline never happened for this server, and its LSNs are used again by other
-// transactions. After a failover consumers have seen it; in a copy restored from a backup it is what production went on to do.
+// What lies beyond the LSN at which the server left a timeline has never happened on this server, and the server gives its LSNs to other
+// transactions. After a failover consumers have seen those events; in a copy restored from a backup they are what production went on to do.
 Position on_common_history(const State &state, const Source &source) {
     const TimelineEnd *left = find(source.history, state.timeline);
     if (left == nullptr)
@@ -89,7 +89,8 @@ std::string format_state(const State &state) {
 
 std::optional<State> parse_state(std::string_view json) {
     rapidjson::Document document;
-    document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size()); // not on the C stack: anybody's record may be nested deep
+    // without recursion: anybody may have written the record, with JSON nested deep enough to exhaust the stack
+    document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
     if (document.HasParseError() || !document.IsObject())
         return std::nullopt;
     auto member = [&](const char *name) { return document.HasMember(name) ? &document[name] : nullptr; };

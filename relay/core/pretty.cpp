@@ -7,7 +7,7 @@
 namespace outbox {
 namespace {
 
-// 09:42:00.123, UTC
+// Appends the time in UTC as 09:42:00.123.
 void append_time(int64_t ms_since_1970, std::string &to) {
     constexpr int64_t day_ms = 24 * 60 * 60 * 1000;
     int64_t ms = (ms_since_1970 % day_ms + day_ms) % day_ms;

@@ -9,10 +9,10 @@
 
 namespace outbox {
 
-// Without control characters, which a terminal obeys: those of ASCII, and U+0080 to U+009F.
+// Appends the text without control characters, which a terminal obeys: those of ASCII, and U+0080 to U+009F.
 void append_visible(std::string_view text, std::string &to);
 
-// The scratch is for texts with escapes. Throws FormatError.
+// `scratch` is for texts with escapes. Throws FormatError.
 void append_pretty(const Begin &transaction, const Event &event, std::string &to, std::string &scratch);
 
 } // namespace outbox

@@ -1,10 +1,10 @@
-// Events that Kafka does not take, and what is produced for each of them instead. Events are known by their position in the stream, never
-// by their id, which whoever writes the event chooses. Pure: no I/O, no clock, no library. Outlives the sinks.
-// Tested by test/unit/quarantine_test.cpp, also against a naive model.
+// Events that Kafka does not take, and the record that is produced for each of them instead. The quarantine knows an event by its position
+// in the stream, never by its id, which the writer of the event chooses. Pure: no I/O, no clock, no library. Outlives the sinks. Tested by
+// test/unit/quarantine_test.cpp, also against a naive model.
 //
-// An entry exists from the refusal of an event to the acknowledgement of what stands for the event, so there are at most as many entries
-// as events that a sink has in memory (--max-in-flight-bytes; each event counts for 300 bytes or more there, an entry has about 100).
-// What a sink loses with its session is refused again and finds its entry again.
+// An entry exists from the refusal of an event to the acknowledgement of the record that stands for the event. So there are at most as many
+// entries as events that a sink has in memory (--max-in-flight-bytes; each event counts for 300 bytes or more there, an entry has about
+// 100). An event that a sink loses with its session is refused again, and finds its entry again.
 #pragma once
 
 #include "core/wire.h"
@@ -18,18 +18,19 @@
 
 namespace outbox {
 
-// Commit LSNs are in order, and a transaction's events have the same ordinals whenever the transaction is decoded.
+// An event's place in the stream. LSNs of commit records are in order, and a transaction's events have the same ordinals whenever the
+// server decodes the transaction.
 struct EventPosition {
     Lsn end{};            // of the transaction's commit record
     uint64_t ordinal = 0; // in the transaction, from 1
     friend auto operator<=>(const EventPosition &, const EventPosition &) = default;
 };
 
-// What is produced for an event. Where Kafka refuses one form, the next one is tried.
+// The forms in which an event can be produced. Where Kafka refuses one form, the next one is tried.
 enum class Form : uint8_t {
     event,
     letter,                 // the dead letter
-    letter_without_payload, // sizes and hashes stand for what is left out
+    letter_without_payload, // sizes and hashes stand for the payload
     bare_letter,            // also without key and headers
     note,                   // an operator has skipped the event: a line in the state topic
 };
@@ -39,30 +40,31 @@ public:
     struct Refusal {
         Form form = Form::event;
         int error = 0;        // Kafka's code for the event
-        int letter_error = 0; // for the last form that was refused after the event itself; 0: none
+        int letter_error = 0; // Kafka's code for the last form refused after the event itself; 0: none
         bool stops = false;   // no form is left: the relay ends in front of the event
     };
 
-    // Whether refused events become dead letters, and the ids of the events that an operator skips. Of several events with one id the
-    // first one that comes is skipped; the others are delivered. What stopped an earlier session is tried again.
+    // Begins a session. `to_dead_letters`: refused events become dead letters. `skipped_ids`: the events that an operator skips; of several
+    // events with one id the first one that comes is skipped, and the others are delivered. An event that stopped an earlier session is
+    // tried again.
     void follow(bool to_dead_letters, const std::set<std::string> &skipped_ids);
 
-    // The events before it are confirmed and never come again.
+    // Events before the confirmed LSN never come again: their entries go.
     void forget_before(Lsn confirmed);
 
-    // What is to be produced for the event at the position.
+    // The form in which the event at the position is to be produced.
     Form form_of(EventPosition position, std::string_view id);
     bool stops_at(EventPosition position) const;
 
-    // Kafka refuses the event in its present form, and nothing else is to blame. False where no form is left.
+    // Kafka refuses the event in its present form, and nothing but the event is to blame. False where no form is left.
     bool refused(EventPosition position, int error);
 
     const Refusal *find(EventPosition position) const;
 
-    // What stands for the event is safe.
+    // Kafka has acknowledged the record that stands for the event.
     void settled(EventPosition position, Form form);
 
-    // Where the slot has to be confirmed so that no skipped event comes again; nullopt: not all of them have been met.
+    // The LSN up to which the slot has to be confirmed so that no skipped event comes again; nullopt: some of them have not come yet.
     std::optional<Lsn> skips_end() const;
 
     size_t size() const { return refusals_.size(); }

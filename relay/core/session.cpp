@@ -66,7 +66,7 @@ void Session::reject(const Event &event) {
     on_rejected_({begin_.commit, "the topic is Kafka's or the relay's own", event.id, event.topic});
 }
 
-// A chunk belongs to one transaction.
+// Begins a transaction of the stream. A chunk belongs to one transaction, so each further one of a CopyData gets a sibling.
 void Session::begin(const Begin &begin, bool is_first) {
     if (tracker_.in_transaction())
         throw FormatError("a transaction of the stream begins where it must not");

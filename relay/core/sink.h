@@ -1,4 +1,5 @@
-// Where events go. A sink is passive: it takes what it is offered, says when it is full, and reports what is safe. It never waits.
+// A place that events go to. A sink is passive: a sink takes the events that it is offered, says when it is full, and reports each event
+// that is safe. No call waits.
 #pragma once
 
 #include "core/chunk.h"
@@ -13,7 +14,7 @@
 
 namespace outbox {
 
-// Hears of each record that is safe, in no particular order; the chunk lives until the call returns.
+// Hears of each record that is safe, in no particular order. The chunk lives until the call returns.
 class DeliveryListener {
 public:
     virtual void delivered(const Chunk &chunk) = 0;
@@ -22,74 +23,73 @@ protected:
     ~DeliveryListener() = default;
 };
 
-// Something that was accepted will not be delivered: only a new sink and a new start from the slot can go on without a hole.
+// The sink will not deliver an event that it has taken: only a new sink and a new start from the slot can go on without a hole.
 class SinkFailure : public std::runtime_error {
 public:
     explicit SinkFailure(const std::string &what, bool at_once = false) : std::runtime_error(what), at_once_(at_once) {}
-    bool at_once() const { return at_once_; } // it was learned what to do better: no pause is needed
+    bool at_once() const { return at_once_; } // the next attempt is known to be different, so the relay does not pause before it
 
 private:
     bool at_once_;
 };
 
-// An event whose content Kafka refuses, now and with every attempt, in every form that the options allow. Says what helps.
+// Kafka refuses the event's content with every attempt, and in every form that the options allow. The text says what helps.
 class PoisonedEvent : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Whoever read the events has gone; there is nobody to write for.
+// The reader of the events has gone, so the relay has nobody to write for.
 class SinkClosed : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
 enum class Offer {
-    taken,    // the listener will hear of it
-    busy,     // full, or waiting for something outside: nothing has happened, and the same event is to be offered again when what wanted()
-              // names is ready, or at retry_at()
-    passed,   // was delivered before: nothing to wait for
-    rejected, // of a topic that is none for events, and never delivered
+    taken, // the listener will hear of the event
+    busy, // the sink is full or waits; nothing has happened. The relay offers the same event again when wanted() is ready, or at retry_at()
+    passed,   // the event was delivered before, and the listener hears nothing
+    rejected, // the topic is not for events, and the event is never delivered
 };
 
 class Sink {
 public:
     virtual ~Sink() = default;
 
-    // A session begins: the slot is ours. Throws SinkFailure, and Failure where an operator has to decide.
+    // A session begins, and the slot is this relay's. Throws SinkFailure, and Failure where an operator has to decide.
     virtual void start(const Source &) {}
-    // It has ended. The listener may still hear of its events.
+    // The session has ended. The listener may still hear of its events.
     virtual void stop() {}
 
-    // The event lies in the chunk. Throws PoisonedEvent, SinkFailure.
+    // Offers an event that lies in the chunk. Throws PoisonedEvent, SinkFailure.
     virtual Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) = 0;
 
-    // The last transaction of which events were offered is complete.
+    // The stream ends the transaction whose events were offered last.
     virtual void commit(const Commit &) {}
 
-    // Nothing more is offered for the moment: whoever waits for company need not.
+    // The relay offers no more events for the moment, so the sink sends what still waits for more.
     virtual void flush() = 0;
 
-    // The relay or the server is stopping: what was taken need not wait for anything but Kafka.
+    // The relay or the server is stopping: events that were taken wait for Kafka's answers only.
     virtual void hurry() { flush(); }
 
-    // An operator has changed passwords or certificates.
+    // An operator says that passwords or certificates have changed.
     virtual void reload() {}
 
-    // How far the slot may be confirmed, where everything up to `delivered` has been delivered.
+    // The LSN up to which the slot may be confirmed, where everything up to `delivered` has been delivered.
     virtual Lsn confirmable(Lsn delivered) { return delivered; }
 
-    // Tells the listener what became safe. Throws SinkFailure, PoisonedEvent, SinkClosed.
+    // Does what is due, and tells the listener of each event that is safe. Throws SinkFailure, PoisonedEvent, SinkClosed.
     virtual void serve() = 0;
 
-    // What to wait for, and until when at most even if nothing happens there.
+    // The descriptor to wait for, and the time at which the relay calls again though the descriptor is not ready.
     virtual pollfd wanted() const = 0;
     virtual Clock::time_point retry_at() const { return Clock::time_point::max(); } // of an offer
     virtual Clock::time_point serve_at() const { return Clock::time_point::max(); }
 
-    // Which event keeps the stream waiting, and for what; empty: none that is known.
+    // For people: the event that keeps the stream waiting, and the reason; empty: none that is known.
     virtual std::string waiting_for() const { return {}; }
 
-    virtual uint64_t events_set_aside() const { return 0; } // events that it went on without, since the start of the process
-    virtual bool empty() const = 0;                         // everything taken is delivered, or will not be
+    virtual uint64_t events_set_aside() const { return 0; } // since the process began
+    virtual bool empty() const = 0;                         // every event that was taken is delivered, or never will be
 };
 
 } // namespace outbox

@@ -10,7 +10,7 @@ void SizeLimits::refused(std::string_view topic, size_t bytes, size_t records, T
         topics_.emplace(topic, Limit{bytes, now});
     else if (bytes <= known->second.bytes || now >= known->second.learned_at + known_for)
         known->second = {bytes, now};
-    if (records == 1) // its own size is to blame, not that of batches
+    if (records == 1) // the record's own size is to blame, so smaller batches would change nothing
         return;
     size_t before = batch_bytes(now);
     batch_bytes_ = std::max<size_t>(1, (before == 0 ? bytes : std::min(before, bytes)) / shrink);

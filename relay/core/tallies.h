@@ -1,6 +1,6 @@
-// What is counted by label for the status: written by the loop, read by others at any moment. Bounded: at most 200 topics, 400 pairs of
-// labels and 100 brokers; what comes beyond is counted as "other", or left out. Tested by test/unit/tallies_test.cpp and
-// test/t/121_metrics.t.
+// The figures that the status counts by label: the loop writes, other threads read at any moment. Bounded: at most 200 topics, 400 pairs of
+// labels and 100 brokers; further topics and labels count as "other", further brokers are left out. Tested by test/unit/tallies_test.cpp
+// and test/t/121_metrics.t.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace outbox {
 
-// One thread writes: no addition that the processor would have to lock.
+// A counter for one writing thread: no addition needs a locked instruction of the processor.
 class Tally {
 public:
     void add(uint64_t more) { count_.store(count_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed); }
@@ -33,7 +33,7 @@ public:
     using Number = uint16_t; // 0: of the topics beyond the first 200
     static constexpr size_t topics_max = 200;
 
-    // The loop's.
+    // For the loop's thread.
     Number number_of(std::string_view topic) {
         if (topic == names_[last_])
             return last_;
@@ -54,7 +54,8 @@ public:
         topics_[topic].bytes.add(bytes);
     }
 
-    // Anybody's: calls `each` with the name, the events and the bytes of every topic, of those beyond the bound first.
+    // For any thread: calls `each` with the name, the events and the bytes of every topic; the topics beyond the bound come first, as
+    // "other".
     template <typename Each>
     void for_each(Each each) const {
         size_t count = count_.load(std::memory_order_acquire);
@@ -74,7 +75,7 @@ private:
     std::unordered_map<std::string, Number> numbers_;
 };
 
-// Rare things, by two labels.
+// Counts of rare things, by two labels.
 class LabelledCounts {
 public:
     using Labels = std::pair<std::string, std::string>;
@@ -95,7 +96,7 @@ private:
     std::map<Labels, uint64_t> counts_;
 };
 
-// How long things took, in buckets from half a millisecond to a minute.
+// A histogram of durations, in buckets from half a millisecond to a minute.
 class Durations {
 public:
     static constexpr std::array<uint64_t, 16> bounds_us = {500,    1000,   2500,    5000,    10000,   25000,    50000,    100000,
@@ -119,7 +120,8 @@ public:
     }
     uint64_t sum_us() const { return sum_us_.get(); }
 
-    // The bound below which that part of all lies; negative where there are none, and the largest bound where there is no other.
+    // The smallest bucket's bound below which `part` of all durations lie: the largest bound where no bucket reaches so far, negative where
+    // there are no durations.
     static double quantile_s(const Buckets &counts, double part) {
         uint64_t all = 0, seen = 0;
         for (uint64_t count : counts)
@@ -135,7 +137,7 @@ private:
     Tally sum_us_;
 };
 
-// What librdkafka says of itself every ten seconds.
+// The figures that librdkafka publishes every ten seconds (statistics.interval.ms).
 struct KafkaFigures {
     struct Broker {
         double round_trip_p50_s = 0, round_trip_p99_s = 0; // of the last ten seconds
@@ -152,7 +154,7 @@ struct KafkaFigures {
 
 class SharedKafkaFigures {
 public:
-    // The window's round trips are added to those of earlier ones.
+    // Adds the round trips of the last ten seconds to those of earlier windows.
     void set(KafkaFigures figures) {
         std::lock_guard lock(mutex_);
         for (auto &[id, broker] : figures.brokers)
@@ -162,7 +164,7 @@ public:
             }
         figures_ = std::move(figures);
     }
-    void forget() { // nobody sets them any more
+    void forget() { // producers publish no statistics any more
         std::lock_guard lock(mutex_);
         figures_ = {};
     }
@@ -180,9 +182,9 @@ struct Tallies {
     TopicTallies topics;            // delivered events
     LabelledCounts set_aside;       // by topic and reason
     LabelledCounts delivery_errors; // by Kafka's name of the error
-    LabelledCounts transactions;    // Kafka's, by how they ended
+    LabelledCounts transactions;    // Kafka transactions, by how they ended
     LabelledCounts reconnects;      // by peer and reason
-    Durations commit_to_ack;        // a chunk's
+    Durations commit_to_ack;        // from a chunk's commit to the acknowledgement of its last record
     SharedKafkaFigures kafka;
 };
 

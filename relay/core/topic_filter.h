@@ -1,6 +1,6 @@
-// Which topics a relay delivers, where the output plugin does not choose them: as the option `topics` of the extension's plugin does. Pure.
-// Tested by test/unit/topic_filter_test.cpp. What may stand there is checked by relay/config/values.cpp; outbox_ext/plugin_options.cpp is
-// the plugin's own.
+// Chooses the topics that a relay delivers, where the output plugin does not choose them, by the same rules as the plugin option `topics`.
+// Pure. Tested by test/unit/topic_filter_test.cpp. relay/config/values.cpp checks the option's text; outbox_ext/plugin_options.cpp is the
+// plugin's own filter.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace outbox {
 
 class TopicFilter {
 public:
-    // Names separated by commas, each with an optional "*" at its end. Empty: all topics.
+    // `names`: names of topics separated by commas, each with an optional "*" at its end. Empty: all topics.
     explicit TopicFilter(std::string_view names) {
         for (size_t from = 0; from < names.size();) {
             size_t end = std::min(names.find(',', from), names.size());

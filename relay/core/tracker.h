@@ -1,8 +1,8 @@
-// Which transactions are delivered, in commit order: the delivery guarantee. Pure: no I/O, no clock, no library.
-// Tested by test/unit/tracker_test.cpp, also against a naive model.
+// Which transactions are delivered, in commit order: the at-least-once guarantee. Pure: no I/O, no clock, no library. Tested by
+// test/unit/tracker_test.cpp, also against a naive model.
 //
-// Invariants: at most one transaction is open, and it is the last; no transaction has more deliveries than events; the confirmed position
-// never goes back; a finished transaction never stays at the front.
+// Invariants, asserted: at most one transaction is open, and it is the last; no transaction has more deliveries than events; the confirmed
+// position never goes back; a finished transaction never stays at the front.
 #pragma once
 
 #include "core/wire.h"
@@ -15,12 +15,13 @@
 
 namespace outbox {
 
-// A ring of transactions {end LSN, events not yet delivered}. Grows to what is in flight; the relay bounds that (see size()).
+// A ring of transactions {end LSN, events not yet delivered}. The ring grows with the transactions in flight, whose number the relay bounds
+// (see size()).
 class Tracker {
 public:
     using Number = uint64_t; // a transaction's, from 0 in each session
 
-    // The stream begins a transaction; `commit` is a place in its commit record.
+    // The stream begins a transaction. `commit` is a place in the transaction's commit record.
     Number begin(Lsn commit) {
         require(!open_, "a transaction begins within another");
         if (count_ == ring_.size())
@@ -30,13 +31,13 @@ public:
         return first_ + count_++;
     }
 
-    // One more event of the open transaction goes to the sink.
+    // The sink takes one more event of the open transaction.
     void add() {
         require(open_, "an event outside a transaction");
         at(last()).pending++;
     }
 
-    // The open transaction is complete, its commit record ends at `end`; from now on it can be confirmed.
+    // The open transaction is complete, and its commit record ends at `end`. From now on the transaction can be confirmed.
     void commit(Lsn end) {
         require(open_ && at(last()).end <= end, "a commit without its begin");
         at(last()).end = end;
@@ -44,7 +45,7 @@ public:
         retire();
     }
 
-    // The sink has `events` of the transaction safe.
+    // The sink has delivered so many `events` of the transaction.
     void delivered(Number transaction, uint32_t events = 1) {
         require(transaction - first_ < count_, "a delivery for an unknown transaction");
         Transaction &entry = at(transaction);
@@ -54,26 +55,26 @@ public:
             retire();
     }
 
-    // The server has read the WAL up to `wal_end`, and what came before has been passed to this tracker.
+    // The server has read the WAL up to `wal_end`, and this tracker has seen all transactions before that LSN.
     void keepalive(Lsn wal_end) {
         keepalive_ = std::max(keepalive_, wal_end);
         if (idle())
             confirm(keepalive_);
     }
 
-    // Everything up to here is safe. 0 while nothing is known.
+    // Everything up to this LSN is delivered. 0: nothing is known yet.
     Lsn confirmed() const { return confirmed_; }
 
     bool idle() const { return count_ == 0; }
     bool in_transaction() const { return open_; }
-    size_t size() const { return count_; }                                                     // transactions in flight
-    Number oldest() const { return first_; }                                                   // in flight; begun() where there is none
-    uint64_t begun() const { return first_ + count_; }                                         // transactions so far
+    size_t size() const { return count_; }             // transactions in flight
+    Number oldest() const { return first_; }           // the number of the oldest transaction in flight; begun() where there is none
+    uint64_t begun() const { return first_ + count_; } // transactions so far
     Lsn oldest_end() const { return idle() ? Lsn{} : ring_[first_ & (ring_.size() - 1)].end; } // of the oldest in flight
 
 private:
     struct Transaction {
-        Lsn end; // of its commit record; as long as it is open, a place in that
+        Lsn end; // of its commit record; while the transaction is open, a place in that record
         uint64_t pending;
     };
 

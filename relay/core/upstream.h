@@ -1,5 +1,5 @@
-// Where events come from: the stream of one slot, a session after another. An upstream is passive: it never waits, the caller polls its
-// descriptor. The relay knows no more of PostgreSQL than this and inquiry.h. Implemented by postgres/stream.h.
+// A place that events come from: the stream of one slot, one session after the other. An upstream is passive: no call waits, and the caller
+// polls wanted(). The relay knows no more of PostgreSQL than this file and inquiry.h. Implemented by postgres/stream.h.
 #pragma once
 
 #include "core/chunk.h"
@@ -17,12 +17,12 @@
 
 namespace outbox {
 
-// The connection ended or never came about: try again later.
+// The connection has ended, or none came about. The relay tries again later.
 class StreamLost : public std::runtime_error {
 public:
     explicit StreamLost(const std::string &what, std::string sqlstate = {}) : std::runtime_error(what), sqlstate_(std::move(sqlstate)) {}
-    const std::string &sqlstate() const { return sqlstate_; }          // of the server's error; empty where there was none
-    bool slot_in_use() const { return sqlstate_ == slot_in_use_code; } // by another relay, which may end at any moment
+    const std::string &sqlstate() const { return sqlstate_; }          // of the server's error; empty: the server sent none
+    bool slot_in_use() const { return sqlstate_ == slot_in_use_code; } // another relay has the slot, and may end at any moment
 
     static constexpr const char *slot_in_use_code = "55006";
 
@@ -30,7 +30,7 @@ private:
     std::string sqlstate_;
 };
 
-// Hears what the server says beside its answers: a text for the log, and whether it is a warning.
+// Hears the server's notices: a text for the log, and whether the text is a warning.
 using NoticeListener = std::function<void(const std::string &text, bool is_warning)>;
 
 class Upstream {
@@ -39,7 +39,8 @@ public:
 
     virtual void on_notice(NoticeListener listener) = 0;
 
-    // Starts to connect. Then advance() whenever the descriptor is ready, or at the deadline, until the upstream is streaming.
+    // open() starts to connect. The caller then calls advance() whenever the descriptor is ready, and at the deadline, until
+    // is_streaming().
     virtual void open() = 0;
     virtual void close() = 0;
 
@@ -48,33 +49,34 @@ public:
     virtual pollfd wanted() const = 0;
     virtual Clock::time_point deadline() const = 0;
 
-    // One step towards streaming. Throws StreamLost; Failure where another attempt would change nothing.
+    // One step towards streaming. Throws StreamLost, and Failure where another attempt would change nothing.
     virtual void advance() = 0;
 
-    // The next message; monostate: none for the moment. Throws StreamLost when the stream has ended.
+    // The next message; monostate: none has arrived. Throws StreamLost when the stream has ended.
     using Message = std::variant<std::monostate, CopyData, Keepalive>;
     virtual Message receive() = 0;
 
-    // What the bytes of a CopyData mean. Another one with each stream.
+    // The dialect of the stream's bytes. Each stream has its own.
     virtual Dialect &dialect() = 0;
 
-    // Has the server sent anything since this was asked last? Also where the rest of a long message is still to come.
+    // Whether the server has sent anything since the last call, be it a part of a long message. Each call begins a new period.
     virtual bool take_heard() = 0;
 
-    // Tells the server that everything up to here is safe. Throws StreamLost.
+    // Tells the server that everything up to the LSN is delivered, and may be forgotten. Throws StreamLost.
     virtual void confirm(Lsn confirmed, bool requests_reply) = 0;
 
-    // The server does not answer: its process is asked to end when the slot is looked at next, or the slot stays its own.
+    // The server does not answer. The next look at the slot ends the server's walsender, which would keep the slot otherwise.
     virtual void give_up() = 0;
 
-    // Says goodbye: once the server has answered, it has seen the last confirmation. Then receive() until has_ended().
+    // Ends the stream in good order: once the server has answered, it has seen the last confirmation. The caller calls receive() until
+    // has_ended().
     virtual void end() = 0;
     virtual bool has_ended() const = 0;
 
-    // What the server and the slot were when the stream started.
+    // The server and the slot as they were when the stream started.
     virtual const Source &source() const = 0;
 
-    // How long the server lets a silent reader live; 0: for ever.
+    // The server's wal_sender_timeout, after which the server ends the connection of a silent reader; 0: never.
     virtual std::chrono::milliseconds sender_timeout() const = 0;
 };
 

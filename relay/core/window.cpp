@@ -4,13 +4,13 @@
 
 namespace outbox {
 
-// The lanes are known at once: the window need not wait for a round trip to be as large as they ask for.
+// The number of lanes is known at once, so the window grows to the size that the lanes ask for without waiting for a round trip.
 void Window::held_up(double lanes) {
     epoch_.was_held_up = true;
     lanes_ = lanes;
     if (is_probing_ || floor() <= bases_ * (1 + dead_band))
         return;
-    shortest_s_ = 0; // was that of smaller requests
+    shortest_s_ = 0; // the round trip known so far was that of smaller requests
     resize(floor());
 }
 
@@ -19,7 +19,7 @@ double Window::wanted_for_lanes() const {
     return lanes_ * events * share_of(mean_bytes_);
 }
 
-// An epoch with two windows says nothing.
+// Begins another epoch, since an epoch with two sizes of the window says nothing.
 void Window::resize(double bases) {
     bases_ = bases;
     epoch_ = {};

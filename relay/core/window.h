@@ -1,18 +1,18 @@
-// How much may be in flight: enough that neither the way to Kafka nor the size of its requests costs speed, and no more, since more only
-// fills memory and falls out of the processor's caches. The bound finds itself, as congestion control does; nobody sets it. Pure: the clock
-// is the caller's. Tested by test/unit/window_test.cpp, against simulated brokers.
+// The bound of what is in flight: so much that neither the way to Kafka nor the size of its requests costs speed, and no more, since more
+// only fills memory and the processor's caches. The window finds the bound by itself, as congestion control does. Pure: the clock is the
+// caller's. Tested by test/unit/window_test.cpp, against simulated brokers.
 //
-// The unit is the base: so many small events, or so many bytes of larger ones, as serve a broker nearby. The window is as many bases as
-// two things ask for, whichever asks for more:
+// The unit is the base: so many small events, or so many bytes of larger ones, as serve a broker nearby. Two things ask for bases, and the
+// window has as many as the larger demand:
 //
-// - The way. What is delivered in the shortest round trip has to be in flight twice. Where the broker has time left, more
-//   in flight is delivered in the same round trip, so the rate grows, and the window again. Where it has not, more only waits: the rate
+// - The way. What is delivered in the shortest round trip has to be in flight twice. Where the broker has time left, more in flight is
+//   delivered in the same round trip, so the rate grows, and the window again. Where the broker has none left, more only waits: the rate
 //   stays, and so does the window. The round trip is that of all events of an epoch, by Little's law: what is in flight, by the rate.
 // - The requests. librdkafka sends one for each partition (a lane), which costs as much as some hundred small events. So each lane has to
 //   have that many.
 //
-// It changes only while it is what holds up the stream. The shortest round trip is forgotten after a while; then the window is one base for
-// an epoch, so that a round trip without a queue can be seen. So is it where the window has no more than the requests ask for.
+// The window changes only while it holds up the stream. The shortest round trip is forgotten after a while; then the window is one base for
+// an epoch, so that a round trip without a queue can be seen. So is the round trip of a window that has no more than the requests ask for.
 #pragma once
 
 #include <algorithm>
@@ -33,23 +33,23 @@ public:
         size_t bytes = 3 << 20;
     };
 
-    // At most as many bases as fit the memory: one of small events takes 1.5 MB, with all that belongs to them.
+    // At most as many bases as fit the memory in bytes: one base of small events takes 1.5 MB, with all that belongs to them.
     explicit Window(size_t memory) : Window(Base{}, bases_in(memory)) {}
     Window(Base base, double bases_max) : base_(base), bases_max_(std::max(1.0, bases_max)) {}
-    // A bound that somebody has set: it stays.
+    // A window whose bound somebody has set: the bound stays.
     static Window fixed(size_t events) {
         Window window(Base{events, SIZE_MAX}, 1);
         window.is_fixed_ = true;
         return window;
     }
-    // From now on; a window that is larger shrinks by and by.
+    // The memory in bytes from now on; a larger window shrinks by and by.
     void set_memory(size_t memory) {
         if (!is_fixed_)
             bases_max_ = std::max(1.0, bases_in(memory));
     }
 
     bool has_room() const { return share_ < bound(); }
-    // The stream waits for room, with so many lanes.
+    // The stream waits for room. `lanes`: the partitions that share what is in flight.
     void held_up(double lanes);
 
     void taken(size_t bytes) { share_ += share_of(bytes); }
@@ -60,27 +60,27 @@ public:
         epoch_.bytes += bytes;
         epoch_.events++;
     }
-    // After the deliveries that came together.
+    // Called after the deliveries that came together.
     void served(Time now) {
         if (epoch_.share >= bound() && now - epoch_.began_at >= epoch_min)
             end_epoch(now);
     }
-    // Nothing is in flight any more: what was counts again when it is taken again.
+    // Nothing is in flight any more; an event that is taken again counts again.
     void clear() { share_ = 0; }
 
     double bases() const { return bases_; }
-    size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // of small ones
+    size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // small ones
 
 private:
     static constexpr double gain = 2;                                      // round trips in flight
-    static constexpr double events_wanted = 256, bytes_wanted = 128 << 10; // of a lane, whichever is less
+    static constexpr double events_wanted = 256, bytes_wanted = 128 << 10; // of a lane; the smaller demand counts
     static constexpr double shrink_max = 0.8;
-    static constexpr double dead_band = 0.1; // a change that is smaller is none
+    static constexpr double dead_band = 0.1; // smaller changes are ignored
     static constexpr Duration epoch_min{0.025};
-    static constexpr std::chrono::seconds forgotten_after{30}; // or a hundred round trips
+    static constexpr std::chrono::seconds forgotten_after{30}; // or after a hundred round trips
     static constexpr size_t epochs_remembered = 4;
 
-    // As long as the window is delivered once, so that each lane has its turn.
+    // An epoch lasts until the window is delivered once, so that each lane has its turn.
     struct Epoch {
         Time began_at{};
         double share = 0;
@@ -103,11 +103,11 @@ private:
     double bases_max_;
     bool is_fixed_ = false;
     double bases_ = 1;
-    double share_ = 0; // in flight, of a base
+    double share_ = 0; // what is in flight, in bases
     double lanes_ = 1;
     size_t mean_bytes_ = 0; // of an event, in the last epoch
 
-    double shortest_s_ = 0; // round trip; 0: not known
+    double shortest_s_ = 0; // the shortest round trip in seconds; 0: not known
     Time shortest_at_{};
     bool is_probing_ = false; // the window is one base
 

@@ -18,7 +18,7 @@ char *put_int64(char *bytes, uint64_t value) {
     return bytes;
 }
 
-// By hand: two in every line of the stream that is no event, and std::from_chars takes several times as long.
+// Reads hex digits by hand: every line of the stream that is no event has two such halves, and std::from_chars takes several times as long.
 std::optional<uint32_t> parse_half(std::string_view text) {
     uint32_t value = 0;
     if (text.empty() || text.size() > 8)

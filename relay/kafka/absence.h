@@ -1,5 +1,5 @@
-// What one producer says of Kafka's absence: nothing while nobody waits for Kafka, and one line when Kafka has been away for a second in
-// which somebody did. The clock is the caller's. Tested by test/unit/kafka_producer_test.cpp.
+// Kafka's absence as one producer sees it: the log has no line while nothing waits for Kafka, and one line when Kafka has been away for a
+// second in which something waited. The clock is the caller's. Tested by test/unit/kafka_producer_test.cpp.
 #pragma once
 
 #include "base/log.h"
@@ -18,10 +18,10 @@ public:
     Reachability &kafka() { return kafka_; }
     const Reachability &kafka() const { return kafka_; }
 
-    // Kafka has answered, or somebody begins to wait for it.
+    // Kafka has answered, or something begins to wait for Kafka.
     void heard(Time now) { heard_at_ = now; }
 
-    // Whether somebody waits for an answer other than a delivery report, and whether for a topic's metadata.
+    // expect_answer(): something waits for an answer other than a delivery report. expect_topic(): a record waits for its topic's metadata.
     void expect_answer(bool is_expected, Time now) {
         if (std::exchange(expects_answer_, is_expected) != is_expected)
             heard(now);
@@ -32,12 +32,12 @@ public:
     }
     bool expects_answer() const { return expects_answer_; }
 
-    // Kafka's absence is a matter while something waits for it, and before it was ever reached.
+    // True where Kafka's absence matters: something waits for Kafka, or Kafka has never answered.
     bool is_a_matter(bool has_records_in_flight) const {
         return has_records_in_flight || expects_answer_ || expects_topic_ || !kafka_.has_answered();
     }
 
-    // When complain_if_due() is worth a call though nothing happens.
+    // When complain_if_due() is due though nothing happens.
     Time complain_at(bool has_records_in_flight) const { return said_.stands() ? Time::max() : due(has_records_in_flight); }
     void complain_if_due(bool has_records_in_flight, Time now) {
         if (now < due(has_records_in_flight))
@@ -47,7 +47,7 @@ public:
             say(spdlog::level::warn, {.event = LogEvent::kafka_away}, "{}", text);
     }
 
-    // A record was acknowledged.
+    // Kafka has acknowledged a record.
     void is_over() {
         if (said_.clear())
             say(spdlog::level::info, {.event = LogEvent::kafka_accepts}, "Kafka accepts events again");
@@ -62,8 +62,8 @@ private:
 
     Reachability kafka_;
     Condition said_;
-    bool expects_answer_ = false, expects_topic_ = false; // beside what is in flight
-    Time heard_at_ = Clock::now();                        // when Kafka last answered, or was first waited for
+    bool expects_answer_ = false, expects_topic_ = false; // beside the records in flight
+    Time heard_at_ = Clock::now();                        // when Kafka last answered, or something began to wait for Kafka
 };
 
 } // namespace outbox

@@ -8,7 +8,7 @@
 namespace outbox {
 namespace {
 
-constexpr auto look_again = std::chrono::milliseconds(5); // whether there is room for the next record
+constexpr auto look_again = std::chrono::milliseconds(5); // between two looks for room for the next record
 
 } // namespace
 
@@ -28,13 +28,13 @@ void AtLeastOnceSink::start(const Source &source) {
         producer_ = make_producer(care_ = {});
 }
 
-// What is not on its way comes again from the slot; an operator may have skipped the event that it waited for.
+// Forgets the events that are not on their way: they come again from the slot, and an operator may have skipped the one that waited.
 void AtLeastOnceSink::stop() {
     forget_queued();
     refusals_.forget();
 }
 
-// The budget may have been changed before.
+// Follows the budget, which an operator may have changed, and asks for a new producer where passwords or certificates have changed.
 void AtLeastOnceSink::reload() {
     window_.set_memory(budget_.limit());
     renewal_.ask(target_, producer_.get());
@@ -60,7 +60,8 @@ Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) c
             .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())};
 }
 
-// True where the producer is there for one more record. It is replaced only when nothing is on its way, so nothing is repeated.
+// True where the producer can take one more record with this care. A producer is replaced only when no record is on its way, so no record
+// is repeated.
 bool AtLeastOnceSink::make_room(Care care) {
     size_t in_flight = producer_ ? producer_->in_flight() : 0;
     if (in_flight >= (care.survives_refusals ? 1 : refusals_.in_flight_max()))
@@ -106,10 +107,10 @@ Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     entries_.pop_back();
     if (outcome == KafkaProducer::Outcome::failed)
         end_producer();
-    return Offer::busy; // where it was refused, the next offer finds that it stops the stream
+    return Offer::busy; // a refused event stops the stream at the next offer
 }
 
-// Produces again what was on its way to a producer that has ended.
+// Produces again the records that were on their way to a producer that has ended.
 void AtLeastOnceSink::repeat() {
     while (queued_ > 0) {
         Entry &entry = entries_[entries_.size() - queued_];
@@ -140,7 +141,7 @@ void AtLeastOnceSink::on_its_way(Entry &entry) {
     window_.taken(entry.bytes);
 }
 
-// All that came before the event is delivered first; nothing that comes after it ever is.
+// Throws once every event before this one is delivered. No event after this one ever is.
 void AtLeastOnceSink::stop_at(const Entry &entry) {
     if (producer_ && producer_->in_flight() > 0)
         return;
@@ -171,7 +172,7 @@ Clock::time_point AtLeastOnceSink::serve_at() const {
     return std::min(repeat_at(), producer_ ? producer_->serve_at() : Clock::time_point::max());
 }
 
-// When what is queued is looked at again.
+// When repeat() is due.
 Clock::time_point AtLeastOnceSink::repeat_at() const {
     if (queued_ == 0)
         return Clock::time_point::max();
@@ -191,7 +192,7 @@ std::string AtLeastOnceSink::waiting_for() const {
 }
 
 void AtLeastOnceSink::reported(const rd_kafka_message_t &message) {
-    if (is_closing_) // nobody listens any more
+    if (is_closing_) // the sink goes, and with it whoever would hear
         return;
     Entry &entry = *static_cast<Entry *>(message._private);
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -221,12 +222,12 @@ void AtLeastOnceSink::producer_died(const std::string &reason) {
     failure_ = "the Kafka producer failed: " + reason;
 }
 
-// The slot is confirmed beyond them: nobody can deliver them again.
+// The slot is confirmed beyond the lost records, so the relay cannot deliver them again.
 void AtLeastOnceSink::records_lost(const std::string &sentence) {
     say(spdlog::level::err, {.event = LogEvent::records_lost}, "{}; the relay goes on", sentence);
 }
 
-// It takes no more records: why is in its reports.
+// The producer takes no more records, for a reason that its reports have.
 void AtLeastOnceSink::end_producer() {
     if (failure_.empty())
         failure_ = fmt::format("topic \"{}\": {}", events_.topic(), rd_kafka_err2str(producer_->error()));
@@ -236,10 +237,10 @@ void AtLeastOnceSink::end_producer() {
 
 // ---- refusals -------------------------------------------------------------------------------------------------------
 
-// After the reports have been served.
+// Called after the producer's reports have been served.
 void AtLeastOnceSink::judge() {
     if (is_dead_ || (!refusals_.empty() && !care_.survives_refusals))
-        producer_->take_back(); // the reports of what was still on its way may have the reason
+        producer_->take_back(); // reports of records that were still on their way may have the reason
     if (refusals_.empty() && failure_.empty())
         return;
     std::vector<Refused> refused = refusals_.take();
@@ -254,7 +255,7 @@ void AtLeastOnceSink::judge() {
     refusals_.judge(refused, was_alone, producer_.get());
 }
 
-// All that is not acknowledged, in order: also what another producer's records stood in front of.
+// Queues every record that is not acknowledged, in order, including those that stood behind the records of an ended producer.
 void AtLeastOnceSink::queue_again() {
     queued_ = entries_.size();
     window_.clear();

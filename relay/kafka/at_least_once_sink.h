@@ -1,10 +1,9 @@
-// Produces events to Kafka at least once: idempotent, without gaps. What Kafka has not acknowledged is kept in memory, in order. Where
-// Kafka refuses a record, the producer ends with all that is on the way (enable.gapless.guarantee), and another one produces what was not
-// acknowledged again. After a refusal for the size that producer makes smaller batches, in which a record that is too large is alone, and
-// all records that are as large as a refused one are set aside with it (size_limits.h). After another refusal of a whole batch the records
-// go in smaller groups, until the guilty event is alone. One that is alone goes by a producer that survives its refusal, and nothing else
-// is on the way meanwhile. After anything else a new sink starts from the slot. Tested by
-// test/unit/at_least_once_sink_test.cpp, test/unit/at_least_once_refusals_test.cpp and test/t/.
+// Produces events to Kafka at least once: idempotent, without gaps. Events that Kafka has not acknowledged stay in memory, in order. Where
+// Kafka refuses a record, the producer ends with all that is on the way (enable.gapless.guarantee), and another producer repeats what was
+// not acknowledged. kafka/refusals.h decides how the repetition goes: in smaller batches after a refusal for the size, in smaller groups
+// after another refusal of a whole batch, until the guilty event is alone. A record that goes alone has a producer that survives the
+// refusal. After any other failure a new sink starts from the slot. Tested by test/unit/at_least_once_sink_test.cpp,
+// test/unit/at_least_once_refusals_test.cpp, test/t/042_poison.t and test/t/057_quarantine.t.
 #pragma once
 
 #include "core/window.h"
@@ -18,8 +17,8 @@ namespace outbox {
 
 class AtLeastOnceSink : public Sink, private KafkaProducer::Listener {
 public:
-    // The target's properties have been through make_kafka_conf before. What is referred to outlives the sink. How much is in flight finds
-    // itself within the budget, unless the properties say how many events.
+    // The target's properties have passed make_kafka_conf() before. Target, budget and listener outlive the sink. The sink finds by itself
+    // how much is in flight, within the budget, unless the properties set a number of events.
     AtLeastOnceSink(KafkaTarget &target, const Budget &budget, DeliveryListener &listener);
     ~AtLeastOnceSink() override;
 
@@ -65,16 +64,16 @@ private:
     Source source_;
     EventProducer events_{target_, source_};
     std::unique_ptr<KafkaProducer> producer_; // from the first session on
-    Care care_;                               // that it takes
+    Care care_;                               // the care of that producer
     const Budget &budget_;
     Window window_;
 
-    std::deque<Entry> entries_; // not acknowledged, oldest first; those that have to be produced again are the last
-    size_t queued_ = 0;         // of them
+    std::deque<Entry> entries_; // not acknowledged, oldest first; the last `queued_` have to be produced again
+    size_t queued_ = 0;         // the number of entries to produce again
 
-    bool is_dead_ = false;    // a fatal error: this producer delivers nothing more
-    bool is_closing_ = false; // in the destructor
-    std::string failure_;     // found while serving the producer, thrown after it
+    bool is_dead_ = false;    // a fatal error: the producer delivers nothing more
+    bool is_closing_ = false; // the destructor runs
+    std::string failure_;     // found while serving the producer, thrown afterwards
     Refusals refusals_{target_, source_};
     Renewal renewal_;
 };

@@ -38,7 +38,7 @@ KafkaTransaction::Step BatchDelivery::require(Step step) const {
 
 void BatchDelivery::begin() {
     position_.begin();
-    if (!batch_.empty()) // what could not go with the last transaction
+    if (!batch_.empty()) // events that could not go with the last Kafka transaction
         return begin_again();
     require(transaction_->begin());
     batch_.reopen();
@@ -46,7 +46,7 @@ void BatchDelivery::begin() {
     stage_ = Stage::open;
 }
 
-// An open transaction would hold up those who read committed records.
+// Aborts an open Kafka transaction, which would hold up consumers that read committed records.
 void BatchDelivery::stop() {
     bool is_open = stage_ != Stage::closed && stage_ != Stage::committing;
     stage_ = Stage::closed;
@@ -79,7 +79,7 @@ Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &
     return Offer::busy;
 }
 
-// Between two batches. A producer with another configuration fences this one, and reads the position again.
+// Between two batches another care takes another producer, which fences this one and reads the position again.
 bool BatchDelivery::use_care(const Care &care) {
     if (care == care_ && target_.bears_topics(producer().topics()))
         return true;
@@ -90,7 +90,7 @@ bool BatchDelivery::use_care(const Care &care) {
     return false;
 }
 
-// The events before it are delivered first.
+// Stops the stream at the event, whose predecessors are delivered first.
 Offer BatchDelivery::stop_at(const Begin &transaction, const Event &event) {
     examination_.stop_at(event, transaction.commit, transaction.commit_time_ms);
     if (!batch_.empty()) {
@@ -116,7 +116,7 @@ void BatchDelivery::close_with(const Position &position) {
 }
 
 PoisonedEvent BatchDelivery::stop_at_poison() {
-    stage_ = Stage::closed; // with no event in the transaction
+    stage_ = Stage::closed; // no event is in the Kafka transaction
     return examination_.take_poison();
 }
 
@@ -128,7 +128,8 @@ std::string BatchDelivery::waiting_for() const {
 
 // ---- committing -----------------------------------------------------------------------------------------------------
 
-// librdkafka commits when everything is acknowledged; it cannot wait for that itself while the reports come as events.
+// Ends the batch. The delivery waits until everything is acknowledged before it commits: librdkafka's own wait in
+// rd_kafka_commit_transaction() needs delivery reports by callback, and the relay takes them as events.
 void BatchDelivery::finish() {
     KafkaProducer::Outcome outcome = position_.produce(producer(), batch_);
     if (outcome == KafkaProducer::Outcome::taken) {
@@ -156,7 +157,7 @@ void BatchDelivery::commit() {
 
 void BatchDelivery::committed() {
     target_.learned.tallies->transactions.add("committed");
-    // A late copy of a request that was sent twice must find no transaction that it could end: a new epoch.
+    // Where the request to end was sent twice, its late copy must not find the next Kafka transaction: another producer begins a new epoch.
     bool is_doubtful = transaction_->is_doubtful();
     position_.acknowledged(batch_);
     pace_.committed();
@@ -182,7 +183,8 @@ void BatchDelivery::reported(const rd_kafka_message_t &message) {
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (entry == nullptr)
             return;
-        entry->state = Entry::State::accepted; // by Kafka; by consumers only when the transaction is committed
+        // Kafka has accepted the record; consumers see the event when the Kafka transaction is committed
+        entry->state = Entry::State::accepted;
         if (!examination_.is_running())
             return;
         pace_.progressed();
@@ -190,7 +192,7 @@ void BatchDelivery::reported(const rd_kafka_message_t &message) {
     }
     note_delivery_error(message.err, target_);
     const char *topic = rd_kafka_topic_name(message.rkt);
-    if (is_purged(message.err)) { // librdkafka does that by itself where the transaction has failed, and logs why
+    if (is_purged(message.err)) { // librdkafka purges by itself where the Kafka transaction has failed, and logs why
         if (stage_ != Stage::aborting)
             found_.fail("the Kafka transaction has failed");
         return;
@@ -198,7 +200,7 @@ void BatchDelivery::reported(const rd_kafka_message_t &message) {
     if (entry != nullptr && blame_of(message.err) != Blame::operation)
         return examination_.refused(*entry, message.err, topic, producer().report());
     if (is_about_topic(message.err))
-        producer().forget_topic(topic); // looked up again, and waited for
+        producer().forget_topic(topic); // the topic is looked up again, and waited for
     if (stage_ != Stage::aborting)
         found_.fail(fmt::format("topic \"{}\"", topic), message.err);
 }
@@ -225,7 +227,7 @@ void BatchDelivery::abort() {
 
 void BatchDelivery::aborted() {
     target_.learned.tallies->transactions.add("aborted");
-    if (transaction_->was_ended_twice()) // a late copy would end the next transaction, and take its events away
+    if (transaction_->was_ended_twice()) // a late copy of the request would end the next Kafka transaction, whose events would be lost
         throw SinkFailure("aborting a Kafka transaction took a second request", true);
     pace_.aborted(Clock::now());
     if (examination_.judge(batch_, std::exchange(found_.error, RD_KAFKA_RESP_ERR_NO_ERROR), care_, producer()))
@@ -239,7 +241,7 @@ void BatchDelivery::aborted() {
 
 // ---- repeating ------------------------------------------------------------------------------------------------------
 
-// With the events of the batch that have not been committed.
+// Begins another Kafka transaction with the events of the batch that are not committed.
 void BatchDelivery::begin_again() {
     examination_.divide(batch_);
     Care care = {.each_alone = examination_.wants_each_alone(),
@@ -260,7 +262,7 @@ void BatchDelivery::repeat() {
     switch (is_examining ? events_.examine(producer(), batch_, examination_, care_) : events_.repeat(producer(), batch_)) {
     case BatchProducer::Outcome::busy: return;
     case BatchProducer::Outcome::failed: return note_failed_produce();
-    case BatchProducer::Outcome::refused: stage_ = Stage::aborting; return; // it stops the stream
+    case BatchProducer::Outcome::refused: stage_ = Stage::aborting; return; // the refused event stops the stream
     case BatchProducer::Outcome::taken: break;
     }
     if (is_examining) {
@@ -290,7 +292,7 @@ Clock::time_point BatchDelivery::step_at() const {
     if (is_ending())
         return transaction_->step_at();
     auto topic_at = producer().retry_at() != Clock::time_point::max() ? producer().retry_at() : now + look_again;
-    if (stage_ == Stage::finishing) // without a position where its topic is waited for, or nothing has been tried yet
+    if (stage_ == Stage::finishing) // no position yet: its topic is waited for, or nothing has been tried
         return position_.is_produced() ? now + look_again : topic_at;
     bool waits = examination_.is_running() && !batch_.empty() && examination_.waits_at(batch_[0].position());
     return std::max(pace_.next_at(), waits ? examination_.retry_at() : topic_at);

@@ -1,13 +1,14 @@
-// Delivers one batch after the other exactly once: the events of a batch and the position go to Kafka in one transaction, and again in
-// another transaction where that one is aborted, until a transaction is committed. The session around it, from fencing on, is
-// kafka/exactly_once_sink.h.
+// Delivers one batch after the other exactly once: the events of a batch and the position go to Kafka in one Kafka transaction. Where that
+// one is aborted the batch goes again in another, until a Kafka transaction is committed. The session around the batches, from fencing on,
+// is kafka/exactly_once_sink.h.
 //
-// Where Kafka refuses a record, the transaction is aborted and the batch examined (kafka/examination.h): its records go again, as they are
-// or in the form that stands for them, in transactions that are aborted as well. Every record that Kafka has accepted once is done with.
-// Then the batch is produced as a whole. So no record is written more than three times. An event that has to wait (its topic is missing or
-// forbidden) is cut off with all that follows: what came before it is committed, and no transaction stays open.
+// Where Kafka refuses a record, the Kafka transaction is aborted and the batch is examined (kafka/examination.h): its records go again, as
+// they are or in the form that stands for them, in Kafka transactions that are aborted as well. A record that Kafka has accepted once is
+// examined no more. Then the batch is produced as a whole. So no record is written more than three times. An event that has to wait,
+// because its topic is missing or forbidden, is cut off with all that follows: the events before are committed, and no Kafka transaction
+// stays open.
 //
-// Tested by test/unit/exactly_once_sink_test.cpp and test/unit/exactly_once_sink_errors_test.cpp.
+// Tested by test/unit/exactly_once_sink_test.cpp, test/unit/exactly_once_refusals_test.cpp and test/unit/exactly_once_sink_errors_test.cpp.
 #pragma once
 
 #include "core/abort_pace.h"
@@ -25,14 +26,14 @@ class BatchDelivery : private KafkaProducer::Listener {
 public:
     enum class Stage {
         closed,     // no Kafka transaction
-        open,       // takes events
+        open,       // the batch takes events
         finishing,  // the batch is closed: its last records and the position are on their way
-        committing, // waiting for commit_transaction
-        aborting,   // waiting for abort_transaction
-        repeating,  // producing the batch again
+        committing, // waits for rd_kafka_commit_transaction()
+        aborting,   // waits for rd_kafka_abort_transaction()
+        repeating,  // the batch is produced again
     };
 
-    // Everything that is referred to outlives the delivery. A batch is closed when its first event has waited for `commit_interval`.
+    // Target, source, position and listener outlive the delivery. A batch is closed when its first event has waited for `commit_interval`.
     BatchDelivery(KafkaTarget &target, const Source &source, KeptPosition &position, std::chrono::milliseconds commit_interval,
                   DeliveryListener &listener);
 
@@ -42,13 +43,13 @@ public:
     bool has_producer() const { return transaction_ != nullptr; }
     KafkaTransaction &transaction() const { return *transaction_; }
     KafkaProducer &producer() const { return transaction_->producer(); }
-    // The position is known: the first Kafka transaction of the producer begins.
+    // The position is known: the producer's first Kafka transaction begins.
     void begin();
-    // Another producer has to go on: the commit was doubtful, or other care is needed.
+    // True where another producer has to go on: a commit was doubtful, or other care is needed.
     bool wants_producer() const { return stage_ == Stage::closed; }
-    // The session has ended. An open transaction is aborted; one that is being committed is left to the next producer.
+    // The session has ended. An open Kafka transaction is aborted; one whose commit is on its way is left to the next producer.
     void stop();
-    // Throws SinkFailure where only another producer can go on.
+    // Throws SinkFailure where the step is `lost`, so that only another producer can go on.
     KafkaTransaction::Step require(KafkaTransaction::Step step) const;
 
     // ---- the open batch
@@ -59,11 +60,11 @@ public:
     void transaction_ended(Lsn end) { batch_.transaction_ended(end); }
     const Batch &batch() const { return batch_; }
     void close();
-    void close_with(const Position &position); // a batch without events
+    void close_with(const Position &position); // for a position without events
 
     // ---- serving, after the producer was served
 
-    // Does what the reports of the producer ask for. Throws SinkFailure, Failure.
+    // Reacts to the producer's reports. Throws SinkFailure, Failure.
     void react();
     // The next step of a batch that is not open.
     void step();
@@ -73,8 +74,8 @@ public:
     // ---- events that cannot go now
 
     std::string waiting_for() const;
-    bool stops() const { return examination_.stops(); } // in front of the event that comes next
-    PoisonedEvent stop_at_poison();                     // once all before it is delivered
+    bool stops() const { return examination_.stops(); } // the stream stops in front of the next event
+    PoisonedEvent stop_at_poison();                     // once all events before are delivered
 
 private:
     using Step = KafkaTransaction::Step;

@@ -1,5 +1,5 @@
-// How careful a producer has to be with the records that come next, beside what is always so. A producer learns it when it is made: other
-// care takes another producer. Tested by test/unit/at_least_once_sink_test.cpp and test/unit/exactly_once_sink_test.cpp.
+// The care that a producer takes with the next records, beside the rules for all producers. A producer is made with its care, so other care
+// takes another producer. Tested by test/unit/at_least_once_sink_test.cpp and test/unit/exactly_once_sink_test.cpp.
 #pragma once
 
 #include "kafka/properties.h"
@@ -13,9 +13,9 @@ namespace outbox {
 struct Care {
     bool each_alone = false;        // each record is a batch of its own
     bool survives_refusals = false; // one record is on its way at a time
-    bool one_batch = false;         // one batch is on its way at a time, because the partitions forget the producer
-    bool has_many_topics = false;   // librdkafka's statistics, which are none of ours of topics, take 25 kB for each
-    size_t batch_bytes = 0;         // larger batches are refused; 0: as configured
+    bool one_batch = false;         // one batch is on its way at a time, since the partitions forget the producer
+    bool has_many_topics = false;   // no statistics: librdkafka would write some 25 kB for each topic
+    size_t batch_bytes = 0;         // the most bytes of a batch; 0: as configured
     bool operator==(const Care &) const = default;
 
     void put_into(rd_kafka_conf_t *conf) const {

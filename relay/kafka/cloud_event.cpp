@@ -20,13 +20,13 @@ bool is_same_word(std::string_view text, std::string_view pattern) {
 }
 bool begins_with_word(std::string_view text, std::string_view pattern) { return is_same_word(text.substr(0, pattern.size()), pattern); }
 
-// The names that CloudEvents allows, but for `data`, which is reserved.
+// The names that CloudEvents allows, without `data`, which is reserved.
 bool is_attribute_name(std::string_view name) {
     return !name.empty() && name != "data" &&
            std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
 }
 
-// CloudEvents' strings have no control characters: those of ASCII, and U+0080 to U+009F.
+// True for a string that CloudEvents allows, without control characters: those of ASCII, and U+0080 to U+009F.
 bool is_attribute_value(std::string_view value) {
     for (size_t i = 0; i < value.size(); i++) {
         auto byte = static_cast<unsigned char>(value[i]);
@@ -42,7 +42,7 @@ bool is_of_relay(std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// The attributes that must say something where they are there.
+// The attributes that are not empty where they are present.
 bool is_never_empty(std::string_view name) { return name == "subject" || name == "dataschema"; }
 
 } // namespace
@@ -58,7 +58,8 @@ std::string rfc3339(int64_t ms_since_1970) {
                        clock.subseconds().count());
 }
 
-// Events in structured mode have a content type of their own: an event in binary mode that said so would be read as one of them.
+// A content type application/cloudevents would make parsers read a record in binary mode as one in structured mode, so such a header says
+// nothing.
 NamedFate fate_of_header(std::string_view name, std::string_view value, bool is_bytes) {
     bool has_prefix = begins_with_word(name, prefix);
     std::string_view attribute = has_prefix ? name.substr(prefix.size()) : name;

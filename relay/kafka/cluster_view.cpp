@@ -13,7 +13,7 @@
 namespace outbox {
 namespace {
 
-constexpr int slice_ms = 200; // of a wait in librdkafka, so that a signal is seen soon
+constexpr int slice_ms = 200; // a slice of a wait in librdkafka, so that a signal is seen soon
 constexpr int answer_ms = 5000;
 
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
@@ -22,7 +22,7 @@ using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>
 using Answer = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;
 using Certificate = std::unique_ptr<X509, Destroy<X509_free>>;
 
-// The topic, all topics, or none of them: only the brokers.
+// Asks for one topic, for all topics, or for the brokers alone.
 Metadata ask(rd_kafka_t *handle, rd_kafka_topic_t *topic, bool all, int wait_ms, rd_kafka_resp_err_t &error) {
     const rd_kafka_metadata_t *metadata = nullptr;
     error = rd_kafka_metadata(handle, all ? 1 : 0, topic, &metadata, wait_ms);
@@ -34,7 +34,7 @@ int64_t end_of(const X509 &certificate) {
     return ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &end) == 1 ? static_cast<int64_t>(timegm(&end)) : 0;
 }
 
-// Waits for the answer of an administrator's request.
+// Waits for the answer to a request of the Admin API.
 Answer await(rd_kafka_queue_t *queue, Signals &signals, const char *what) {
     for (int waited_ms = 0; waited_ms < answer_ms + slice_ms; waited_ms += slice_ms) {
         Answer answer(rd_kafka_queue_poll(queue, slice_ms));
@@ -50,7 +50,7 @@ Answer await(rd_kafka_queue_t *queue, Signals &signals, const char *what) {
 
 } // namespace
 
-// A client that verifies as librdkafka does by itself, and notes what it was shown.
+// Makes a client that verifies certificates as librdkafka does by itself, and notes each certificate.
 KafkaHandle ClusterView::connect(const std::string &brokers, Connections &kafka) {
     KafkaConf conf = make_kafka_conf(brokers, target_.properties);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), note_certificate);

@@ -1,5 +1,5 @@
-// What a Kafka cluster says of itself, for commands that look and change nothing: brokers, topics with their partitions, settings, and what
-// this client may do. Each question waits five seconds at most. Tested by test/t/141_doctor_kafka.t.
+// A Kafka cluster's description of itself, for commands that look and change nothing: brokers, topics with their partitions, settings, and
+// the rights of this client. Each question waits five seconds at most. Tested by test/t/141_doctor_kafka.t.
 #pragma once
 
 #include "base/signals.h"
@@ -23,15 +23,15 @@ struct BrokerView {
 
 struct TopicView {
     std::string name;
-    std::string problem; // why it cannot be used, in Kafka's words; empty: nothing
+    std::string problem; // why the topic cannot be used, in Kafka's words; empty: it can
     bool is_missing = false;
     size_t partitions = 0;
-    size_t replicas = 0; // the fewest of any partition
-    size_t in_sync = 0;  // the same
+    size_t replicas = 0; // of the partition with the fewest
+    size_t in_sync = 0;  // of the partition with the fewest
     size_t leaderless = 0;
 };
 
-// When a certificate that was shown or is used ends, in seconds since 1970, and whose it is.
+// A certificate that a broker has shown or that the client uses: its end in seconds since 1970, and its owner.
 struct CertificateView {
     std::string whose;
     int64_t ends_at_s;
@@ -39,28 +39,28 @@ struct CertificateView {
 
 class ClusterView {
 public:
-    // Connects. Throws std::runtime_error with the reason why nobody answers, Interrupted.
+    // Connects. Throws std::runtime_error with the reason why no broker answers, Interrupted.
     ClusterView(const KafkaTarget &target, Signals &signals);
 
     const std::vector<BrokerView> &brokers() const { return brokers_; }
-    std::vector<std::string> topic_names(); // but for Kafka's own
+    std::vector<std::string> topic_names(); // without Kafka's own topics
     TopicView topic(const std::string &name);
 
-    // The settings in force. Throw std::runtime_error, with Kafka's words.
+    // The settings in force. Throws std::runtime_error with Kafka's words.
     std::map<std::string, std::string> topic_settings(const std::string &name);
 
-    // Why this broker alone does not answer; empty: it does.
+    // Connects to this broker alone. Returns why the broker does not answer; empty: it answers.
     std::string try_broker(const BrokerView &broker);
 
-    // Whether this client may write to the topic, by the brokers' own rules; nullopt: this librdkafka cannot ask.
+    // Whether this client may write to the topic, as the brokers say; nullopt: this librdkafka cannot ask.
     std::optional<bool> may_write(const std::string &topic);
 
-    // Those that brokers have shown, and the client's own, one each.
+    // The certificates that brokers have shown, and the client's own, one for each owner.
     std::vector<CertificateView> certificates();
 
 private:
-    // What one client says of its connections, and the certificates that it was shown. A client's opaque pointer is its Reachability, so
-    // the callback finds the certificates from there. librdkafka's threads fill them.
+    // The state of one client's connections, and the certificates that the client was shown. The client's opaque pointer is the
+    // Reachability, from which the callback finds the certificates. librdkafka's threads fill them.
     struct Connections : Reachability {
         std::mutex mutex;
         std::map<std::string, int64_t> ends_at_s;

@@ -11,14 +11,14 @@
 namespace outbox {
 namespace {
 
-constexpr auto patience = std::chrono::seconds(30); // without an answer
+constexpr auto patience = std::chrono::seconds(30); // without an answer of Kafka
 constexpr int slice_ms = 200;
 
 using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Message = std::unique_ptr<rd_kafka_message_t, Destroy<rd_kafka_message_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
 
-// The last header of the name: the relay puts its own behind those of the event.
+// The last header of the name: the relay puts its own headers behind those of the event.
 std::string header(const rd_kafka_headers_t *headers, const char *name) {
     const void *value = nullptr;
     size_t size = 0;
@@ -78,7 +78,7 @@ private:
                                  "\": " + (kafka_.is_away() ? kafka_.sentence() : rd_kafka_err2str(error)));
     }
 
-    // 0: the topic is not there.
+    // The number of partitions; 0: the topic is not there.
     int count_partitions() {
         Topic topic(rd_kafka_topic_new(handle_.get(), target_.dead_letter_topic.c_str(), nullptr));
         rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -1,5 +1,5 @@
-// Reads what was set aside: the topic of dead letters, from its beginning to the end that it has now, without a group, so that nothing in
-// Kafka remembers the reader. The last so many are kept, without their payloads. Tested by test/t/146_dead_letters.t.
+// Reads the topic of dead letters from its beginning to the end that the topic has when the reading begins, without a consumer group, so
+// that Kafka remembers nothing of the reader. Keeps the last `limit` letters, without their payloads. Tested by test/t/146_dead_letters.t.
 #pragma once
 
 #include "base/signals.h"
@@ -19,8 +19,8 @@ struct DeadLetter {
     size_t payload_bytes = 0;
 };
 
-// The last `limit` of one topic for events, or of all (empty), the oldest first. No topic of dead letters is no dead letters. Throws
-// std::runtime_error where Kafka does not answer within half a minute, Interrupted.
+// The last `limit` dead letters of one topic for events, or of all topics (empty), the oldest first. A missing topic of dead letters has
+// none. Throws std::runtime_error where Kafka does not answer within half a minute, Interrupted.
 std::deque<DeadLetter> read_dead_letters(const KafkaTarget &target, const std::string &topic, size_t limit, Signals &signals);
 
 } // namespace outbox

@@ -4,7 +4,7 @@ namespace outbox {
 
 namespace {
 
-// A broker's answer that another attempt, or another configuration, can do away with, whatever the record is.
+// True for a broker's answer that another attempt, or another configuration, does away with, whatever the record is.
 bool is_of_operation(rd_kafka_resp_err_t error) {
     switch (error) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -81,7 +81,7 @@ Blame blame_of(rd_kafka_resp_err_t error) {
 
     default: break;
     }
-    // librdkafka's own codes are below UNKNOWN, which is a broker's: an exception that has no code.
+    // librdkafka's own codes are below RD_KAFKA_RESP_ERR_UNKNOWN. That code is a broker's, for an exception that has no code.
     return error < RD_KAFKA_RESP_ERR_UNKNOWN || is_of_operation(error) ? Blame::operation : Blame::unknown;
 }
 

@@ -8,7 +8,7 @@
 namespace outbox {
 namespace {
 
-constexpr auto look_again = std::chrono::milliseconds(2); // whether a commit can be seen
+constexpr auto look_again = std::chrono::milliseconds(2); // between two looks whether a commit is visible
 constexpr auto phase_max = std::chrono::seconds(60);
 constexpr auto said_after = std::chrono::seconds(2);
 
@@ -29,7 +29,8 @@ void ExactlyOnceSink::start(const Source &source) {
     open_producer();
 }
 
-// Where another producer was there in this session, what it has delivered may be beyond what was known of the WAL when the session began.
+// Opens another producer. What an earlier producer of this session has delivered may lie beyond the end of the WAL that the session began
+// with.
 void ExactlyOnceSink::open_producer() {
     source_.wal_end = std::max(source_.wal_end, ledger().position().end);
     delivery_.open_producer();
@@ -89,8 +90,8 @@ void ExactlyOnceSink::commit(const Commit &commit) {
         delivery_.close();
 }
 
-// Nobody else is coming: the batch need not wait for company. But a stream of single events is not a Kafka transaction for each: every one
-// costs the brokers a marker in each partition that it touches, and their coordinator three records.
+// Closes a batch that need not wait for more events. A stream of single events does not become a Kafka transaction for each: every Kafka
+// transaction costs the brokers a marker in each partition that it touches, and their coordinator three records.
 void ExactlyOnceSink::flush() {
     if (delivery_.is_open() && delivery_.batch().may_close_early(Clock::now()))
         delivery_.close();
@@ -141,7 +142,7 @@ void ExactlyOnceSink::serve_open() {
         delivery_.close_with(*ledger().overdue());
 }
 
-// librdkafka goes on by itself in these phases, and sometimes never again. A new producer is always safe.
+// Bounds the phases in which librdkafka goes on by itself, and sometimes never ends. A new producer is always safe.
 void ExactlyOnceSink::require_progress() {
     auto now = Clock::now();
     std::pair is{phase_, delivery_.stage()};
@@ -166,7 +167,7 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     switch (phase_) {
     case Phase::closed: return Clock::time_point::max();
     case Phase::fencing: return delivery_.transaction().step_at();
-    case Phase::reading: return Clock::now(); // the calls themselves wait
+    case Phase::reading: return Clock::now(); // the calls into librdkafka wait
     case Phase::delivering: break;
     }
     if (!delivery_.is_open())

@@ -1,18 +1,18 @@
-// Produces events to Kafka exactly once: in Kafka transactions that hold the slot's position as well, so that both are there or neither.
-// Consumers that read committed records see every event once. This file is the order of things in a session, and when a batch is closed;
-// what becomes of a batch is kafka/batch_delivery.h.
+// Produces events to Kafka exactly once: in Kafka transactions that hold the slot's position as well, so that Kafka has both or neither.
+// Consumers that read committed records see every event once. This file is the order of steps in a session, and the moment at which a batch
+// is closed; the fate of a batch is kafka/batch_delivery.h.
 //
-// A session: fence whoever delivered for the slot before, read the position from the state topic, pass what it covers, then batch after
-// batch: begin, produce, add the position, commit, read the position back, and only then let the slot be confirmed. What was not committed
-// is produced again from memory after an abort. Whether an interrupted commit took place is never guessed: a new producer fences the old
-// one and reads again.
+// A session fences every producer that delivered for the slot before, reads the position from the state topic, and passes the events that
+// the position covers. Then comes batch after batch: begin, produce, add the position, commit, read the position back, and only then let
+// the slot be confirmed. Events that were not committed are produced again from memory after an abort. Whether an interrupted commit took
+// place is never guessed: a new producer fences the old one and reads again.
 //
-// Why it is read back: a commit is acknowledged before Kafka has written it to the partitions, and brokers 4.3.0 to 4.4.0 forget to do that
-// where they come back from a crash (KAFKA-20734). Nothing is committed on top of what nobody can see: once an operator has ended such a
-// transaction, its events come again from the slot.
+// The position is read back because Kafka acknowledges a commit before the partitions have its markers, and brokers 4.3.0 to 4.4.0 forget
+// to write the markers where they come back from a crash (KAFKA-20734). Nothing is committed on top of events that nobody can see: once an
+// operator has ended such a Kafka transaction, its events come again from the slot.
 //
-// Nothing is taken while a transaction is being committed. librdkafka's calls do not hold up the loop (kafka/transaction.h).
-// Tested by test/unit/exactly_once_sink_test.cpp and test/t/.
+// The sink takes no event while a Kafka transaction is being committed. librdkafka's calls do not hold up the loop (kafka/transaction.h).
+// Tested by test/unit/exactly_once_sink_test.cpp, test/t/040_exactly_once.t and test/t/045_visible.t.
 #pragma once
 
 #include "kafka/batch_delivery.h"
@@ -25,7 +25,7 @@ namespace outbox {
 class ExactlyOnceSink : public Sink {
 public:
     // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
-    // source is idle and the last batch was closed that long ago, or when the budget is exhausted.
+    // stream is idle and the last batch was closed that long ago, or when the budget is exhausted.
     ExactlyOnceSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
     ~ExactlyOnceSink() override { stop(); }
 
@@ -48,9 +48,9 @@ public:
 private:
     enum class Phase {
         closed,     // no session
-        fencing,    // waiting for init_transactions
-        reading,    // the position
-        delivering, // batches
+        fencing,    // waits for rd_kafka_init_transactions()
+        reading,    // reads the position
+        delivering, // delivers batches
     };
 
     void open_producer();
@@ -60,7 +60,8 @@ private:
     Clock::time_point next_step_at() const;
     void require_progress();
     const Ledger &ledger() const { return position_.ledger(); }
-    bool awaits_sight() const { return phase_ != Phase::closed && !ledger().is_shown(); } // of what Kafka has acknowledged
+    // Kafka has acknowledged a commit that is not visible yet
+    bool awaits_sight() const { return phase_ != Phase::closed && !ledger().is_shown(); }
 
     KafkaTarget &target_;
     const Budget &budget_;
@@ -68,8 +69,9 @@ private:
     KeptPosition position_{target_, source_};
     BatchDelivery delivery_;
     Phase phase_ = Phase::closed;
-    std::pair<Phase, BatchDelivery::Stage> watched_{Phase::closed, BatchDelivery::Stage::closed}; // when the sink was last served
-    Clock::time_point watched_since_;                                                             // the two are so
+    // the phase and the stage when the sink was last served
+    std::pair<Phase, BatchDelivery::Stage> watched_{Phase::closed, BatchDelivery::Stage::closed};
+    Clock::time_point watched_since_; // since when the two have not changed
     Condition waiting_;
     Renewal renewal_;
 };

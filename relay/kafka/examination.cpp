@@ -16,7 +16,8 @@ void Examination::accepted(const Entry &entry) {
         suspicion_.clear();
 }
 
-// A transaction can also fail as a whole, and nobody says for which record: then the records that were on their way are taken for a batch.
+// Judges the refused records. Where a Kafka transaction fails as a whole and Kafka names no record, the records that were on their way
+// count as one refused batch.
 bool Examination::judge(Batch &batch, rd_kafka_resp_err_t error, const Care &care, KafkaProducer &producer) {
     std::vector<Refused> refused = std::exchange(refused_, {});
     bool is_of_all = refused.empty() && blame_of(error) != Blame::operation;
@@ -31,7 +32,7 @@ bool Examination::judge(Batch &batch, rd_kafka_resp_err_t error, const Care &car
     if (refused.empty())
         return false;
     if (!is_running_ && std::exchange(was_run_, true))
-        batch.let_nothing_in(); // or each refusal among later events would have all that came before written once more
+        batch.let_nothing_in(); // otherwise each refusal among later events would have all events before written once more
     is_running_ = true;
     for (const RefusedBatch &each : batches_of(refused))
         judge_batch(each, care, producer);
@@ -62,7 +63,8 @@ void Examination::judge_lone(const Refused &refused, KafkaProducer &producer) {
     judge_alone(refused, source_, target_, groups_, suspicion_);
 }
 
-// The events before a poisoned one are still delivered. Only when nothing is in flight: librdkafka may be sending from their chunks.
+// Divides the batch at an event that stops the stream, or that has to wait. Called only when nothing is in flight, since librdkafka may be
+// sending from the chunks that cut() releases.
 void Examination::divide(Batch &batch) {
     batch.set_part(batch.size());
     for (size_t i = 0; i < batch.size(); i++) {

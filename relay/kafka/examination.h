@@ -1,7 +1,7 @@
-// Exactly once: who is to blame where Kafka refuses records of a batch, and which event cannot go now. Decides; what is decided about an
-// event for good is the quarantine's to know, and the sink produces and aborts. An examination lasts until each guilty event has been
-// named by Kafka or has been alone: in smaller batches where the size is to blame (core/size_limits.h), otherwise in smaller groups
-// (core/group_limit.h). Tested by test/unit/examination_test.cpp, test/unit/exactly_once_sink_test.cpp and
+// Exactly once: which event is to blame where Kafka refuses records of a batch, and which event cannot go now. The examination decides; the
+// quarantine keeps the final decision about an event, and the delivery produces and aborts. An examination lasts until Kafka has named each
+// guilty event, or the event has been alone: in smaller batches where the size is to blame (core/size_limits.h), otherwise in smaller
+// groups (core/group_limit.h). Tested by test/unit/examination_test.cpp, test/unit/exactly_once_refusals_test.cpp and
 // test/t/057_quarantine.t.
 #pragma once
 
@@ -28,20 +28,20 @@ public:
 
     // ---- between two Kafka transactions
 
-    // After an abort, when every record has been reported. `error` is that of the transaction as a whole. True where records were refused:
-    // the batch is examined next.
+    // Called after an abort, when every record has been reported. `error`: of the Kafka transaction as a whole. True where records were
+    // refused: the batch is examined next.
     bool judge(Batch &batch, rd_kafka_resp_err_t error, const Care &care, KafkaProducer &producer);
-    // What the next Kafka transaction has of the batch: everything up to an event that has to wait; or that one alone.
+    // Chooses the part of the batch for the next Kafka transaction: everything up to an event that has to wait, or that event alone.
     void divide(Batch &batch);
     // The part of the batch is committed.
     void committed(bool has_rest);
-    void begin() { was_run_ = false; } // a batch without any event
+    void begin() { was_run_ = false; } // a batch without any event yet
 
     // ---- the examination: its Kafka transaction is aborted, whatever Kafka accepts
 
     bool is_running() const { return is_running_; }
-    void end(); // every record of the part is accepted or refused
-    // How many records may be on their way with that of the event, and whether and until when the event has to wait.
+    void end(); // Kafka has accepted or refused every record of the part
+    // The number of records that may be on their way with that of the event; whether, and until when, the event has to wait.
     size_t limit_at(EventPosition position, const Care &care) const;
     bool waits_at(EventPosition position) const { return suspicion_.is_about(position); }
     Clock::time_point retry_at() const { return suspicion_.retry_at(); }
@@ -71,7 +71,7 @@ private:
     Suspicion suspicion_;
     std::optional<PoisonedEvent> poison_;
     bool is_running_ = false;
-    bool was_run_ = false; // on the batch, since its last commit
+    bool was_run_ = false; // the batch has been examined since its last commit
 };
 
 } // namespace outbox

@@ -21,7 +21,8 @@ bool KeptPosition::read() {
     } catch (const Regressed &regressed) {
         throw SinkFailure(regressed.what(), true);
     } catch (const PositionRefused &refused) {
-        // Between the look at the server and the look at the state this process may have slept, and another relay have gone on meanwhile.
+        // Between the look at the server and the look at the state this process may have slept while another relay went on. So the first
+        // refusal is a reason to look again, and the second one is final.
         if (std::exchange(target_.learned.was_refused, true))
             throw Failure(ExitCode::position_refused, refused.what());
         throw SinkFailure(refused.what(), true);
@@ -38,7 +39,8 @@ KafkaProducer::Outcome KeptPosition::produce(KafkaProducer &producer, const Batc
     if (is_produced_)
         return KafkaProducer::Outcome::taken;
     Position end = batch.end();
-    end.after = std::max(end.after, source_.confirmed); // where the transaction is the session's first, all that is known
+    // a transaction that is the session's first: the slot's confirmation is the end before it that is known
+    end.after = std::max(end.after, source_.confirmed);
     Lsn events = batch.empty() ? ledger_.events() : end.end;
     std::string key = state_key(source_), value = format_state({end, events, source_.timeline, source_.topics});
     KafkaRecord record;

@@ -21,7 +21,7 @@ std::string name_of(LibrdkafkaVersion version) {
 }
 
 struct Risk {
-    LibrdkafkaVersion first; // that has it
+    LibrdkafkaVersion first; // the first release that has the risk
     LibrdkafkaVersion mended;
     std::string_view effect;
 };

@@ -1,5 +1,5 @@
-// Which versions of librdkafka are known to be bad, and for what. The relay is linked with a version that is good unless it was
-// built with LIBRDKAFKA=system. Pure. Tested by test/unit/librdkafka_version_test.cpp.
+// The versions of librdkafka that are known to be bad, and the reason. The relay is linked with a good version unless it was built with
+// LIBRDKAFKA=system. Pure. Tested by test/unit/librdkafka_version_test.cpp.
 #pragma once
 
 #include <string>
@@ -7,13 +7,13 @@
 
 namespace outbox {
 
-// As rd_kafka_version() and RD_KAFKA_VERSION have it: 0xMMmmrrpp.
+// A version as rd_kafka_version() and RD_KAFKA_VERSION write it: 0xMMmmrrpp.
 using LibrdkafkaVersion = unsigned;
 
-// Why a relay with this property sasl.mechanisms cannot work with the version; empty where it can.
+// Why a relay with this property sasl.mechanisms cannot work with the version; empty: it can.
 std::string librdkafka_refusal(LibrdkafkaVersion version, std::string_view sasl_mechanisms);
 
-// What the version is known to do to any relay, and the way out; empty where nothing is known.
+// The version's known harm to any relay, and the way out; empty: none is known.
 std::string librdkafka_risk(LibrdkafkaVersion version);
 
 } // namespace outbox

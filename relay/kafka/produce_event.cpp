@@ -26,7 +26,7 @@ KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Eve
         entry.form = target_.learned.quarantine.form_of(position, event.id);
         KafkaRecord record = maker_.make(event, entry.form, commit_time_ms, chunk, target_, source_);
         cost = record.cost_bytes;
-        if (record.topic.size() > RecordStyle::topic_max) { // with what --topic-template has around it
+        if (record.topic.size() > RecordStyle::topic_max) { // the text around {topic} in --topic-template counts
             target_.learned.quarantine.refused(position, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION);
             continue;
         }
@@ -70,7 +70,7 @@ void EventProducer::settled(const Entry &entry) {
     target_.learned.quarantine.settled(entry.position(), entry.form);
 }
 
-// What the relay takes back itself is no error.
+// Counts the error of a delivery report. A record that the relay takes back itself has none.
 void note_delivery_error(rd_kafka_resp_err_t error, KafkaTarget &target) {
     if (!is_purged(error))
         target.learned.tallies->delivery_errors.add(rd_kafka_err2name(error));
@@ -87,7 +87,7 @@ PoisonedEvent poisoned(const Event &event, Lsn end, int64_t commit_time_ms, cons
 }
 
 std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms) {
-    if (entry.form != Form::event) // its record has the time of now
+    if (entry.form != Form::event) // a dead letter's or note's record has the time of now
         return ". This machine's clock and the brokers' differ: set them right";
     int64_t age_ms = now_ms - entry.commit_time_ms;
     if (age_ms < -minute_ms)

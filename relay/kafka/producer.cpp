@@ -32,20 +32,20 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     ends_.end_period();
     compresses_ = text_of(conf.get(), "compression.codec") != "none";
     auto sticky_for = std::chrono::milliseconds(number_of(conf.get(), sticky_property));
-    rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // or choose_partition is not asked
+    rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // with another value librdkafka does not ask choose_partition()
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS);
     rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
 
     char error[512];
     handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
-    if (handle_ == nullptr) // also where the clock of the wall jumps, by which librdkafka waits for its threads
+    if (handle_ == nullptr) // fails, too, where the wall clock jumps, by which librdkafka waits for its threads
         throw SinkFailure(std::string("cannot create a Kafka producer: ") + error);
     (void)conf.release(); // the producer's now
     start_tokens(handle_);
     queue_ = rd_kafka_queue_get_main(handle_);
     rd_kafka_set_log_queue(handle_, queue_);
 
-    wakeup_ = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC); // librdkafka has said something before it is told of the descriptor
+    wakeup_ = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC); // before the queue has the descriptor, librdkafka has already reported
     if (wakeup_ < 0)
         throw std::system_error(errno, std::generic_category(), "eventfd");
     static const uint64_t one = 1;
@@ -53,8 +53,8 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     topics_.open(handle_, wakeup_, sticky_for);
 }
 
-// A record that is not reported before rd_kafka_destroy never is, and its chunk would count against the budget for ever. It is librdkafka's
-// threads that report, and rd_kafka_destroy would wait for the same ones.
+// Reports every record before rd_kafka_destroy(), since a record that is not reported before never is, and its chunk would count against
+// the budget for ever. librdkafka's threads report, and rd_kafka_destroy() would wait for the same threads.
 KafkaProducer::~KafkaProducer() {
     take_back(give_up_after);
     topics_.close();
@@ -64,7 +64,7 @@ KafkaProducer::~KafkaProducer() {
     close(wakeup_);
 }
 
-// Ends what is in flight, one way or the other: what is still queued refers to chunks.
+// Ends every record in flight, delivered or not, since a queued record refers to a chunk.
 void KafkaProducer::take_back(std::chrono::milliseconds patience) {
     rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     auto deadline = Clock::now() + patience;
@@ -95,7 +95,7 @@ KafkaProducer::Outcome KafkaProducer::produce(KafkaRecord &record, void *opaque)
         return Outcome::taken;
     }
     if (topics_.is_held_back()) {
-        flush(); // what it waits for
+        flush(); // hurries the partition's first record, for which this one waits
         return Outcome::busy;
     }
     if (error_ == RD_KAFKA_RESP_ERR__QUEUE_FULL)
@@ -114,8 +114,8 @@ void KafkaProducer::taken(const rd_kafka_topic_t *topic) {
     is_unplaced_ = !topics_.place_taken(topic, now_);
 }
 
-// linger.ms fills batches while the stream is busy. This ends the linger of what is queued: librdkafka looks at the flag when its threads
-// wake up, so it has to stand for a moment; when all is acknowledged earlier, the call returns earlier.
+// Ends the linger of queued records; linger.ms fills batches while the stream is busy. librdkafka's threads look at the flag of
+// rd_kafka_flush() when they wake up, so the call lasts a moment. The call returns earlier when everything is acknowledged.
 void KafkaProducer::flush(bool insist) {
     if (in_flight_ == 0 || !(has_unflushed_ || insist))
         return;
@@ -125,10 +125,10 @@ void KafkaProducer::flush(bool insist) {
 
 // ---- serving --------------------------------------------------------------------------------------------------------
 
-// The wake-up comes when the queue is no longer empty: leaves nothing in it.
+// Serves the queue until it is empty, since the wake-up comes only when the queue becomes non-empty.
 void KafkaProducer::serve(int timeout_ms) {
     uint64_t count;
-    (void)!read(wakeup_, &count, sizeof(count)); // resets it
+    (void)!read(wakeup_, &count, sizeof(count)); // resets the eventfd
     now_ = Clock::now();
     while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, timeout_ms)) {
         switch (rd_kafka_event_type(event)) {

@@ -17,7 +17,7 @@ struct Locked {
     std::string_view property;
     const char *value; // null: not set here
     const char *reason;
-    Where where = Where::everywhere; // the value is set
+    Where where = Where::everywhere; // where the value is set
 };
 
 constexpr const char *no_gaps = "a retried event must neither be doubled nor overtaken";
@@ -36,7 +36,7 @@ constexpr auto locked = std::to_array<Locked>({
     {"queuing.strategy", "fifo", no_gaps},
     {"acks", "all", all_replicas},
     {"request.required.acks", nullptr, all_replicas},
-    {"message.timeout.ms", "0", never_dropped, Where::without_transactions}, // with: a late record aborts, and comes again
+    {"message.timeout.ms", "0", never_dropped, Where::without_transactions}, // in a Kafka transaction a late record aborts, and comes again
     {"delivery.timeout.ms", nullptr, never_dropped},
     {"retries", nullptr, never_dropped},
     {"message.send.max.retries", nullptr, never_dropped},
@@ -52,8 +52,8 @@ constexpr const char *events_in_flight_property = "queue.buffering.max.messages"
 
 constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
     {"client.id", "outbox-relay"},
-    {"linger.ms", "2"},                     // only while the stream is busy: AtLeastOnceSink::flush ends it when it is not
-    {events_in_flight_property, "1000000"}, // core/window.h finds the bound, or --max-in-flight-bytes is
+    {"linger.ms", "2"},                     // counts while the stream is busy: AtLeastOnceSink::flush() ends the linger otherwise
+    {events_in_flight_property, "1000000"}, // no bound: core/window.h finds one, and --max-in-flight-bytes is one
     {"allow.auto.create.topics", "false"},  // a mistyped name must not become a topic
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
@@ -63,8 +63,8 @@ constexpr auto defaults = std::to_array<std::pair<const char *, const char *>>({
 });
 
 constexpr auto transactional_defaults = std::to_array<std::pair<const char *, const char *>>({
-    {"transaction.timeout.ms", "30000"}, // for so long a relay that died holds up those who read committed records, if none takes over
-    {"retry.backoff.ms", "20"},          // the coordinator is often busy for some milliseconds with the transaction before
+    {"transaction.timeout.ms", "30000"}, // for so long a relay that died holds up consumers of committed records, where no relay takes over
+    {"retry.backoff.ms", "20"},          // the coordinator is often busy with the last Kafka transaction for some milliseconds
 });
 
 void set(rd_kafka_conf_t *conf, const std::string &property, const std::string &value) {
@@ -76,7 +76,7 @@ void set(rd_kafka_conf_t *conf, const std::string &property, const std::string &
     case RD_KAFKA_CONF_UNKNOWN:
         throw std::invalid_argument("\"" + property + "\" is not a property of librdkafka " + rd_kafka_version_str());
     default:
-        // librdkafka's own words repeat the value
+        // librdkafka's own words repeat the value, so a secret's error does without.
         throw std::invalid_argument("invalid value for property \"" + property + "\"" +
                                     (is_secret(property) ? "" : std::string(": ") + error));
     }
@@ -177,12 +177,12 @@ static void note_log(const rd_kafka_t *client, int level, const char *facility, 
 }
 
 KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error, Reachability *kafka) {
-    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // or librdkafka prints to standard error
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr); // by default librdkafka prints to standard error
     if (kafka != nullptr) {
         rd_kafka_conf_set_opaque(conf.get(), kafka);
         rd_kafka_conf_set_error_cb(conf.get(), note_error);
         rd_kafka_conf_set_log_cb(conf.get(), note_log);
-        rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0); // or librdkafka's threads would call note_log
+        rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0); // otherwise librdkafka's threads would call note_log
     }
     char words[512] = "";
     KafkaHandle handle(rd_kafka_new(type, conf.get(), words, sizeof(words)));
@@ -197,7 +197,7 @@ KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string 
     return handle;
 }
 
-// The value that counts where a property is given more than once; empty: not given.
+// The value that counts where a property is given more than once; empty: the property is not given.
 static std::string last_value(const std::vector<KafkaProperty> &properties, std::initializer_list<std::string_view> names) {
     std::string last;
     for (const auto &[property, value] : properties)
@@ -210,7 +210,7 @@ size_t events_in_flight_set(const std::vector<KafkaProperty> &properties) {
     return strtoull(last_value(properties, {events_in_flight_property}).c_str(), nullptr, 10);
 }
 
-// A login that lacks something is tried for ever, and then it is the broker that seems not to answer.
+// Refuses a login without a name or password. librdkafka would try such a login for ever, and the broker would seem not to answer.
 static void require_complete_login(const std::vector<KafkaProperty> &properties) {
     std::string mechanism = last_value(properties, {"sasl.mechanisms", "sasl.mechanism"});
     std::transform(mechanism.begin(), mechanism.end(), mechanism.begin(), [](unsigned char c) { return toupper(c); });
@@ -230,7 +230,7 @@ static void require_complete_login(const std::vector<KafkaProperty> &properties)
             "or for tests enable.sasl.oauthbearer.unsecure.jwt=true");
 }
 
-// Without brokers: it talks to nobody.
+// Makes clients without brokers, which connect to nothing.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once) {
     require_complete_login(properties);
     KafkaConf conf = make_kafka_conf("", properties);
@@ -264,7 +264,7 @@ KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<Kafka
     KafkaConf conf = make_conf(brokers, properties);
     set(conf.get(), "isolation.level", isolation_level);
     set(conf.get(), "enable.partition.eof", "true");
-    set(conf.get(), "auto.offset.reset", "error"); // a log that is cut off while it is read must not be taken for read
+    set(conf.get(), "auto.offset.reset", "error"); // a log that is cut off while it is read must not count as read
     set(conf.get(), "fetch.wait.max.ms", "100");   // a consumer ends only when its last fetch is answered
     set(conf.get(), "queued.max.messages.kbytes", "64");
     return conf;

@@ -1,5 +1,5 @@
-// librdkafka's properties: what the user may set, what is locked because the delivery guarantee stands on it, and our defaults.
-// Tested by test/unit/kafka_properties_test.cpp.
+// librdkafka's properties: those that a user may set, those that are locked because the delivery guarantee stands on them, and the relay's
+// defaults. Tested by test/unit/kafka_properties_test.cpp.
 #pragma once
 
 #include "kafka/reachability.h"
@@ -32,30 +32,32 @@ struct KafkaErrorDestroy {
 };
 using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaErrorDestroy>; // null: no error
 
-// "property=value". Throws std::invalid_argument with what was expected; never repeats a value.
+// Reads "property=value". Throws std::invalid_argument with what was expected; the text never repeats a value.
 KafkaProperty parse_kafka_property(std::string_view text);
 
-// One property a line, "#" comments: for what must not stand on a command line. Throws as parse_kafka_property.
+// Reads a file with one property a line and "#" comments, for properties that must not stand on a command line. Throws as
+// parse_kafka_property().
 std::vector<KafkaProperty> read_kafka_property_file(const std::string &path);
 
-// Passwords, keys and tokens: not for command lines or logs.
+// True for passwords, keys and tokens, which have no place on command lines or in logs.
 bool is_secret(std::string_view property);
 
-// Our defaults, then the user's, then the locked ones. Throws std::invalid_argument, also for a locked property, with the reason.
+// The relay's defaults, then the user's properties, then the locked ones. Throws std::invalid_argument with the reason, for a locked
+// property, too.
 KafkaConf make_kafka_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties);
 
-// A client without a log. Null where librdkafka refuses, with its words. What it says of its connections goes to `kafka`, which outlives
-// it, while rd_kafka_poll is called.
+// Makes a client without a log. Null where librdkafka refuses, with its words in `error`. rd_kafka_poll() passes the client's words about
+// its connections to `kafka`, which outlives the client.
 KafkaHandle make_kafka_client(rd_kafka_type_t type, KafkaConf conf, std::string &error, Reachability *kafka = nullptr);
 
-// How many events may be in flight, where the properties say so; 0: they do not.
+// The number of events in flight that the properties set; 0: none is set.
 size_t events_in_flight_set(const std::vector<KafkaProperty> &properties);
 
-// What librdkafka looks at only when it makes a client: values that must fit each other, files. Throws as make_kafka_conf, or with its
-// words.
+// Checks what librdkafka looks at only when it makes a client: values that must fit each other, files. Throws as make_kafka_conf(), or with
+// librdkafka's words.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once);
 
-// The same for a producer of transactions, and for a consumer that reads a partition to its end.
+// The same as make_kafka_conf() for a producer of Kafka transactions, and for a consumer that reads a partition to its end.
 KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties,
                                   const std::string &transactional_id);
 KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const char *isolation_level);

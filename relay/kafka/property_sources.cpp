@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view file_suffix = "_file";
 
-// "sasl.password_file"; librdkafka has no property with such a name.
+// Replaces a property such as "sasl.password_file" by the secret in the file. librdkafka has no property with such a name.
 KafkaProperty with_secret(const KafkaProperty &property) {
     const auto &[name, value] = property;
     if (!name.ends_with(file_suffix) || !is_secret(name))

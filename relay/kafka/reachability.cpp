@@ -10,7 +10,7 @@ bool is_about_connections(rd_kafka_resp_err_t error) {
            error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL;
 }
 
-// librdkafka's names of brokers: "127.0.0.1:9092/bootstrap", "sasl_ssl://kafka:9093/1", "TxnCoordinator".
+// The address in librdkafka's name of a broker: "127.0.0.1:9092/bootstrap", "sasl_ssl://kafka:9093/1", "TxnCoordinator".
 std::string address_of(std::string_view name) {
     if (size_t scheme = name.find("://"); scheme != std::string_view::npos)
         name.remove_prefix(scheme + 3);
@@ -18,7 +18,7 @@ std::string address_of(std::string_view name) {
     return name.find(':') == std::string_view::npos ? "" : std::string(name);
 }
 
-// What Kafka itself says is at the end; how librdkafka came to it is before it.
+// Kafka's own words at the end of the text, without librdkafka's call before them.
 std::string_view without_call(std::string_view text) {
     if (text.starts_with("Connect to "))
         if (size_t end = text.find(" failed: "); end != std::string_view::npos)
@@ -31,7 +31,7 @@ bool speaks_of_tls(std::string_view text) {
            text.find("security.protocol") != std::string_view::npos;
 }
 
-// "[thrd:127.0.0.1:9092/bootstrap]: " before a line of librdkafka's log.
+// The line of librdkafka's log without its "[thrd:127.0.0.1:9092/bootstrap]: ".
 std::string_view without_thread(std::string_view line) {
     if (line.starts_with("[thrd:"))
         if (size_t end = line.find("]: "); end != std::string_view::npos)
@@ -70,7 +70,7 @@ ConnectionError parse_connection_error(rd_kafka_resp_err_t error, std::string_vi
     return result;
 }
 
-// One of several brokers may refuse while another is only gone: what somebody has to act on is said rather than what passes.
+// Notes an error. Where one broker refuses and another is only gone, the refusal stays, since an operator has to act on a refusal.
 void Reachability::note(rd_kafka_resp_err_t error, std::string_view text, Time now) {
     if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         are_all_down_ = true;

@@ -16,7 +16,7 @@ constexpr size_t record_overhead_bytes = 256; // librdkafka's, without headers (
 constexpr size_t header_overhead_bytes = 110;
 constexpr size_t headers_expected = 8;
 
-// A length before what has it, as Kafka writes numbers: seven bits a byte, and one bit for the sign.
+// The bytes of a part with its length in front, as Kafka writes numbers: seven bits a byte, and one bit for the sign.
 size_t with_length(size_t bytes) {
     size_t length = 1;
     for (size_t rest = bytes * 2; rest >= 128; rest /= 128)
@@ -42,7 +42,7 @@ std::string sha256(std::string_view bytes) {
     return text;
 }
 
-// What stands for a part that is left out.
+// Adds the size and hash that stand for a part which is left out.
 void add_digest(KafkaRecord &record, const std::string &part, std::string_view bytes) {
     add_header(record, "outbox-" + part + "-bytes", std::to_string(bytes.size()));
     add_header(record, "outbox-" + part + "-sha256", sha256(bytes));
@@ -64,7 +64,7 @@ KafkaRecord RecordMaker::make(const Event &event, Form form, int64_t commit_time
     }
     record.id = event.id;
     record.end = chunk.commit();
-    constexpr size_t attributes_and_times = 3, header_count = 1; // fewer than 64
+    constexpr size_t attributes_and_times = 3, header_count = 1; // fewer than 64, so one byte each
     record.bytes =
         with_length(record.bytes + attributes_and_times + with_length(record.key_size) + with_length(record.value_size) + header_count);
     return record;
@@ -78,7 +78,7 @@ KafkaRecord RecordMaker::delivery(const Event &event, int64_t commit_time_ms, Ch
     put_key(record, event, style.key);
     put_value(record, event, chunk);
     put_headers(record, event, commit_time_ms, style);
-    if (style.has_lsn) // last, as in dead letters: of two headers of a name it is the last that clients give
+    if (style.has_lsn) // as the last header, as in dead letters: of two headers of a name clients give the last
         add_header(record, "outbox-lsn", format_lsn(chunk.commit()));
     return record;
 }
@@ -143,7 +143,8 @@ KafkaRecord RecordMaker::skip_note(const Event &event, const Chunk &chunk, const
     return record;
 }
 
-// An event without a key has none in either style: Kafka spreads such records, and a key of the text null would gather them.
+// An event without a key has no key in either style: Kafka spreads such records over the partitions, and a key of the text null would
+// gather them.
 void RecordMaker::put_key(KafkaRecord &record, const Event &event, KeyStyle style) {
     if (!event.key)
         return;
@@ -163,7 +164,7 @@ void RecordMaker::put_value(KafkaRecord &record, const Event &event, Chunk &chun
     if (event.payload_kind == PayloadKind::json) {
         record.value = chunk.writable(event.payload);
         record.value_size = event.payload.size();
-    } else if (event.payload_kind == PayloadKind::base64) { // the one payload that is not in the chunk as Kafka gets it
+    } else if (event.payload_kind == PayloadKind::base64) { // the only payload that differs from the text in the chunk
         record.value_size = payload(event).size();
         record.value = bytes_.data();
         record.copies = true;
@@ -178,7 +179,7 @@ std::string_view RecordMaker::payload(const Event &event) {
     return {bytes_.data(), decode_base64(bytes_.data(), bytes_.size())};
 }
 
-// Whatever the headers are: one at least, by which a reader of the state topic tells an event from a position (state_reader.cpp).
+// Puts one header at least, by which a reader of the state topic tells an event from a position (state_reader.cpp).
 void RecordMaker::put_headers(KafkaRecord &record, const Event &event, int64_t commit_time_ms, const RecordStyle &style) {
     record.headers.reset(rd_kafka_headers_new(headers_expected));
     if (style.headers == HeaderStyle::cloudevents)
@@ -211,7 +212,7 @@ void RecordMaker::put_attributes(KafkaRecord &record, const Event &event, int64_
     add_header(record, "content-type", !own.empty() ? own : is_json ? "application/json" : "application/octet-stream");
 }
 
-// Returns what the event says of its payload's type; empty: nothing.
+// Returns the content type that the event has for its payload; empty: none.
 std::string_view RecordMaker::put_own_attributes(KafkaRecord &record, const Event &event) {
     content_type_.clear();
     std::string_view own = event.headers;

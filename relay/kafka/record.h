@@ -1,4 +1,5 @@
-// Events as records for Kafka: as they are delivered, as dead letters, and as notes of what was skipped. Tested by test/t/.
+// Makes Kafka's records of events: the delivery, the dead letter, and the note of a skipped event. Tested by test/t/002_records.t,
+// test/t/042_poison.t and test/t/057_quarantine.t.
 #pragma once
 
 #include "core/chunk.h"
@@ -16,37 +17,38 @@ struct HeadersDestroy {
 };
 using KafkaHeaders = std::unique_ptr<rd_kafka_headers_t, HeadersDestroy>;
 
-// Views, good until the next record is made. Where `copies` is not set the value is the chunk's and has to live until the delivery report.
+// A record of views, which are good until the next record is made. Where `copies` is false the value belongs to the chunk and has to live
+// until the delivery report.
 struct KafkaRecord {
     std::string_view topic;
-    std::string_view id;       // the event's; empty: none
-    Lsn end{};                 // of its transaction
-    const char *key = nullptr; // null: none
+    std::string_view id;       // of the event; empty: none
+    Lsn end{};                 // of the event's transaction
+    const char *key = nullptr; // null: no key
     size_t key_size = 0;
     void *value = nullptr; // null: a tombstone
     size_t value_size = 0;
     bool copies = false;
     int64_t timestamp_ms = 0; // since 1970; 0: now
     KafkaHeaders headers;
-    size_t cost_bytes = 0; // of memory, beside the chunk
-    size_t bytes = 0;      // in a batch, where it is the first record
+    size_t cost_bytes = 0; // memory beside the chunk's
+    size_t bytes = 0;      // in a batch, as its first record
 };
 
 class RecordMaker {
 public:
-    // The event in this form. `commit_time_ms` is since 1970.
+    // The event's record in this form. `commit_time_ms` is since 1970.
     KafkaRecord make(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const KafkaTarget &target, const Source &source);
 
 private:
     KafkaRecord delivery(const Event &event, int64_t commit_time_ms, Chunk &chunk, const RecordStyle &style);
 
     // The event as its record would be, with the time of now, plus the headers outbox-topic (Kafka's name), outbox-reason, outbox-lsn and
-    // outbox-timestamp (the commit time, in ms since 1970). Where the form leaves the payload, the key or the headers out,
-    // outbox-…-bytes and outbox-…-sha256 instead.
+    // outbox-timestamp (the commit time, in ms since 1970). Where the form leaves the payload, the key or the headers out, the headers
+    // outbox-…-bytes and outbox-…-sha256 stand for them.
     KafkaRecord dead_letter(const Event &event, Form form, int64_t commit_time_ms, Chunk &chunk, const char *reason,
                             const KafkaTarget &target);
 
-    // One line of JSON about it in the state topic, under a key of its own: everything but key, headers and payload.
+    // One line of JSON about the event in the state topic, under a key of its own: everything but key, headers and payload.
     KafkaRecord skip_note(const Event &event, const Chunk &chunk, const std::string &state_key, const KafkaTarget &target);
 
     void put_key(KafkaRecord &record, const Event &event, KeyStyle style);

@@ -16,7 +16,7 @@ namespace {
 
 void append_escape(unsigned unit, std::string &to) { fmt::format_to(std::back_inserter(to), "\\u{:04X}", unit); }
 
-// A character beyond U+FFFF, four bytes of UTF-8, as its two surrogates.
+// Appends a character beyond U+FFFF, four bytes of UTF-8, as its two surrogates.
 void append_surrogates(std::string_view bytes, std::string &to) {
     unsigned code = 0;
     for (char c : bytes)
@@ -28,7 +28,7 @@ void append_surrogates(std::string_view bytes, std::string &to) {
 
 } // namespace
 
-// Digits in upper case, and surrogates: Debezium's converter has them so, and a key's partition depends on each byte.
+// Escapes with hex digits in upper case, and with surrogates, as Debezium's converter does, since a key's partition depends on each byte.
 void append_json_string(std::string_view text, std::string &to) {
     constexpr std::string_view letters("btn\0fr", 6); // from backspace on
     to += '"';

@@ -1,4 +1,4 @@
-// In which form an operator wants the records: names of topics, form of keys, names of headers. The default is the relay's own form, and
+// The form that an operator wants for records: names of topics, form of keys, names of headers. The default is the relay's own form, and
 // costs nothing. Pure. Tested by test/unit/record_style_test.cpp.
 #pragma once
 
@@ -9,8 +9,8 @@
 namespace outbox {
 
 enum class HeaderStyle : uint8_t {
-    plain,       // id, type, the event's own
-    debezium,    // id, the event's own: as Debezium's outbox event router has them
+    plain,       // id, type, and the event's own headers
+    debezium,    // id, and the event's own headers: as Debezium's outbox event router has them
     cloudevents, // the attributes of CloudEvents 1.0 in binary mode: cloud_event.h
 };
 enum class KeyStyle : uint8_t {
@@ -21,20 +21,20 @@ enum class KeyStyle : uint8_t {
 struct RecordStyle {
     HeaderStyle headers = HeaderStyle::plain;
     KeyStyle key = KeyStyle::text;
-    std::string before_topic = {}, after_topic = {}; // what --topic-template has around {topic}
-    std::string source = {};                         // CloudEvents' attribute
-    bool has_lsn = false;                            // the header outbox-lsn
+    std::string before_topic = {}, after_topic = {}; // the text around {topic} in --topic-template
+    std::string source = {};                         // CloudEvents' attribute `source`
+    bool has_lsn = false;                            // records have the header outbox-lsn
 
     static constexpr size_t topic_max = 249; // Kafka's limit, in bytes
 
-    // Kafka's name for the topic that emit() named: the argument, or a view of `scratch`. May be longer than Kafka allows.
+    // Kafka's name for the topic that emit() named: the argument, or a view of `scratch`. The name may be longer than Kafka allows.
     std::string_view topic(std::string_view name, std::string &scratch) const {
         if (before_topic.empty() && after_topic.empty())
             return name;
         return scratch.assign(before_topic).append(name).append(after_topic);
     }
 
-    // "outbox.event.{topic}", which has been checked.
+    // Takes a template such as "outbox.event.{topic}", which has been checked.
     void set_topic_template(const std::string &text);
 };
 

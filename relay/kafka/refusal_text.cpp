@@ -60,7 +60,7 @@ std::string refusal_text(const Event &refused, Lsn end, int64_t commit_time_ms, 
                          const KafkaTarget &target, int64_t now_ms) {
     Event event = refused;
     std::string topic;
-    event.topic = target.style.topic(refused.topic, topic); // whose settings are Kafka's
+    event.topic = target.style.topic(refused.topic, topic); // the topic whose settings matter has Kafka's name
     size_t bytes = (event.key ? event.key->size() : 0) + event.headers.size() + payload_bytes(event);
     std::string text = fmt::format("Kafka refuses event {} of topic \"{}\" ({} bytes, transaction {}): {}", event.id, event.topic, bytes,
                                    format_lsn(end), words_of(refusal.error));

@@ -11,7 +11,7 @@
 namespace outbox {
 namespace {
 
-// ssl.ca.location, ssl.key.location, ssl.keystore.location, sasl.kerberos.keytab, …
+// True for ssl.ca.location, ssl.key.location, ssl.keystore.location, sasl.kerberos.keytab and the like.
 bool names_file(std::string_view property) { return property.ends_with(".location") || property.ends_with(".keytab"); }
 
 std::string stamp_of(const std::string &path) {
@@ -39,7 +39,7 @@ bool reread_properties(KafkaTarget &target) {
         std::string print = fingerprint(properties);
         if (print == target.learned.reading.fingerprint)
             return false;
-        bool is_first = std::exchange(target.learned.reading.fingerprint, print).empty(); // the start has checked them
+        bool is_first = std::exchange(target.learned.reading.fingerprint, print).empty(); // the start has checked the properties
         if (!is_first)
             check_kafka_properties(properties, target.exactly_once);
         target.properties = std::move(properties);
@@ -67,7 +67,7 @@ void Renewal::serve(KafkaTarget &target, const KafkaProducer &producer, bool is_
         if (reread_properties(target))
             throw SinkFailure(kafka.sentence() + "; the properties have changed since", true);
         return;
-    case Rotation::Step::renew: throw SinkFailure(kafka.sentence(), true); // what has changed may not show in any file's stamp
+    case Rotation::Step::renew: throw SinkFailure(kafka.sentence(), true); // a change may not show in any file's stamp
     }
 }
 

@@ -7,9 +7,9 @@ namespace {
 
 constexpr int lookup_ms = 500;
 constexpr int poll_ms = 5;
-constexpr auto certainly_missing_after = std::chrono::seconds(3); // a broker that has just started may not know yet
+constexpr auto certainly_missing_after = std::chrono::seconds(3); // a broker that has just started may not know the topic yet
 
-// A record that is made of an event has one header at least, in which its id is; a position has none. So no event can pass for a position,
+// A record of an event has at least one header, with the event's id; a position's record has none. So no event can pass for a position,
 // whatever its topic, key and payload are, and whichever relay has produced it.
 bool has_headers(const rd_kafka_message_t &message) {
     rd_kafka_headers_t *headers = nullptr;
@@ -60,10 +60,11 @@ bool StateReader::read_one(int wait_ms) {
     return message != nullptr;
 }
 
-// The one look-up of its shape and its end. The metadata names a leader a moment before the leader knows: asked again.
+// Looks the topic's shape and end up, once. The metadata names a leader a moment before that broker knows it is the leader, so the look-up
+// is repeated.
 bool StateReader::find_end() {
     rd_kafka_resp_err_t error;
-    std::optional<int> partitions = count_partitions(reader_.get(), target_.state_topic, error); // which then knows where to read
+    std::optional<int> partitions = count_partitions(reader_.get(), target_.state_topic, error); // afterwards the reader knows the leader
     int64_t low = 0, high = 0;
     if (partitions)
         kafka_.answered();
@@ -85,14 +86,15 @@ bool StateReader::find_end() {
     waiting_for_.clear();
     end_ = high;
     topic_ = rd_kafka_topic_new(reader_.get(), target_.state_topic.c_str(), nullptr);
-    count_partitions(reader_.get(), target_.state_topic, error); // or it would learn of the leader half a second later
+    count_partitions(reader_.get(), target_.state_topic, error); // without this the reader would learn of the leader half a second later
     if (topic_ == nullptr || rd_kafka_consume_start(topic_, 0, RD_KAFKA_OFFSET_BEGINNING) != 0)
         throw SinkFailure("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
     is_at_end_ = low == high;
     return true;
 }
 
-// The last offsets belong to transaction markers, which are no records: then only the notice of the end has them.
+// Takes a record, or the notice of the end. The last offsets may belong to transaction markers, which are no records: only the notice of
+// the end has those offsets.
 void StateReader::take(const rd_kafka_message_t &message) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         is_at_end_ = message.offset >= *end_;

@@ -1,5 +1,6 @@
-// Reads a slot's position from the state topic of exactly-once delivery: one partition, compacted, one record a slot. Never waits long; who
-// makes the topic and writes to it at a setup: state_topic.h. Tested by test/unit/state_reader_test.cpp and test/t/.
+// Reads a slot's position from the state topic of exactly-once delivery: one partition, compacted, one record a slot. Never waits long.
+// state_topic.h makes the topic, and writes positions for setup. Tested by test/unit/state_reader_test.cpp, test/t/041_position.t and
+// test/t/045_visible.t.
 #pragma once
 
 #include "core/position.h"
@@ -11,25 +12,25 @@
 
 namespace outbox {
 
-// Reads the topic from its beginning to the end it had when the reading began: everything that was written before is seen, by offset, not
-// by silence. Ours must be fenced before, or a transaction of it may still be on its way. Another slot's open transaction before the end
-// is waited for. Each step takes some milliseconds at most, but for the first: half a second. After that it follows what is committed, and
-// keeps 64 kB at most that nobody has asked for.
+// Reads the topic from its beginning to the end that the topic had when the reading began. Offsets decide, not silence, so the reader sees
+// everything that was written before. The slot's own producers must be fenced before, or one of their Kafka transactions may still be on
+// its way. An open Kafka transaction of another slot before the end is waited for. Each step takes some milliseconds at most, the first one
+// half a second. Afterwards the reader follows committed records, and keeps at most 64 kB that nobody has asked for.
 class StateReader {
 public:
     // Throws std::invalid_argument.
     StateReader(const KafkaTarget &target, std::string key);
     ~StateReader();
 
-    // True when the end is reached. Throws PositionRefused where the topic has the wrong shape.
+    // One step. True when the end is reached. Throws PositionRefused where the topic has the wrong shape.
     bool advance();
 
-    // What has been committed since then; never waits.
+    // Reads what has been committed since the last call; never waits.
     void follow();
 
-    // The last position of the key that this version can read. Records with headers are none: those are made of events.
+    // The key's last position that this version can read. A record with headers was made of an event and is no position.
     const std::optional<State> &state() const { return state_; }
-    // Throws PositionRefused where a later one cannot be read. What has been replaced is not asked about.
+    // Throws PositionRefused where a later position cannot be read. Positions that have been replaced do not count.
     void require_readable() const;
     bool is_readable() const { return !unreadable_at_; }
     const Reachability &kafka() const { return kafka_; }
@@ -44,26 +45,26 @@ private:
     std::string key_;
     Reachability kafka_;
     KafkaHandle asker_;  // sees uncommitted records, so it knows the true end
-    KafkaHandle reader_; // sees committed ones only
+    KafkaHandle reader_; // sees committed records only
     rd_kafka_topic_t *topic_ = nullptr;
     std::optional<int64_t> end_;
     bool is_at_end_ = false;
     std::optional<State> state_;
-    std::optional<int64_t> unreadable_at_; // the offset of a position after that
+    std::optional<int64_t> unreadable_at_; // the offset of a later position that cannot be read
     Clock::time_point missing_since_ = Clock::time_point::max();
     std::string waiting_for_;
 };
 
-// For whoever looks at the topic. Throws SinkFailure.
+// Makes a client for a look at the topic. Throws SinkFailure.
 KafkaHandle make_state_client(rd_kafka_type_t type, KafkaConf conf, Reachability &kafka);
 
-// How many partitions the topic has; 0: Kafka shows none, and `error` says why. nullopt: nobody answers within half a second.
+// The topic's number of partitions; 0: Kafka shows none, and `error` says why. nullopt: no broker answers within half a second.
 std::optional<int> count_partitions(rd_kafka_t *handle, const std::string &topic, rd_kafka_resp_err_t &error);
 
-// Throws PositionRefused where they are not exactly one.
+// Throws PositionRefused where the topic has more or fewer than one partition.
 void require_one_partition(const std::string &topic, int partitions);
 
-// Why Kafka does not answer, where a client knows; otherwise what its call said.
+// Why Kafka does not answer, as the client's connections tell; otherwise the words of the error.
 std::string reason_of(const Reachability &kafka, rd_kafka_resp_err_t error);
 
 } // namespace outbox

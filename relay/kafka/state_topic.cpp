@@ -10,9 +10,9 @@ namespace {
 
 constexpr auto patience = std::chrono::seconds(30);
 constexpr int request_ms = 10000;
-constexpr int slice_ms = 200; // of a wait in librdkafka, so that a signal is seen soon
+constexpr int slice_ms = 200; // a slice of a wait in librdkafka, so that a signal is seen soon
 
-// Short segments: only those that are closed are compacted, and a start reads all that is left.
+// The segments are short, since Kafka compacts only closed segments, and a start reads everything that is left.
 constexpr std::pair<const char *, const char *> topic_config[] = {
     {"cleanup.policy", "compact"}, {"segment.bytes", "1048576"}, {"min.cleanable.dirty.ratio", "0.1"}};
 
@@ -26,7 +26,7 @@ struct EventDestroy {
 };
 using Event_ = std::unique_ptr<rd_kafka_event_t, EventDestroy>;
 
-// Waits less than `patience` where Kafka refuses the connection for a reason that does not pass.
+// Repeats the attempt for `patience` at most; less where Kafka refuses the connection for a reason that does not pass.
 template <class Try>
 void wait_for(const std::string &what, const Reachability &kafka, Signals &signals, Try attempt) {
     std::string reason = "no answer";
@@ -99,7 +99,7 @@ void create(rd_kafka_t *handle, const std::string &name, Signals &signals) {
         throw std::runtime_error(what + ": " + rd_kafka_err2str(result));
 }
 
-// A topic that forgets old records would one day forget the position.
+// Throws where the topic is not compacted: a topic that deletes old records would one day delete the position.
 void require_compaction(rd_kafka_t *handle, const std::string &name, Signals &signals) {
     std::unique_ptr<rd_kafka_ConfigResource_t, decltype(&rd_kafka_ConfigResource_destroy)> resource(
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()), rd_kafka_ConfigResource_destroy);
@@ -127,7 +127,7 @@ void require_compaction(rd_kafka_t *handle, const std::string &name, Signals &si
                             name, rd_kafka_ConfigEntry_value(configs[i])));
 }
 
-// A call that librdkafka takes up again where it was after a time-out, in slices.
+// Repeats a call in slices; librdkafka takes the call up where it was at the time-out.
 template <class Call>
 void complete(const char *what, Signals &signals, Call call) {
     for (auto until = Clock::now() + patience;;) {

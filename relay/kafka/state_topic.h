@@ -1,5 +1,5 @@
-// Setting up the state topic of exactly-once delivery: makes it, knows whether it has the right shape, reads and writes a slot's position.
-// Every call waits for Kafka; a relay that delivers reads with state_reader.h. Tested by test/t/.
+// The state topic of exactly-once delivery, as setup needs it: makes the topic, checks its shape, reads and writes a slot's position. Every
+// call waits for Kafka; a relay that delivers reads with state_reader.h. Tested by test/t/041_position.t.
 #pragma once
 
 #include "base/signals.h"
@@ -11,12 +11,12 @@
 
 namespace outbox {
 
-// Creates the topic where it is missing. True where it did. Throws PositionRefused where its shape is wrong, std::runtime_error where Kafka
-// does not do it, Interrupted. Waits for Kafka, up to half a minute.
+// Creates the topic where it is missing. True where the call created it. Throws PositionRefused where the topic's shape is wrong,
+// std::runtime_error where Kafka does not create it, Interrupted. Waits up to half a minute for Kafka.
 bool ensure_state_topic(const KafkaTarget &target, Signals &signals);
 
-// Fences whoever delivers for this slot, and then can write a record in a transaction of its own. Both wait as ensure_state_topic, and
-// throw std::runtime_error and Interrupted.
+// Fences every producer that delivers for the slot, and then writes records, each in a Kafka transaction. Both functions wait as
+// ensure_state_topic() does, and throw std::runtime_error and Interrupted.
 class StateWriter {
 public:
     StateWriter(const KafkaTarget &target, const Source &source, Signals &signals);
@@ -29,10 +29,10 @@ private:
     KafkaHandle handle_;
 };
 
-// Reads it, waiting as ensure_state_topic. Throws PositionRefused where it cannot be read.
+// Reads the slot's position, waiting as ensure_state_topic() does. Throws PositionRefused where the position cannot be read.
 std::optional<State> read_state(const KafkaTarget &target, const Source &source, Signals &signals);
 
-// The same for whoever replaces it: what cannot be read counts as none.
+// The same for a caller that replaces the position: a position that cannot be read counts as none.
 std::optional<State> read_state_to_replace(const KafkaTarget &target, const Source &source, Signals &signals);
 
 } // namespace outbox

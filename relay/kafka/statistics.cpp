@@ -9,7 +9,7 @@
 namespace outbox {
 namespace {
 
-// {"msg_cnt":…,"msg_size":…,"brokers":{"host:port/1":{"nodeid":1,"rtt":{"p50":…},"throttle":{"max":…}}},"topics":…}
+// Reads {"msg_cnt":…,"msg_size":…,"brokers":{"host:port/1":{"nodeid":1,"rtt":{"p50":…},"throttle":{"max":…}}},"topics":…}.
 class Handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Handler> {
 public:
     bool StartObject() {
@@ -29,7 +29,7 @@ public:
     bool Key(const char *text, rapidjson::SizeType size, bool) {
         key_.assign(text, size);
         is_done_ = path_.size() == 1 && key_ == "topics";
-        return !is_done_; // the reader stops
+        return !is_done_; // false stops the reader
     }
     bool Int(int value) { return number(value); }
     bool Uint(unsigned value) { return number(value); }
@@ -43,7 +43,7 @@ public:
 private:
     static constexpr double us = 1e-6, ms = 1e-3;
 
-    // Within a broker, which is that many objects deep below the outer one.
+    // True within a broker's object, `depth` objects below the outer one.
     bool is_broker(size_t depth) const { return path_.size() == depth + 1 && path_[1] == "brokers"; }
 
     bool number(double value) {
@@ -73,11 +73,11 @@ private:
             broker_.round_trips = static_cast<uint64_t>(value);
     }
 
-    std::vector<std::string> path_; // the keys of the objects around
+    std::vector<std::string> path_; // the keys of the objects around the value
     std::string key_;
     KafkaFigures figures_;
     KafkaFigures::Broker broker_;
-    int node_ = -1; // a bootstrap address has none
+    int node_ = -1; // a bootstrap address has no node id
     bool is_done_ = false;
 };
 

@@ -1,5 +1,5 @@
-// What librdkafka says of itself, as JSON, every statistics.interval.ms: round trips and throttling of each broker, and its queue. What it
-// says of topics is not looked at, since with many of them it is long. Tested by test/unit/kafka_statistics_test.cpp.
+// librdkafka's statistics, which it publishes as JSON every statistics.interval.ms: round trips and throttling of each broker, and the
+// queue. The figures of topics are not read, since many topics make them long. Tested by test/unit/kafka_statistics_test.cpp.
 #pragma once
 
 #include "core/tallies.h"
@@ -11,7 +11,7 @@ namespace outbox {
 
 constexpr const char *statistics_interval_ms = "10000";
 
-// nullopt where the text is none of librdkafka's.
+// nullopt: the text is no statistics of librdkafka.
 std::optional<KafkaFigures> parse_statistics(std::string_view json);
 
 } // namespace outbox

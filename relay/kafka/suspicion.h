@@ -1,6 +1,7 @@
-// One event for which the stream waits: Kafka answers its record, sent alone, with an error of its topic or one that nobody knows. The
-// event is tried again until Kafka takes it, an operator skips it, or an unknown error has come so often that it counts as a refusal. Said
-// once, with the event's id, topic and transaction. The clock is the caller's. Tested by test/unit/at_least_once_refusals_test.cpp.
+// One event for which the stream waits, since Kafka answers its lone record with an error of the topic or with an unknown error. The event
+// is tried again until Kafka takes it, an operator skips it, or an unknown error has come so often that it counts as a refusal. The log
+// says this once, with the event's id, topic and transaction. The clock is the caller's. Tested by
+// test/unit/at_least_once_refusals_test.cpp.
 #pragma once
 
 #include "base/log.h"
@@ -17,7 +18,7 @@
 
 namespace outbox {
 
-// Of a batch with records of so many bytes.
+// The bytes of a batch whose records have so many bytes.
 inline size_t batch_bytes(size_t records_bytes) {
     constexpr size_t head = 61;
     return head + records_bytes;
@@ -39,16 +40,16 @@ struct RefusedBatch {
 
     bool is_too_large() const { return is_about_size(first().error); }
 
-    // What the batch had at most, uncompressed: exactly so where it had one record.
+    // The most bytes that the batch had, uncompressed: exact for a batch of one record.
     size_t bytes() const {
-        constexpr size_t later_record = 14; // its distance from the first one's offset and time, and its length may take a byte more
+        constexpr size_t later_record = 14; // the distance from the first record's offset and time, and a length may take a byte more
         size_t bytes = 0;
         for (const Refused *each : records)
             bytes += each->entry->bytes + later_record;
         return batch_bytes(bytes - later_record);
     }
 
-    // Whether each record's error is its own: the record was alone, or the broker has named those that it refuses.
+    // True where each record's error is its own: the record was alone, or the broker has named the records that it refuses.
     bool is_told_apart() const {
         return records.size() == 1 ||
                std::any_of(records.begin(), records.end(), [](const Refused *each) { return is_innocent(each->error); });
@@ -68,7 +69,7 @@ inline std::vector<RefusedBatch> batches_of(const std::vector<Refused> &refused)
 
 class Suspicion {
 public:
-    static constexpr int unknown_max = 8; // refusals of the lone record, over three seconds at least
+    static constexpr int unknown_max = 8; // refusals of the lone record, over at least three seconds
 
     bool is_about(EventPosition position) const { return position_ && *position_ == position; }
     bool stands() const { return position_.has_value(); }
@@ -82,10 +83,10 @@ public:
         backoff_.reset();
     }
 
-    // The lone record was refused again. True where the event itself is to blame from now on.
+    // The lone record was refused again. True where the event is to blame from now on.
     bool refused_again(const Refused &refused, std::string_view why, Clock::time_point now) {
         raise(refused.entry->position());
-        if (!is_about(refused.entry->position())) // its turn comes later
+        if (!is_about(refused.entry->position())) // this event's turn comes later
             return false;
         if (++refusals_ >= unknown_max && blame_of(refused.error) == Blame::unknown)
             return true;
@@ -103,7 +104,7 @@ public:
     Clock::time_point retry_at() const { return position_ ? retry_at_ : Clock::time_point::min(); }
     const std::string &text() const { return text_; }
 
-    // Another session will see.
+    // Ends the suspicion without a verdict: another session tries the event.
     void forget() {
         position_.reset();
         text_.clear();

@@ -22,7 +22,7 @@ namespace {
 
 constexpr const char *expected = "expected a JWT, or a JSON object with access_token and expires_in";
 
-// Nothing where it is no base64url.
+// nullopt: the text is no base64url.
 std::optional<std::string> decode_base64url(std::string_view text) {
     constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     std::string bytes;
@@ -53,7 +53,7 @@ std::string text_of(const rapidjson::Document &object, const char *name) {
                                                                    : std::string(found->value.GetString(), found->value.GetStringLength());
 }
 
-// Some token endpoints put their numbers in quotes. At most some thousand years in milliseconds.
+// Reads a number; some token endpoints put their numbers in quotes. At most 1e14: some thousand years in milliseconds.
 std::optional<int64_t> number_of(const rapidjson::Document &object, const char *name) {
     constexpr double most = 1e14;
     auto found = object.FindMember(name);
@@ -67,7 +67,7 @@ std::optional<int64_t> number_of(const rapidjson::Document &object, const char *
     return value > 0 && value < most ? std::optional(static_cast<int64_t>(value)) : std::nullopt;
 }
 
-// What of the token is not known yet, of its own claims. Its signature is the broker's matter.
+// Takes the facts that are still missing from the token's own claims. The brokers check the signature.
 void read_claims(Token &token) {
     size_t first = token.value.find('.'), second = first == std::string::npos ? first : token.value.find('.', first + 1);
     if (second == std::string::npos)
@@ -98,7 +98,7 @@ void read_answer(Token &token, const std::string &text, int64_t now_ms) {
         token.expires_at_ms = number_of(document, "expires_at_ms").value_or(0);
 }
 
-// The clients whose tokens are asked for, each with a descriptor that is readable once it is being destroyed.
+// The clients whose token commands run, each with a descriptor that becomes readable once the client is being destroyed.
 class Asking {
 public:
     static Asking &all() {
@@ -112,7 +112,7 @@ public:
         std::lock_guard lock(mutex_);
         descriptors_[client] = descriptor;
     }
-    int descriptor(rd_kafka_t *client) { // -1: none
+    int descriptor(rd_kafka_t *client) { // -1: the client is not among them
         std::lock_guard lock(mutex_);
         auto found = descriptors_.find(client);
         return found == descriptors_.end() ? -1 : found->second;
@@ -134,7 +134,7 @@ private:
     std::map<rd_kafka_t *, int> descriptors_;
 };
 
-// Why there is none, in a line; empty: it is set.
+// Runs the command and sets the token. Returns why there is no token, on one line; empty: the token is set.
 std::string renew(rd_kafka_t *client, const char *command) {
     ShellCommand::Output output = ShellCommand().run(command, Asking::all().descriptor(client));
     if (!output.failure.empty())
@@ -146,7 +146,7 @@ std::string renew(rd_kafka_t *client, const char *command) {
     } catch (const std::invalid_argument &error) {
         return std::string("the token command printed something else: ") + error.what();
     }
-    char words[512]; // may repeat the token
+    char words[512]; // librdkafka's words may repeat the token, so nobody sees them
     bool is_set = rd_kafka_oauthbearer_set_token(client, token.value.c_str(), token.expires_at_ms, token.principal.c_str(), nullptr, 0,
                                                  words, sizeof(words)) == RD_KAFKA_RESP_ERR_NO_ERROR;
     return is_set
@@ -182,7 +182,7 @@ Token parse_token(const std::string &text, int64_t now_ms) {
 }
 
 void use_token_command(rd_kafka_conf_t *conf, const std::string &command) {
-    rd_kafka_conf_set(conf, "sasl.oauthbearer.config", command.c_str(), nullptr, 0); // handed to refresh_token
+    rd_kafka_conf_set(conf, "sasl.oauthbearer.config", command.c_str(), nullptr, 0); // librdkafka hands the text to refresh_token
     rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, refresh_token);
     rd_kafka_conf_enable_sasl_queue(conf, 1);
 }

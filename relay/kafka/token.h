@@ -1,5 +1,5 @@
-// Tokens for SASL/OAUTHBEARER that a command prints: librdkafka asks for one when it connects and again before the last one expires, in a
-// thread of its own, and the command runs there, so that nothing of the relay waits for it. Tested by test/unit/token_test.cpp and
+// Tokens for SASL/OAUTHBEARER that a command prints. librdkafka asks for a token when it connects, and again before the last one expires,
+// in a thread of its own. The command runs in that thread, so no part of the relay waits for it. Tested by test/unit/token_test.cpp and
 // test/t/113_token.t.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace outbox {
 
-// Not one of librdkafka's: how make_kafka_conf() and the like are told the command.
+// No property of librdkafka: the name under which make_kafka_conf() gets the command.
 constexpr const char *token_command_property = "token command";
 
 struct Token {
@@ -19,18 +19,18 @@ struct Token {
     int64_t expires_at_ms = 0; // since 1970
 };
 
-// What the command printed: a JWT, whose `exp` and `sub` are read, or an object as token endpoints answer with. That has `access_token` (or
-// `token`), and `expires_in` (seconds), `expires_on` (seconds since 1970) or `expires_at_ms`, or the token is a JWT; `principal` may stand
-// for the JWT's `sub`. Throws std::invalid_argument with what was expected, without what was printed.
+// Reads the command's output: a JWT, whose `exp` and `sub` are read, or an object as token endpoints return. An object has `access_token`
+// (or `token`), and `expires_in` (seconds), `expires_on` (seconds since 1970) or `expires_at_ms`, or the token is a JWT; `principal` may
+// stand for the JWT's `sub`. Throws std::invalid_argument with what was expected, without the output.
 Token parse_token(const std::string &text, int64_t now_ms);
 
-// Has the client ask the command; the mechanism has to be OAUTHBEARER.
+// The client gets its tokens from the command. The mechanism has to be OAUTHBEARER.
 void use_token_command(rd_kafka_conf_t *conf, const std::string &command);
 
-// Begins to answer. Nothing where the client has no command.
+// Begins to answer the client's requests for tokens. Does nothing where the client has no command.
 void start_tokens(rd_kafka_t *client);
 
-// As rd_kafka_destroy(), but does not wait for a command that runs: it is ended.
+// As rd_kafka_destroy(), but ends a command that runs instead of waiting for it.
 void destroy_kafka_client(rd_kafka_t *client);
 
 } // namespace outbox

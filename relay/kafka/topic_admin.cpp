@@ -9,13 +9,13 @@ namespace outbox {
 namespace {
 
 constexpr int answer_ms = 10000;
-constexpr int slice_ms = 200; // of a wait in librdkafka, so that a signal is seen soon
+constexpr int slice_ms = 200; // a slice of a wait in librdkafka, so that a signal is seen soon
 
 using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_destroy>>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
 using Answer = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;
 
-// Kafka's reason, with the broker's own words where there are some; empty: the topic is made.
+// Kafka's reason for a refusal, with the broker's own words where there are some; empty: the topic is created.
 std::string refusal_of(rd_kafka_event_t *answer) {
     if (rd_kafka_event_error(answer) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return rd_kafka_event_error_string(answer);

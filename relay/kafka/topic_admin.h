@@ -1,5 +1,5 @@
-// Makes topics, for setup; waits for Kafka's answer, ten seconds at most. What is there is looked at by cluster_view.h and never changed.
-// Tested by test/t/148_setup_topics.t.
+// Creates topics, for setup; waits at most ten seconds for Kafka's answer. Existing topics are looked at by cluster_view.h and never
+// changed. Tested by test/t/148_setup_topics.t.
 #pragma once
 
 #include "base/signals.h"

@@ -1,5 +1,5 @@
-// Asks Kafka for topics: for one, or for all that it shows us, at once. librdkafka's call waits for the answer, so a thread of its own
-// makes it, one at a time; the producer's loop asks, goes on, and is woken by the answer. Tested by test/unit/kafka_producer_test.cpp.
+// Asks Kafka for one topic, or at once for all topics that Kafka shows to this client. librdkafka's call waits for the answer, so a thread
+// makes the call, one at a time; the producer's loop goes on, and the answer wakes the loop. Tested by test/unit/kafka_producer_test.cpp.
 #pragma once
 
 #include "base/background_call.h"
@@ -15,26 +15,26 @@ namespace outbox {
 class TopicLookup {
 public:
     struct Answer {
-        rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR; // of the request; then no topic has one
+        rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR; // of the request; no topic has an answer then
         std::unordered_map<std::string, rd_kafka_resp_err_t> topics = {};
     };
 
-    // Waits for the answer that is on its way: the producer must not go before. One for a topic takes half a second at most, one for all
-    // two seconds.
+    // Waits for the answer that is on its way, since the producer must outlive the call. A call for one topic takes half a second at most,
+    // for all topics two seconds.
     ~TopicLookup() = default;
 
-    // The producer, until close(), and an eventfd that is written to when there is an answer.
+    // `handle`: the producer, which lives until close(). `wakeup`: an eventfd, to which the thread writes when there is an answer.
     void open(rd_kafka_t *handle, int wakeup);
     void close();
 
-    void ask(const std::string &name, rd_kafka_topic_t *topic); // the topic stays until close()
-    // Of a cluster with very many topics only the first are taken: see topics_max.
+    void ask(const std::string &name, rd_kafka_topic_t *topic); // the topic lives until close()
+    // Asks for all topics; of a very large cluster only the first topics_max count.
     void ask_for_all(const std::string &name);
 
     bool is_asking() const { return call_.is_running(); }
     bool is_for_all() const { return is_for_all_; }
-    const std::string &name() const { return name_; } // for whose sake it was asked
-    // nullopt: not yet.
+    const std::string &name() const { return name_; } // the topic for whose sake Kafka was asked
+    // nullopt: there is no answer yet.
     std::optional<Answer> take() { return call_.take(); }
 
 private:

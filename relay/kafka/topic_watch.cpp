@@ -42,7 +42,7 @@ TopicWatch::TopicWatch(const KafkaTarget &target, const std::string &topic, Sign
         rd_kafka_metadata_destroy(metadata);
     }
     for (int partition = 0; partition < partitions_ && problem == RD_KAFKA_RESP_ERR_NO_ERROR; partition++) {
-        int64_t low = 0, high = 0; // an end by its number: the next record counts, however late the reading begins
+        int64_t low = 0, high = 0; // the end as an offset: the next record counts, however late the reading begins
         problem = rd_kafka_query_watermark_offsets(handle_.get(), topic.c_str(), partition, &low, &high, answer_ms);
         if (problem == RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_consume_start_queue(topic_, partition, high, queue_) != 0)
             problem = rd_kafka_last_error();

@@ -1,4 +1,4 @@
-// Waits for one record of a topic, from the end that the topic had when the watch began, without a group. Tested by
+// Waits for one record of a topic, from the end that the topic has when the watch begins, without a consumer group. Tested by
 // test/t/141_doctor_kafka.t.
 #pragma once
 
@@ -13,7 +13,7 @@ namespace outbox {
 
 class TopicWatch {
 public:
-    // Reads the topic from its end on. Throws std::runtime_error where it cannot be read.
+    // Reads the topic from its end on. Throws std::runtime_error where the topic cannot be read.
     TopicWatch(const KafkaTarget &target, const std::string &topic, Signals &signals);
     ~TopicWatch();
     TopicWatch(const TopicWatch &) = delete;
@@ -22,7 +22,7 @@ public:
     struct Arrival {
         std::optional<int64_t> broker_ms = {}; // the broker's clock when it took the record, where the topic has LogAppendTime
     };
-    // Until a record with this id in its header is there; nullopt: not within the time.
+    // Waits for a record with this id in its header; nullopt: none came within the time.
     std::optional<Arrival> wait_for(const std::string &id, std::chrono::milliseconds patience);
 
 private:

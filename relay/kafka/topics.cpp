@@ -10,7 +10,7 @@ namespace outbox {
 namespace {
 
 constexpr int few_lookups = 4;                             // then Kafka is asked for all topics at once
-constexpr auto listing_valid = std::chrono::seconds(60);   // a topic that has gone meanwhile is found out when its record fails
+constexpr auto listing_valid = std::chrono::seconds(60);   // a topic that is deleted meanwhile shows when its record fails
 constexpr auto listing_again = std::chrono::seconds(10);   // where more topics are new by then
 constexpr auto listing_failed = std::chrono::seconds(600); // Kafka has not answered in time: topics one by one
 
@@ -31,7 +31,7 @@ rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
     name_.assign(record.topic);
     auto known = topics_.find(name_);
     if (known != topics_.end() && partitions_of(known->second.get()).is_ready) {
-        retry_at_ = Clock::time_point::max(); // what an earlier session waited for is not what this record waits for
+        retry_at_ = Clock::time_point::max(); // this record does not wait for the topic that an earlier session waited for
         return known->second.get();
     }
     if (lookup_.is_asking()) {
@@ -82,7 +82,7 @@ void KafkaTopics::ask(const std::string &name, rd_kafka_topic_t *topic, Clock::t
     lookup_.ask(name, topic);
 }
 
-// The record may be another one than the record that Kafka was asked for: a session has ended meanwhile.
+// Takes the look-up's answer. The record may be another one than the record that caused the look-up, where a session has ended meanwhile.
 void KafkaTopics::take_answer(const KafkaRecord &record) {
     bool is_listing = lookup_.is_for_all();
     std::optional<TopicLookup::Answer> answer = lookup_.take();
@@ -110,7 +110,7 @@ void KafkaTopics::take_answer(const KafkaRecord &record) {
     }
 }
 
-// Where Kafka does not answer in time, topics are looked up one by one for a while.
+// Takes the answer for all topics. Where Kafka does not answer in time, topics are looked up one by one for a while.
 void KafkaTopics::take_listing(TopicLookup::Answer answer, Clock::time_point now) {
     if (answer.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         listing_.due_at = now + listing_failed;
@@ -157,12 +157,12 @@ void KafkaTopics::forget(const std::string &name) {
 
 // ---- partitions -----------------------------------------------------------------------------------------------------
 
-// As Java clients do, but none where the record has to wait: librdkafka then refuses it.
+// Chooses the partition as Java clients do. Where the record has to wait, no partition is chosen, and librdkafka refuses the record.
 int32_t KafkaTopics::choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_size, int32_t count, void *partitions,
                                       void *opaque) {
     auto &its = *static_cast<Partitions *>(partitions);
     KafkaTopics &self = *its.topics;
-    if (std::this_thread::get_id() != self.thread_) // for a record that was taken before the partitions were known
+    if (std::this_thread::get_id() != self.thread_) // librdkafka's thread asks for a record that was taken before the partitions were known
         return rd_kafka_msg_partitioner_murmur2_random(topic, key, key_size, count, partitions, opaque);
     int32_t partition = key != nullptr ? rd_kafka_msg_partitioner_murmur2(topic, key, key_size, count, partitions, opaque)
                                        : self.sticky_partition(topic, count, its);
@@ -184,7 +184,7 @@ int32_t KafkaTopics::sticky_partition(const rd_kafka_topic_t *topic, int32_t cou
 std::optional<int64_t> KafkaTopics::acknowledged(const rd_kafka_message_t &message, Clock::time_point now) {
     Partitions &its = partitions_of(message.rkt);
     its.known.acknowledged(message.partition, now);
-    if (message.offset < 0) // a repetition of a record that the broker had already: its offset is not known
+    if (message.offset < 0) // the broker had the record already: the offset of a repetition is not known
         return std::nullopt;
     return its.ends->acknowledged(message.partition, message.offset, ends_.period());
 }

@@ -1,8 +1,8 @@
-// The topics of one producer. A topic is looked up before its first record: one that is missing or forbidden is waited for, and nothing
-// overtakes. Nobody waits in the look-up itself (kafka/topic_lookup.h). After a few topics Kafka is asked for all of them at once: then a
-// stream to thousands of topics does not stop at each. Each record gets its partition here; the first record to a partition goes alone
-// (core/known_partitions.h). Tested by test/unit/kafka_producer_test.cpp, test/unit/at_least_once_sink_test.cpp, test/t/014_topics.t and
-// test/t/220_many_topics.t.
+// The topics of one producer. A topic is looked up before its first record: a record whose topic is missing or forbidden waits, and nothing
+// overtakes that record. The look-up itself keeps nobody waiting (kafka/topic_lookup.h). After a few topics Kafka is asked for all topics
+// at once, so that a stream to thousands of topics does not stop at each. This class also chooses each record's partition; the first record
+// to a partition goes alone (core/known_partitions.h). Tested by test/unit/kafka_producer_test.cpp, test/unit/at_least_once_sink_test.cpp,
+// test/t/014_topics.t and test/t/220_many_topics.t.
 #pragma once
 
 #include "base/log.h"
@@ -24,29 +24,31 @@ namespace outbox {
 
 class KafkaTopics {
 public:
-    // Ends and absence outlive the topics. The thread that makes the topics is the one that produces.
+    // Ends and absence outlive the topics. The thread that makes the topics also produces.
     KafkaTopics(LogEnds &ends, KafkaAbsence &absence) : ends_(ends), absence_(absence) {}
 
-    // The producer, which lives until close(), and the eventfd that wakes its loop. sticky_for: how long records without a key stay with
-    // one partition.
+    // `handle`: the producer, which lives until close(). `wakeup`: the eventfd that wakes the producer's loop. `sticky_for`: for so long
+    // records without a key stay with one partition.
     void open(rd_kafka_t *handle, int wakeup, std::chrono::milliseconds sticky_for);
     void close();
 
     // Null where the topic is not ready; the stream then waits, until retry_at() or while is_looking_up().
     rd_kafka_topic_t *of(const KafkaRecord &record);
     bool is_looking_up() const { return lookup_.is_asking(); }
-    // librdkafka keeps what it knows of a topic until its producer goes, with a handle or without: some 4 kB for a topic of one partition,
-    // and its threads look at every partition again and again. So a producer with too many is replaced (KafkaTarget::topics_max).
+    // The number of topics used. librdkafka remembers a topic until its producer goes, with a handle or without: some 4 kB for a topic of
+    // one partition, and its threads look at every partition again and again. So a producer with too many is replaced
+    // (KafkaTarget::topics_max).
     size_t size() const { return topics_.size(); }
     double lanes() const { return lanes_.count(); } // partitions that share what is in flight
     void forget(const std::string &name);
-    // Looks again later, and says which event waits, so that an operator can create the topic, allow it, or skip the event.
+    // Looks again later, and logs which event waits, so that an operator can create the topic, allow it, or skip the event.
     void wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error);
     Clock::time_point retry_at() const { return retry_at_; }
-    const std::string &waiting_for() const { return waiting_for_; } // which topic, and for which event; empty: none
+    const std::string &waiting_for() const { return waiting_for_; } // names the topic and the event; empty: none
 
-    // librdkafka asks for the partition of the next record. Then: the record was refused, because the partition's first one is on its way.
-    // Or it was taken; false where librdkafka does not know the topic's partitions at the moment.
+    // place_next(): librdkafka asks for the partition of the next record. is_held_back(): librdkafka refused the record, since the
+    // partition's first record is on its way. place_taken(): librdkafka took the record; false where librdkafka does not know the topic's
+    // partitions at the moment.
     void place_next() {
         chosen_ = RD_KAFKA_PARTITION_UA;
         is_held_back_ = false;
@@ -61,7 +63,7 @@ public:
         return true;
     }
 
-    // The record's report. Returns the offset that the partition had before, where the record shows that records have been lost since.
+    // A record's report. Returns the partition's highest offset before, where this record shows that records have been lost since.
     std::optional<int64_t> acknowledged(const rd_kafka_message_t &message, Clock::time_point now);
     void failed(const rd_kafka_message_t &message);
 
@@ -75,8 +77,8 @@ private:
         KafkaTopics *topics;
         KnownPartitions known;
         LogEnds::Topic *ends;
-        bool is_ready = false; // it was there when it was last looked up, and nothing has spoken against it since
-        int32_t sticky = 0;    // for records without a key
+        bool is_ready = false; // the last look-up found the topic, and no report has spoken against it since
+        int32_t sticky = 0;    // the partition of records without a key
         Clock::time_point sticky_until{};
     };
 
@@ -85,12 +87,12 @@ private:
     int32_t sticky_partition(const rd_kafka_topic_t *topic, int32_t count, Partitions &partitions) const;
     static Partitions &partitions_of(const rd_kafka_topic_t *topic) { return *static_cast<Partitions *>(rd_kafka_topic_opaque(topic)); }
 
-    // What Kafka has shown when it was asked for all topics. One that was not among them can be there all the same.
+    // Kafka's answer for all topics. A topic that is not in the answer can exist all the same.
     struct Listing {
         std::unordered_map<std::string, rd_kafka_resp_err_t> topics = {};
         Clock::time_point valid_until = Clock::time_point::min();
         Clock::time_point due_at = Clock::time_point::min(); // Kafka is not asked again before
-        int lone_lookups = 0;                                // since the last one, that have found their topic
+        int lone_lookups = 0;                                // successful look-ups of one topic since the last listing
     };
 
     Topic &make(const std::string &name);
@@ -106,7 +108,7 @@ private:
     std::chrono::milliseconds sticky_for_{0};
 
     std::unordered_map<std::string, Partitions> partitions_; // of all topics used
-    std::unordered_map<std::string, Topic> topics_;          // their handles, until close(): what throws one away frees nothing
+    std::unordered_map<std::string, Topic> topics_; // of all topics used, until close(), since rd_kafka_topic_destroy() would free nothing
     Lanes lanes_;
     TopicLookup lookup_;
     Listing listing_;

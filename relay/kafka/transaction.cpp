@@ -7,7 +7,7 @@ namespace {
 
 constexpr int call_ms = 2000;                             // see the header
 constexpr auto pause = std::chrono::milliseconds(50);     // between a call that failed and the next one
-constexpr auto commit_is_slow = std::chrono::seconds(10); // socket.timeout.ms: a request may have been repeated
+constexpr auto commit_is_slow = std::chrono::seconds(10); // socket.timeout.ms: the request may have been repeated
 constexpr int16_t end_txn_request = 26;
 
 rd_kafka_resp_err_t request_sent(rd_kafka_t *, int, const char *, int32_t, int16_t api_key, int16_t, int32_t, size_t, void *count) {
@@ -45,7 +45,7 @@ KafkaTransaction::Step KafkaTransaction::fence() {
 }
 
 KafkaTransaction::Step KafkaTransaction::begin() {
-    KafkaError error(rd_kafka_begin_transaction(producer_.handle())); // librdkafka asks nobody for it
+    KafkaError error(rd_kafka_begin_transaction(producer_.handle())); // a local call: librdkafka asks no broker
     if (judge("cannot begin a Kafka transaction", error) != Step::done)
         return Step::lost;
     ends_sent_ = 0;
@@ -77,7 +77,7 @@ void KafkaTransaction::abort_within(std::chrono::milliseconds patience) {
         producer_.serve(5);
 }
 
-// An attempt to begin: librdkafka does not begin while a transaction is open, and says why that one has failed.
+// Tries to begin: librdkafka refuses while a Kafka transaction is open, and its words say why the open one has failed.
 rd_kafka_resp_err_t KafkaTransaction::failure() {
     KafkaError error(rd_kafka_begin_transaction(producer_.handle()));
     if (!error || rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__STATE)
@@ -88,8 +88,8 @@ rd_kafka_resp_err_t KafkaTransaction::failure() {
 
 bool KafkaTransaction::is_doubtful() const { return was_ended_twice() || Clock::now() - commit_began_at_ > commit_is_slow; }
 
-// librdkafka says of an error that it is fatal, or that the transaction must be aborted, or that the call may be repeated. Of an error that
-// is none of these nobody knows how to go on.
+// Judges an error: fatal, or the Kafka transaction must be aborted, or the call may be repeated. After any other error nobody knows how to
+// go on.
 KafkaTransaction::Step KafkaTransaction::judge(const char *what, const KafkaError &error, bool abort_is_of_use) {
     if (!error)
         return Step::done;

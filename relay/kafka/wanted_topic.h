@@ -1,4 +1,4 @@
-// A topic as a file of topics wants it. 0: what the brokers have by default, whatever it is.
+// A topic as a file of topics wants it. 0: the brokers' default.
 #pragma once
 
 #include <string>

@@ -1,7 +1,8 @@
-// When the relay connects again, and what it says of a loss that it said before. Pure: the clock is the caller's.
-// Tested by test/unit/attempts_test.cpp.
+// The time of the next attempt to connect, and which losses the log has said before. Pure: the clock is the caller's. Tested by
+// test/unit/attempts_test.cpp.
 //
-// Three things fail, each at its own pace: the connection to the server, the wait for a slot that another relay has, and the sink.
+// Three things fail, each with a back-off of its own: the connection to the server, the wait for a slot that another relay has, and the
+// sink.
 #pragma once
 
 #include "base/log.h"
@@ -24,11 +25,11 @@ public:
 
     explicit Attempts(Time now) : at_(now) {}
 
-    // The next one.
+    // When the next attempt is due.
     Time at() const { return at_; }
     bool is_due(Time now) const { return now >= at_; }
 
-    // A session streams.
+    // A session has begun to stream.
     void streaming(Time now) {
         since_ = now;
         postgres_.clear();
@@ -41,7 +42,7 @@ public:
             connect_.reset();
     }
 
-    // The next attempt comes after a pause: for the server or the slot, or for a new sink.
+    // The next attempt comes after a pause: pause() for the server or the slot, pause_for_sink() for a new sink.
     void pause(bool slot_in_use, Time now) {
         at_ = now + (slot_in_use ? slot_.next() : connect_.next());
         without_stream_ = slot_in_use ? RelayState::standby : RelayState::connecting;
@@ -54,24 +55,26 @@ public:
         without_stream_ = RelayState::waiting_for_kafka;
     }
 
-    // Why there is no stream, while there is none.
+    // The state of a relay without a stream: why there is none.
     RelayState without_stream() const { return without_stream_; }
 
-    // What to say of a lost session while the relay runs; nullopt where it has been said. `confirmed`: the slot's position at its start.
+    // The log line about a lost session while the relay runs; nullopt: the log has said so already. `confirmed`: the slot's position when
+    // the session began. Throws Failure where the server ends every session with the same error.
     std::optional<std::string> news_of(const StreamLost &lost, Lsn confirmed);
 
-    // Has the loss of a sink for this reason not been said yet?
+    // True where the log has not said this reason for the loss of a sink yet.
     bool is_news(const SinkFailure &failure) { return kafka_.changed(failure.what()); }
 
-    // Events were delivered. True once after a loss: a new sink may get on for a moment and fail at the same place again.
+    // Events were delivered. True once after a loss, when the new sink has delivered for settled_after: a new sink may deliver for a moment
+    // and fail at the same place again.
     bool kafka_recovers(Time now) { return now - since_ > settled_after && kafka_.clear(); }
 
-    // Has a new sink yet to show that it does better than the one that was lost?
+    // True while a new sink has not yet lasted longer than the one that was lost.
     bool kafka_is_unproven(Time now) const { return kafka_.stands() && now < since_ + settled_after; }
 
 private:
     static constexpr milliseconds connect_cap{5000};
-    static constexpr milliseconds slot_cap{1000}; // a relay that waits for another's end takes over soon
+    static constexpr milliseconds slot_cap{1000}; // short: a relay that waits for another's end takes over soon
     static constexpr milliseconds sink_cap{10000};
     static constexpr milliseconds settled_after{5000};
 
@@ -79,8 +82,8 @@ private:
     Time since_{}, sink_lost_at_{};
     Backoff connect_{connect_cap}, slot_{slot_cap}, sink_{sink_cap};
     RelayState without_stream_ = RelayState::connecting;
-    Conditions postgres_; // said, until a session streams
-    Condition kafka_;     // said, until Kafka accepts events again
+    Conditions postgres_; // what the log has said, until a session streams
+    Condition kafka_;     // what the log has said, until Kafka accepts events again
     SameError same_error_;
 };
 

@@ -1,5 +1,6 @@
-// What the server says again and again while it streams, such as that it waits for a standby which is not there: said once, and a state
-// for as long as it is repeated. Pure: the clock is the caller's. Tested by test/unit/complaint_test.cpp.
+// A notice that the server repeats while it streams, such as that it waits for a standby which is not there. The log says the notice once,
+// and the relay has a state for as long as the server repeats the notice. Pure: the clock is the caller's. Tested by
+// test/unit/complaint_test.cpp.
 #pragma once
 
 #include "base/log.h"
@@ -12,7 +13,7 @@ class Complaint {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    // True where the text has not been said already, but for its numbers.
+    // Notes a notice. True where the text is new, but for its numbers, or was last heard long ago.
     bool note(const std::string &text, Time now) {
         bool is_new = text_.changed(text) || now >= heard_at_ + over_after;
         is_repeated_ = !is_new;
@@ -20,12 +21,12 @@ public:
         return is_new;
     }
 
-    // Does the server repeat it?
+    // True while the server repeats the notice.
     bool stands(Time now) const { return is_repeated_ && now < heard_at_ + over_after; }
     Time over_at() const { return heard_at_ + over_after; }
 
 private:
-    static constexpr std::chrono::seconds over_after{30}; // a walsender that waits for a standby repeats it every 10 s
+    static constexpr std::chrono::seconds over_after{30}; // a walsender that waits for a standby repeats its notice every 10 s
 
     Condition text_;
     Time heard_at_{};

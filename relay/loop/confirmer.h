@@ -1,14 +1,14 @@
-// When PostgreSQL gets a status update and what the update says, and whether the server still answers. Pure: the clock is the caller's.
-// Tested by test/unit/confirmer_test.cpp.
+// When PostgreSQL gets a status update, what the update says, and whether the server still answers. Pure: the clock is the caller's. Tested
+// by test/unit/confirmer_test.cpp.
 //
 // A kernel keeps a TCP connection alive whose process is frozen. So the relay asks: a status update requests a reply when the server has
-// been silent for a third of its patience, and a server that has not answered for the rest of the patience is silent. The time is counted
-// from the request, so that a relay that was frozen itself asks before it judges. A relay that does not read, because Kafka takes nothing,
-// cannot hear an answer: it neither asks nor judges.
+// been silent for a third of the patience, and a server that has not answered for the rest of the patience is silent. The time counts from
+// the request, so that a relay that was frozen itself asks before it judges. A relay that does not read, because Kafka takes nothing,
+// cannot hear an answer: such a relay neither asks nor judges.
 //
-// A walsender also answers nothing while it decodes a transaction that has no event for us, which can take long. A session that was
-// given up for silence would only make it decode that transaction again: the next one gets twice the patience, until a position
-// beyond is confirmed.
+// A walsender also answers nothing while it decodes a long transaction without an event for the relay. A session that is given up for
+// silence only makes the server decode that transaction again. So the next session gets twice the patience, until an LSN beyond is
+// confirmed.
 #pragma once
 
 #include "core/wire.h"
@@ -25,9 +25,9 @@ public:
 
     explicit Confirmer(milliseconds patience) : patience_(patience) {}
 
-    void set_patience(milliseconds patience) { patience_ = patience; } // from the next session on
+    void set_patience(milliseconds patience) { patience_ = patience; } // holds from the next session on
 
-    // A session begins. `sender_timeout`: how long the server lets a silent reader live, 0: for ever.
+    // A session begins. `sender_timeout`: the server's wal_sender_timeout, 0: none.
     void begin(milliseconds sender_timeout, Time now) {
         bool is_given = sender_timeout.count() != 0;
         status_interval_ = is_given ? std::min(status_interval_max, sender_timeout / 3) : status_interval_max;
@@ -38,20 +38,20 @@ public:
         reply_is_owed_ = is_asked_ = false;
     }
 
-    // It has ended: what was sent may not have arrived.
+    // The session has ended: the last update may not have arrived.
     void end() { sent_ = {}; }
 
-    // What the server does.
+    // heard(): bytes of the server have arrived. reply_requested(): a keepalive asks for a status update.
     void heard(Time now) {
         heard_at_ = now;
         is_asked_ = false;
     }
     void reply_requested() { reply_is_owed_ = true; }
 
-    // The relay does not read what the server sends.
+    // The relay does not read what the server sends, so silence proves nothing.
     void cannot_hear(Time now) { heard(now); }
 
-    // Is a status update due, where everything up to `confirmable` is safe?
+    // True where a status update is due. Everything up to `confirmable` is delivered.
     bool is_due(Lsn confirmable, Time now) const { return reply_is_owed_ || now >= due_at(confirmable); }
     Time due_at(Lsn confirmable) const {
         Time at = status_at_ + (confirmable > sent_ ? confirm_interval : status_interval_);
@@ -62,11 +62,11 @@ public:
         Lsn confirmed;
         bool requests_reply;
     };
-    // The update that is sent now.
+    // The content of the update that the caller sends now.
     Update update(Lsn confirmable, Time now) {
         sent_ = std::max(sent_, confirmable);
         if (sent_ > silent_at_position_)
-            factor_ = 1; // for the next session: this one may still reach the transaction that takes long
+            factor_ = 1; // from the next session on: this one may still reach the transaction that takes long
         status_at_ = now;
         reply_is_owed_ = false;
         bool asks = !is_asked_ && now >= ask_at();
@@ -76,30 +76,30 @@ public:
         }
         return {sent_, asks};
     }
-    Lsn sent() const { return sent_; } // the last confirmation of this session
+    Lsn sent() const { return sent_; } // the last LSN that this session has confirmed
 
-    // The server owes an answer for too long.
+    // True where the server owes an answer for too long.
     bool server_is_silent(Time now) const { return now >= silent_at(); }
     Time silent_at() const { return is_asked_ ? asked_at_ + (session_patience_ - session_patience_ / 3) : Time::max(); }
     milliseconds patience() const { return session_patience_; } // of this session
 
-    // The session is given up for silence.
+    // The caller gives the session up for silence.
     void give_up() {
         silent_at_position_ = std::max(silent_at_position_, sent_);
         factor_ = std::min(session_factor_ * 2, factor_max);
     }
 
 private:
-    static constexpr milliseconds confirm_interval{10}; // confirmations are not more frequent while the stream is busy
+    static constexpr milliseconds confirm_interval{10}; // at least so long between two confirmations of a busy stream
     static constexpr milliseconds status_interval_max{10000};
     static constexpr milliseconds patience_min{1000};
-    static constexpr int factor_max = 128; // about an hour
+    static constexpr int factor_max = 128; // times the patience: about an hour
 
     Time ask_at() const { return heard_at_ + session_patience_ / 3; }
 
     milliseconds patience_;
     int factor_ = 1, session_factor_ = 1;
-    Lsn silent_at_position_{}; // what was confirmed when the server fell silent
+    Lsn silent_at_position_{}; // the LSN that was confirmed when the server fell silent
     milliseconds session_patience_{}, status_interval_{};
     Lsn sent_{};
     Time status_at_, heard_at_, asked_at_;

@@ -1,9 +1,9 @@
-// How the relay ends, and which signal counts: running, then draining until everything that was accepted is delivered, then leaving until
-// the server has answered the goodbye. Pure: the clock is the caller's. Tested by test/unit/ending_test.cpp.
+// The relay's end, and which signal counts. A relay is running, then draining until everything that the sink has taken is delivered, then
+// leaving until the server has answered the end of the stream. Pure: the clock is the caller's. Tested by test/unit/ending_test.cpp.
 //
-// The first signal lets the relay deliver what is in flight, a second one ends the process at once. Signals that arrive together, as from
-// a supervisor that sends SIGTERM and SIGINT, are one. A relay that is already stopping, for an event that Kafka refuses, goes on stopping
-// with the first one, and whatever comes, its exit status tells of that event.
+// The first signal lets the relay deliver what is in flight, a second signal ends the process at once. Signals that arrive together, as
+// from a supervisor that sends SIGTERM and SIGINT, count as one. A relay that already stops, for an event that Kafka refuses, goes on
+// stopping at the first signal; its exit status tells of that event whatever signal comes.
 #pragma once
 
 #include "base/exit_code.h"
@@ -13,7 +13,7 @@
 
 namespace outbox {
 
-// What may still be read of the stream.
+// How much of the stream the relay still reads.
 enum class Reads { all, rest_of_transaction, nothing };
 
 class Ending {
@@ -27,11 +27,11 @@ public:
     bool is_draining() const { return state_ == State::draining; }
     bool is_leaving() const { return state_ == State::leaving; }
     bool has_left() const { return state_ == State::left; }
-    Time until() const { return until_; } // draining or leaving ends then at the latest
+    Time until() const { return until_; } // draining or leaving ends at this time at the latest
     std::chrono::milliseconds grace() const { return grace_; }
-    void set_grace(std::chrono::milliseconds grace) { grace_ = grace; } // of a drain that has not begun
+    void set_grace(std::chrono::milliseconds grace) { grace_ = grace; } // holds for a drain that has not begun
 
-    // Signals have arrived together; `number` is the first one's. Who is told to drain calls drain().
+    // Signals have arrived together; `number` is the first one's. On Answer::drain the caller calls drain().
     Answer signalled(int number) {
         if (was_signalled_)
             return Answer::end_at_once;
@@ -42,7 +42,7 @@ public:
         return Answer::drain;
     }
 
-    // An operator is needed: what run() throws when the relay has drained. The first failure counts.
+    // An operator is needed: run() throws the failure when the relay has drained. The first failure counts.
     void fail(const Failure &failure) {
         if (!failure_)
             failure_ = failure;
@@ -53,7 +53,7 @@ public:
         until_ = now + grace_;
     }
 
-    // What was accepted before a failure is still delivered, but nothing more is read.
+    // After a failure nothing more is read, and the events that the sink has taken are still delivered.
     Reads reads() const {
         if (failure_)
             return Reads::nothing;
@@ -63,11 +63,11 @@ public:
         return is_draining() && sink_is_empty && (failure_ || !in_transaction);
     }
 
-    // Everything that was accepted is delivered.
+    // Everything that the sink has taken is delivered.
     void drained() { is_complete_ = true; }
     bool is_good() const { return is_complete_ && !failure_; }
 
-    // The goodbye is said.
+    // The relay has ended the stream, and awaits the server's answer.
     void leave(Time now) {
         state_ = State::leaving;
         until_ = now + answer_takes;
@@ -75,14 +75,14 @@ public:
     void left() { state_ = State::left; }
 
     const std::optional<Failure> &failure() const { return failure_; }
-    std::optional<int> ended_by() const { return ended_by_; } // the signal, where the relay would have gone on without
+    std::optional<int> ended_by() const { return ended_by_; } // the signal that ended a relay which would have gone on
 
-    // The exit status of a process that does not wait any more.
+    // The exit status of a process that ends at once.
     int status_at_once(int number) const { return failure_ ? static_cast<int>(failure_->code()) : 128 + number; }
 
 private:
     enum class State { running, draining, leaving, left };
-    static constexpr std::chrono::milliseconds answer_takes{1000}; // the server's to the last confirmation, at most
+    static constexpr std::chrono::milliseconds answer_takes{1000}; // at most so long for the server's answer to the last confirmation
 
     std::chrono::milliseconds grace_;
     State state_ = State::running;

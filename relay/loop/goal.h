@@ -1,5 +1,5 @@
-// When a relay ends by itself: never, as `run`, or once the slot is confirmed up to a position, as `skip`, whose position is behind the
-// events that are to be skipped and is known when the relay has met them. Pure. Tested by test/unit/goal_test.cpp.
+// The goal at which a relay ends by itself: none for `run`; for `skip`, that the slot is confirmed up to a position behind the skipped
+// events, which is known once the relay has met them. Pure. Tested by test/unit/goal_test.cpp.
 #pragma once
 
 #include "base/exit_code.h"
@@ -16,19 +16,19 @@ class Goal {
 public:
     using Position = std::function<std::optional<Lsn>()>; // nullopt: not known yet
 
-    Goal() = default; // never
+    Goal() = default; // the relay has no goal
     Goal(Position position, std::string text_where_missed)
         : position_(std::move(position)), text_where_missed_(std::move(text_where_missed)) {}
 
     bool is_never() const { return !position_; }
 
-    // Is the slot confirmed up to the position?
+    // True where the slot is confirmed up to the position.
     bool is_reached(Lsn confirmed) const {
         std::optional<Lsn> position = position_ ? position_() : std::nullopt;
         return position && confirmed >= *position;
     }
 
-    // Is all that there was at the start of the stream delivered, and the position still not known?
+    // True where everything that the server had at the start of the stream is delivered, and the position is still not known.
     bool is_missed(Lsn delivered, const Source &at_start) const {
         return position_ && !position_() && std::max(delivered, at_start.confirmed) >= at_start.wal_end;
     }

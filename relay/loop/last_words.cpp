@@ -10,7 +10,8 @@ namespace {
 
 constexpr auto they_last = std::chrono::seconds(45);
 
-// Events may be lost with the slot: how long they have been missing is not known better than this.
+// Sets the time since when events are missing, since events may be lost with the slot: the start of the process, where nothing better is
+// known.
 void keep_lag(Status &status) {
     auto began_at = std::chrono::duration_cast<std::chrono::milliseconds>(status.started_at.time_since_epoch());
     if (status.missing_since_ms == 0)
@@ -34,7 +35,7 @@ void say_last_words(Status &status, SlotInquiry &slot, int signals, const std::s
             wanted[1] = slot.wanted();
         auto pause = std::chrono::ceil<std::chrono::milliseconds>(std::min(until, slot.due_at()) - now);
         poll(wanted.data(), wanted.size(), std::max(0, static_cast<int>(pause.count())));
-        if (wanted[0].revents != 0) // whatever it asks, nothing else is left to do
+        if (wanted[0].revents != 0) // any signal ends the relay now
             return;
     }
 }

@@ -1,5 +1,5 @@
-// A relay that has ended because its slot is lost or missing: for three scrapes of Prometheus more its status still answers, and says so,
-// or nobody but a reader of the log would hear. A signal ends it at once. Tested by test/t/120_lag.t.
+// The status of a relay that has ended because its slot is lost or missing: for three scrapes of Prometheus more the status server answers
+// and says so. Otherwise only a reader of the log would notice. A signal ends the wait. Tested by test/t/120_lag.t.
 #pragma once
 
 #include "core/inquiry.h"
@@ -9,7 +9,7 @@
 
 namespace outbox {
 
-// `signals`: a signalfd. `why`: for whoever asks.
+// Waits, and serves the slot's inquiry. `signals`: a signalfd. `why`: the reason that the status shows.
 void say_last_words(Status &status, SlotInquiry &slot, int signals, const std::string &why);
 
 } // namespace outbox

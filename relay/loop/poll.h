@@ -13,12 +13,12 @@ class Poll {
 public:
     enum Of { signals, sink, stream, shutdown_inquiry, slot_inquiry, count };
 
-    // What is wanted is set anew for each wait.
+    // begin() and want() name the descriptors of the next wait.
     void begin() { descriptors_.fill({-1, 0, 0}); }
     void want(Of which, pollfd descriptor) { descriptors_[which] = {descriptor.fd, descriptor.events, 0}; }
 
-    // Returns when one of them is ready, when a signal handler ran, or at `until`; after some seconds in any case, so that the status shows
-    // a loop that turns. Throws std::system_error.
+    // Returns when a descriptor is ready, when a signal handler ran, or at `until`; after some seconds in any case, so that the status
+    // shows a loop that turns. Throws std::system_error.
     void wait(Clock::time_point until, Clock::time_point now);
 
     bool is_ready(Of which) const { return descriptors_[which].revents != 0; }
@@ -31,7 +31,7 @@ private:
     std::array<pollfd, count> descriptors_{};
 };
 
-// Wanted without what the reader does not take now: only whether the other side closes the connection.
+// The descriptor as a reader wants it that reads nothing now: poll() reports only that the other side has closed the connection.
 inline pollfd without_reading(pollfd wanted) {
     wanted.events = static_cast<short>((wanted.events & ~POLLIN) | POLLRDHUP);
     return wanted;

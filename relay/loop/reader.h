@@ -1,5 +1,5 @@
-// Reads the stream into the session and offers it to the sink, until nothing is left of it, the session is full or the sink is busy. The
-// clock is the caller's. Tested by test/unit/reader_test.cpp.
+// Reads the stream into the session and offers each event to the sink, until the socket is empty, the session is full or the sink is busy.
+// The clock is the caller's. Tested by test/unit/reader_test.cpp.
 #pragma once
 
 #include "core/rhythm.h"
@@ -20,13 +20,13 @@ public:
     // Another session begins.
     void begin() { *this = Reader(*budget_); }
 
-    // May a message be read? Not while events of the last one wait for the sink, nor beyond the bounds of what is in flight.
+    // True where the relay may read a message: no event of the last message waits for the sink, and what is in flight is within the bounds.
     bool may_read(const Session &session, Reads reads) const {
         bool is_wanted = reads == Reads::all || (reads == Reads::rest_of_transaction && session.in_transaction());
         return is_wanted && !session.is_offering() && !budget_->exhausted() && session.transactions_in_flight() < transactions_max;
     }
 
-    // Throws what the upstream, the session and the sink throw.
+    // One look at the stream. Throws what the upstream, the session and the sink throw.
     void read(Upstream &upstream, Session &session, Sink &sink, Confirmer &confirmer, Reads reads) {
         if (reads == Reads::nothing || (reads == Reads::rest_of_transaction && !session.in_transaction()))
             give_up_offering(session);
@@ -43,13 +43,14 @@ public:
         transactions_ += session.transactions() - begun;
     }
 
-    // What the sink has not taken is not offered to it again.
+    // The sink is not offered again the events that it has not taken.
     void give_up_offering(Session &session) {
         session.give_up_offering();
         sink_is_busy_ = false;
     }
 
-    // The end of a look at the stream: a sink need not wait for company where the stream is quiet, nor where everybody is about to go.
+    // Ends a look at the stream. A sink sends its events at once where the stream is quiet, and where the relay or the server is about to
+    // end.
     void pause(Sink &sink, bool hurries, Clock::time_point now) {
         rhythm_.note(std::exchange(transactions_, 0), std::exchange(bytes_, 0), now);
         if (hurries)
@@ -61,13 +62,13 @@ public:
     bool sink_is_busy() const { return sink_is_busy_; }
     bool takes_breath() const { return rhythm_.is_busy() && !sink_is_busy_; } // see rhythm.h
     bool has_read_all() const { return has_read_all_; }                       // the last look left nothing in libpq
-    Lsn wal_end() const { return wal_end_; }                                  // of the server, as its last keepalive said; 0: not known
+    Lsn wal_end() const { return wal_end_; }                                  // of the server, by its last keepalive; 0: none has come
 
 private:
-    static constexpr size_t messages_max = 4096;       // then deliveries and signals have their turn
-    static constexpr size_t transactions_max = 262144; // 16 bytes each, also where they carry no bytes
+    static constexpr size_t messages_max = 4096;       // a look: then deliveries and signals have their turn
+    static constexpr size_t transactions_max = 262144; // in flight, even where they have no events: 16 bytes each
 
-    // False where there is none. A keepalive is dealt with at once, a CopyData is taken by the session.
+    // Reads one message. False: none has arrived. A keepalive counts at once, a CopyData goes to the session.
     bool take_next(Upstream &upstream, Session &session, Confirmer &confirmer) {
         Upstream::Message message = upstream.receive();
         if (auto *keepalive = std::get_if<Keepalive>(&message)) {

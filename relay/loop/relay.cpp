@@ -47,7 +47,7 @@ void Relay::run() {
     }
     if (ending_.is_good())
         say(spdlog::level::info, {.event = LogEvent::stopped}, "stopped");
-    if (ending_.failure() && !goal_.is_reached(link_.sent())) // beyond the goal it met an event that is the next relay's
+    if (ending_.failure() && !goal_.is_reached(link_.sent())) // behind the goal the relay met an event that the next relay stops at
         throw *ending_.failure();
 }
 
@@ -89,11 +89,11 @@ void Relay::wait() {
         if (parts_.slot.is_running())
             poll_.want(Poll::slot_inquiry, parts_.slot.wanted());
         if (upstream.is_streaming() && !reader_.has_read_all() && may_read)
-            until = now; // what libpq holds shows in no descriptor
+            until = now; // a message that libpq holds shows in no descriptor
     }
     poll_.wait(until, now);
     if (upstream.is_streaming() && poll_.is_unread(Poll::stream) && poll_.has_hung_up(Poll::stream))
-        throw StreamLost("PostgreSQL closed the connection"); // reading, which would say why, has to wait
+        throw StreamLost("PostgreSQL closed the connection"); // reading would say why, and has to wait for the sink
 }
 
 Clock::time_point Relay::next_deadline() const {
@@ -121,7 +121,7 @@ Clock::time_point Relay::next_deadline() const {
 void Relay::take_signals() {
     if (!poll_.is_ready(Poll::signals))
         return;
-    std::optional<int> number; // of the first one: those that arrive together are one
+    std::optional<int> number; // of the first signal: signals that arrive together count as one
     while (std::optional<int> signal = take_signal(parts_.signals)) {
         if (*signal == SIGHUP)
             reload();
@@ -137,14 +137,14 @@ void Relay::take_signals() {
     }
 }
 
-// The settings first: the sink looks at what they say of Kafka.
+// Changes the settings before the sink reloads, since the sink reads what the settings say of Kafka.
 void Relay::reload() {
     if (parts_.on_reload)
         change(parts_.on_reload());
     sink_->reload();
 }
 
-// What has begun keeps the bounds that it began with: a drain its grace, a session its patience.
+// Sets bounds. A drain or session that has begun keeps the bounds that it began with.
 void Relay::change(const Bounds &bounds) {
     budget_.set_limit(bounds.max_in_flight_bytes);
     ending_.set_grace(bounds.shutdown_grace);
@@ -204,15 +204,15 @@ void Relay::end_at_goal() {
         stop_for(goal_.failure());
 }
 
-// A transaction of which the sink has not taken every event yet is waited for as well.
+// Begins to drain. The drain includes a transaction whose last events have not arrived yet.
 void Relay::start_draining() {
     if (!sink_->empty() || session_.in_transaction())
         report_.stopping(session_, ending_.grace());
     ending_.drain(Clock::now());
-    shutdown_.cancel(); // the inquiry is served only while the relay runs
+    shutdown_.cancel(); // the relay serves the inquiry only while it runs
 }
 
-// What was accepted before is still delivered and confirmed, so that the next start does not repeat it.
+// Drains because of a failure: the events that the sink has taken are delivered and confirmed, so that the next start does not repeat them.
 void Relay::stop_for(const Failure &failure) {
     ending_.fail(failure);
     if (ending_.is_running())
@@ -241,7 +241,7 @@ void Relay::leave() {
     ending_.leave(now);
 }
 
-void Relay::leave_quietly() { // where PostgreSQL may have gone as well
+void Relay::leave_quietly() { // PostgreSQL may have gone as well
     try {
         leave();
     } catch (const StreamLost &) {
@@ -249,7 +249,8 @@ void Relay::leave_quietly() { // where PostgreSQL may have gone as well
     }
 }
 
-// Kafka is never asked how it is: it is waited for when events have waited for it a while, or when a new producer has yet to prove itself.
+// The state for the status. The relay never asks Kafka: it waits for Kafka where events have waited a while, or where a new producer has
+// yet to deliver.
 RelayState Relay::state(Clock::time_point now) const {
     if (!ending_.is_running())
         return RelayState::draining;

@@ -1,8 +1,9 @@
 // The relay: one thread, one place that waits, one place that confirms, one place that decides when PostgreSQL is read. The relay is the
-// order in which its parts have their turns; what each of them decides is in its own file. Tested by test/unit/relay_test.cpp and test/t/.
-// The slot is its only memory; it may be killed at any instruction.
+// order in which its parts have their turns; each part's decisions are in its own file. The slot is the relay's only memory, so the process
+// may be killed at any instruction. Tested by test/unit/relay_test.cpp and test/t/.
 //
-// Each connection to PostgreSQL is a session. What an earlier one had in flight is delivered as well, but the slot sends it again.
+// Each connection to PostgreSQL is a session. Events that an earlier session had in flight are delivered as well, and the slot sends them
+// again.
 #pragma once
 
 #include "core/inquiry.h"
@@ -24,11 +25,11 @@
 
 namespace outbox {
 
-// What an operator may change while the relay runs, too.
+// The bounds that an operator may change while the relay runs.
 struct Bounds {
     size_t max_in_flight_bytes;
     std::chrono::milliseconds shutdown_grace;
-    std::chrono::milliseconds server_silence{30000}; // how long PostgreSQL may leave a status update without its reply
+    std::chrono::milliseconds server_silence{30000}; // a reply of PostgreSQL to a status update may take so long
 };
 
 struct RelayOptions {
@@ -36,27 +37,27 @@ struct RelayOptions {
     Goal goal = {};
 };
 
-// What a relay works with. All of it outlives the relay.
+// The parts that a relay works with. Each outlives the relay.
 struct RelayParts {
     Upstream &upstream;
     ShutdownInquiry &shutdown;
     SlotInquiry &slot;
     std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)> make_sink;
-    std::function<void(RelayState)> on_state; // hears at every turn how the relay is
-    std::function<Bounds()> on_reload = {};   // an operator has changed settings: the bounds that hold now; empty: nobody hears it
+    std::function<void(RelayState)> on_state; // called at every turn of the loop
+    std::function<Bounds()> on_reload = {};   // reads the settings again and returns their bounds; empty: none can change
     Status &status;
-    int signals; // a signalfd, through which the blocked SIGTERM, SIGINT and SIGHUP come
+    int signals; // a signalfd with SIGTERM, SIGINT and SIGHUP, which are blocked
 };
 
 class Relay : private DeliveryListener {
 public:
     Relay(RelayOptions options, RelayParts parts);
-    ~Relay() { parts_.upstream.close(); } // before the sink goes, which can take a moment: the slot is free for another
+    ~Relay() { parts_.upstream.close(); } // frees the slot for another relay before the sink goes, which can take a moment
 
-    // Until a signal, until the goal is reached, or until the sink's reader has gone. Throws Failure where an operator is needed.
+    // Runs until a signal, until the goal is reached, or until the sink's reader has gone. Throws Failure where an operator is needed.
     void run();
 
-    // The signal that ended a relay before its goal was reached; nullopt also where it has none.
+    // The signal that ended a relay before its goal was reached; nullopt, too, where the relay has no goal.
     std::optional<int> interrupted_by() const;
 
 private:
@@ -67,7 +68,7 @@ private:
     void reload();
     void change(const Bounds &bounds);
 
-    // In sessions.cpp.
+    // Defined in sessions.cpp.
     void connect_if_due();
     void lose_session(const StreamLost &lost);
     void lose_sink(const SinkFailure &failure);

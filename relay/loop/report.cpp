@@ -5,7 +5,7 @@
 namespace outbox {
 namespace {
 
-constexpr auto message_interval = std::chrono::seconds(1); // one line in it is enough
+constexpr auto message_interval = std::chrono::seconds(1); // between two log lines about rejected messages
 
 } // namespace
 
@@ -37,7 +37,7 @@ void Report::noticed(const std::string &text, bool is_warning, Clock::time_point
         spdlog::warn("{}", text);
 }
 
-// Once for the events of a chunk that are delivered in a row: the clock is read once for all of them.
+// Measures a run of deliveries from one chunk with one look at the clock.
 void Report::time(const Chunk &chunk) {
     timed_chunk_ = &chunk;
     timed_transaction_ = chunk.transaction();

@@ -1,5 +1,6 @@
-// What the relay says to the server while a stream runs: status updates when they are due, the demand for an answer, and the goodbye. The
-// clock is the caller's. When an update is due and what it says is the confirmer's. Tested by test/unit/server_link_test.cpp.
+// The relay's side of the conversation while a stream runs: status updates when they are due, the demand for an answer, and the end of the
+// stream. The clock is the caller's. The confirmer decides when an update is due, and its content. Tested by
+// test/unit/server_link_test.cpp.
 #pragma once
 
 #include "core/upstream.h"
@@ -11,14 +12,14 @@ class ServerLink {
 public:
     using Time = Clock::time_point;
 
-    // `patience`: how long the server may leave a status update without its reply. The upstream outlives the link.
+    // `patience`: a reply of the server to a status update may take so long. The upstream outlives the link.
     ServerLink(Upstream &upstream, std::chrono::milliseconds patience) : upstream_(upstream), confirmer_(patience) {}
 
-    // A stream begins; it has ended.
+    // begin(): a stream begins. end(): the stream has ended.
     void begin(Time now) { confirmer_.begin(upstream_.sender_timeout(), now); }
     void end() { confirmer_.end(); }
 
-    // Everything up to `confirmable` is safe. Each throws StreamLost.
+    // Everything up to `confirmable` is delivered. Each throws StreamLost.
     void confirm(Lsn confirmable, Time now) {
         Confirmer::Update update = confirmer_.update(confirmable, now);
         upstream_.confirm(update.confirmed, update.requests_reply);
@@ -28,22 +29,23 @@ public:
             confirm(confirmable, now);
     }
 
-    // What an idle database's connection is worth. Where the process behind it is gone or frozen, only the missing answer shows it. A relay
-    // that does not read cannot hear an answer. Throws StreamLost where the server is silent.
+    // Throws StreamLost where the server is silent. Where the process behind an idle connection is gone or frozen, only the missing answer
+    // shows that. A relay that does not read cannot hear an answer.
     void require_answers(bool can_hear, Time now);
 
-    // The last confirmation counts only when the server has read it: the stream is ended properly, and the server answers that.
+    // Confirms for the last time and ends the stream: the last confirmation counts only when the server has read it, and the server answers
+    // the end.
     void say_goodbye(Lsn confirmable, Time now) {
         confirm(confirmable, now);
         upstream_.end();
     }
     bool goodbye_is_answered(); // passes over what the server still sends
 
-    // When to do one of these at the latest.
+    // When confirm_if_due() or require_answers() is due at the latest.
     Time due_at(Lsn confirmable) const { return std::min(confirmer_.due_at(confirmable), confirmer_.silent_at()); }
 
     Confirmer &confirmer() { return confirmer_; }
-    Lsn sent() const { return confirmer_.sent(); } // the last confirmation of this stream; 0: none
+    Lsn sent() const { return confirmer_.sent(); } // the last LSN that this stream has confirmed; 0: none
 
 private:
     Upstream &upstream_;

@@ -1,5 +1,4 @@
-// The relay's sessions: how one begins, and how one ends with its connection or with its sink. Everything else of the relay is in
-// relay.cpp.
+// The relay's sessions: how a session begins, and how it ends with its connection or with its sink. The rest of the relay is relay.cpp.
 #include "loop/relay.h"
 
 #include "base/log_fields.h"
@@ -42,7 +41,7 @@ void Relay::lose_session(const StreamLost &lost) {
     attempts_.pause(lost.slot_in_use(), Clock::now());
 }
 
-// What was accepted and not delivered is lost to this sink. Only the slot knows it all.
+// Makes a new sink. Events that the old sink has taken and not delivered are lost to the relay, and only the slot has all of them.
 void Relay::lose_sink(const SinkFailure &failure) {
     auto now = Clock::now();
     report_.lost_producer();
@@ -51,13 +50,13 @@ void Relay::lose_sink(const SinkFailure &failure) {
     else if (attempts_.is_news(failure))
         say(spdlog::level::warn, {.event = LogEvent::producer_lost}, "{}; starting again from the slot with a new producer",
             failure.what());
-    try { // what was delivered need not come again
+    try { // events that are delivered and confirmed do not come again
         if (parts_.upstream.is_streaming() && confirmable() > link_.sent())
             link_.confirm(confirmable(), now);
     } catch (const StreamLost &) {
     }
     end_session();
-    sink_.reset(); // releases its chunks
+    sink_.reset(); // gives the memory of its chunks back
     sink_ = parts_.make_sink(*this, budget_);
     attempts_.pause_for_sink(failure.at_once(), now);
     if (!ending_.is_running())

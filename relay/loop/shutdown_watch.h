@@ -1,8 +1,9 @@
-// Does the server shut down, and how long does the relay stay? The clock is the caller's. Tested by test/unit/shutdown_watch_test.cpp.
+// Notices that the server shuts down, and says how long the relay stays. The clock is the caller's. Tested by
+// test/unit/shutdown_watch_test.cpp.
 //
-// A fast shutdown ends only when all is confirmed. With Kafka away that is never, and the server says nothing about it in the stream. So
-// the relay asks the server whenever something waits for Kafka for too long; and after a grace it gives way, and starts again from the slot
-// when the server is back.
+// A fast shutdown ends only when the relay has confirmed everything. While Kafka is away that never happens, and the server says nothing of
+// its shutdown in the stream. So the relay asks the server whenever something waits for Kafka for too long. After a grace the relay gives
+// way, and starts again from the slot when the server is back.
 #pragma once
 
 #include "base/log_fields.h"
@@ -26,20 +27,21 @@ public:
 
     void set_grace(std::chrono::milliseconds grace) { grace_ = grace; }
     void begin(Time now) { stall_.begin(now); } // a session streams
-    void end() {                                // it has ended
+    void end() {                                // the session has ended
         inquiry_.cancel();
         stops_at_ = Time::max();
     }
 
-    // The inquiry's descriptor is to be polled while it is running.
+    // The caller polls the inquiry's descriptor while the inquiry is running.
     const ShutdownInquiry &inquiry() const { return inquiry_; }
     void cancel() { inquiry_.cancel(); }
 
-    // An event was delivered.
+    // The sink has delivered an event.
     void delivered() { has_delivered_ = true; }
     bool has_delivered() const { return has_delivered_; } // since the last look
 
-    // Once a turn, while the relay runs and streams; the positions as in Stall::note(). Throws StreamLost where the grace is over.
+    // Called once a turn, while the relay runs and streams; the positions are those of Stall::note(). Throws StreamLost where the grace is
+    // over.
     void look(bool events_wait, Lsn delivered, Lsn confirmable, bool inquiry_is_ready, Time now) {
         stall_.note(std::exchange(has_delivered_, false), events_wait, delivered, confirmable, now);
         if (inquiry_is_ready && inquiry_.is_running() && inquiry_.advance() == ShutdownInquiry::Answer::shutting_down) {
@@ -59,25 +61,25 @@ public:
 
     bool server_is_stopping() const { return stops_at_ != Time::max(); }
 
-    // When the next look is due, if nothing else happens: `running` as long as the relay does not stop itself.
+    // When the next look is due at the latest. `running`: the relay does not end itself.
     Time due_at(bool running) const {
         if (server_is_stopping())
             return stops_at_ + grace_;
         return running ? std::max(ask_at_, stall_.stalls_at()) : Time::max();
     }
 
-    // Have events waited for so long that an operator should know?
+    // True where events have waited for so long that an operator should know.
     bool events_stall(Time now) const { return stall_.events_stall(now); }
 
 private:
-    static constexpr std::chrono::milliseconds interval{5000}; // a login each, for as long as Kafka is away
+    static constexpr std::chrono::milliseconds interval{5000}; // each inquiry takes a login, for as long as Kafka is away
 
     ShutdownInquiry &inquiry_;
     std::chrono::milliseconds grace_;
     Stall stall_;
     bool has_delivered_ = false;
     Time ask_at_{};
-    Time stops_at_ = Time::max(); // when the shutdown was noticed
+    Time stops_at_ = Time::max(); // when the watch noticed the shutdown
 };
 
 } // namespace outbox

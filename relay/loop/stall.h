@@ -1,7 +1,7 @@
-// Since when does something wait for Kafka? Pure: the clock is the caller's. Tested by test/unit/stall_test.cpp.
+// Since when events or a position wait for Kafka. Pure: the clock is the caller's. Tested by test/unit/stall_test.cpp.
 //
-// Events wait until they are delivered. In exactly-once delivery a position without events waits too: the slot can be confirmed only up to
-// what Kafka has, also on an idle database, and a server that shuts down waits for that.
+// Events wait until they are delivered. With exactly-once delivery a position without events waits, too: the slot can be confirmed only up
+// to the position that Kafka has, even on an idle database, and a server that shuts down waits for that.
 #pragma once
 
 #include "core/wire.h"
@@ -21,8 +21,8 @@ public:
         confirmable_ = {};
     }
 
-    // What the last turn of the loop brought. `delivered`: the position up to which everything is delivered; `confirmable`: the one up to
-    // which Kafka lets the slot be confirmed.
+    // Notes a turn of the loop. `delivered`: the LSN up to which everything is delivered; `confirmable`: the LSN up to which Kafka's
+    // position lets the slot be confirmed.
     void note(bool has_delivered, bool events_wait, Lsn delivered, Lsn confirmable, Time now) {
         if (has_delivered || !events_wait)
             events_since_ = now;
@@ -33,19 +33,19 @@ public:
         confirmable_ = std::max(confirmable_, confirmable);
     }
 
-    // When the stall is one that the server's shutdown may have to wait for; Time::max() where nothing waits.
+    // When the wait has become a stall, for which a shutdown of the server may have to wait; Time::max(): nothing waits.
     Time stalls_at() const {
         Time events = waits_for_events_ ? events_at() : Time::max();
         return waits_for_position_ ? std::min(events, position_since_ + position_takes) : events;
     }
     bool stalls(Time now) const { return now >= stalls_at(); }
 
-    // Have events waited for so long that an operator should know?
+    // True where events have waited for so long that an operator should know.
     bool events_stall(Time now) const { return now >= events_at(); }
 
 private:
     static constexpr std::chrono::milliseconds events_take{1000};
-    static constexpr std::chrono::milliseconds position_takes{3000}; // it is written once a second
+    static constexpr std::chrono::milliseconds position_takes{3000}; // a position is written once a second
 
     Time events_at() const { return events_since_ + events_take; }
 

@@ -8,12 +8,12 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_code(std::string_view text) { // a word in capitals is none
+bool is_code(std::string_view text) { // five capitals without a digit are a word
     return text.size() == 5 && std::any_of(text.begin(), text.end(), is_digit) &&
            std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); });
 }
 
-// Takes the code out of "FATAL:  28P01: password …", whose first word depends on the server's language. Empty: the line has none.
+// Takes the SQLSTATE out of "FATAL:  28P01: password …", whose first word depends on the server's language. Empty: the line has none.
 std::string take_code(std::string &line) {
     for (size_t colon = line.find(": "); colon != std::string::npos; colon = line.find(": ", colon + 1)) {
         size_t start = line.find_first_not_of(' ', colon + 1);
@@ -26,7 +26,7 @@ std::string take_code(std::string &line) {
     return "";
 }
 
-// The words about TLS are all that differs in the two lines about pg_hba.conf.
+// The line without its words about TLS, which alone differ in the server's two lines about pg_hba.conf.
 std::string without_encryption(const std::string &line) {
     return line.substr(0, std::min(line.rfind(", SSL encryption"), line.rfind(", no encryption")));
 }
@@ -47,7 +47,7 @@ std::string remedy(const std::string &code, const Connecting &to) {
     return "";
 }
 
-// Whoever upgrades from a relay that left the choice to libpq meets these.
+// The advice for a relay that verifies the server because nobody named an sslmode: a relay that left the choice to libpq connected there.
 std::string remedy_of_tls(const std::string &words, const Connecting &to) {
     bool is_about_tls = false;
     for (const char *part : {"root certificate file", "does not support SSL", "certificate verify failed", "server certificate for"})

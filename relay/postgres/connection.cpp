@@ -36,7 +36,7 @@ std::string notice_text(const PGresult *notice) {
 
 bool is_warning(const PGresult *notice) { return field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING"; }
 
-// After a failover a wrong synchronized_standby_slots, for example, shows nowhere else.
+// Logs a notice of the server. A wrong synchronized_standby_slots after a failover, for example, shows nowhere else.
 void log_notice(void *, const PGresult *notice) {
     spdlog::log(is_warning(notice) ? spdlog::level::warn : spdlog::level::debug, "{}", notice_text(notice));
 }
@@ -45,16 +45,16 @@ void pass_notice_on(void *listener, const PGresult *notice) {
     (*static_cast<const NoticeListener *>(listener))(notice_text(notice), is_warning(notice));
 }
 
-// What every connection asks for. The connection string overrides the defaults before it.
+// The parameters of every connection. The connection string overrides the defaults that stand before the string.
 class Parameters {
 public:
-    // What they are made of outlives them.
+    // Login and password outlive the parameters.
     Parameters(const Login &login, const std::string &password) {
         add("keepalives_idle", "10");
         add("keepalives_interval", "5");
         add("keepalives_count", "3");
-        add("tcp_user_timeout", "10000"); // also of a connection that is not answered
-        add("connect_timeout", "10");     // each host's, where libpq itself waits
+        add("tcp_user_timeout", "10000"); // bounds, too, a connection attempt without an answer
+        add("connect_timeout", "10");     // for each host, where libpq itself waits
         if (!login.dsn.empty())
             add("dbname", login.dsn.c_str());
         if (!login.sslmode.empty())
@@ -77,7 +77,7 @@ public:
     const char *const *values() const { return values_.data(); }
 
 private:
-    std::vector<const char *> keywords_{nullptr}, values_{nullptr}; // ended by a null
+    std::vector<const char *> keywords_{nullptr}, values_{nullptr}; // each ends with a null
 };
 
 Connection checked(PGconn *connection) {
@@ -93,13 +93,13 @@ Connection start_connection(const Login &login, const std::string &password, con
     Parameters parameters(login, password);
     std::string names = join_hosts(hosts, &Host::name), addresses = join_hosts(hosts, &Host::address),
                 ports = join_hosts(hosts, &Host::port);
-    parameters.add("host", names.c_str()); // libpq passes over what is empty
+    parameters.add("host", names.c_str()); // libpq passes over empty elements
     parameters.add("hostaddr", addresses.c_str());
     parameters.add("port", ports.c_str());
     if (purpose == Purpose::replication)
         parameters.add("replication", "database");
     Connection connection = checked(PQconnectStartParams(parameters.keywords(), parameters.values(), 1));
-    PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE); // with SQLSTATE
+    PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE); // the message then has the SQLSTATE
     return connection;
 }
 
@@ -150,7 +150,7 @@ std::string error_of(const PGresult *result) {
     return one_line(message + " (SQLSTATE " + sqlstate_of(result) + ")");
 }
 
-// libpq tries a host with TLS and without, and says for each of the two what may be the same.
+// The message of libpq on one line, without the repetitions that come where libpq tries a host with TLS and without.
 std::string error_of(const PGconn *connection) {
     std::istringstream lines(PQerrorMessage(connection));
     std::string text;

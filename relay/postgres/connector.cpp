@@ -19,7 +19,7 @@ void Connector::start(std::vector<Host> hosts) {
 void Connector::begin_look_up() {
     started_at_ = Clock::now();
     std::string problem = password_.password().empty() ? password_file_problem(login_.dsn) : "";
-    if (password_file_.changed(problem) && !problem.empty() && purpose_ == Purpose::replication) // said once, by the stream's
+    if (password_file_.changed(problem) && !problem.empty() && purpose_ == Purpose::replication) // the stream's connector alone warns, once
         spdlog::warn("{}", problem);
     for (const Host &host : hosts_)
         if (needs_lookup(host))
@@ -42,7 +42,7 @@ pollfd Connector::wanted() const {
     return {PQsocket(connection_.get()), static_cast<short>(polling_ == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
 }
 
-// Goes on once all names are known; with those that are, where another takes a third of the patience.
+// Goes on once the addresses of all names are known; with the known addresses, where another name takes a third of the patience.
 void Connector::look_up() {
     names_.take();
     std::vector<Host> known;

@@ -17,7 +17,8 @@ struct OptionsFree {
 };
 using Options = std::unique_ptr<PQconninfoOption, OptionsFree>;
 
-// libpq tells what it makes of a string only of a connection. One with a parameter that cannot be ends before anything is looked up.
+// libpq's reading of a connection string. libpq shows the reading of a connection only, and a connection with an impossible parameter ends
+// before libpq looks up a name.
 Options evaluate(const std::string &dsn, const char *impossible_keyword, const std::string &impossible_value, const char *keyword = nullptr,
                  const char *value = nullptr) {
     const char *const keywords[] = {"dbname", impossible_keyword, keyword, nullptr};
@@ -40,7 +41,7 @@ std::vector<Host> hosts_of(const std::string &dsn) {
     return split_hosts(value_of(options, "host"), value_of(options, "hostaddr"), value_of(options, "port")).value_or(std::vector<Host>{});
 }
 
-// libpq does not say whether a value is its default. With another default in its variable the value differs, unless somebody names one.
+// libpq does not say whether a value is its default. Where another default in PGSSLMODE changes the value, nobody has named the value.
 TlsMode tls_mode_of(const std::string &dsn) {
     std::string many_ports = "1" + std::string(198, ',');
     auto sslmode = [&] { return value_of(evaluate(dsn, "port", many_ports, "passfile", no_password_file), "sslmode"); };
@@ -62,19 +63,19 @@ bool names_database(const std::string &dsn) {
     if (getenv("PGDATABASE") != nullptr || getenv("PGSERVICE") != nullptr)
         return true;
     if (dsn.find('=') == std::string::npos && dsn.find("://") == std::string::npos)
-        return !dsn.empty(); // a database's name
+        return !dsn.empty(); // a plain database name
     Options options(PQconninfoParse(dsn.c_str(), nullptr));
     return !value_of(options, "dbname").empty() || !value_of(options, "service").empty();
 }
 
 std::string ssl_mode(const std::string &dsn) {
-    std::string many_ports = "1" + std::string(198, ','); // more than there are hosts
+    std::string many_ports = "1" + std::string(198, ','); // more ports than hosts: libpq ends before it looks up a name
     return value_of(evaluate(dsn, "port", many_ports, "passfile", no_password_file), "sslmode");
 }
 
-// libpq's own rules. Without a path it looks into the home folder.
+// Checks the password file by libpq's own rules. Without a path libpq takes the file in the home folder.
 std::string password_file_problem(const std::string &dsn) {
-    std::string many_ports = "1" + std::string(198, ','); // more than there are hosts: libpq ends before it looks into the file
+    std::string many_ports = "1" + std::string(198, ','); // more ports than hosts: libpq ends before it looks into the file
     std::string file = value_of(evaluate(dsn, "port", many_ports), "passfile");
     if (file.empty()) {
         const char *home = getenv("HOME");

@@ -3,7 +3,8 @@
 namespace outbox {
 namespace {
 
-// Who may own the schema and what is in it: superusers, who need no detour, and the extension's owner, or whoever is about to create it.
+// The roles that may own the schema and its objects: superusers, who need no detour, and the extension's owner, or the role that is about
+// to create the extension.
 constexpr const char *is_trusted_sql =
     "(SELECT r.rolsuper OR r.oid OPERATOR(pg_catalog.=) COALESCE((SELECT e.extowner FROM pg_catalog.pg_extension AS e"
     " WHERE e.extname OPERATOR(pg_catalog.=) 'outbox'), (SELECT u.oid FROM pg_catalog.pg_roles AS u"
@@ -11,7 +12,7 @@ constexpr const char *is_trusted_sql =
 
 constexpr const char *schema_sql = "(SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox')";
 
-// What in the schema is no member of the extension: its kind for DROP, its name, its owner, whether that one is trusted.
+// The objects of the schema that are no members of the extension: kind for DROP, name, owner, whether the owner is trusted.
 std::string strangers_sql() {
     auto select = [](const std::string &kind, const std::string &catalog, const std::string &prefix, const std::string &type) {
         return "SELECT '" + kind + "', o.oid::pg_catalog." + type + "::pg_catalog.text, pg_catalog.pg_get_userbyid(o." + prefix +
@@ -76,7 +77,7 @@ void require_schema_of_ours(const Steps &steps) {
         steps.say(object[0] + " " + object[1] + " is in schema \"outbox\" and not the extension's: it is left alone");
 }
 
-// The extension's scripts refuse to run beside anything in the schema that is not the extension's. Here it is told before, by --dry-run
+// The extension's scripts refuse to run where the schema has an object that is not the extension's. setup says so before, with --dry-run,
 // too.
 static void require_nothing_else(Server &server) {
     std::string stranger = server.value(

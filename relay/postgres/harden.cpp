@@ -5,7 +5,7 @@
 namespace outbox {
 namespace {
 
-// Every overload: from 17 on each has one more argument.
+// Every overload of the function: from PostgreSQL 17 on each has one more argument.
 constexpr const char *functions_sql = " FROM pg_catalog.pg_proc AS f WHERE f.proname OPERATOR(pg_catalog.=) 'pg_logical_emit_message'"
                                       " AND f.pronamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace";
 constexpr const char *grants_sql = "LATERAL pg_catalog.aclexplode(COALESCE(f.proacl, pg_catalog.acldefault('f', f.proowner))) AS a";
@@ -17,7 +17,7 @@ void report(const Steps &steps, const std::string &what, const std::string &role
     steps.say(what + ": " + (roles.empty() ? "none" : roles));
 }
 
-// Roles that were granted the function, but for its owner, who is a superuser.
+// The roles that were granted the function, without the function's owner, who is a superuser.
 std::string granted_sql(const std::string &condition) {
     return "EXISTS (SELECT 1" + std::string(functions_sql) + " AND EXISTS (SELECT 1 FROM " + grants_sql +
            " WHERE a.privilege_type OPERATOR(pg_catalog.=) 'EXECUTE' AND a.grantee OPERATOR(pg_catalog.<>) 0::pg_catalog.oid"
@@ -61,7 +61,7 @@ void harden(const Steps &steps) {
         steps.say("pg_logical_emit_message() is closed to PUBLIC in this database");
     else
         steps.change("took pg_logical_emit_message() from PUBLIC in this database", statements);
-    // Who may not revoke gets a warning of the server, no error.
+    // A role that may not revoke gets a warning of the server and no error.
     if (!steps.dry_run() && !emit_message_open_to_public(server).empty())
         throw Failure(ExitCode::not_prepared,
                       "pg_logical_emit_message() is still open to PUBLIC; run setup --harden as a superuser, or give its --dry-run to one");

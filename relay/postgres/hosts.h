@@ -1,5 +1,5 @@
-// The hosts that a connection string names, and which of them is tried first. Pure: no libpq, no look-up, no clock.
-// Tested by test/unit/hosts_test.cpp.
+// The hosts that a connection string names, and the order in which to try them. Pure: no libpq, no look-up, no clock. Tested by
+// test/unit/hosts_test.cpp.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace outbox {
 
-// One of libpq's lists' elements: a name for certificates and passwords, an address to connect to, a port. Each may be empty: libpq's own.
+// One element of libpq's lists: a name for certificates and passwords, an address to connect to, a port. An empty value is libpq's default.
 struct Host {
     std::string name;    // or the folder of a Unix socket
     std::string address; // numeric
@@ -18,25 +18,25 @@ struct Host {
     bool operator==(const Host &) const = default;
 };
 
-// Splits libpq's `host`, `hostaddr` and `port`. Nothing where their numbers of elements do not fit together.
+// Splits libpq's `host`, `hostaddr` and `port`. nullopt where the numbers of their elements do not fit together.
 std::optional<std::vector<Host>> split_hosts(std::string_view names, std::string_view addresses, std::string_view ports);
 
-// As libpq takes them: `part` of each with commas between.
+// One value of each host, with commas between, as libpq reads a list.
 std::string join_hosts(const std::vector<Host> &hosts, std::string Host::*part);
 
-// Is there a name in it that has to be looked up?
+// True where the host has a name without an address.
 bool needs_lookup(const Host &host);
 
-// A socket, or a loopback address: what is sent there never leaves the machine. A name is not looked up.
+// True for a Unix socket or a loopback address: bytes that are sent there never leave the machine. No name is looked up.
 bool is_local(const Host &host);
 
 std::string name_of(const Host &host); // for the log
 
-// libpq tries the hosts in their order, and takes the first one that lets it in. Where that one is no good after all, because it is silent
-// or a standby, the others get their turn first, until a stream runs again.
+// libpq tries the hosts in their order, and takes the first one that lets the relay in. Where that host is of no use after all, because it
+// is silent or a standby, the other hosts get their turn first, until a stream runs again.
 class HostTurns {
 public:
-    // As libpq names the host of a connection, or as the connection string does.
+    // The host as libpq names the host of a connection, or as the connection string does.
     void failed(const Host &host) {
         std::erase(last_, identity(host));
         last_.push_back(identity(host));
@@ -44,7 +44,7 @@ public:
     void succeeded() { last_.clear(); }
 
     void arrange(std::vector<Host> &hosts) const {
-        auto rank = [this](const Host &host) { // 0: as good as any
+        auto rank = [this](const Host &host) { // 0: the host has not failed
             auto found = std::find(last_.begin(), last_.end(), identity(host));
             return found == last_.end() ? 0 : found - last_.begin() + 1;
         };
@@ -52,13 +52,13 @@ public:
     }
 
 private:
-    // libpq gives the name where there is no address, and the other way round, and its default port.
+    // The host in one form: libpq gives the name where there is no address, the address where there is no name, and its default port.
     static Host identity(const Host &host) {
         return {host.name.empty() ? host.address : host.name, host.address.empty() ? host.name : host.address,
                 host.port.empty() ? "5432" : host.port};
     }
 
-    std::vector<Host> last_; // who failed longest ago comes first
+    std::vector<Host> last_; // the host that failed longest ago comes first
 };
 
 } // namespace outbox

@@ -1,7 +1,7 @@
-// Looks up the addresses of names, in a thread of its own for each: getaddrinfo() blocks for as long as the name servers please, and
-// nothing can end it earlier. The caller polls. Tested by test/unit/name_lookup_test.cpp.
+// Looks up the addresses of host names, each in a thread of its own: getaddrinfo() blocks for as long as the name servers take, and nothing
+// can end the call earlier. The caller polls. Tested by test/unit/name_lookup_test.cpp.
 //
-// Of one name at most one look-up is on its way, also where the one who asked has gone. A process that ends does not wait for any.
+// Of one name at most one look-up is on its way, even where the caller has gone. A process that ends waits for no look-up.
 #pragma once
 
 #include <functional>
@@ -18,19 +18,19 @@ class NameLookup {
 public:
     struct Answer {
         std::vector<std::string> addresses; // numeric, in the order in which to try them
-        std::string error;                  // where there is none
+        std::string error;                  // set where there is no address
     };
     using Resolve = std::function<Answer(const std::string &name)>;
 
     explicit NameLookup(Resolve resolve = resolve_by_system);
 
-    // Begins where the name is not being looked up already. What an earlier look-up found is forgotten.
+    // Begins a look-up, unless one of this name is on its way. Forgets the earlier answer.
     void ask(const std::string &name);
 
-    // Null: not yet.
+    // Null: there is no answer yet.
     const Answer *answer(const std::string &name) const;
 
-    // Readable when there is an answer that take() did not take.
+    // Readable when there is an answer that take() has not taken.
     pollfd wanted() const;
     void take();
 
@@ -39,7 +39,7 @@ public:
 private:
     struct Shared;
     Resolve resolve_;
-    std::shared_ptr<Shared> shared_; // with the threads
+    std::shared_ptr<Shared> shared_; // shared with the threads
     std::map<std::string, bool> pending_;
     std::map<std::string, Answer> answers_;
 };

@@ -15,7 +15,7 @@ void skip_spaces(std::string_view &text) {
         text.remove_prefix(1);
 }
 
-// Takes a name in quotes off the text's front, a quote in it doubled.
+// Takes a quoted name off the text's front; a doubled quote stands for a quote.
 std::optional<std::string> take_quoted(std::string_view &text) {
     std::string name;
     for (text.remove_prefix(1); !text.empty(); text.remove_prefix(1)) {
@@ -36,7 +36,7 @@ std::optional<std::string> take_plain(std::string_view &text) {
     return name.empty() ? std::nullopt : std::optional(name);
 }
 
-// At most so many bytes, and no half character at the end.
+// Cuts the name to name_bytes_max bytes, without half a character at the end.
 void truncate(std::string &name) {
     size_t size = std::min(name.size(), name_bytes_max);
     while (size < name.size() && size > 0 && (static_cast<unsigned char>(name[size]) & 0xC0) == 0x80)
@@ -44,7 +44,7 @@ void truncate(std::string &name) {
     name.resize(size);
 }
 
-// Every piece between commas, without the spaces and quotes around it.
+// Appends every piece between commas, without the spaces and quotes around the piece.
 void append_pieces(std::string_view text, std::vector<std::string> &names) {
     constexpr std::string_view around = " \t\n\r\f\v\"";
     while (!text.empty()) {

@@ -5,7 +5,7 @@ namespace {
 
 constexpr const char *list_sql = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'output_plugin_libraries'";
 
-// Whether the server knows a setting that this role may not read.
+// True where the server has the setting, and this role may not read it.
 bool setting_is_hidden(Server &server) {
     try {
         server.query("SHOW output_plugin_libraries");
@@ -15,7 +15,7 @@ bool setting_is_hidden(Server &server) {
     return false;
 }
 
-// The plugins that are allowed, and ours.
+// The statement that allows the plugins of the list, and "outbox".
 std::string allowing_statement(const PluginList &list) {
     std::string names;
     bool is_named = false;

@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto patience = std::chrono::seconds(10);
 constexpr auto look_interval = std::chrono::milliseconds(20);
 
-// One step of a connection that is being made. False: not within the time.
+// Waits for one step of a connection attempt. False: the time is over.
 bool is_ready(PGconn *connection, PostgresPollingStatusType wanted, Clock::time_point until, Signals &signals) {
     while (Clock::now() < until) {
         pollfd sockets[] = {{PQsocket(connection), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0},

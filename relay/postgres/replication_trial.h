@@ -1,4 +1,4 @@
-// Whether a role can read a replication stream, tried: attributes in the catalog say nothing on hosted servers. Tested by
+// Tries whether a role can read a replication stream: on hosted servers the role's attributes in the catalog do not tell. Tested by
 // test/t/142_doctor_access.t.
 #pragma once
 
@@ -9,10 +9,11 @@
 
 namespace outbox {
 
-// Connects as the relay would and asks who the server is. Why that is refused, in a line; empty: it works. Waits ten seconds at most.
+// Connects as the relay would, and sends IDENTIFY_SYSTEM. Returns the refusal on one line; empty: the role can stream. Waits ten seconds at
+// most.
 std::string try_replication(const Login &login, Signals &signals);
 
-// The same with a command of the replication protocol that gives no stream.
+// The same with another command of the replication protocol that returns no stream.
 std::string ask_for_replication(const Login &login, Signals &signals, const std::string &command);
 
 } // namespace outbox

@@ -13,13 +13,13 @@ namespace outbox {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto first_look_after = std::chrono::seconds(2); // at what a long statement waits for
+constexpr auto first_look_after = std::chrono::seconds(2); // then the server is asked what a long statement waits for
 constexpr auto look_interval = std::chrono::seconds(5);
 constexpr auto cancel_patience = std::chrono::seconds(10);
 constexpr auto connect_poll = std::chrono::milliseconds(5);
 
-// The time-outs first, for they could end the statements after them. The check of the client's connection ends a statement whose client was
-// killed and so could cancel nothing.
+// The settings of a session. Time-outs come first, since they could end the statements after them. client_connection_check_interval ends a
+// statement whose client was killed and so could cancel nothing.
 constexpr const char *settings[] = {
     "statement_timeout = 0",
     "lock_timeout = 0",
@@ -34,7 +34,7 @@ constexpr const char *settings[] = {
     "quote_all_identifiers = off",
 };
 
-// What a first attempt to connect lacks most often.
+// The advice for the most frequent faults of a first attempt to connect.
 std::string advice_for(std::string_view reason) {
     auto says = [&](std::string_view words) { return reason.find(words) != std::string_view::npos; };
     if (says("Peer authentication failed") || (says("role \"") && says("does not exist")))
@@ -46,7 +46,7 @@ std::string advice_for(std::string_view reason) {
     return "";
 }
 
-// A host name that nobody resolves, and a host that does not answer, hold libpq for longer than a signal should wait.
+// Connects in a thread. A host name that nobody resolves, or a host that does not answer, holds libpq for longer than a signal should wait.
 Connection connect_unless_asked_to_stop(const Login &login, Signals &signals) {
     std::packaged_task<Connection()> task([login] { return connect(login); });
     std::future<Connection> connection = task.get_future();
@@ -83,12 +83,12 @@ void Server::set_aside_settings() {
         query(std::string("SET ") + setting);
     if (version() >= 170000)
         query("SET transaction_timeout = 0");
-    // Only a superuser may set it, or be hurt by it.
+    // session_replication_role is a superuser's to set, and harms a superuser's session alone.
     if (value("SHOW session_replication_role") != "origin" && value("SHOW is_superuser") == "on")
         query("SET session_replication_role = origin");
     try {
         query("SET client_connection_check_interval = '1s'");
-    } catch (const QueryRefused &) { // the server's system cannot
+    } catch (const QueryRefused &) { // the server's operating system cannot check
     }
 }
 
@@ -127,7 +127,7 @@ void Server::for_each_row(const std::string &sql, const std::function<bool(std::
         refuse(refused.get());
 }
 
-// A signal that has cancelled the statement is the reason, before all else.
+// Throws for a statement that the server has refused. A signal that cancelled the statement comes before every other reason.
 void Server::refuse(const PGresult *result) {
     signals_.stop_if_asked();
     if (PQstatus(connection_.get()) == CONNECTION_BAD)
@@ -140,7 +140,7 @@ void Server::refuse(const PGresult *result) {
     throw QueryRefused(exit_code_of(state), error_of(result) + advice, state);
 }
 
-// The next result of the statement that was sent; null: there is none any more.
+// The next result of the statement that was sent; null: there is no further result.
 Result Server::answer(const Meanwhile &meanwhile) {
     auto look_at = Clock::now() + first_look_after, give_up_at = Clock::time_point::max();
     while (PQisBusy(connection_.get()) != 0) {
@@ -164,7 +164,7 @@ Result Server::answer(const Meanwhile &meanwhile) {
     return Result(PQgetResult(connection_.get()));
 }
 
-// A signal that comes during the look is this statement's as well.
+// Calls `meanwhile`. A signal that comes during the call cancels the statement, too.
 void Server::look(const Meanwhile &meanwhile) {
     try {
         if (meanwhile)
@@ -194,7 +194,7 @@ std::vector<Server::Row> Server::rows(const std::string &sql) {
 
 std::string Server::value(const std::string &sql) {
     Result result = query(sql);
-    return PQntuples(result.get()) == 0 ? "" : PQgetvalue(result.get(), 0, 0); // NULL is an empty text for libpq, too
+    return PQntuples(result.get()) == 0 ? "" : PQgetvalue(result.get(), 0, 0); // libpq gives an empty text for NULL
 }
 
 } // namespace outbox

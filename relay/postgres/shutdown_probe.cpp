@@ -10,7 +10,7 @@ void ShutdownProbe::start() {
     connection_.reset();
     try {
         password_.start(login_);
-    } catch (const PasswordMissing &) { // the stream's next connection says so
+    } catch (const PasswordMissing &) { // the stream's next connection reports the fault
         return;
     }
     if (!password_.is_waiting())
@@ -23,9 +23,9 @@ void ShutdownProbe::cancel() {
 }
 
 void ShutdownProbe::connect() {
-    // As a replication connection: the one kind of which it is known that the server lets us in.
+    // A replication connection: the only kind that the server is known to accept from the relay.
     connection_ = start_connection(login_, password_.password(), {stream_.host()});
-    PQsetErrorVerbosity(connection_.get(), PQERRORS_SQLSTATE); // the words depend on the server's language
+    PQsetErrorVerbosity(connection_.get(), PQERRORS_SQLSTATE); // the words of a message depend on the server's language
     polling_ = PGRES_POLLING_WRITING;
 }
 

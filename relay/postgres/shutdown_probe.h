@@ -1,5 +1,6 @@
-// Is the server shutting down? A fast shutdown waits for the relay to confirm everything, which it cannot while Kafka takes nothing; and
-// the server says nothing about it in the stream. It does say so to whoever connects: SQLSTATE 57P03. Never blocks. Tested by test/t/.
+// Asks whether the server shuts down. A fast shutdown waits until the relay has confirmed everything, which the relay cannot do while Kafka
+// takes nothing; and the server says nothing of the shutdown in the stream. The server does tell a new connection, by SQLSTATE 57P03. Never
+// blocks. Tested by test/t/006_fast_shutdown.t.
 #pragma once
 
 #include "core/inquiry.h"
@@ -9,10 +10,10 @@ namespace outbox {
 
 class ShutdownProbe : public ShutdownInquiry {
 public:
-    // The stream outlives it.
+    // The stream outlives the probe.
     ShutdownProbe(Login login, const Stream &stream) : login_(std::move(login)), stream_(stream) {}
 
-    // Asks where the stream comes from: nothing is looked up, and no other host answers for this one.
+    // Connects to the stream's host: no name is looked up, and no other host answers for this one.
     void start() override;
     void cancel() override;
     bool is_running() const override { return connection_ != nullptr || password_.is_waiting(); }

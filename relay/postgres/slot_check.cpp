@@ -28,7 +28,8 @@ std::string maker_sql(const std::string &process) {
            ", NULL FROM pg_catalog.pg_stat_activity AS a WHERE a.pid OPERATOR(pg_catalog.=) " + process;
 }
 
-// Every transaction with a number holds a lock of that number until its end. A prepared transaction's has no process.
+// The transactions that can hold up a process. Every transaction with an id holds a lock on that id until it ends. The lock of a prepared
+// transaction has no process.
 std::string holders_sql(const std::string &process) {
     return "SELECT l.pid, p.gid, COALESCE(a.usename, p.owner), COALESCE(a.datname, p.database), a.application_name, a.state, " +
            age_sql("COALESCE(a.xact_start, p.prepared)") +
@@ -132,9 +133,10 @@ Making look_at_making(Server &server, const std::string &maker_process) {
     for (const Server::Row &row : server.rows(holders_sql(maker_process))) {
         Party holder = party(row);
         bool is_waited_for = row[IS_WAITED_FOR] == "t";
-        bool is_known = std::any_of(making.waits_for.begin(), making.waits_for.end(), [&](const Party &other) { // subtransactions
-            return other.process == holder.process && other.prepared == holder.prepared;
-        });
+        bool is_known = std::any_of(making.waits_for.begin(), making.waits_for.end(),
+                                    [&](const Party &other) { // the process holds the ids of its subtransactions, too
+                                        return other.process == holder.process && other.prepared == holder.prepared;
+                                    });
         bool is_older = !holder.age_s || !making.maker || !making.maker->age_s || *holder.age_s >= *making.maker->age_s;
         if (!is_known && (is_waited_for || is_older))
             making.waits_for.push_back(holder);

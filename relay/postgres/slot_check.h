@@ -1,5 +1,5 @@
-// What the catalog says of one replication slot, and who makes a slot that is unfinished: its maker waits for every transaction that was
-// open when it began, and until the slot is made no event can be emitted. Tested by test/t/013_setup.t and
+// The catalog's facts about one replication slot, and about the session that makes a slot: the maker waits for every transaction that was
+// open when the making began, and until the slot is made no event can be emitted. Tested by test/t/013_setup.t and
 // test/t/073_setup_waits.t.
 #pragma once
 
@@ -17,47 +17,47 @@ struct SlotState {
     bool is_of_this_database = false;
     bool is_temporary = false;
     bool is_lost = false;       // invalidated
-    bool is_unfinished = false; // somebody makes it, or did
-    std::string holder;         // the process that has it; empty: none
+    bool is_unfinished = false; // a session makes the slot, or did and was ended
+    std::string holder;         // the process that has the slot; empty: none
 };
 
 // nullopt: there is no slot of this name.
 std::optional<SlotState> look_at_slot(Server &server, const std::string &slot);
 
-// Why no relay of this database that expects the output plugin can read from a slot. An unfinished slot is none of these.
+// Why no relay of this database that reads the output plugin can read the slot. An unfinished slot is not among the reasons.
 struct Unusable {
     ExitCode code;
     std::string sentence;
-    std::string way_out;   // for setup's message, from its punctuation on
-    std::string statement; // that makes room for another slot of this name; empty: another name is the way out
+    std::string way_out;   // continues the sentence of setup's message, with its punctuation
+    std::string statement; // makes room for another slot of this name; empty: another name is the way out
 };
 std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &state, const std::string &plugin = "outbox");
 
 // Throws Failure with the sentence and the way out.
 void require_usable(const std::string &slot, const SlotState &state, const std::string &plugin = "outbox");
 
-// A session or a prepared transaction, in the words of pg_stat_activity and pg_prepared_xacts.
+// A session or a prepared transaction, as pg_stat_activity and pg_prepared_xacts describe it.
 struct Party {
     std::string process; // empty: a prepared transaction
     std::string prepared;
     std::string user, database, application, state;
-    std::optional<long> age_s; // of the transaction; nullopt: this role may not see it
+    std::optional<long> age_s; // of the transaction; nullopt: this role may not see the age
 
     std::string described() const;
-    std::string ended_by() const; // the statement that ends it
+    std::string ended_by() const; // the statement that ends the session or transaction
 };
 
-// Who makes a slot, and the transactions that its maker waits for, the one of this moment first.
+// The session that makes a slot, and the transactions that the session waits for, the present one first.
 struct Making {
     std::optional<Party> maker;
     std::vector<Party> waits_for;
 
-    std::string waits_for_text() const; // some of them at most
+    std::string waits_for_text() const; // names a few of them at most
 };
 
 Making look_at_making(Server &server, const std::string &maker_process);
 
-// Why `slot` cannot be used yet, and what ends that.
+// Why `slot` cannot be used yet, and the statement that ends the wait.
 std::string unfinished_text(const std::string &slot, const Making &making);
 
 // "12 s", "3 min", "5 h", "2 d"

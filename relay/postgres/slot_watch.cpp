@@ -10,11 +10,13 @@ namespace {
 
 constexpr auto interval = std::chrono::seconds(10);
 constexpr auto patience = std::chrono::seconds(10);
-// Whoever is refused would fill the server's log. A relay that streams can do without the answer for longer.
+// A refused connection is a line in the server's log, so attempts come less often after failures; a relay that streams can do without the
+// answer for longer.
 constexpr auto interval_after_failures = std::chrono::seconds(60), interval_after_failures_streaming = std::chrono::seconds(600);
 
-// The first statement makes every name and operator of the second one the server's own, whatever the role's search_path is. Columns that
-// older majors do not have are read out of the row as JSON. A failover slot is ready where each standby that it must wait for reads.
+// The first statement makes every name and operator of the second statement pg_catalog's, whatever the role's search_path is. Columns that
+// older majors lack are read from the row as JSON. A failover slot is ready where every standby in synchronized_standby_slots is connected
+// and reads.
 constexpr const char *question =
     "SET search_path = pg_catalog, pg_temp;"
     " SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() - '0/0' END,"
@@ -42,7 +44,7 @@ SlotWatch::SlotWatch(const Login &login, std::string slot, const Stream &stream,
     connector_.on_notice(quiet_);
 }
 
-// A stream that begins or ends brings another host, and another reason to ask.
+// Where a stream has begun or ended, another host answers, so the watch asks at once.
 void SlotWatch::start_if_due(Clock::time_point now) {
     if (stream_.is_streaming() != was_streaming_) {
         was_streaming_ = stream_.is_streaming();
@@ -78,7 +80,7 @@ Clock::time_point SlotWatch::due_at() const {
     return connection_ ? deadline_ : due_at_;
 }
 
-// A busy loop does not poll: it has a look here instead.
+// Polls the descriptor itself, since a busy loop does not poll.
 bool SlotWatch::is_ready(Clock::time_point now) const {
     if (connector_.is_running() && now >= connector_.deadline())
         return true;
@@ -132,7 +134,7 @@ void SlotWatch::fail(Clock::time_point now, const std::string &reason) {
     due_at_ = now + std::min<Clock::duration>(interval * (1 << std::min(failures_++, 6)), longest);
 }
 
-// False where the answer is none, as a standby's, which knows nothing of what the primary's slot holds now.
+// False where the answer does not count, as a standby's, which does not know what the primary's slot holds.
 bool SlotWatch::take(const PGresult *result) {
     if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQnfields(result) != static_cast<int>(slot_columns))
         return false;
@@ -169,7 +171,7 @@ void note_slot(SlotFigures &figures, const SlotRow &row, int64_t now_ms) {
     figures.failover_ready = truth(SlotColumn::failover_ready);
     figures.inactive_since_s = number(SlotColumn::inactive_since_s);
     figures.oldest_transaction_s = number(SlotColumn::oldest_transaction_s);
-    int state = -1; // one of a later version
+    int state = -1; // a value of a later version
     const char *wal_status = is_there ? text(SlotColumn::wal_status) : "missing";
     for (size_t i = 0; i < slot_states.size(); i++)
         if (wal_status != nullptr && strcmp(wal_status, slot_states[i]) == 0)

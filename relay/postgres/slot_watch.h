@@ -1,7 +1,8 @@
-// Asks the server every ten seconds what its slot holds: how much WAL, which catalog rows, who reads it, and how near it is to its end.
-// Over a short connection of its own, since a walsender that streams takes no questions: to the host of the stream, and where none runs, to
-// whichever host of the connection string is a primary, so that a relay that waits still reports. Never waits, and fails quietly: the
-// stream does not depend on it. The caller polls. Tested by test/unit/slot_watch_test.cpp, test/t/069_slot_watch.t and test/t/120_lag.t.
+// Asks the server every ten seconds about its slot: how much WAL the slot holds, which catalog rows, who reads it, and how near the slot is
+// to its end. A walsender that streams takes no queries, so the watch has a short connection of its own: to the host of the stream, and
+// without a stream to any host of the connection string that is a primary, so that a waiting relay still reports. The watch never waits,
+// and fails without an error, since the stream does not depend on the figures. The caller polls. Tested by test/unit/slot_watch_test.cpp,
+// test/t/069_slot_watch.t and test/t/120_lag.t.
 #pragma once
 
 #include "core/inquiry.h"
@@ -12,7 +13,7 @@ namespace outbox {
 
 class SlotWatch : public SlotInquiry {
 public:
-    // The stream and the figures outlive it. The slot's name is validated: [a-z0-9_]{1,63}.
+    // The stream and the figures outlive the watch. The slot's name is validated: [a-z0-9_]{1,63}.
     SlotWatch(const Login &login, std::string slot, const Stream &stream, SlotFigures &figures);
 
     void start_if_due(Clock::time_point now) override;
@@ -22,7 +23,7 @@ public:
     pollfd wanted() const override;
     Clock::time_point due_at() const override;
 
-    // At its deadline it gives up.
+    // One step. At the deadline the watch gives the question up.
     void advance(Clock::time_point now) override;
 
 private:
@@ -36,13 +37,13 @@ private:
     SlotFigures &figures_;
     Connector connector_;
     NoticeListener quiet_;
-    Connection connection_; // once the server has let the relay in
+    Connection connection_; // set once the server has let the relay in
     bool was_streaming_ = false, is_answered_ = false;
     int failures_ = 0; // in a row
     Clock::time_point due_at_{}, deadline_{};
 };
 
-// What the question asks for.
+// The columns of the question.
 enum class SlotColumn {
     in_recovery,
     wal_end,
@@ -60,7 +61,7 @@ enum class SlotColumn {
 };
 constexpr size_t slot_columns = static_cast<size_t>(SlotColumn::slot_name) + 1;
 
-// The columns of the one row that the question has: text, or null where the server has no value.
+// The columns of the one row that answers the question: text, or null where the server has no value.
 using SlotRow = std::array<const char *, slot_columns>;
 void note_slot(SlotFigures &figures, const SlotRow &row, int64_t now_ms);
 

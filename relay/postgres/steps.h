@@ -1,5 +1,5 @@
-// What setup does on a server: it says what it did, or with --dry-run prints the statements instead, so that psql can run all that is
-// printed.
+// The steps that setup takes on a server. With --dry-run each step prints its statements instead, so that psql can run the whole output;
+// otherwise each step runs them and prints a line.
 #pragma once
 
 #include "postgres/server.h"
@@ -19,7 +19,7 @@ public:
 
     void say(const std::string &text) const { std::cout << (dry_run_ ? "-- " : "") << printable(text) << std::endl; }
 
-    // Runs the statements and says that they are done, or prints them.
+    // Runs the statements and prints `done`, or prints the statements.
     void change(const std::string &done, const std::vector<std::string> &statements, const Server::Meanwhile &meanwhile = {}) const {
         for (const std::string &sql : statements) {
             if (dry_run_)

@@ -7,8 +7,9 @@
 namespace outbox {
 namespace {
 
-constexpr auto takeover_patience = std::chrono::seconds(2); // for the process that was told to end
-// Where a text cannot be converted, decoding would fail at it for ever. For a client of this encoding the server converts nothing.
+constexpr auto takeover_patience = std::chrono::seconds(2); // for the walsender that was told to end
+// Where the server cannot convert a text to the client's encoding, decoding would fail at that text for ever. For a client of SQL_ASCII the
+// server converts nothing.
 constexpr const char *no_conversion = "SET client_encoding = 'SQL_ASCII'";
 
 int64_t postgres_clock_us() {
@@ -69,7 +70,7 @@ void Stream::advance() {
     }
 }
 
-// Asks what it has to know of the server and the slot, one question after the other.
+// Asks for the facts about the server and the slot, one question after the other.
 void Stream::converse() {
     if (Clock::now() >= deadline_)
         throw StreamLost("PostgreSQL does not answer");
@@ -93,7 +94,7 @@ void Stream::greet() {
     dialect_.reset();
     source_.slot = options_.slot;
     source_.topics = options_.topics;
-    // The owner of the database may have set one with operators and functions of his own in front.
+    // The owner of the database may have set a search_path with operators and functions of his own in front.
     ask(Phase::pinning, "SET search_path = pg_catalog, pg_temp");
 }
 
@@ -115,7 +116,7 @@ void Stream::take(const PGresult *result) {
             throw StreamLost(error_of(result));
         return;
     case Phase::identifying: return identify(result);
-    case Phase::learning: // a server that has lost the file goes on without
+    case Phase::learning: // a server that has lost the history file goes on without
         if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) == 2)
             source_.history = parse_timeline_history(PQgetvalue(result, 0, 1));
         return;
@@ -137,7 +138,7 @@ void Stream::next_phase() {
             return ask(Phase::unconverting, no_conversion);
         [[fallthrough]];
     case Phase::unconverting: return ask(Phase::starting, start_command());
-    case Phase::starting: return ask(Phase::checking, check_command()); // taking over, or an older plugin
+    case Phase::starting: return ask(Phase::checking, check_command()); // checks again, while taking over or where the plugin is older
     default: fail();
     }
 }
@@ -149,8 +150,9 @@ void Stream::identify(const PGresult *result) {
     source_.timeline = static_cast<uint32_t>(strtoul(PQgetvalue(result, 0, TIMELINE), nullptr, 10));
 }
 
-// The process that was told to end is told again until it has gone: the first time it says goodbye to its client, and waits for ever where
-// that one is frozen and its socket full; then it just goes.
+// The statement that looks at the slot. A walsender that was told to end is told again until it has gone: at the first SIGTERM the
+// walsender sends a last message to its client, and waits for ever where that client is frozen and its socket full; at the next one it
+// ends.
 std::string Stream::check_command() const {
     constexpr const char *let_it_go = ", pg_catalog.pg_sleep(0.005)";
     auto is_process = [](int process) { return "OPERATOR(pg_catalog.=) " + std::to_string(process); };
@@ -170,13 +172,13 @@ std::string Stream::start_command() const {
 
 void Stream::check_slot(const PGresult *result) {
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        options_.takeover = false; // not allowed, perhaps: then it waits like any other
+        options_.takeover = false; // perhaps not allowed: then the relay waits like any other
         given_up_ = 0;
         throw StreamLost(error_of(result));
     }
     StreamCheck check = read_stream_check(result, options_.slot, source_.timeline);
     sender_timeout_ = check.sender_timeout;
-    if (source_.database.empty()) // a second look is in another encoding
+    if (source_.database.empty()) // a second look would be in another encoding
         source_.database = check.database;
     source_.confirmed = check.confirmed;
     source_.wal_end = check.wal_end;
@@ -190,7 +192,7 @@ void Stream::check_slot(const PGresult *result) {
         taking_over_until_ = Clock::now() + takeover_patience;
         told_to_end_ = atoi(check.holder.c_str());
     }
-    options_.takeover = false; // two that take the slot from each other would never deliver
+    options_.takeover = false; // two relays that take the slot from each other would never deliver
 }
 
 void Stream::started(const PGresult *result) {
@@ -205,18 +207,18 @@ void Stream::started(const PGresult *result) {
     constexpr const char *invalid_parameter_value = "22023";
     std::string state = sqlstate_of(result), reason = error_of(result);
     if (state == StreamLost::slot_in_use_code && is_taking_over())
-        return;                                // at once again: those who wait as well ask more seldom
-    if (state == StreamLost::slot_in_use_code) // the server's message has the process
+        return;                                // asks again at once: other relays that wait ask more seldom
+    if (state == StreamLost::slot_in_use_code) // the server's message names the process
         throw StreamLost(reason, state);
     if (state == invalid_parameter_value && dialect_->asks_otherwise())
-        return; // asked again at once
+        return; // asks again at once
     refuse_start(state, reason, options_.slot);
 }
 
 // ---- streaming ------------------------------------------------------------------------------------------------------
 
-// libpq may hold whole messages while the socket is silent, and one PQconsumeInput takes no more than its buffer: go on until both are
-// empty.
+// libpq may hold whole messages while the socket is silent, and one PQconsumeInput() takes no more than its buffer, so the loop goes on
+// until both are empty.
 Stream::Message Stream::receive() {
     for (bool consumed = true; consumed;) {
         char *buffer = nullptr;
@@ -233,9 +235,9 @@ Stream::Message Stream::receive() {
         if (size < 0) {
             if (ended_ || size == -2)
                 fail();
-            ended_ = true; // the server has read all that we sent before
+            ended_ = true; // the server has read all that the relay sent before
             if (PQisBusy(connection_.get()) != 0)
-                return std::monostate(); // it may still send the rest of a long transaction
+                return std::monostate(); // the server may still send the rest of a long transaction
             Result result(PQgetResult(connection_.get()));
             if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR)
                 throw StreamLost(error_of(result.get()), sqlstate_of(result.get()));

@@ -1,6 +1,6 @@
-// The replication stream of one slot over libpq: connect, look at the slot, start, receive, confirm. Never blocks and never waits: the
-// caller polls the descriptor and calls advance(). Knows neither Kafka nor what the bytes mean, which the dialect
-// of the slot's output plugin knows. Tested by test/t/.
+// The replication stream of one slot over libpq: connects, looks at the slot, starts, receives, confirms. No call blocks or waits: the
+// caller polls the descriptor and calls advance(). Knows neither Kafka nor the meaning of the bytes, which is the dialect's. Tested by
+// test/t/004_kill_postgres.t and test/t/010_start_order.t.
 #pragma once
 
 #include "core/upstream.h"
@@ -15,9 +15,9 @@ namespace outbox {
 struct StreamOptions {
     Login login;
     std::string slot;                                // validated: [a-z0-9_]{1,63}
-    std::string topics;                              // the plugin's option, validated; empty: all
-    bool takeover = false;                           // end the process that has the slot at the start, and no other later
-    std::chrono::milliseconds answer_timeout{15000}; // of each host, and of all that is asked before the stream runs
+    std::string topics;                              // the value of the plugin option `topics`, validated; empty: all
+    bool takeover = false;                           // ends the process that has the slot at the start, and none later
+    std::chrono::milliseconds answer_timeout{15000}; // for each host, and for all questions before the stream runs
 };
 
 class Stream : public Upstream {
@@ -47,11 +47,11 @@ public:
     const Source &source() const override { return source_; }
     std::chrono::milliseconds sender_timeout() const override { return sender_timeout_; }
 
-    // Where the stream comes from, for other connections to the same server.
+    // The stream's host, for other connections to the same server.
     Host host() const { return host_of(connection_.get()); }
 
 private:
-    // In this order; `learning` asks for the history of the server's timeline, where it has one.
+    // The phases come in this order; `learning` asks for the history of the server's timeline, where there is one.
     enum class Phase { connecting, pinning, identifying, learning, checking, unconverting, starting, streaming };
 
     void greet();
@@ -72,14 +72,14 @@ private:
 
     StreamOptions options_;
     Connector connector_;
-    Connection connection_; // once the server has let the relay in
+    Connection connection_; // set once the server has let the relay in
     Phase phase_ = Phase::connecting;
-    Clock::time_point deadline_;          // of what is asked before the stream runs
-    Clock::time_point taking_over_until_; // who had the slot is told to end
-    int told_to_end_ = 0;                 // its process
+    Clock::time_point deadline_;          // of the questions before the stream runs
+    Clock::time_point taking_over_until_; // the process that had the slot has been told to end
+    int told_to_end_ = 0;                 // that process
     std::chrono::milliseconds sender_timeout_{60000};
     Source source_;
-    std::unique_ptr<Dialect> dialect_; // once the slot's plugin is known
+    std::unique_ptr<Dialect> dialect_; // set once the slot's plugin is known
     bool unsent_ = false;              // libpq holds bytes that the socket did not take
     bool ended_ = false;
     bool heard_ = false;

@@ -72,7 +72,7 @@ void require_readable(const PGresult *answer, const std::string &slot) {
                           " has been invalidated: its WAL is gone, and with it the events it had not delivered. To go on with new "
                           "events: SELECT pg_drop_replication_slot('" +
                           slot + "'), then: " + set_up);
-    // A subscription's slot is of pgoutput as well, and what a relay confirmed there would be lost to the subscriber.
+    // A subscription's slot is of pgoutput as well, and the subscriber would never get what a relay confirmed there.
     if (plugin == "pgoutput" && !slot.starts_with("outbox"))
         throw Failure(ExitCode::plugin_refused, name +
                                                     " is of pgoutput and could be a subscription's. Of pgoutput a relay reads only slots "

@@ -12,8 +12,8 @@
 
 namespace outbox {
 
-// Non-blocking without changing what other processes share with us: a pipe or terminal is opened once more. Elsewhere small writes after
-// a poll have to do: PIPE_BUF bytes fit wherever poll says writable.
+// Opens a pipe or terminal once more, so that O_NONBLOCK does not change the description that other processes share with the relay. Where
+// that fails, the sink writes at most PIPE_BUF bytes after poll(): so many fit wherever poll() reports the descriptor as writable.
 StdoutSink::StdoutSink(LineFormat format, DeliveryListener &listener)
     : format_(format), listener_(listener), fd_(STDOUT_FILENO), write_bytes_(PIPE_BUF) {
     struct stat status;
@@ -73,7 +73,7 @@ void StdoutSink::flush() {
     gathered_.erase(0, done);
 }
 
-// A reader that goes away while there is nothing to write shows only as a state of the descriptor.
+// Looks at the descriptor's state, too: nothing else shows that the reader went away while the sink had nothing to write.
 void StdoutSink::serve() {
     flush();
     pollfd closed = {fd_, 0, 0};
