@@ -1,6 +1,6 @@
-// outbox.emit_adopted(), the trigger that outbox.adopt() makes: an outbox table of another program goes on being inserted into, and each
-// row's event goes out. After INSERT the row stays in its table; INSTEAD OF INSERT on a view nothing stays. The arguments are names of
-// columns; an empty one is a column that the table does not have. Tested by sql/adopt.sql.
+// outbox.emit_adopted(), the trigger that outbox.adopt() creates: programs go on inserting into an outbox table of their own, and each
+// row's event goes out. With AFTER INSERT the row stays in its table; with INSTEAD OF INSERT on a view no row stays. The trigger's
+// arguments are names of columns; an empty one stands for a column that the table does not have. Tested by sql/adopt.sql.
 #include "event.h"
 #include "json.h"
 #include "pg.h"
@@ -37,7 +37,7 @@ Argument column(const TriggerRow &row, const char *name) {
     return row.column(name);
 }
 
-// Any type's value, as text.
+// The value of any type as text.
 Argument as_text(const Argument &argument) {
     if (argument.is_null || IsBinaryCoercible(argument.type, TEXTOID))
         return argument;
@@ -47,8 +47,8 @@ Argument as_text(const Argument &argument) {
     return {PointerGetDatum(cstring_to_text(OidOutputFunctionCall(output, argument.value))), TEXTOID, false};
 }
 
-// The text of a payload byte for byte, as programs that read the table from the WAL send it: the white space of JSON stays. With
-// `expand_json` it is JSON, as emit writes it.
+// The payload. Its text goes out byte for byte, white space of JSON included, as programs that read the table from the WAL send it. With
+// `expand_json` it is JSON as emit writes it.
 Argument payload_of(const TriggerRow &row, const char *name, bool expand_json) {
     Argument payload = column(row, name);
     Oid type = getBaseType(payload.type);
@@ -59,7 +59,7 @@ Argument payload_of(const TriggerRow &row, const char *name, bool expand_json) {
     return {PointerGetDatum(cstring_to_text_with_len(utf8.data, static_cast<int>(utf8.size))), BYTEAOID, false};
 }
 
-// The list is "column[:header],…". A header whose column is null is left out.
+// The headers of the columns in a list "column[:header],…". A header whose column is null is left out.
 Argument headers_of(const TriggerRow &row, const char *list) {
     if (*list == '\0')
         return {0, TEXTOID, true};

@@ -16,7 +16,7 @@ struct Captured {
     size_t size;
 };
 
-// In the order of emission, so the events of the current subtransaction are the last ones.
+// The events in the order of emission, so those of the current subtransaction are the last ones.
 MemoryContext memory = nullptr;
 Captured *events = nullptr;
 int count = 0, room = 0;
@@ -71,7 +71,8 @@ void make_ready() {
     }
 }
 
-// A setting for tests must not be forgotten in production. The statement, which has the payload, stays out of the log.
+// Tells once per session, so that a setting for tests is not forgotten in production. The statement, which has the payload, stays out of
+// the log.
 void tell_once(bool is_logged) {
     static bool is_told = false;
     if (is_told)
@@ -112,7 +113,7 @@ void capture_changed(int capture, void *) {
     }
 }
 
-// The envelopes that are kept, as an array of text.
+// The kept envelopes, as an array of text.
 Datum outbox_captured_lines(FunctionCallInfo) {
     if (outbox_capture == CAPTURE_OFF)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no events are kept because \"outbox.capture\" is off"),

@@ -1,5 +1,5 @@
-// The setting "outbox.capture", for tests: what doors emit is also kept in this session's memory, where outbox.captured() shows it. Events
-// of a rolled back (sub)transaction are gone, as they are from the WAL. Tested by sql/capture.sql, test/t/132_capture.t.
+// The setting "outbox.capture", for tests: a session keeps the events that it emits in its memory, too, where outbox.captured() shows them.
+// Events of a rolled back (sub)transaction are gone, as from the WAL. Tested by sql/capture.sql, test/t/132_capture.t.
 #pragma once
 
 #include "contract/text.h"

@@ -9,10 +9,12 @@
 
 namespace {
 
-// What the check hook made of the value. The server frees it, so it is one block.
+// The check hook's result: one block, since the server frees it.
 struct Checked {
-    bool needs_conversion; // the text of a database that is not UTF-8, as it was set; otherwise the object without white space, in UTF-8
-    size_t size;           // 0: no headers
+    // `text` is as the session set it, in the encoding of a database that is not UTF-8; otherwise the object is in UTF-8 without white
+    // space
+    bool needs_conversion;
+    size_t size; // 0: no headers
     char text[1];
 };
 
@@ -32,7 +34,7 @@ bool is_foreign_text(const char *value) {
 }
 
 const char *what_is_wrong(const char *value, Checked *checked) {
-    if (checked->needs_conversion) { // which needs the catalog, so event_emit() checks the members
+    if (checked->needs_conversion) { // the conversion needs the catalog, so event_emit() checks the members
         memcpy(checked->text, value, checked->size);
         return json_scan(value, checked->size) ? nullptr : "The value is not valid JSON.";
     }

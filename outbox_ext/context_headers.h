@@ -1,5 +1,5 @@
-// The setting "outbox.headers": headers that all events of a transaction (SET LOCAL) or session (SET) have, under those of the call.
-// Tested by sql/context_headers.sql, test/t/131_pgbouncer.t.
+// The setting "outbox.headers": headers of all events of a transaction (SET LOCAL) or session (SET), beneath those of the call. Tested by
+// sql/context_headers.sql, test/t/131_pgbouncer.t.
 #pragma once
 
 #include "pg.h"

@@ -1,5 +1,5 @@
-// outbox.emit(), the function: who may call it, and its arguments. What an event must be like is decided in event.cpp.
-// Tested by sql/signatures.sql, sql/privileges.sql, sql/callers.sql.
+// outbox.emit(), the function: the right to call it, and its arguments. event.cpp checks the event itself. Tested by sql/signatures.sql,
+// sql/privileges.sql, sql/callers.sql.
 #include "event.h"
 #include "pg.h"
 
@@ -13,7 +13,7 @@ namespace {
 
 enum Position { ARG_TOPIC, ARG_KEY, ARG_PAYLOAD, ARG_TYPE, ARG_HEADERS };
 
-// A call over the fast-path interface (PQfn) comes without argument types; emit would then take a number for a pointer.
+// A call over the fast-path interface (PQfn) comes without argument types, and emit would take a number for a pointer.
 void require_argument_types(FunctionCallInfo fcinfo) {
     if (!OidIsValid(get_fn_expr_argtype(fcinfo->flinfo, ARG_KEY)))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("outbox.emit() must be called by an SQL statement"),
@@ -53,7 +53,7 @@ Datum outbox_emit(PG_FUNCTION_ARGS) {
     PG_RETURN_UUID_P(id);
 }
 
-// For the functions in PL/pgSQL: emit's own words on a topic, and on the type of a key.
+// Raises emit's error for a topic, for the functions in PL/pgSQL. outbox_require_key_type() does the same for the type of a key.
 Datum outbox_require_topic(PG_FUNCTION_ARGS) {
     event_require_topic({PG_GETARG_DATUM(0), TEXTOID, PG_ARGISNULL(0)});
     PG_RETURN_VOID();

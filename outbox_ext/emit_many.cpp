@@ -1,6 +1,6 @@
-// outbox.emit_many(): one event for each element of an array of payloads. One call instead of many; in the WAL each event is a message of
-// its own, as emit writes it. An error is about one element, whose number the context tells, and undoes all events of the call. Tested by
-// sql/emit_many.sql.
+// outbox.emit_many(): one event for each element of an array of payloads. The function saves calls; in the WAL each event is a message of
+// its own, as emit writes it. An error is about one element, whose number stands in the context, and undoes all events of the call. Tested
+// by sql/emit_many.sql.
 #include "event.h"
 #include "pg.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 enum Position { ARG_TOPIC, ARG_KEYS, ARG_PAYLOADS, ARG_TYPES, ARG_HEADERS };
 
-// The elements of an array argument, which may be null as a whole: then each of its elements is.
+// The elements of an array argument. A null argument has null for each element.
 struct Elements {
     Oid type = TEXTOID;
     int count = -1; // of a null argument

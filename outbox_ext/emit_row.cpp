@@ -1,9 +1,9 @@
-// outbox.emit_row(), the trigger that outbox.attach() makes: an event for each row that a statement writes. Its arguments are all that it
-// knows:
+// outbox.emit_row(), the trigger that outbox.attach() creates: an event for each row that a statement writes. The trigger knows nothing
+// beyond its arguments:
 //   topic, key column, type ("{op}" becomes insert, update or delete), columns of the payload (separated by commas, quoted; empty: all)
 // For each row it is an AFTER ROW trigger; for each statement an AFTER STATEMENT trigger with transition tables, which spill to disk where
-// the queue of row triggers does not. The writers of the table need no right to emit: EXECUTE is checked when the trigger is made. Tested
-// by sql/attach.sql.
+// the queue of row triggers does not. The writers of the table need no right to emit: the server checks EXECUTE when the trigger is
+// created. Tested by sql/attach.sql.
 #include "event.h"
 #include "pg.h"
 
@@ -19,7 +19,7 @@ namespace {
 
 enum TriggerArgument { TRIGGER_TOPIC, TRIGGER_KEY, TRIGGER_TYPE, TRIGGER_COLUMNS, TRIGGER_ARGUMENTS };
 
-// What the arguments mean for the table as it is now. Made once a statement.
+// The arguments' meaning for the table as it is now. Computed once a statement.
 struct Layout {
     int key;               // the number of the key's column
     int count;             // of the payload's columns; 0: all, so the payload is the row
@@ -129,7 +129,8 @@ bool is_same_key(const Argument &one, const Argument &other) {
     return datum_image_eq(one.value, other.value, by_value, size);
 }
 
-// `old_row` and `new_row`: null where the operation has none. A key that goes away gets a tombstone: the payload is null.
+// Emits the events of one change. `old_row` and `new_row` are null where the operation has none. A key that goes away gets a tombstone: the
+// payload is null.
 void emit_change(const TriggerData *trigger, const Layout *layout, HeapTuple old_row, HeapTuple new_row) {
     const Argument none = {0, RECORDOID, true};
     if (old_row != nullptr) {
@@ -153,8 +154,8 @@ public:
         slot_ = MakeSingleTupleTableSlot(description, &TTSOpsMinimalTuple);
     }
 
-    // Goes to the next row; false at the end, and where there is no such table. The slot frees its row itself, so the memory is the
-    // caller's that stays until close().
+    // Goes to the next row. False at the end, and where there is no such table. The slot frees its row itself, in the caller's memory that
+    // stays until close().
     bool advance() {
         if (rows_ == nullptr)
             return false;
@@ -173,7 +174,8 @@ private:
     TupleTableSlot *slot_ = nullptr;
 };
 
-// An UPDATE writes each row to both tables, so that the rows of one place belong together.
+// Emits the events of a statement. An UPDATE writes each row to both transition tables, in the same order, so the rows at one place belong
+// together.
 void emit_statement(const TriggerData *trigger, const Layout *layout) {
     Rows old_rows(trigger->tg_oldtable, trigger->tg_relation->rd_att), new_rows(trigger->tg_newtable, trigger->tg_relation->rd_att);
     MemoryContext one_row = AllocSetContextCreate(CurrentMemoryContext, "outbox.emit_row", ALLOCSET_DEFAULT_SIZES);
@@ -221,7 +223,7 @@ Datum outbox_emit_row(PG_FUNCTION_ARGS) {
     return PointerGetDatum(nullptr);
 }
 
-// TRUNCATE fires no trigger for each row, so its rows would go without a word.
+// TRUNCATE fires no trigger for each row, so the rows would go without an event.
 Datum outbox_refuse_truncate(FunctionCallInfo) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot truncate a table whose rows are published"),
                     errhint("DELETE the rows; or outbox.attach(..., operations => 'insert, update, delete, truncate'), which lets TRUNCATE "
@@ -229,7 +231,7 @@ Datum outbox_refuse_truncate(FunctionCallInfo) {
     pg_unreachable();
 }
 
-// The arguments of a trigger, out of pg_trigger.tgargs: each ends with a zero byte.
+// The arguments of a trigger, as pg_trigger.tgargs holds them: each ends with a zero byte.
 Datum outbox_trigger_arguments(PG_FUNCTION_ARGS) {
     bytea *arguments = PG_GETARG_BYTEA_PP(0);
     const char *at = VARDATA_ANY(arguments), *end = at + VARSIZE_ANY_EXHDR(arguments);

@@ -25,7 +25,7 @@ void require_writable_transaction() {
     PreventCommandIfParallelMode("outbox.emit()"); // emit may run in a worker if its caller is wrongly marked PARALLEL SAFE
 }
 
-// Outside of a transaction block the event is committed with its own statement alone, and what it tells of may be committed or not.
+// Outside of a transaction block the event commits with its own statement alone, and the rows that it tells of may commit or not.
 void require_transaction_block(Door door) {
     if (outbox_require_transaction == REQUIRE_NOTHING || door == DOOR_OF_TABLE || IsTransactionBlock())
         return;
@@ -181,7 +181,8 @@ void add_bytes(StringInfo envelope, Datum payload) {
     envelope_add_base64(envelope, "payload_base64", reinterpret_cast<unsigned char *>(VARDATA_ANY(bytes)), VARSIZE_ANY_EXHDR(bytes));
 }
 
-// Values of text, json, jsonb and bytea have a variable length, and the types are no domains: emit looks none up in the catalog.
+// Values of text, json, jsonb and bytea have a variable length, and the types are no domains: emit need not look the types up in the
+// catalog.
 bool is_usual(Oid type) { return type == TEXTOID || type == JSONBOID || type == JSONOID || type == BYTEAOID; }
 
 void add_payload(StringInfo envelope, const Argument &argument) {

@@ -1,5 +1,5 @@
-// The times in the ids of a backend's events. They increase strictly, also when the clock stands still, is set back, or ticks more slowly
-// than events come. Pure: the caller reads the clock. Tested by test/unit/event_clock_test.cpp.
+// The times in the ids of a backend's events. The times increase strictly, even when the clock stands still, is set back, or ticks more
+// slowly than events come. Pure: the caller reads the clock. Tested by test/unit/event_clock_test.cpp.
 #pragma once
 
 #include <cstdint>

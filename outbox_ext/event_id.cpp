@@ -5,7 +5,7 @@
 #include <ctime>
 
 static int64 next_time_ns() {
-    static EventClock clock; // this backend's
+    static EventClock clock; // one clock for each backend
 
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -1,5 +1,5 @@
-// The event's id: a UUIDv7 (RFC 9562), the name by which consumers recognise a repeated event.
-// Strictly increasing within a backend, also when the clock stands still or goes back (event_clock.h). Tested by sql/event_id.sql.
+// The event's id: a UUIDv7 (RFC 9562), the name by which consumers recognize a repeated event. Ids increase strictly within a backend, even
+// when the clock stands still or goes back (event_clock.h). Tested by sql/event_id.sql.
 #pragma once
 
 #include "pg.h"

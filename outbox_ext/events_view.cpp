@@ -1,5 +1,5 @@
-// outbox.emit_event(), the INSTEAD OF INSERT trigger of outbox.events and of views of one topic: each row that is inserted becomes an
-// event, and RETURNING gives its id. A view may have any of the columns id, topic, key, payload, payload_bytes, type and headers; without a
+// outbox.emit_event(), the INSTEAD OF INSERT trigger of outbox.events and of views of one topic: each inserted row becomes an event, and
+// RETURNING gives the event's id. A view may have any of the columns id, topic, key, payload, payload_bytes, type and headers; without a
 // column topic the trigger's argument is the topic. Tested by sql/events_view.sql.
 #include "event.h"
 #include "pg.h"

@@ -39,8 +39,8 @@ void wait_for_reader(long timeout_ms) {
     ModifyWaitEvent(FeBeWaitSet, FeBeWaitSetLatchPos, WL_LATCH_SET, MyLatch);
 }
 
-// Called before the walsender waits for WAL. Only every second wait begins with a breath, because it is while it waits that the walsender
-// sends keepalives. There is no breath where commits wait for this reader (synchronous_standby_names).
+// Called before the walsender waits for WAL. Only every second wait begins with a breath, since the walsender sends its keepalives while it
+// waits. There is no breath where commits wait for this reader (synchronous_standby_names).
 void breathe(Gathering *gather) {
     gather->has_breathed = !gather->has_event && !gather->has_breathed && MyWalSnd->sync_standby_priority == 0 && !RecoveryInProgress();
     if (gather->has_event)
@@ -53,9 +53,9 @@ void breathe(Gathering *gather) {
     wait_for_reader((breath_us + 999) / 1000);
 }
 
-// Stands in the place of the server's logical_read_xlog_page, because a plugin has no callback between two transactions.
-// Depends on that being the walsender's page_read and the only caller of WalSndWaitForWal, which waits for WAL and for standbys; checked on
-// 14 to 19. test/t/022_gather.t fails when that breaks.
+// Stands in the place of the server's logical_read_xlog_page, because a plugin has no callback between two transactions. Depends on
+// logical_read_xlog_page being the walsender's page_read and the only caller of WalSndWaitForWal, which waits for WAL and for standbys;
+// checked on 14 to 19. test/t/022_gather.t fails when that breaks.
 int read_page(XLogReaderState *reader, XLogRecPtr page, int size, XLogRecPtr record, char *buffer) {
     LogicalDecodingContext *ctx = static_cast<LogicalDecodingContext *>(reader->private_data);
     Plugin *plugin = plugin_of(ctx);

@@ -24,7 +24,7 @@ struct Gathering {
     long quiet_us;            // time spent on breaths since the last event
 };
 
-// Only a walsender can gather; called by an SQL function this is an error.
+// Begins to gather. Only a walsender can: in an SQL function the call is an error.
 void gather_start(LogicalDecodingContext *ctx);
 
 // Called when a transaction with events ends: sends its lines, or holds them back where the reader has got {"ahead":true}.

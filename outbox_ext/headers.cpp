@@ -46,7 +46,7 @@ void add_string(StringInfo envelope, const JsonbValue *value) {
     json_append_string(envelope, text.data, text.size);
 }
 
-// False where the value is not {"base64": "…"}.
+// False: the value is not {"base64": "…"}.
 bool add_bytes(StringInfo envelope, const JsonbValue *value) {
     JsonbValue base64;
     if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data) || JsonContainerSize(value->val.binary.data) != 1)
@@ -90,7 +90,7 @@ public:
         return Text{start, static_cast<size_t>(at_++ - start)};
     }
 
-    // At a brace: takes {"base64":"…"}. False where the object is another one, and the walk leads no further.
+    // Takes {"base64":"…"} from its brace on. False where the object is another one; the walk then leads no further.
     bool bytes() {
         size_t size = strlen(opening_of_bytes);
         if (static_cast<size_t>(end_ - at_) < size || memcmp(at_, opening_of_bytes, size) != 0)
@@ -102,7 +102,7 @@ public:
         return true;
     }
 
-    // Of an object of headers: goes to its next member, whose name() and member() are then there. False at the end.
+    // Goes to the next member of an object of headers, which name() and member() then return. False at the end.
     bool next_member() {
         skip(); // the brace or the comma before the member
         if (at_ == end_ || peek() == '}')
@@ -118,7 +118,7 @@ public:
         return true;
     }
     Text name() const { return name_; }     // without its quotes
-    Text member() const { return member_; } // name and value, as they stand in the object
+    Text member() const { return member_; } // name and value, as the object has them
 
 private:
     const char *at_;
@@ -155,7 +155,7 @@ void require_new(const Text *names, int count, Text name) {
                             errdetail("Header %d has the name of header %d.", count + 1, i + 1)));
 }
 
-int check_members(const char *json, size_t size) { // returns how many members the object has
+int check_members(const char *json, size_t size) { // returns the number of members
     Text *names = static_cast<Text *>(palloc(sizeof(Text) * envelope_headers_max));
     Walk walk(json, size);
     int count = 0;

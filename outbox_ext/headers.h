@@ -4,7 +4,7 @@
 
 #include "envelope.h"
 
-// Append the member "headers", or nothing where the object is empty.
+// Both append the member "headers", or nothing where the object is empty.
 void headers_add_jsonb(StringInfo envelope, Jsonb *headers);
 void headers_add_text(StringInfo envelope, Text json); // `json` is valid UTF-8
 

@@ -3,14 +3,14 @@
 --     psql -d consumer -v ON_ERROR_STOP=1 -1 -f inbox.sql
 --
 -- Then GRANT USAGE ON SCHEMA outbox, and EXECUTE ON FUNCTION outbox.first_time(text, uuid), to the consumer's role. PostgreSQL 14 or newer; a role
--- that may create a schema is enough. Where the extension or the hosted form is, these objects are there already. The text below is the extension's; sql/inbox.sql
--- compares the two.
+-- that may create a schema is enough. The extension and the hosted form bring these objects themselves. The text below stands in the extension's
+-- script as well: that script is the text of a released version. sql/inbox.sql fails while the two differ.
 CREATE SCHEMA IF NOT EXISTS outbox;
 
 -- ---- the consumer's half ------------------------------------------------------------------------------------------------------------------------
 
--- Which ids a consumer has seen, so that an event that comes twice counts once. Ids of events are UUIDs of version 7, which begin with their time:
--- eight partitions of a week each take turns, so that old ones can be emptied without a trace. Other ids have a partition of their own.
+-- The ids that a consumer has seen, so that an event that comes twice counts once. Ids of events are UUIDs of version 7, which begin with their time:
+-- eight partitions of a week each take turns, so that an old one can be emptied by TRUNCATE. Other ids have a partition of their own.
 CREATE TABLE outbox.seen (
     week smallint NOT NULL,
     consumer text NOT NULL,
@@ -33,7 +33,7 @@ CREATE FUNCTION outbox.week_of(id uuid) RETURNS smallint LANGUAGE sql IMMUTABLE 
         THEN (('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint / 604800000 % 8)::smallint ELSE -1::smallint END
     $$;
 
--- A second delivery waits for the transaction of the first: where that one commits, the answer is false, otherwise true.
+-- A second delivery waits for the transaction of the first: where the first transaction commits, the answer is false, otherwise true.
 CREATE FUNCTION outbox.first_time(consumer text, id uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF consumer IS NULL OR id IS NULL THEN
@@ -45,8 +45,8 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- A week's partition is emptied at once when no row in it is younger. The rows of other ids, and those of a week that has begun a second turn, are
--- deleted one by one. A partition that a transaction is using is left for the next call.
+-- A week's partition is emptied at once when no row in the partition is younger. The rows of other ids, and those of a week that has begun a second
+-- turn, are deleted one by one. A partition that a transaction is using is left for the next call.
 CREATE FUNCTION outbox.forget(older_than interval) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     oldest timestamptz := clock_timestamp() - older_than;

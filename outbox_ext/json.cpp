@@ -1,6 +1,7 @@
 #include "json.h"
 
-// RapidJSON with the server's memory: it throws no exceptions and calls no operator new, and no symbol of it leaves this file.
+// RapidJSON with the server's memory. RapidJSON throws no exceptions here and calls no operator new, and none of its symbols leaves this
+// file.
 #define RAPIDJSON_ASSERT(x) Assert(x)
 #define RAPIDJSON_NEW(x) nullptr
 #define RAPIDJSON_DELETE(x) static_cast<void>(x)
@@ -102,7 +103,7 @@ const char *find_lone_surrogate(const char *json, size_t size) {
         bool is_surrogate = p[1] == 'u' && (p[2] == 'd' || p[2] == 'D') && p[3] >= '8';
         if (is_surrogate && (p[3] | 0x20) >= 'c')
             return p;
-        p += is_surrogate ? 12 : 2; // RapidJSON has seen to it that a low surrogate follows the high one
+        p += is_surrogate ? 12 : 2; // RapidJSON has checked that a low surrogate follows the high one
     }
     return nullptr;
 }
@@ -122,7 +123,7 @@ void explain(const char *text, size_t size, JsonError *error) {
     PallocAllocator *allocator = new (palloc(sizeof(PallocAllocator))) PallocAllocator;
     Reader *reader = new (palloc(sizeof(Reader))) Reader(allocator, 1024);
     rapidjson::ParseErrorCode code = read(reader, text, size, error);
-    if (code == rapidjson::kParseErrorNumberTooBig) { // to the scanner a big number is right: the reason is another one
+    if (code == rapidjson::kParseErrorNumberTooBig) { // the scanner accepts big numbers, so the reason is another one
         text = mask_numbers(text, size);
         code = read(reader, text, size, error);
     }

@@ -1,7 +1,6 @@
 // JSON in the backend. The scanner decides whether a text is JSON and minifies it; RapidJSON reads only a text that the scanner refuses, to
-// tell the reason and the place.
-// Numbers keep their digits, objects the order and the duplicates of their members; escapes get their shortest form.
-// Tested by sql/payload_json.sql, sql/limits.sql.
+// tell the reason and the place. Numbers keep their digits, objects the order and the duplicates of their members; escapes get their
+// shortest form. Tested by sql/payload_json.sql, sql/limits.sql.
 #pragma once
 
 #include "contract/json_scan.h"
@@ -13,8 +12,8 @@ struct JsonError {
     bool too_deep;
 };
 
-// Is this text one JSON value? Then the function appends it to `out` without white space between its tokens, in at most `size` bytes. The
-// caller has checked that the text is UTF-8 without NUL. After an error `out` has the content it had before.
+// True where the text is one JSON value. The function then appends the value to `out` without white space between its tokens, in at most
+// `size` bytes. The caller has checked that the text is UTF-8 without NUL. After an error `out` has the content it had before.
 bool json_minify(const char *text, size_t size, StringInfo out, JsonError *error);
 
 // Appends a JSON string with its quotes; `text` is valid UTF-8.

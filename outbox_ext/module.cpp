@@ -15,7 +15,7 @@ PGDLLEXPORT void _PG_init(void);
 
 int outbox_missing_slot = MISSING_SLOT_ERROR;
 char *outbox_slots = nullptr;
-static char *outbox_headers = nullptr; // the hooks keep what is read of it
+static char *outbox_headers = nullptr; // context_headers.cpp keeps the parsed value
 int outbox_max_event_bytes = 900 * 1024;
 int outbox_capture = CAPTURE_OFF;
 int outbox_require_transaction = REQUIRE_NOTHING;

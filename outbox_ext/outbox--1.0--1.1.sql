@@ -36,10 +36,9 @@ BEGIN
     END IF;
 END $$;
 
--- Two functions for headers as text: varchar from JDBC, text, json. PostgreSQL prefers a topic of type text to one of a domain, so a call with
--- headers that are jsonb, or an untyped literal or parameter, and a key of one of three types resolves to one of the functions with jsonb
--- headers. To these two functions resolve calls whose headers are text, and calls with a key of another type, which emit refuses with a hint
--- on the cast.
+-- Two functions for headers as text: varchar from JDBC, text, json. PostgreSQL prefers a topic of type text to one of a domain. So a call with
+-- headers that are jsonb, or an untyped literal or parameter, and a key of one of three types resolves to a function with jsonb headers. Calls whose
+-- headers are text resolve to these two functions, and so do calls with a key of another type, which emit refuses with a hint at the cast.
 CREATE DOMAIN outbox.topic_name AS text;
 CREATE TYPE outbox.header_text;
 CREATE FUNCTION outbox.header_text_in(cstring) RETURNS outbox.header_text AS 'textin' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
@@ -115,13 +114,13 @@ COMMENT ON VIEW outbox.status IS 'the slots of the output plugin outbox in this 
 REVOKE ALL ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.delivered(pg_lsn), outbox.slot_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION outbox.emit_refusal(), outbox.slot_state(name), outbox.delivered(pg_lsn), outbox.slot_status() TO pg_monitor;
 GRANT SELECT ON outbox.status TO pg_monitor;
--- USAGE on the schema is for setup to grant: with a GRANT in this script the server would take all grants on the schema for the extension's own,
--- and pg_dump would leave them out.
+-- setup grants USAGE on the schema: with a GRANT in this script the server would take all grants on the schema for the extension's own, and pg_dump
+-- would leave them out.
 
 -- ---- doors beside emit ------------------------------------------------------------------------------------------------------------------------
 
 -- A view for programs that insert rows and call no functions. Text takes every type that a driver may send: json, jsonb, varchar and numbers are
--- assigned to it without a cast. Whoever may insert there may publish to every topic.
+-- assigned to text without a cast. A role that may insert there may publish to every topic.
 CREATE FUNCTION outbox.emit_event() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_emit_event' LANGUAGE C VOLATILE;
 CREATE VIEW outbox.events AS SELECT NULL::uuid AS id, NULL::text AS topic, NULL::text AS key, NULL::text AS payload, NULL::bytea AS payload_bytes,
     NULL::text AS type, NULL::text AS headers WHERE false;
@@ -186,8 +185,8 @@ CREATE FUNCTION outbox.was_emitted(topic text, key text DEFAULT NULL, payload js
     SELECT EXISTS (SELECT FROM outbox.captured() AS c WHERE c.topic = $1 AND ($2 IS NULL OR c.key = $2) AND ($3 IS NULL OR c.payload @> $3))
     $$;
 
--- The functions ok() and diag() are pgTAP's, wherever the caller's search path finds them. So the path is the caller's here, and every other
--- name is qualified.
+-- The functions ok() and diag() are pgTAP's, wherever the caller's search path finds them. So the path is the caller's in this function, and every
+-- other name is qualified.
 CREATE FUNCTION outbox.emitted_ok(topic text, key text DEFAULT NULL, payload jsonb DEFAULT NULL, description text DEFAULT NULL) RETURNS text
     LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -215,7 +214,7 @@ REVOKE ALL ON FUNCTION outbox.captured_lines(), outbox.captured(), outbox.was_em
 
 -- ---- events by trigger ------------------------------------------------------------------------------------------------------------------------
 
--- All that a trigger knows is in its arguments, so dump, restore and renaming need no table of the extension.
+-- A trigger knows nothing beyond its arguments, so dump, restore and renaming need no table of the extension.
 CREATE FUNCTION outbox.emit_row() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_emit_row' LANGUAGE C VOLATILE;
 CREATE FUNCTION outbox.refuse_truncate() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_refuse_truncate' LANGUAGE C VOLATILE;
 CREATE FUNCTION outbox.trigger_arguments(tgargs bytea) RETURNS text[] AS 'MODULE_PATHNAME', 'outbox_trigger_arguments' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -331,8 +330,8 @@ GRANT SELECT ON outbox.attachments TO pg_monitor;
 
 -- ---- the consumer's half ------------------------------------------------------------------------------------------------------------------------
 
--- Which ids a consumer has seen, so that an event that comes twice counts once. Ids of events are UUIDs of version 7, which begin with their time:
--- eight partitions of a week each take turns, so that old ones can be emptied without a trace. Other ids have a partition of their own.
+-- The ids that a consumer has seen, so that an event that comes twice counts once. Ids of events are UUIDs of version 7, which begin with their time:
+-- eight partitions of a week each take turns, so that an old one can be emptied by TRUNCATE. Other ids have a partition of their own.
 CREATE TABLE outbox.seen (
     week smallint NOT NULL,
     consumer text NOT NULL,
@@ -355,7 +354,7 @@ CREATE FUNCTION outbox.week_of(id uuid) RETURNS smallint LANGUAGE sql IMMUTABLE 
         THEN (('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint / 604800000 % 8)::smallint ELSE -1::smallint END
     $$;
 
--- A second delivery waits for the transaction of the first: where that one commits, the answer is false, otherwise true.
+-- A second delivery waits for the transaction of the first: where the first transaction commits, the answer is false, otherwise true.
 CREATE FUNCTION outbox.first_time(consumer text, id uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF consumer IS NULL OR id IS NULL THEN
@@ -367,8 +366,8 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- A week's partition is emptied at once when no row in it is younger. The rows of other ids, and those of a week that has begun a second turn, are
--- deleted one by one. A partition that a transaction is using is left for the next call.
+-- A week's partition is emptied at once when no row in the partition is younger. The rows of other ids, and those of a week that has begun a second
+-- turn, are deleted one by one. A partition that a transaction is using is left for the next call.
 CREATE FUNCTION outbox.forget(older_than interval) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     oldest timestamptz := clock_timestamp() - older_than;
@@ -422,7 +421,7 @@ GRANT EXECUTE ON PROCEDURE outbox.wait_delivered(pg_lsn, interval) TO pg_monitor
 
 -- ---- which topics there are -----------------------------------------------------------------------------------------------------------------------
 
--- Without a row every topic is accepted. Roles and function are names: what depends on numbers would not survive dump and pg_upgrade.
+-- Without a row every topic is accepted. Roles and function are names, since references by OID would not survive dump and pg_upgrade.
 CREATE TABLE outbox.topics (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9._-]{1,249}$' AND name NOT IN ('.', '..') AND name !~ '^__'),
     writers name[],
@@ -491,7 +490,7 @@ BEGIN
         RETURN;
     END IF;
 
-    -- A view in the table's place: what is inserted there is not stored, and RETURNING and the number of rows are as before.
+    -- A view takes the table's place: inserted rows are not stored, and RETURNING and the number of rows are as before.
     rows_name := table_row.relname || '_rows';
     IF octet_length(rows_name) > 63 THEN
         RAISE EXCEPTION 'the table''s name is too long' USING ERRCODE = 'name_too_long', HINT = 'The table would be renamed, with _rows behind its name: give it a shorter name first.';

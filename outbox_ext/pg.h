@@ -103,7 +103,8 @@ using OutboxOriginId = RepOriginId;
 #define OUTBOX_WAL_LEVEL_HINT "Set \"wal_level\" to \"logical\" and restart the server."
 #endif
 
-// Is the WAL up to this position on disk, so that WalSndWaitForWal returns at once? On a standby the replay decides, so the answer is no.
+// True where the WAL up to this position is on disk, so that WalSndWaitForWal returns at once. On a standby the replay decides, so the
+// answer is false.
 static inline bool outbox_wal_is_at_hand(XLogRecPtr end) {
 #if PG_VERSION_NUM >= 150000
     return !RecoveryInProgress() && GetFlushRecPtr(nullptr) >= end;
@@ -112,12 +113,12 @@ static inline bool outbox_wal_is_at_hand(XLogRecPtr end) {
 #endif
 }
 
-// Does a walsender read the slot? An SQL function brings a page reader of its own, also when it runs over a replication connection.
+// True where a walsender reads the slot. An SQL function brings a page reader of its own, even over a replication connection.
 static inline bool outbox_reads_for_walsender(const LogicalDecodingContext *ctx) {
     return MyWalSnd != nullptr && ctx->reader->routine.page_read != read_local_xlog_page;
 }
 
-// From 17 on: is this a failover slot? Its reader gets events only after the standbys of synchronized_standby_slots have them.
+// From 17 on: true for a failover slot, whose reader gets events only after the standbys of synchronized_standby_slots have them.
 static inline bool outbox_slot_is_failover() {
 #if PG_VERSION_NUM >= 170000
     return MyReplicationSlot->data.failover;
@@ -134,7 +135,7 @@ static inline bool outbox_waits_for_standbys() {
 #endif
 }
 
-// Memory that a check hook hands to the server, which frees it. Null, after a line in the log, where there is none.
+// Memory that a check hook hands to the server, which frees it. Null, after a line in the log: the system has none.
 static inline void *outbox_guc_malloc(size_t size) {
 #if PG_VERSION_NUM >= 160000
     return guc_malloc(LOG, size);
@@ -185,14 +186,14 @@ static inline void outbox_update_progress(LogicalDecodingContext *ctx) {
 #endif
 }
 
-// Keeps the reader from a timeout while the plugin writes nothing. From 16 on the server does this itself.
+// Keeps the reader from a timeout while the plugin writes nothing. From 16 on the server does so itself.
 static inline void outbox_keep_awake([[maybe_unused]] LogicalDecodingContext *ctx) {
 #if PG_VERSION_NUM < 160000
     outbox_update_progress(ctx);
 #endif
 }
 
-// May the current user execute this function?
+// True where the current user may execute the function.
 static inline bool outbox_may_execute(Oid function) {
 #if PG_VERSION_NUM >= 160000
     return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
@@ -201,7 +202,7 @@ static inline bool outbox_may_execute(Oid function) {
 #endif
 }
 
-// A description that was made by hand is finished by a call of its own from 19 on.
+// Finishes a tuple description that the extension built itself; from 19 on the server demands that call.
 static inline void outbox_finish_description([[maybe_unused]] TupleDesc description) {
 #if PG_VERSION_NUM >= 190000
     TupleDescFinalize(description);

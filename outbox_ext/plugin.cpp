@@ -67,8 +67,8 @@ bool is_ours(const xl_logical_message *message) {
 }
 
 // The server calls this before it queues a change. Row changes and foreign messages are refused, so they cost neither memory nor spilling;
-// commits and prepares pass. The origin itself plays no part: an event is delivered wherever its transaction began.
-// Depends on FilterByOrigin, called with ctx->reader at the record in question: by heap_decode's functions after SnapBuildProcessChange, by
+// commits and prepares pass. The origin itself plays no part: an event is delivered wherever its transaction began. Depends on
+// FilterByOrigin being called with ctx->reader at the record in question: by heap_decode's functions after SnapBuildProcessChange, by
 // logicalmsg_decode before it; checked on 14 to 19. test/t/082_filter.t fails when that breaks.
 bool on_filter_by_origin(LogicalDecodingContext *ctx, OutboxOriginId) {
     switch (XLogRecGetRmid(ctx->reader)) {
@@ -98,7 +98,7 @@ void on_skip(LogicalDecodingContext *ctx, Plugin *plugin) {
     plugin->skipped = 0;
 }
 
-// The limit of emit, or a larger one where the operator lets all events be larger.
+// The limit of emit, or the operator's limit for all events where that is larger.
 size_t head_max() { return Max(envelope_head_max, static_cast<size_t>(outbox_max_event_bytes)); }
 
 void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix, Size size,

@@ -1,4 +1,5 @@
-// Why emit refuses, as words that emit raises and that outbox.status shows. Every text is static or lives in the current memory context.
+// The reason why emit refuses, as an error that emit raises and outbox.status shows. Every text is static or lives in the current memory
+// context.
 #pragma once
 
 #include "pg.h"

@@ -1,4 +1,4 @@
-// A row as JSON. The form does not depend on the session's settings, because consumers compare events. Tested by sql/rows.sql.
+// A row as JSON. The form does not depend on the session's settings, since consumers compare events. Tested by sql/rows.sql.
 #pragma once
 
 #include "contract/text.h"

@@ -8,7 +8,7 @@
 
 #include "pg.h"
 
-// Starts for a walsender with a persistent slot; for any other reader this does nothing.
+// Starts to save for a walsender with a persistent slot; does nothing for any other reader.
 void saved_position_start(LogicalDecodingContext *ctx);
 
 // Called when the plugin has written a transaction with events whose commit record ends at `end`.

@@ -98,7 +98,7 @@ Verdict look_up() {
     return verdict;
 }
 
-// What emit says of this verdict.
+// The error that emit raises for the verdict.
 Refusal refusal_of(const Verdict *verdict) {
     const char *name = NameStr(verdict->slot);
     const char *message =
@@ -128,7 +128,8 @@ Refusal refusal_of(const Verdict *verdict) {
     return {};
 }
 
-// From 19 on a slot raises the level by itself, so a level that is too low means that the slot is missing: the slot is asked first.
+// From 19 on a slot raises the level by itself, so a level that is too low means that the slot is missing. emit therefore checks the slot
+// first.
 Refusal level_refusal() {
     if (XLogLogicalInfoActive())
         return {};
@@ -138,7 +139,7 @@ Refusal level_refusal() {
 
 FullTransactionId looked_up_in = {0};
 
-// The verdict that holds for the current transaction; `*first`: the slots were looked up for it now.
+// The verdict for the current transaction. `*first`: the slots were looked up now, for the first time in the transaction.
 const Verdict *verdict_of_transaction(bool *first) {
     static Verdict verdict;
 

@@ -1,6 +1,6 @@
-// Will a replication slot deliver the events of this transaction? Asked are the slots of this database that use the output plugin, or those
-// that the setting "outbox.slots" names. A slot delivers when it is persistent, its creation has ended, and it is not invalidated.
-// Tested by sql/missing_slot.sql, sql/slots.sql, test/specs/slot_creation.spec, test/t/021_emit_refused.t.
+// Whether a replication slot will deliver the events of this transaction. emit looks at the slots of this database that use the output
+// plugin, or at those that the setting "outbox.slots" names. A slot delivers when it is persistent, its creation has ended, and it is not
+// invalidated. Tested by sql/missing_slot.sql, sql/slots.sql, test/specs/slot_creation.spec, test/t/021_emit_refused.t.
 #pragma once
 
 #include "pg.h"
@@ -12,16 +12,17 @@ enum MissingSlot { MISSING_SLOT_ERROR, MISSING_SLOT_WARNING, MISSING_SLOT_IGNORE
 // drop the event silently. The slots are looked up once per transaction and list of names; a transaction keeps the answer.
 void slot_require(MissingSlot missing_slot);
 
-// Whether slot_require() would have nothing to say. Raises nothing.
+// True where slot_require() would raise nothing. Raises nothing itself.
 bool slot_can_deliver();
 
-// What slot_require() would say now, looked up anew and with "outbox.missing_slot" as "error"; `*slot` is the slot in question, or empty.
+// The error that slot_require() would raise now, looked up anew and with "outbox.missing_slot" as "error"; `*slot` is the slot in question,
+// or empty.
 Refusal slot_refusal(NameData *slot);
 
-// The state of the slot of this name, in a word: "ready" where the slot can deliver.
+// The state of the slot of this name, in one word: "ready" where the slot can deliver.
 const char *slot_state(const NameData *name);
 
-// How far every slot that must deliver has confirmed. Raises emit's error where one of them cannot deliver.
+// The LSN up to which every slot that must deliver has confirmed. Raises emit's error where one of them cannot deliver.
 XLogRecPtr slot_delivered_up_to();
 
 // The check hook and the assign hook of the setting "outbox.slots".

@@ -1,5 +1,5 @@
-// The functions in C behind the view outbox.status, and outbox.delivered(). They look at the same slots, by the same code, as emit does.
-// Tested by sql/status.sql, test/t/130_status.t.
+// The functions in C behind the view outbox.status, and outbox.delivered(). They look at the same slots as emit, by the same code. Tested
+// by sql/status.sql, test/t/130_status.t.
 #include "event.h"
 #include "pg.h"
 #include "settings.h"
@@ -34,7 +34,7 @@ TimestampTz after(const Interval *timeout) {
     return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (days * USECS_PER_DAY + timeout->time) / 1000);
 }
 
-// CALL within a transaction block, or from a function, cannot end the transaction, whose snapshot would stay.
+// A CALL within a transaction block, or from a function, cannot end the transaction, whose snapshot would stay.
 void require_no_transaction(FunctionCallInfo fcinfo) {
     Node *context = fcinfo->context;
     if (context == nullptr || !IsA(context, CallContext) || reinterpret_cast<CallContext *>(context)->atomic)
@@ -42,7 +42,7 @@ void require_no_transaction(FunctionCallInfo fcinfo) {
                         errhint("COMMIT first: what is not committed cannot be delivered.")));
 }
 
-// Looks after 10 ms, then less and less often, down to five times a second: a slot tells nobody when it is confirmed.
+// Waits until everything up to `lsn` is delivered. The pauses grow from 10 ms to 200 ms, since a slot tells nobody when it is confirmed.
 void wait_for(XLogRecPtr lsn, TimestampTz deadline) {
     for (long pause_ms = 10; slot_delivered_up_to() < lsn; pause_ms = Min(pause_ms * 2, 200)) {
         if (GetCurrentTimestamp() >= deadline)
@@ -56,8 +56,8 @@ void wait_for(XLogRecPtr lsn, TimestampTz deadline) {
 
 } // namespace
 
-// The row (accepts, slot, sqlstate, message, detail, hint): would emit accept now, and what is wrong. The text columns are null where
-// nothing is wrong. With "outbox.missing_slot" as "warning" or "ignore" emit accepts although something is.
+// The row (accepts, slot, sqlstate, message, detail, hint): whether emit would accept an event now, and what is wrong. The text columns are
+// null where nothing is wrong. With "outbox.missing_slot" as "warning" or "ignore" emit accepts although something is wrong.
 Datum outbox_emit_refusal(PG_FUNCTION_ARGS) {
     TupleDesc description;
     if (get_call_result_type(fcinfo, nullptr, &description) != TYPEFUNC_COMPOSITE || description->natts != 6)
@@ -99,7 +99,7 @@ Datum outbox_wait_delivered(PG_FUNCTION_ARGS) {
     TimestampTz deadline = after(PG_GETARG_INTERVAL_P(1));
     SPI_connect_ext(SPI_OPT_NONATOMIC);
     SPI_commit();            // from here on the session has no snapshot
-    SPI_start_transaction(); // which SPI_commit() does itself but for the first minors of 14
+    SPI_start_transaction(); // SPI_commit() does so itself, but for the first minors of 14
     wait_for(lsn, deadline);
     SPI_finish();
     PG_RETURN_VOID();

@@ -12,12 +12,12 @@ enum Column { COLUMN_NAME = 1, COLUMN_WRITERS, COLUMN_CHECK_FUNCTION, COLUMNS = 
 
 struct Topic {
     Text name;
-    int writer_count; // -1: whoever may emit
+    int writer_count; // -1: every role that may emit
     char **writers;   // names of roles
     char *check_function;
 };
 
-// What was read of the table. Empty: every topic is accepted.
+// The content of the table. Empty: every topic is accepted.
 MemoryContext memory = nullptr;
 bool is_current = false; // false from the next invalidation on
 uint64 changes = 0;      // invalidations so far
@@ -99,7 +99,7 @@ void refresh() {
         read_table();
     qsort(topics, static_cast<size_t>(count), sizeof(Topic), compare_topics);
     MemoryContextSwitchTo(before);
-    is_current = changes == before_reading; // what changed meanwhile is read for the next event
+    is_current = changes == before_reading; // a change that came while the table was read counts for the next event
 }
 
 const Topic *find(Text name) {
@@ -107,7 +107,7 @@ const Topic *find(Text name) {
     return static_cast<Topic *>(bsearch(&wanted, topics, static_cast<size_t>(count), sizeof(Topic), compare_topics));
 }
 
-// The name in the table that is at most a third of its letters away, for a slip of the pen; null where there is none.
+// The name in the table that is at most a third of its letters away, in case of a slip; null where there is none.
 const char *nearest(Text name) {
     const char *best = nullptr;
     int best_distance = static_cast<int>(name.size) / 3 + 2;
@@ -139,7 +139,7 @@ bool may_write(const Topic *topic) {
     return topic->writer_count < 0 || superuser();
 }
 
-// The name is qualified, so nobody's search path decides which function runs.
+// The check function of a topic. Its name is qualified, so no search path decides which function runs.
 Oid check_function_of(const Topic *topic) {
     Oid types[] = {TEXTOID, JSONBOID, JSONBOID};
     Oid function = LookupFuncName(outbox_qualified_name(topic->check_function), lengthof(types), types, true);
@@ -151,7 +151,7 @@ Oid check_function_of(const Topic *topic) {
     return function;
 }
 
-// A part of the envelope, as a value of the server; null where there is none.
+// A member of the envelope, as a value of the server; null where the envelope has none.
 Datum part(Datum envelope, const char *name, bool as_text, bool *is_null) {
     Datum key = PointerGetDatum(cstring_to_text(name));
     LOCAL_FCINFO(call, 2);
@@ -168,7 +168,8 @@ Datum part(Datum envelope, const char *name, bool as_text, bool *is_null) {
 } // namespace
 
 TopicRules topic_require(Text name, bool has_own_right) {
-    AcceptInvalidationMessages(); // which a statement that only emits would not do within a transaction; costs nothing where there are none
+    // a statement that only emits would not do so within a transaction; costs nothing where there are no messages
+    AcceptInvalidationMessages();
     if (!is_current)
         refresh();
     if (count == 0)
@@ -202,7 +203,7 @@ void topic_check_event(const TopicRules &rules, Text envelope) {
                  errdetail_internal("%s", TextDatumGetCString(reason)), errhint("The function in outbox.topics decides, and says why.")));
 }
 
-// The trigger of outbox.topics: every backend reads the table again.
+// The trigger of outbox.topics: makes every backend read the table again.
 Datum outbox_topics_changed(PG_FUNCTION_ARGS) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("outbox.topics_changed() must be a trigger"),

@@ -8,7 +8,7 @@ class TriggerRow {
 public:
     explicit TriggerRow(const TriggerData *trigger) : tuple_(trigger->tg_trigtuple), description_(trigger->tg_relation->rd_att) {}
 
-    // Null where the relation has no such column.
+    // The column's value; null where the relation has no such column.
     Argument column(const char *name) const {
         int number = SPI_fnumber(description_, name);
         if (number <= 0)
@@ -27,7 +27,7 @@ public:
         tuple_ = heap_modify_tuple_by_cols(tuple_, description_, 1, &number, &value, &is_null);
     }
 
-    // What an INSTEAD OF trigger returns.
+    // The return value of an INSTEAD OF trigger.
     Datum result() const { return PointerGetDatum(tuple_); }
 
 private:

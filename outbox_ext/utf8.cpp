@@ -6,7 +6,7 @@
 
 namespace {
 
-// ASCII is the same in every encoding of the server. It need not be converted, and MULE_INTERNAL has no conversion at all.
+// ASCII is the same in every encoding of the server, so it needs no conversion; MULE_INTERNAL has none at all.
 bool is_ascii(Text text) {
     unsigned char bits = 0;
     for (size_t i = 0; i < text.size; i++)

@@ -1,4 +1,4 @@
-// Text of the database's encoding, converted to UTF-8, in which events are written. Tested by sql/encoding.sql.
+// Converts text from the database's encoding to UTF-8, in which events are written. Tested by sql/encoding.sql.
 #pragma once
 
 #include "contract/text.h"

@@ -94,7 +94,7 @@ bool is_uuid(Text text) {
 // The names of a message's headers that the guard has met so far. Hashes make the comparison of a thousand names cheap.
 class HeaderNames {
 public:
-    bool add(Text name) { // false where the name was there already
+    bool add(Text name) { // false: the name was there already
         uint32_t hash = hash_of(name);
         for (int i = 0; i < count_; i++)
             if (hashes_[i] == hash && names_[i].size == name.size && memcmp(names_[i].data, name.data, name.size) == 0)
@@ -124,7 +124,6 @@ bool header_value(Cursor *cursor) { // a string, or bytes
         return cursor->string(&value);
     return cursor->string(&value) && envelope_base64_is_valid(value) && cursor->literal("}");
 }
-
 const char *reject_headers(Cursor *cursor) {
     HeaderNames names;
     do {

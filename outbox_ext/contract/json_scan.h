@@ -1,6 +1,6 @@
-// The grammar of JSON (RFC 8259) in one pass over the bytes. The scanner tells whether a text is JSON, and copies it without white space
-// between the tokens. Pure: no server, no memory of its own. It gives no reason for a refusal (json.cpp asks RapidJSON for that) and does
-// not look at the encoding. Tested by test/unit/json_scan_test.cpp against RapidJSON, test/fuzz/json_scan_fuzz.cpp.
+// The grammar of JSON (RFC 8259) in one pass over the bytes. The scanner tells whether a text is JSON, and copies the text without white
+// space between the tokens. Pure: no server, no memory of its own. The scanner gives no reason for a refusal (json.cpp asks RapidJSON for
+// that) and does not look at the encoding. Tested by test/unit/json_scan_test.cpp against RapidJSON, test/fuzz/json_scan_fuzz.cpp.
 #pragma once
 
 #include <bit>
@@ -14,16 +14,16 @@
 constexpr int json_max_depth = 512; // containers within containers; the scanner notes the open ones in an array, not on the C stack
 constexpr size_t json_escape_max = 6;
 
-// Is this text one JSON value? With `out` the function writes the value there, without white space and with its escapes in their shortest
-// form: at most `size` bytes, `*written` of them. Where the text is no JSON, the content of `out` is unspecified.
+// True where the text is one JSON value. With `out` the function writes the value there, without white space and with its escapes in their
+// shortest form: at most `size` bytes, `*written` of them. Where the text is no JSON, the content of `out` is unspecified.
 bool json_scan(const char *text, size_t size);
 bool json_scan(const char *text, size_t size, char *out, size_t *written);
 
-// Is this text one JSON value, and would its copy be the same text? The digits of a \u00XX may be upper-case letters, as emit of 1.0 wrote
-// them.
+// True where the text is one JSON value, and its copy would be the same text. The digits of a \u00XX may be upper-case letters, as emit of
+// 1.0 wrote them.
 bool json_is_compact(const char *text, size_t size);
 
-// Writes a control character, quote or backslash in the form that it has in a string; returns how many bytes that takes.
+// Writes a control character, quote or backslash as its escape in a string. Returns the number of bytes.
 size_t json_escape(char *out, unsigned char c);
 
 // The first byte that cannot stand for itself in a JSON string: a control character, a quote or a backslash. Blocks of sixteen bytes where

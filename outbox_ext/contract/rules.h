@@ -1,14 +1,15 @@
 // The envelope: the one contract between extension and relay. One line of UTF-8 JSON, the content of a logical message with the prefix
-// "outbox". Its members come in this order; a member is left out where there is nothing to say:
+// "outbox". Its members come in this order; a member without content is left out:
 //
 //   {"topic":"orders","key":"42","id":"0193…","type":"order.created","headers":{"traceparent":"00-…"},"payload":{…}}
 //
 // `payload` is a JSON value without white space; `payload_base64`, in its place, carries bytes. An envelope with neither is a tombstone. A
-// header whose value is bytes has {"base64":"…"} in the place of the string; a relay of 1.0 takes no envelope with one, and stops.
+// header whose value is bytes has {"base64":"…"} in the place of the string; a relay of 1.0 takes no envelope with such a header, and
+// stops.
 //
-// emit writes envelopes (envelope.h), the guard tells them from everybody's messages (guard.h), the relay reads them
-// (relay/core/envelope.h). Here are the rules that emit and the guard share. Pure: no server, no memory. Tested by
-// test/unit/guard_test.cpp, sql/limits.sql, sql/headers.sql.
+// emit writes envelopes (envelope.h), the guard tells them from other messages (guard.h), the relay reads them (relay/core/envelope.h).
+// This file has the rules that emit and the guard share. Pure: no server, no memory. Tested by test/unit/guard_test.cpp, sql/limits.sql,
+// sql/headers.sql.
 #pragma once
 
 #include "text.h"
@@ -17,12 +18,13 @@
 #define ENVELOPE_PREFIX "outbox"
 
 constexpr int envelope_topic_max = 249;                // Kafka's limit, in bytes
-constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; what outbox.max_event_bytes cannot exceed
+constexpr size_t envelope_size_max = 64 * 1024 * 1024; // of a whole envelope; outbox.max_event_bytes cannot be more
 
-// Of an envelope without its payload. No dead-letter topic would take an event with a larger head, so the relay could not set it aside.
+// The most bytes of an envelope without its payload. No dead-letter topic would take an event with a larger head, so the relay could not
+// set the event aside.
 constexpr size_t envelope_head_max = 900 * 1024;
 
-constexpr int envelope_headers_max = 1000; // each costs the relay a hundred bytes, however short
+constexpr int envelope_headers_max = 1000; // each header costs the relay a hundred bytes, however short
 
 // Kafka's rule for a topic's name: 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..".
 bool envelope_topic_is_valid(Text topic);

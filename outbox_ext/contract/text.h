@@ -1,4 +1,4 @@
-// A piece of UTF-8, not terminated, owned by whoever made it. `data` is null where there is no text at all, which is not the empty text.
+// A piece of UTF-8, not terminated, whose maker owns the memory. `data` is null where there is no text at all, which is not the empty text.
 #pragma once
 
 #include <cstddef>

@@ -35,7 +35,7 @@ const char *ascii_end(const char *p, const char *end) {
     return p;
 }
 
-// How many bytes the character at `p` has, which is no ASCII; 0: it is no character.
+// The number of bytes of the character at `p`, which is no ASCII; 0: the bytes are no character.
 size_t sequence_size(const char *p, size_t left) {
     auto byte = [p](size_t i) { return static_cast<unsigned char>(p[i]); };
     size_t size = byte(0) < 0xC2 ? 0 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : byte(0) < 0xF5 ? 4 : 0;

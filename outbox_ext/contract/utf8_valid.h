@@ -1,5 +1,5 @@
-// Whether bytes are UTF-8 (RFC 3629) without NUL, as PostgreSQL's pg_utf8_verifystr() sees it: no surrogates, no overlong forms, nothing
-// beyond U+10FFFF. Pure: no server, no memory. Tested by test/unit/utf8_valid_test.cpp.
+// Tells whether bytes are UTF-8 (RFC 3629) without NUL, by the rules of PostgreSQL's pg_utf8_verifystr(): no surrogates, no overlong forms,
+// nothing beyond U+10FFFF. Pure: no server, no memory. Tested by test/unit/utf8_valid_test.cpp.
 #pragma once
 
 #include <cstddef>

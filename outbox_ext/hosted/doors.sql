@@ -1,11 +1,12 @@
--- The ways in beside emit, in SQL and PL/pgSQL: a part of outbox.sql, with the names, SQLSTATEs and hints of the extension. What it does not have:
--- triggers on tables (outbox.attach), an outbox table of another program (outbox.adopt), the catalogue of topics, the view outbox.status.
+-- The doors beside emit, in SQL and PL/pgSQL: a part of outbox.sql, with the names, SQLSTATEs and hints of the extension. The hosted form has no
+-- triggers on tables (outbox.attach), no outbox table of another program (outbox.adopt), no table of topics and no view outbox.status.
+-- outbox.create_topic_view stands in the extension's script as well: that script is the text of a released version and does not change with this one.
 -- Tested by test/t/160_hosted.t, which runs the extension's regression tests.
 
 -- ---- a view to insert into ------------------------------------------------------------------------------------------
 
--- The trigger of outbox.events and of views of one topic, whose name is its argument. A view may have any of these columns, and others. The role
--- that inserts needs USAGE on the schema, for the function runs as that role.
+-- The trigger of outbox.events and of views of one topic, whose name is the trigger's argument. A view may have any of these columns, and others. The
+-- role that inserts needs USAGE on the schema, since the function runs as that role.
 CREATE FUNCTION outbox.emit_event() RETURNS trigger LANGUAGE plpgsql VOLATILE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -128,7 +129,7 @@ CREATE FUNCTION outbox.emit_many(topic text, keys uuid[], payloads anycompatible
 
 -- ---- for tests ------------------------------------------------------------------------------------------------------
 
--- Whether outbox.capture keeps events, and for how long: off, on (until the transaction ends), session.
+-- The value of outbox.capture: off, on (keeps events until the transaction ends), session.
 CREATE FUNCTION outbox.capture_mode() RETURNS text LANGUAGE plpgsql STABLE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -144,7 +145,7 @@ BEGIN
     RAISE EXCEPTION 'invalid value for parameter "outbox.capture"' USING ERRCODE = 'invalid_parameter_value', HINT = 'Available values: off, on, session.';
 END $$;
 
--- The events are kept in a setting of the session, which a rollback, also one to a savepoint, sets back.
+-- Keeps the event in a setting of the session, which a rollback, even one to a savepoint, sets back.
 CREATE FUNCTION outbox.capture_event(envelope text, mode text) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -180,7 +181,7 @@ CREATE FUNCTION outbox.was_emitted(topic text, key text DEFAULT NULL, payload js
 
 -- ---- is it delivered? -----------------------------------------------------------------------------------------------
 
--- No record ends in the head of a page, where the server says the next one would begin.
+-- The end of the last record before the LSN. No record ends in the head of a page, where pg_current_wal_insert_lsn() can stand.
 CREATE FUNCTION outbox.record_end(lsn pg_lsn) RETURNS pg_lsn LANGUAGE sql STABLE STRICT SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN (lsn - '0/0') % pg_size_bytes(current_setting('wal_segment_size')) = 40 THEN lsn - 40::numeric
@@ -199,7 +200,7 @@ BEGIN
     RETURN (SELECT min(r.confirmed_flush_lsn) >= outbox.record_end(lsn) FROM outbox.settings AS s, pg_replication_slots AS r WHERE r.slot_name = ANY (s.slots));
 END $$;
 
--- Between two looks nothing holds a snapshot. A function's own search path would forbid the commit, so each name is qualified.
+-- Holds no snapshot between two looks. A search path of the procedure's own would forbid the COMMIT, so each name is qualified.
 CREATE PROCEDURE outbox.wait_delivered(lsn pg_lsn DEFAULT NULL, timeout interval DEFAULT '30 seconds') LANGUAGE plpgsql AS $$
 DECLARE
     wanted pg_catalog.pg_lsn := coalesce(lsn, pg_catalog.pg_current_wal_insert_lsn());

@@ -1,5 +1,5 @@
--- What somebody has decided about the schema outbox, kept while one form takes the place of the other: who may do what, the settings, and the
--- ids that consumers have seen. Runs in the transaction of the change, before it; kept.sql after it. Tested by test/t/162_move.t.
+-- Saves the decisions that people have taken about the schema outbox while one form takes the place of the other: grants, settings, and the ids that
+-- consumers have seen. The script runs in the transaction of the change, before the change; kept.sql runs after it. Tested by test/t/162_move.t.
 CREATE TEMP TABLE outbox_grants ON COMMIT DROP AS
     SELECT 'schema' AS kind, 'outbox' AS name, a.privilege_type, a.is_grantable, a.grantee
         FROM pg_catalog.pg_namespace AS n, LATERAL pg_catalog.aclexplode(n.nspacl) AS a

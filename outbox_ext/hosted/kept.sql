@@ -1,4 +1,4 @@
--- Puts back what keep.sql has kept, as far as the other form has it.
+-- Restores what keep.sql has saved, as far as the other form has the objects.
 DO $$
 DECLARE
     kept record;

@@ -1,13 +1,13 @@
--- outbox without its library, for servers that take none: emit in SQL and PL/pgSQL. Nobody has to be a superuser; the role that runs the
--- script needs CREATE on the database and owns what the script makes.
+-- outbox without its library, for servers that take none: emit in SQL and PL/pgSQL. Nobody has to be a superuser; the role that runs the script needs
+-- CREATE on the database and owns what the script creates.
 --
 --   psql -v ON_ERROR_STOP=1 -1 -f outbox.sql "dbname=app"
 --
--- The ways in beside emit are in doors.sql, the consumer's half in ../inbox.sql; this script includes both. The functions have the signatures, the checks and the error texts of the extension, and the envelopes are those of the extension, byte for
--- byte: the relay's guard rejects any other form (outbox_ext/contract/rules.h). Three things differ. The settings are a table, because a role
--- could change a setting that no library defines. An id is later than the one before only while the clock is not set back. Headers that are
--- text or varchar need a cast to jsonb.
--- Tested by test/t/160_hosted.t, which compares the two.
+-- The doors beside emit are in doors.sql, the consumer's half in ../inbox.sql; this script includes both. The functions have the signatures, the
+-- checks and the error texts of the extension. The envelopes are those of the extension, byte for byte: the relay's guard rejects any other form
+-- (outbox_ext/contract/rules.h). Three things differ. The settings are a table, because a role could change a setting that no library defines. An id
+-- is later than the one before only while the clock is not set back. Headers that are text or varchar need a cast to jsonb. Tested by
+-- test/t/160_hosted.t, which compares both forms. One script, since setup runs it in one transaction and psql reads it as one file: hence its length.
 
 \set ON_ERROR_STOP on
 
@@ -65,7 +65,8 @@ BEGIN
                 '([^\\]*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[^u])?', 'g') WITH ORDINALITY AS pieces(piece, place));
 END $$;
 
--- How many containers are open at once in a JSON text, where that may be more than 512; otherwise 0. A text that is no JSON has some answer.
+-- The number of containers that are open at once in a JSON text, where that may be more than 512; otherwise 0. For a text that is no JSON the answer
+-- means nothing.
 CREATE FUNCTION outbox.json_depth(given text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN length(given) <= 512 OR length(given) - length(translate(given, '[{', '')) <= 512 THEN 0 ELSE (
@@ -75,7 +76,7 @@ AS $$
                 WITH ORDINALITY AS brackets(bracket, place)) AS depths(depth)) END
 $$;
 
--- The payload's JSON as the envelope has it. An error repeats no word of the payload, as the server's own would.
+-- The payload's JSON as the envelope has it. An error repeats no word of the payload, which the server's own error would.
 CREATE FUNCTION outbox.payload_json(payload text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -99,7 +100,7 @@ BEGIN
     RETURN compact;
 END $$;
 
--- A row as JSON, whatever the session's settings are.
+-- A row as JSON, independent of the session's settings.
 CREATE FUNCTION outbox.row_json(value anyelement) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO pg_catalog SET timezone TO 'UTC' SET datestyle TO 'ISO' SET intervalstyle TO 'postgres' SET extra_float_digits TO 1
     SET bytea_output TO 'hex' SET lc_monetary TO 'C' SET quote_all_identifiers TO off
@@ -127,14 +128,14 @@ BEGIN
     END IF;
 END $$;
 
--- Whether a header's value is bytes: {"base64": "…"}, padded, without line breaks, the bits that carry nothing 0.
+-- Whether a header's value is bytes: {"base64": "…"}, padded, without line breaks, with 0 for the bits that carry nothing.
 CREATE FUNCTION outbox.is_bytes(value json) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp AS $$
     SELECT json_typeof(value) = 'object' AND (SELECT count(*) = 1 AND coalesce(bool_and(key = 'base64' AND json_typeof(each.value) = 'string'
         AND each.value #>> '{}' ~ '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$'), false)
         FROM json_each(CASE json_typeof(value) WHEN 'object' THEN value ELSE '{}' END) AS each)
     $$;
 
--- The names of headers, and their members of the envelope's object, in order. Null where there are no headers.
+-- The names of headers, and their members of the envelope's object, in the same order. Null where there are no headers.
 CREATE FUNCTION outbox.header_members(headers text, OUT names text[], OUT members text[]) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -184,8 +185,8 @@ BEGIN
     END IF;
 END $$;
 
--- The envelope's member "headers" with its comma: the headers of the call and, under them, those of the setting outbox.headers, which any role
--- sets with SET LOCAL for all events of a transaction. Empty where there are none.
+-- The envelope's member "headers" with its comma: the headers of the call and, beneath them, those of the setting outbox.headers, which any role sets
+-- with SET LOCAL for all events of a transaction. Empty where there are none.
 CREATE FUNCTION outbox.header_member(headers text) RETURNS text LANGUAGE plpgsql STABLE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -246,7 +247,7 @@ $$;
 
 -- ---- can the event be delivered? ------------------------------------------------------------------------------------
 
--- Why the slot cannot deliver an event of this database, as detail and hint; no row where it can.
+-- Why the slot cannot deliver an event of this database, as detail and hint; no row where the slot can.
 CREATE FUNCTION outbox.slot_fault(slot name, OUT detail text, OUT hint text) RETURNS SETOF record LANGUAGE sql STABLE SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT CASE
@@ -268,7 +269,7 @@ AS $$
         OR coalesce((to_jsonb(s) ->> 'conflicting')::bool, false)                                                   -- from 16 on
 $$;
 
--- What is wrong with the slots that must be able to deliver, in the words of emit's error. All null where nothing is.
+-- The fault of the slots that must be able to deliver, as the error that emit raises. All null where there is none.
 CREATE FUNCTION outbox.broken_slot(setting outbox.settings, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql STABLE
     SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -289,8 +290,8 @@ BEGIN
     END IF;
 END $$;
 
--- Whether the event is written. The slots are looked at once in a transaction. A caller who sets outbox_hosted.slot_seen himself spares nobody's
--- events but his own. Where events are captured, one that no slot could deliver is not written, and that is no error.
+-- Whether the event is written. The slots are looked at once in a transaction. A caller who sets outbox_hosted.slot_seen spares only his own events.
+-- Where events are captured, an event that no slot could deliver is not written, and raises no error.
 CREATE FUNCTION outbox.require_slot(setting outbox.settings, capture text) RETURNS bool LANGUAGE plpgsql VOLATILE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -464,7 +465,8 @@ REVOKE ALL ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) FRO
 REVOKE ALL ON FUNCTION outbox.emit(text, uuid, anycompatible, text, jsonb) FROM PUBLIC;
 GRANT SELECT ON outbox.settings TO PUBLIC;
 
--- The publication is empty: pgoutput sends the messages of the whole database, and the changes of the publication's tables, which are none.
+-- The publication is empty: pgoutput sends the messages of the whole database whatever the publication has, and of the changes only those of its
+-- tables, of which there are none.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = 'outbox') THEN

@@ -47,7 +47,7 @@ void add_property(std::vector<Shown> &shown, const KafkaProperty &property, cons
     shown.push_back({property.first, is_secret(property.first) ? hidden : property.second, origin});
 }
 
-// In the order of their strength, so that the last one counts.
+// The properties in the order of their strength, so that the last one of a name counts.
 std::vector<Shown> properties_of(const Effective &effective) {
     std::vector<Shown> shown;
     Values values = effective.values();
@@ -63,7 +63,7 @@ std::vector<Shown> properties_of(const Effective &effective) {
     return shown;
 }
 
-// JSON's strings are TOML's, but for a delete.
+// The text as a TOML string: JSON's strings are TOML's, but for a delete character.
 std::string quoted(const std::string &text) {
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
@@ -74,7 +74,7 @@ std::string quoted(const std::string &text) {
 void print_toml(const std::vector<Shown> &all, bool with_origin, bool quotes_keys) {
     for (const Shown &each : all) {
         std::string line = (quotes_keys ? quoted(each.key) : each.key) + " = " + (each.is_bare ? each.value : quoted(each.value));
-        bool is_comment = each.value.empty() || each.key == "config"; // not set, or no key of a file
+        bool is_comment = each.value.empty() || each.key == "config"; // a setting that is not set, or has no key in a file
         std::cout << (is_comment ? "# " : "") << line << (with_origin ? "  # " + each.origin : "") << '\n';
     }
 }

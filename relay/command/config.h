@@ -1,12 +1,12 @@
-// `outbox-relay config show` and `config check`: what the settings are, without a connection. Secrets are never printed.
-// Tested by test/t/110_config.t.
+// `outbox-relay config show` and `config check`: the settings in force, without a connection. No secret is printed. Tested by
+// test/t/110_config.t.
 #pragma once
 
 #include "config/options.h"
 
 namespace outbox {
 
-// As a file of settings that says the same but for the secrets, or as JSON.
+// Prints the settings as a file of settings with the same effect, but for the secrets, or as JSON.
 void show_config(const ShowConfigCommand &command);
 
 void say_config_is_good();

@@ -12,7 +12,7 @@
 namespace outbox {
 namespace {
 
-// Whoever may write to the topic may write headers that are no texts.
+// The text without control characters: a role that may write to the topic may write any bytes into a header.
 std::string visible(const std::string &text) {
     std::string shown;
     append_visible(text, shown);

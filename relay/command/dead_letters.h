@@ -1,5 +1,5 @@
-// outbox-relay dead-letters: what the relay has set aside, with the reason and the id that `skip` and a search in the database take; never
-// a payload. Tested by test/t/146_dead_letters.t.
+// outbox-relay dead-letters: lists the events that the relay has set aside, with the reason and with the id for `skip` or a search in the
+// database; never a payload. Tested by test/t/146_dead_letters.t.
 #pragma once
 
 #include "base/signals.h"

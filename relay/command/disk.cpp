@@ -9,7 +9,7 @@ bool is_on_this_machine(Server &server) {
                           "pg_catalog.inet_client_addr()");
 }
 
-// The data directory is its owner's: what is above it may be looked at.
+// The data directory is closed to other users, so the directory above it is the last to look at.
 std::optional<DiskView> look_at_disk(const std::string &data_directory) {
     struct statvfs found;
     for (const std::string &path : {data_directory + "/pg_wal", data_directory, data_directory.substr(0, data_directory.rfind('/'))})

@@ -1,4 +1,4 @@
-// How full the disk with the server's WAL is, which only the server's own machine can say.
+// The disk with the server's WAL: how full it is, as far as the server runs on this machine.
 #pragma once
 
 #include "postgres/server.h"
@@ -12,10 +12,10 @@ struct DiskView {
     double free_bytes = 0, bytes = 0;
 };
 
-// Is the server on this machine?
+// Whether the server runs on this machine.
 bool is_on_this_machine(Server &server);
 
-// nullopt: this user may not look there.
+// nullopt: this user may not look at the directories.
 std::optional<DiskView> look_at_disk(const std::string &data_directory);
 
 } // namespace outbox

@@ -18,8 +18,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto look_interval = std::chrono::milliseconds(200);
 constexpr auto say_interval = std::chrono::seconds(5);
 
-// The end of the WAL that is written down by anybody. Where it stands behind the header of a page that has no record yet, no confirmation
-// can ever reach it: the end of the page before is meant.
+// The end of the last WAL record. The insert position can stand behind the header of a page without a record, where no confirmation ever
+// comes: the end of the page before is the record's end.
 constexpr uint64_t page_bytes = 8192, page_header_max = 40;
 Lsn end_of_records(Lsn insert) {
     uint64_t bytes = static_cast<uint64_t>(insert), in_page = bytes % page_bytes;

@@ -1,6 +1,6 @@
-// outbox-relay drain: waits until everything that was committed before is in Kafka, beside a relay that runs, for upgrades and tests. It
-// reads the slot's confirmed position, which the relay moves only over what Kafka has; exactly once, only over what consumers can see.
-// Tested by test/t/143_drain.t.
+// outbox-relay drain: waits until everything that was committed before is in Kafka, beside a running relay, for upgrades and tests. The
+// command reads the slot's confirmed position, which the relay moves only over events that Kafka has; with exactly-once delivery only over
+// events that consumers can see. Tested by test/t/143_drain.t.
 #pragma once
 
 #include "base/signals.h"
@@ -8,7 +8,8 @@
 
 namespace outbox {
 
-// The exit code: 0, or 11 where the time is over before. Throws Failure where no relay can ever deliver from the slot, and Interrupted.
+// Returns the exit code: 0, or 11 where the time is over first. Throws Failure where no relay can ever deliver from the slot, and
+// Interrupted.
 int drain(const DrainCommand &command, Signals &signals);
 
 } // namespace outbox

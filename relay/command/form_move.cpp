@@ -56,7 +56,7 @@ public:
                 give_up(slots);
                 throw;
             }
-            if (steps_.dry_run()) // of what follows nothing is there yet
+            if (steps_.dry_run()) // without the copies there is nothing to do below
                 for (const std::string &slot : slots)
                     take_back(slot);
         }
@@ -66,7 +66,7 @@ public:
             steps_.change("dropped slot \"" + aside + "\", of a move that was ended", {drop_slot(aside)});
     }
 
-    // Of a move to the other form, before the form was changed. They would keep WAL for ever.
+    // Copies of a move to the other form that ended before the form was changed. They would keep WAL for ever.
     std::vector<std::string> left_copies() {
         std::vector<std::string> slots;
         if (!has_other_form())
@@ -80,7 +80,7 @@ public:
 
     bool has_other_form() { return is_to_hosted_ ? !server_.value(extension_sql).empty() : has_hosted_form(server_); }
 
-    // Slots without the suffix that wait to be taken back.
+    // The names, without the suffix, of slots whose copies wait to take their place.
     std::vector<std::string> moved_slots() {
         std::vector<std::string> slots;
         for (const Server::Row &row :
@@ -105,12 +105,13 @@ private:
         return slots;
     }
 
-    // pgoutput looks the publication up as it was when a row was written, and fails where it was not there yet. So the slots have to get
-    // beyond the transactions that were open when it was made, by means of the plugin that they have.
+    // pgoutput looks up the publication as it was when a row was written, and fails where the publication did not exist then. So each slot,
+    // still with its present plugin, has to get beyond the transactions that were open when the publication was created.
     void prepare_publication(const std::vector<std::string> &slots) {
         if (server_.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname OPERATOR(pg_catalog.=) 'outbox'").empty())
             steps_.change("created the empty publication \"outbox\"", {"CREATE PUBLICATION outbox"});
-        // Its transaction begins after the publication's has ended: who is younger sees the publication from his first row on.
+        // The comment's transaction begins after the publication's has ended: a younger transaction sees the publication from its first row
+        // on.
         if (server_.value(comment_sql).empty())
             steps_.change("noted since when the publication is there", {"COMMENT ON PUBLICATION outbox IS '" + std::string(comment) + "'"});
         if (steps_.dry_run())
@@ -139,14 +140,14 @@ private:
                                "::pg_catalog.xid) FROM pg_catalog.pg_replication_slots WHERE " + name_is(slot));
     }
 
-    // A record of the running transactions lets catalog_xmin follow; the server writes one every 15 s by itself. So that there is something
-    // to confirm, and catalog_xmin is younger than the publication's transaction, a transaction begins and ends.
+    // Helps catalog_xmin to advance, for which a relay needs something to confirm: begins and ends a transaction, and writes a record of
+    // the running transactions, which the server itself writes every 15 s.
     void nudge() {
         try {
             server_.query("SELECT pg_catalog.pg_current_xact_id()");
             if (server_.version() >= 160000)
                 server_.query("SELECT pg_catalog.pg_log_standby_snapshot()");
-        } catch (const QueryRefused &) { // the role may not
+        } catch (const QueryRefused &) { // the role lacks the privilege
         }
     }
 
@@ -168,7 +169,7 @@ private:
         steps_.change("copied slot \"" + slot + "\" to \"" + aside + "\" with the plugin " + plugin_, {copy_slot(slot, aside, plugin_)});
     }
 
-    // In one transaction. Where it fails the database is as it was.
+    // Changes the form in one transaction. Where the transaction fails, the database is as it was.
     void change_form(const std::vector<std::string> &slots) {
         std::string names;
         for (const std::string &slot : slots)
@@ -191,7 +192,7 @@ private:
             server_.query(drop_slot(slot + moved_suffix));
     }
 
-    // The copy becomes the slot. It stands where the slot stood when its relay ended.
+    // The copy becomes the slot, at the position where the slot's relay ended.
     void take_back(const std::string &slot) {
         std::string aside = slot + moved_suffix;
         if (!server_
@@ -214,7 +215,7 @@ private:
         steps_.change("dropped the copy \"" + aside + "\"", {drop_slot(aside)});
     }
 
-    // A relay that has run after the copy was made has delivered more.
+    // Advances the copy, where a relay has run after the copy was made and has delivered more.
     void advance(const std::string &aside, const std::string &slot) {
         std::string behind = "FROM pg_catalog.pg_replication_slots AS a, pg_catalog.pg_replication_slots AS s WHERE a." + name_is(aside) +
                              " AND s." + name_is(slot) + " AND a.confirmed_flush_lsn OPERATOR(pg_catalog.<) s.confirmed_flush_lsn";

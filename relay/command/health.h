@@ -1,4 +1,4 @@
-// outbox-relay health: asks the relay of this machine over HTTP, for a container's health check, whose image then needs no other program.
+// outbox-relay health: asks the relay of this machine over HTTP, for a container's health check, so that the image needs no other program.
 // Tested by test/t/053_health.t.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace outbox {
 
-// Prints what the relay says, or why it says nothing. 0 where it is well, otherwise 1; within some seconds.
+// Prints the relay's answer, or why there is none. Returns 0 where the relay is well, otherwise 1; takes some seconds at most.
 int ask_health(const HealthCommand &command);
 
 } // namespace outbox

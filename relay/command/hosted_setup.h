@@ -1,4 +1,4 @@
-// emit in SQL, for a server that takes no library: what `setup --plugin pgoutput` creates besides the slot. The script is
+// emit in SQL, for a server that takes no library: the objects that `setup --plugin pgoutput` creates besides the slot. The script is
 // outbox_ext/hosted/outbox.sql, which the program carries. Tested by test/t/161_hosted_setup.t.
 #pragma once
 
@@ -9,11 +9,11 @@ namespace outbox {
 // Whether emit is SQL in this database.
 bool has_hosted_form(Server &server);
 
-// Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where a schema of that name is
-// another's, or where the slot has a name that no relay reads with pgoutput. Where the extension is: see form_move.h.
+// Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where a schema of that name belongs to
+// something else, or where no relay reads a slot of this name with pgoutput. form_move.h is for a database with the extension.
 void install_hosted_form(const Steps &steps, const std::string &slot);
 
-// emit accepts events from now on: the slot is one of those that must be able to deliver.
+// Adds the slot to those of which one must be able to deliver: emit accepts events from now on.
 void name_slot_to_emit(const Steps &steps, const std::string &slot);
 
 } // namespace outbox

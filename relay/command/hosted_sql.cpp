@@ -5,7 +5,7 @@
 namespace outbox {
 namespace {
 
-// The files as the compiler finds them from the project's root.
+// The files' names as the assembler finds them from the project's root.
 asm(".pushsection .rodata\n"
     "hosted_sql: .incbin \"outbox_ext/hosted/outbox.sql\"\n"
     "hosted_doors_sql: .incbin \"outbox_ext/hosted/doors.sql\"\n"
@@ -17,7 +17,7 @@ asm(".pushsection .rodata\n"
 extern "C" __attribute__((visibility("hidden"))) const char hosted_sql[], hosted_doors_sql[], hosted_inbox_sql[], hosted_keep_sql[],
     hosted_kept_sql[], hosted_end[];
 
-// Without the lines that only psql understands, such as those that include the other files.
+// The script without the lines that only psql understands, such as those that include other files.
 std::string statements(const char *begin, const char *end) {
     std::string_view script(begin, static_cast<size_t>(end - begin));
     std::string sql;

@@ -1,12 +1,12 @@
-// The scripts of outbox_ext/hosted/, which the program carries. Each is many statements, and none of them begins or ends a transaction.
+// The scripts of outbox_ext/hosted/, which the program carries. Each has many statements, none of which begins or ends a transaction.
 #pragma once
 
 #include <string>
 
 namespace outbox {
 
-std::string hosted_form_sql(); // the schema with emit, and the empty publication
-std::string keep_sql();        // before the form changes: what is kept
-std::string kept_sql();        // after it: what was kept is put back
+std::string hosted_form_sql(); // creates the schema with emit, and the empty publication
+std::string keep_sql();        // before the form changes: saves grants and rows
+std::string kept_sql();        // after the change: restores what keep_sql() has saved
 
 } // namespace outbox

@@ -23,7 +23,7 @@ class Socket {
 public:
     explicit Socket(const addrinfo &address) : descriptor_(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-        setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)); // of connect(), too
+        setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)); // bounds connect(), too
     }
     ~Socket() { close(descriptor_); }
     Socket(const Socket &) = delete;
@@ -34,7 +34,7 @@ private:
     int descriptor_;
 };
 
-// The whole answer; empty with errno where there is none.
+// The whole answer; empty, with errno, where there is none.
 std::string ask(const addrinfo &address, const std::string &path, size_t bytes_max) {
     Socket relay(address);
     std::string request = "GET " + path + " HTTP/1.0\r\n\r\n", answer;

@@ -11,7 +11,7 @@ void PositionSetup::prepare(bool slot_is_there) {
     if (steps_.dry_run())
         return steps_.say(topic + " is created, and the position written to it, without --dry-run");
     steps_.say(ensure_state_topic(command_.kafka, steps_.server().signals()) ? "created " + topic : topic + " is there");
-    if (!slot_is_there) // otherwise this would fence the relay that may deliver
+    if (!slot_is_there) // with a slot this would fence the relay that may deliver
         StateWriter(command_.kafka, identity(), steps_.server().signals());
 }
 
@@ -32,7 +32,7 @@ void PositionSetup::finish(bool slot_is_new) {
     }
 }
 
-// Fences whoever delivers, and only then looks where the slot and the position are: from here on nobody moves either of them unseen.
+// Fences every producer of the slot, and only then reads the slot and the position: from here on nobody moves either of them unseen.
 void PositionSetup::write(bool slot_is_new) {
     require_no_holder();
     StateWriter writer(command_.kafka, identity(), steps_.server().signals());
@@ -66,7 +66,7 @@ PositionSetup::Decision PositionSetup::decide(bool slot_is_new) const {
     return {here, state->position, true, "it delivers --topics '" + command_.topics + "' from now on"};
 }
 
-// What a relay that delivers confirms meanwhile would be missed.
+// Throws while a relay has the slot: setup would miss what that relay confirms meanwhile.
 void PositionSetup::require_no_holder() const {
     std::string holder = steps_.server().value(
         "SELECT active_pid FROM pg_catalog.pg_replication_slots WHERE slot_name OPERATOR(pg_catalog.=) " + quote_literal(command_.slot));
@@ -74,7 +74,7 @@ void PositionSetup::require_no_holder() const {
         throw Failure(ExitCode::not_prepared, "slot \"" + command_.slot + "\" is active for PID " + holder + ": stop its relay first");
 }
 
-// What a record's key and a transaction's id are made of.
+// The parts of a source that make the record's key and the transactional id.
 Source PositionSetup::identity() const {
     auto row =
         steps_.server().rows("SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_catalog.current_database()").at(0);
@@ -102,7 +102,7 @@ Source PositionSetup::source() const {
     return source;
 }
 
-// As TIMELINE_HISTORY, which needs a replication connection.
+// The history of a timeline, as TIMELINE_HISTORY returns it, which would need a replication connection.
 std::vector<TimelineEnd> PositionSetup::history(uint32_t timeline) const {
     if (timeline <= 1)
         return {};

@@ -22,7 +22,7 @@ std::optional<double> number_of(const rapidjson::Document &answer, const char *n
 
 } // namespace
 
-// Whoever listens at the address may answer: the parser does not recurse, and nothing of a terminal's own passes.
+// Any program may listen at the address, so the parser does not recurse, and texts lose their control characters.
 bool take_answer(StatusView &view, std::string_view json) {
     rapidjson::Document answer;
     answer.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());

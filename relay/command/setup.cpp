@@ -20,12 +20,12 @@ using std::chrono::seconds;
 
 constexpr auto reload_patience = seconds(10);
 constexpr auto turn_patience = seconds(60);  // for another setup
-constexpr auto others_patience = seconds(3); // for a slot that is being made
+constexpr auto others_patience = seconds(3); // for a slot that another session makes
 constexpr auto look_interval = std::chrono::milliseconds(50);
 constexpr auto say_again_after = seconds(60);
-constexpr long setup_lock = 0x6f7574626f78; // "outbox", as an advisory lock
+constexpr long setup_lock = 0x6f7574626f78; // "outbox" in ASCII, as an advisory lock's key
 
-// What one setup does, in the order of run().
+// One setup, in the order of run().
 class Setup {
 public:
     explicit Setup(const SetupCommand &command, Signals &signals)
@@ -122,7 +122,7 @@ private:
             slot = is_ours ? std::nullopt : look_at_slot(server_, command_.slot);
             auto now = std::chrono::steady_clock::now();
             unfinished_since = slot && slot->is_unfinished ? std::min(unfinished_since, now) : never;
-            return is_ours || now - others_patience >= unfinished_since; // the other one waits for transactions, which may never end
+            return is_ours || now - others_patience >= unfinished_since; // the other setup waits for transactions, which may never end
         });
         if (is_ours)
             return;
@@ -143,7 +143,8 @@ private:
 
     // ---- the extension
 
-    // The extension's scripts grant nothing on the schema: pg_dump would take the grants of others for the extension's.
+    // The extension's scripts grant nothing on the schema, since pg_dump would take the grants of others for the extension's. So setup
+    // grants.
     void let_monitors_look() {
         if (!server_.is_true("SELECT pg_catalog.has_schema_privilege('pg_monitor', oid, 'USAGE') FROM pg_catalog.pg_namespace"
                              " WHERE nspname OPERATOR(pg_catalog.=) 'outbox'"))
@@ -171,7 +172,7 @@ private:
 
     // ---- the slot
 
-    // nullopt: there is none. One that somebody else makes at this moment is awaited for a while.
+    // The slot; nullopt: there is none. A slot that another session makes at this moment is awaited for a while.
     std::optional<SlotState> finished_slot() {
         std::optional<SlotState> slot;
         bool is_finished = comes_true(others_patience, [&] {
@@ -188,7 +189,7 @@ private:
     void create_slot() {
         if (!command_.dry_run)
             steps_.say("creating " + name() + " (waits for transactions that are open now)");
-        // From 17 on a standby can carry the slot over a failover.
+        // From 17 on a standby can keep the slot over a failover.
         std::string failover = server_.version() >= 170000 ? ", failover => true" : "";
         try {
             steps_.change("created " + name() + ": events are kept for the relay from now on",
@@ -205,7 +206,7 @@ private:
         }
     }
 
-    // In a connection of its own, for this one is busy.
+    // Looks in a connection of its own, since this one is busy.
     void say_what_it_waits_for() {
         std::string text;
         try {
@@ -234,7 +235,7 @@ private:
     Steps steps_;
     PositionSetup position_;
     std::optional<Server> watch_;
-    std::string waits_for_; // now
+    std::string waits_for_; // the text of the last look
     std::optional<std::string> said_;
     std::chrono::steady_clock::time_point said_at_;
 };

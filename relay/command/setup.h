@@ -1,4 +1,5 @@
-// outbox-relay setup: creates what is missing on the server, says what it did, and changes nothing the second time. Tested by test/t/.
+// outbox-relay setup: creates what is missing on the server, prints each step, and changes nothing the second time. Tested by
+// test/t/013_setup.t.
 #pragma once
 
 #include "base/signals.h"

@@ -10,11 +10,11 @@
 namespace outbox {
 namespace {
 
-// A look at the slot decodes up to the first event that waits.
+// True where the slot has an event that is not delivered. A look at the slot decodes up to the first such event.
 bool has_undelivered(Server &server, const std::string &slot, bool is_hosted) {
     if (!is_hosted)
         return !server.value("SELECT 1 FROM pg_catalog.pg_logical_slot_peek_changes(" + quote_literal(slot) + ", NULL, 1) LIMIT 1").empty();
-    // A message with the prefix of events: the byte M, flags, a position, the prefix.
+    // A message with the prefix of events: the byte M, flags, an LSN, the prefix.
     return !server
                 .value("SELECT 1 FROM pg_catalog.pg_logical_slot_peek_binary_changes(" + quote_literal(slot) +
                        ", NULL, NULL, 'proto_version', '1', 'publication_names', 'outbox', 'messages', 'true') WHERE "
@@ -23,7 +23,7 @@ bool has_undelivered(Server &server, const std::string &slot, bool is_hosted) {
                 .empty();
 }
 
-// What setup --plugin pgoutput has made, once no slot is demanded any more.
+// Removes what setup --plugin pgoutput has created, once emit demands no other slot.
 void remove_hosted_form(const Steps &steps, const std::string &slot) {
     Server &server = steps.server();
     std::string others = server.value("SELECT pg_catalog.array_to_string(pg_catalog.array_remove(slots, " + quote_literal(slot) +

@@ -1,5 +1,5 @@
-// setup --remove: takes away what setup has made in this database: the slot, the extension, its schema. Refuses while a relay reads, and
-// while events are not delivered unless it is forced. Tested by test/t/147_setup_roles.t.
+// setup --remove: removes what setup has created in this database: the slot, the extension, its schema. Refuses while a relay reads, and
+// while events are not delivered unless --force is given. Tested by test/t/147_setup_roles.t.
 #pragma once
 
 #include "postgres/steps.h"
@@ -8,7 +8,7 @@
 
 namespace outbox {
 
-// Asks at a terminal, where it is not forced. Throws Failure.
+// Asks at a terminal, unless `is_forced`. Throws Failure.
 void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced);
 
 } // namespace outbox

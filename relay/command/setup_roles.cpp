@@ -11,15 +11,15 @@ bool is_there(Server &server, const std::string &role) {
     return !server.value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) " + quote_literal(role)).empty();
 }
 
-// The functions that need a grant. Those whose topic is an outbox.topic_name are everybody's, and pass on to these.
+// The functions that need a grant. The functions whose topic is an outbox.topic_name are open to everybody, and call these.
 constexpr const char *emit_sql =
     " FROM pg_catalog.pg_proc AS f JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace"
     " WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox' AND f.proname OPERATOR(pg_catalog.=) ANY"
     " (ARRAY['emit', 'emit_many']::pg_catalog.name[]) AND f.proargtypes[0] OPERATOR(pg_catalog.=)"
     " 'pg_catalog.text'::pg_catalog.regtype";
 
-// A line of pg_hba.conf lets the role in where it is for this database, by name or by "all", and for the role in the same way. Who is not
-// allowed to look has no such view.
+// The advice for a role that no line of pg_hba.conf lets in: a line counts that names this database and the role, or "all". A role that may
+// not look has no such view.
 std::string missing_line(Server &server, const std::string &role) {
     try {
         std::string database = server.value("SELECT pg_catalog.current_database()");
@@ -65,7 +65,7 @@ void prepare_app_role(const Steps &steps, const std::string &role) {
         steps.change("created role " + name + "; give it a password: \\password " + name, {"CREATE ROLE " + name + " LOGIN"});
     std::string functions =
         server.value("SELECT pg_catalog.string_agg(f.oid::pg_catalog.regprocedure::pg_catalog.text, ', ')" + std::string(emit_sql));
-    if (functions.empty()) // --dry-run, before the extension is there
+    if (functions.empty()) // with --dry-run, before the extension is installed
         functions = "outbox.emit(text, text, anycompatible, text, jsonb), outbox.emit(text, bigint, anycompatible, text, jsonb), "
                     "outbox.emit(text, uuid, anycompatible, text, jsonb)";
     else if (is_there(server, role) && server.is_true("SELECT pg_catalog.has_schema_privilege(" + quote_literal(role) +

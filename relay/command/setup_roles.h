@@ -1,4 +1,4 @@
-// setup --relay-role and --app-role: the roles, made where they are missing, with the rights that they need and no others. Tested by
+// setup --relay-role and --app-role: creates the roles where they are missing, and grants what they need and no more. Tested by
 // test/t/147_setup_roles.t.
 #pragma once
 
@@ -8,10 +8,10 @@
 
 namespace outbox {
 
-// May read a replication stream of this database. Says where pg_hba.conf has no line for that, where this session may look.
+// Lets the role read a replication stream of this database. Prints where pg_hba.conf has no line for that, if this session may look.
 void prepare_relay_role(const Steps &steps, const std::string &role);
 
-// May call outbox.emit() and what goes with it.
+// Lets the role call outbox.emit() and the functions beside it.
 void prepare_app_role(const Steps &steps, const std::string &role);
 
 } // namespace outbox

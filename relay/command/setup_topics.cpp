@@ -24,7 +24,7 @@ std::string create_line(const SetupCommand &command, const WantedTopic &topic) {
     return tool(command, "kafka-topics", arguments);
 }
 
-// One sentence for each difference, with what would end it. Setup itself changes no topic that is there.
+// One sentence for each difference, with the command that ends it. setup itself changes no existing topic.
 std::vector<std::string> differences(const SetupCommand &command, const WantedTopic &wanted, ClusterView &cluster) {
     TopicView found = cluster.topic(wanted.name);
     std::vector<std::string> all;
@@ -79,7 +79,7 @@ std::string array_of(const std::vector<WantedTopic> &topics) {
 
 bool has_table(Server &server) { return server.is_true("SELECT pg_catalog.to_regclass('outbox.topics') IS NOT NULL"); }
 
-// With --dry-run the table may not be there yet: the statement is printed for the one that will be.
+// Writes the names to outbox.topics. With --dry-run the table may not exist yet, and the statement is printed for the table to come.
 void prepare_in_postgres(const Steps &steps, const SetupCommand &command) {
     Server &server = steps.server();
     std::string names = array_of(command.wanted_topics);

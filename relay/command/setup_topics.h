@@ -1,5 +1,5 @@
-// setup --topics-file: makes the topics of the file where they are missing, says where those that are there differ, and writes the names to
-// outbox.topics, so that emit() takes no other. Tested by test/t/148_setup_topics.t.
+// setup --topics-file: creates the file's topics where they are missing, prints where existing topics differ, and writes the names to
+// outbox.topics, so that emit() takes no other topic. Tested by test/t/148_setup_topics.t.
 #pragma once
 
 #include "config/options.h"
@@ -7,7 +7,7 @@
 
 namespace outbox {
 
-// Kafka first: what it refuses leaves outbox.topics as it was. Throws Failure.
+// Asks Kafka first: a refusal leaves outbox.topics as it was. Throws Failure.
 void prepare_topics(const Steps &steps, const SetupCommand &command);
 
 } // namespace outbox

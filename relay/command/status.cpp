@@ -57,7 +57,7 @@ public:
         while (command_.watch) {
             try {
                 signals_.pause(look_interval);
-            } catch (const Interrupted &) { // the usual end of it
+            } catch (const Interrupted &) { // a signal is the usual end of --watch
                 break;
             }
             StatusView now = look();
@@ -96,7 +96,7 @@ private:
         return view;
     }
 
-    // A role without pg_read_all_settings may not know where the server's data is.
+    // Looks at the disk with the server's data, whose place a role without pg_read_all_settings may not know.
     void look_at_disk_of(StatusView &view) {
         if (!is_on_this_machine(server_))
             return;
@@ -116,7 +116,7 @@ private:
             view.relay_problem = text_of(*command_.relay) + ": what answers there is no relay of this version";
     }
 
-    // Switches that were turned once and are forgotten.
+    // Notes settings that somebody has changed for a while and forgotten.
     void note_switches(StatusView &view) {
         for (const Server::Row &row : server_.rows(
                  "SELECT DISTINCT c.value FROM pg_catalog.pg_db_role_setting AS d, LATERAL pg_catalog.unnest(d.setconfig) AS c(value)"

@@ -1,5 +1,5 @@
-// outbox-relay status: one screen that says how the delivery stands. What the slot says comes from the server, so the screen is there
-// without a relay; with --listen the relay that runs there adds what only it knows. Tested by test/t/145_status_command.t.
+// outbox-relay status: one screen about the state of the delivery. The slot's figures come from the server, so the screen needs no relay;
+// with --listen the running relay adds its own figures. Tested by test/t/145_status_command.t.
 #pragma once
 
 #include "base/signals.h"
@@ -7,7 +7,7 @@
 
 namespace outbox {
 
-// Throws Failure where the server is not reached, or the slot is none that a relay can read from. With --watch until a signal comes.
+// Throws Failure where the server is not reached, or no relay can read from the slot. With --watch runs until a signal comes.
 int show_status(const StatusCommand &command, Signals &signals);
 
 } // namespace outbox

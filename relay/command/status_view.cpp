@@ -99,7 +99,7 @@ Rates rates_of(const StatusView &before, const StatusView &now, const Rates &ear
     return rates;
 }
 
-// The relay's figure is of minutes, the one of two looks of seconds.
+// Prefers the relay's figure, which covers minutes, to the difference of two looks, which covers seconds.
 std::optional<double> ends_in_s(const StatusView &view, const Rates &rates) {
     std::optional<double> grows = view.wal_grows_bytes_per_s ? view.wal_grows_bytes_per_s : rates.wal_grows_bytes_per_s;
     std::optional<double> left = view.safe_wal_bytes ? view.safe_wal_bytes : view.disk_free_bytes;
@@ -158,7 +158,7 @@ std::string json_of(const StatusView &view, const Rates &rates) {
     number("safe_wal_bytes", view.safe_wal_bytes);
     number("disk_free_bytes", view.disk_free_bytes);
     std::optional<double> ends_in = ends_in_s(view, rates);
-    ends_in = ends_in && std::isinf(*ends_in) ? std::nullopt : ends_in; // never
+    ends_in = ends_in && std::isinf(*ends_in) ? std::nullopt : ends_in; // never: no number
     number("slot_lost_in_seconds", view.safe_wal_bytes ? ends_in : std::nullopt);
     number("disk_full_in_seconds", view.safe_wal_bytes ? std::nullopt : ends_in);
     number("catalog_xmin_age_transactions", view.catalog_xmin_age);

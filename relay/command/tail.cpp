@@ -15,7 +15,7 @@
 namespace outbox {
 namespace {
 
-constexpr int piece_changes = 1000; // and what is left of the transaction in which they end
+constexpr int piece_changes = 1000; // and the rest of the transaction in which they end
 constexpr auto look_interval = std::chrono::milliseconds(200);
 
 class Tail {
@@ -37,11 +37,11 @@ public:
                 });
                 std::cout << std::flush;
                 if (!std::cout)
-                    return 0; // whoever read has gone
+                    return 0; // the reader of the output has gone
                 if (was_empty && !is_done())
                     signals_.pause(look_interval);
             }
-        } catch (const Interrupted &) { // the usual end of it
+        } catch (const Interrupted &) { // a signal is the usual end
         }
         std::cout << std::flush;
         return 0;
@@ -50,7 +50,7 @@ public:
 private:
     bool is_done() const { return (command_.limit > 0 && shown_ >= command_.limit) || !std::cout; }
 
-    // From where the slot is confirmed, or from now. What the copy has passed stays for the relay.
+    // Copies the slot, from its confirmed position or from now. The copy's reading takes nothing from the relay.
     void copy_slot() {
         if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
             throw Failure(ExitCode::not_prepared, standby_text);
@@ -87,7 +87,7 @@ private:
         }
     }
 
-    // Of the text that the server makes of bytea: "\x00ff".
+    // The bytes of the server's text for bytea: "\x00ff".
     static std::string bytes_of(std::string_view text) {
         auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
         std::string bytes;
@@ -117,7 +117,7 @@ private:
         std::cout << text_ << '\n';
     }
 
-    // As --topics: a name, or the beginning of names.
+    // True for a topic that --topics names, or whose beginning it names.
     bool is_wanted(std::string_view topic) const {
         if (command_.topics.empty())
             return true;
@@ -134,8 +134,8 @@ private:
     const TailCommand &command_;
     Signals &signals_;
     Server server_;
-    std::optional<PgoutputDialect> pgoutput_; // where the slot is of that plugin
-    Begin transaction_;                       // the one whose events come
+    std::optional<PgoutputDialect> pgoutput_; // set where the slot is of pgoutput
+    Begin transaction_;                       // the transaction whose events come
     std::string copy_, text_, scratch_;
     uint64_t seen_ = 0, shown_ = 0;
 };

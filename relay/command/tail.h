@@ -1,6 +1,6 @@
-// outbox-relay tail: shows events as they are committed, beside a relay that runs, and consumes none. It reads from a copy of the slot,
-// temporary and its own, which goes with its session. It holds a piece of the stream at a time: a row of it in memory here, and on the
-// server what its work_mem lets it, the rest in a file. Tested by test/t/144_tail.t.
+// outbox-relay tail: shows events as they are committed, beside a running relay, and consumes none. The command reads from a temporary copy
+// of the slot, which goes with its session. Memory is bounded: here one row of a piece of the stream, on the server its work_mem, the rest
+// in a file of the server. Tested by test/t/144_tail.t.
 #pragma once
 
 #include "base/signals.h"

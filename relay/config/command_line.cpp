@@ -38,7 +38,7 @@ App *command_of(App &app, std::string_view name) {
     return all.empty() ? nullptr : all.front();
 }
 
-// "config show" is a command of the command "config".
+// Adds a command to CLI11. "config show" becomes the command "show" of the command "config".
 CLI::App *add_command(CLI::App &app, const CommandName &command) {
     size_t blank = command.name.find(' ');
     if (blank == std::string::npos)
@@ -65,13 +65,14 @@ std::vector<Given> given_by(const CLI::App &app) {
     return given;
 }
 
-// "help run" is "run --help"; "--slot=" is no option without a value, which CLI11 takes "--takeover=" for.
+// The arguments for CLI11: "help run" becomes "run --help", and a flag such as "--slot=" is refused, since CLI11 takes "--takeover=" for a
+// flag without a value.
 std::vector<std::string> arguments_of(int argc, char **argv) {
     std::vector<std::string> arguments(argv + 1, argv + argc);
     for (const std::string &argument : arguments)
         if (argument.starts_with("--") && argument.ends_with('='))
             refuse(argument.substr(0, argument.size() - 1) + ": expected a value; without one leave the flag out");
-    if (arguments == std::vector<std::string>{"help", "--markdown"}) { // for docs/relay.md
+    if (arguments == std::vector<std::string>{"help", "--markdown"}) { // writes the table of docs/relay.md
         std::cout << settings_as_markdown();
         exit(0);
     }
@@ -79,7 +80,7 @@ std::vector<std::string> arguments_of(int argc, char **argv) {
         arguments.erase(arguments.begin());
         arguments.push_back("--help");
     }
-    std::reverse(arguments.begin(), arguments.end()); // as CLI11 wants them
+    std::reverse(arguments.begin(), arguments.end()); // CLI11 takes the arguments in reverse
     return arguments;
 }
 
@@ -97,7 +98,7 @@ std::string one_of(const std::vector<std::string> &names) {
     return text;
 }
 
-// Where a command is missing, or is none: the first argument that is no flag's.
+// Refuses a missing or unknown command: the first argument that is no flag's value.
 [[noreturn]] void refuse_command(const CLI::App &app, int argc, char **argv) {
     const CLI::App *group = &app;
     int at = 1;
@@ -110,7 +111,7 @@ std::string one_of(const std::vector<std::string> &names) {
     refuse(given + "expected " + one_of(names));
 }
 
-// What is left over may be a value; only a flag's name is repeated.
+// Refuses leftover arguments. One of them may be a value, so the message names a flag only.
 [[noreturn]] void refuse_extras(const CLI::App &app) {
     std::vector<std::string> flags = {"--help"};
     for (const CLI::Option *option : app.get_options())
@@ -154,7 +155,7 @@ CommandLine parse_command_line(int argc, char **argv, const std::vector<CommandN
     size_t parsed = 0;
     while (parsed < apps.size() && !apps[parsed]->parsed())
         parsed++;
-    if (parsed == apps.size()) // "help"
+    if (parsed == apps.size()) // "help" names every command
         refuse_command(app, argc, argv);
     if (!apps[parsed]->remaining().empty())
         refuse_extras(*apps[parsed]);

@@ -8,7 +8,7 @@
 namespace outbox {
 namespace {
 
-// The settings of a command, each by its long flag.
+// The settings of a command.
 std::vector<const Setting *> settings_of(const CommandName &command) {
     std::vector<const Setting *> rows;
     for (const Setting &row : settings())
@@ -28,7 +28,7 @@ std::string joined(const std::vector<std::string> &words) {
 
 std::string first_word(const std::string &name) { return name.substr(0, name.find(' ')); }
 
-// "run", and "config" once for "config show" and "config check".
+// The first words of the commands, each once: "config" for "config show" and "config check".
 std::vector<std::string> top_words(const std::vector<CommandName> &commands) {
     std::vector<std::string> words;
     for (const CommandName &command : commands)
@@ -38,7 +38,7 @@ std::vector<std::string> top_words(const std::vector<CommandName> &commands) {
     return words;
 }
 
-// "config" => "show", "check".
+// The second words by the first word: "config" => "show", "check".
 std::map<std::string, std::vector<std::string>> groups(const std::vector<CommandName> &commands) {
     std::map<std::string, std::vector<std::string>> groups;
     for (const CommandName &command : commands)
@@ -47,7 +47,7 @@ std::map<std::string, std::vector<std::string>> groups(const std::vector<Command
     return groups;
 }
 
-// The help of the first command of that word stands for the word.
+// The help of a first word: the help of the first command that begins with it.
 std::string help_of(const std::string &word, const std::vector<CommandName> &commands) {
     for (const CommandName &command : commands)
         if (first_word(command.name) == word)
@@ -55,7 +55,7 @@ std::string help_of(const std::string &word, const std::vector<CommandName> &com
     return "print the options of a command";
 }
 
-// Within single quotes of a shell.
+// The text within single quotes of a shell.
 std::string quoted(std::string text) {
     for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 4)
         text.replace(at, 1, "'\\''");
@@ -76,7 +76,7 @@ std::string patterns(const std::vector<std::string> &flags) {
     return text;
 }
 
-// What follows an option in bash: words of its own, a file, or nothing that a shell could know.
+// The cases of a bash script for an option's value: the setting's words, a file, or a value that no shell knows.
 std::string bash_values() {
     std::string text;
     std::vector<std::string> files, others = {"-X"};
@@ -94,7 +94,7 @@ std::string bash_values() {
 
 } // namespace
 
-// Bash takes "--delivery=ex" for three words.
+// Bash splits "--delivery=ex" into three words, which the script puts together.
 std::string bash_completion(const std::vector<CommandName> &commands) {
     std::string of_commands, with_two;
     for (const auto &[group, words] : groups(commands)) {
@@ -183,7 +183,7 @@ std::string zsh_completion(const std::vector<CommandName> &commands) {
 
 namespace {
 
-// Whether the command is the one of the line, as fish says it.
+// The condition of a fish script that the line has this command.
 std::string fish_condition(const std::string &name) {
     size_t blank = name.find(' ');
     std::string condition = "__fish_seen_subcommand_from " + name.substr(0, blank);

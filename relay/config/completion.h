@@ -1,5 +1,5 @@
-// What completes the command line of outbox-relay in a shell: a script of the shell's own, made of the commands and the rows of the
-// settings. It runs nothing of the relay. Tested by test/t/172_completion.t, in the shells.
+// Scripts that complete the command line of outbox-relay in a shell, made of the commands and the rows of the settings. A script runs
+// nothing of the relay. Tested by test/t/172_completion.t, in the shells.
 #pragma once
 
 #include "config/command_line.h"

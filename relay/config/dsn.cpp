@@ -15,7 +15,7 @@
 namespace outbox {
 namespace {
 
-constexpr size_t name_bytes_max = 63; // the server's
+constexpr size_t name_bytes_max = 63; // NAMEDATALEN - 1
 constexpr const char *expected =
     "expected a libpq connection string (host=db dbname=app user=…), a URI (postgresql://…) or a database's name";
 constexpr const char *encode = "; in a URI a password's /, @, : and % must be percent-encoded";
@@ -29,11 +29,11 @@ struct ConnectionFinish {
     void operator()(PGconn *connection) const { PQfinish(connection); }
 };
 
-using Settings = std::map<std::string, std::string>; // by libpq's keyword, without the blank ones
+using Settings = std::map<std::string, std::string>; // by libpq's keyword, without blank values
 
 bool is_name_only(const std::string &dsn) { return dsn.find('=') == std::string::npos && dsn.find("://") == std::string::npos; }
 
-// Null where it cannot be parsed.
+// Null where libpq cannot parse the string; `reason` then has libpq's words.
 ConninfoOptions parse(const std::string &dsn, std::string *reason = nullptr) {
     char *words = nullptr;
     ConninfoOptions options(PQconninfoParse(dsn.c_str(), &words));
@@ -58,7 +58,7 @@ Settings own_settings(const std::string &dsn) {
     return settings;
 }
 
-// With libpq's variables and defaults. Where the string names a service, its file is not looked into.
+// The settings with libpq's variables and defaults. A service that the string names is not looked up.
 Settings effective_settings(const std::string &dsn) {
     Settings settings;
     take(settings, ConninfoOptions(PQconndefaults()).get());
@@ -82,7 +82,7 @@ std::vector<std::string> split(const std::string &list) {
     return items;
 }
 
-// libpq leaves out blanks around a port.
+// The ports, without the blanks that libpq passes over.
 std::vector<std::string> ports_of(const Settings &settings) {
     std::vector<std::string> ports = split(value_of(settings, "port"));
     for (std::string &port : ports) {
@@ -94,7 +94,7 @@ std::vector<std::string> ports_of(const Settings &settings) {
 
 bool is_directory(const std::string &host) { return host.starts_with('/') || host.starts_with('@'); } // of a socket
 
-// As libpq reads a value with blanks in it.
+// The value in quotes, as libpq reads a value with blanks.
 std::string quoted(const std::string &value) {
     std::string text = "'";
     for (char c : value)
@@ -106,7 +106,8 @@ bool has_control(const std::string &text) {
     return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
-// In a URI a password that is not encoded ends up in the names behind it, so that no value is repeated.
+// Checks the names of database and user. In a URI a password that is not encoded ends up in the names behind it, so the message repeats no
+// value.
 std::string check_names(const Settings &settings, bool is_uri) {
     for (const char *keyword : {"dbname", "user"}) {
         std::string name = value_of(settings, keyword);
@@ -118,7 +119,7 @@ std::string check_names(const Settings &settings, bool is_uri) {
     return "";
 }
 
-// Hosts, their addresses and their ports: lists of one length, but for a single port.
+// Checks hosts, addresses and ports: lists of one length, or a single port.
 std::string check_hosts(const Settings &settings, bool is_uri) {
     std::string host = value_of(settings, "host"), address = value_of(settings, "hostaddr"), hint = is_uri ? encode : "";
     std::vector<std::string> hosts = split(host), addresses = split(address), ports = ports_of(settings);
@@ -137,7 +138,7 @@ std::string check_hosts(const Settings &settings, bool is_uri) {
     return "";
 }
 
-// libpq would look at these when it is connected, or pass over them.
+// Checks the numbers that libpq would look at when it is connected, or pass over.
 std::string check_numbers(const Settings &settings) {
     for (const char *keyword :
          {"connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}) {
@@ -150,13 +151,14 @@ std::string check_numbers(const Settings &settings) {
     return "";
 }
 
-// libpq judges the rest when it connects: here to a port of this machine where nobody listens, and it is given up at once.
+// Checks the rest by libpq, which judges it only when it connects: to a port of this machine where nobody listens, so that libpq gives up
+// at once.
 std::string check_by_libpq(const std::string &dsn) {
     Settings settings = own_settings(dsn);
     settings["host"] = "localhost";
     settings["hostaddr"] = "127.0.0.1";
     settings["port"] = "1";
-    settings["password"] = "none"; // so that no password file is read
+    settings["password"] = "none"; // libpq then reads no password file
     std::vector<const char *> keywords, values;
     for (const auto &[keyword, value] : settings) {
         keywords.push_back(keyword.c_str());
@@ -185,7 +187,7 @@ std::string describe_servers(const Settings &settings) {
 
 } // namespace
 
-// libpq's own words could repeat a part of a password, but for those about an option's name.
+// Checks a connection string. libpq's own words could repeat a part of a password, so only those about an option's name are passed on.
 std::string check_dsn(const std::string &dsn) {
     if (is_name_only(dsn))
         return dsn.size() > name_bytes_max || has_control(dsn) || dsn.find_first_of(" :/@,") != std::string::npos ? expected : "";
@@ -219,7 +221,7 @@ std::string describe_source(const std::string &dsn) {
 
 bool has_password(const std::string &dsn) { return own_settings(dsn).contains("password"); }
 
-// libpq marks its secrets by how a form would show them.
+// The string with "***" for each secret. libpq marks its secrets by the way in which a form would show them.
 std::string without_secrets(const std::string &dsn) {
     if (is_name_only(dsn))
         return dsn;

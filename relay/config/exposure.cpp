@@ -13,9 +13,9 @@
 namespace outbox {
 namespace {
 
-using Holders = std::map<std::string, std::string>; // a file, and what it has
+using Holders = std::map<std::string, std::string>; // a file, and the secret in it
 
-// 0 where there is no such file, or where the file is a pipe, which can be read only once.
+// The file's mode; 0: there is no such file, or the file is a pipe, which can be read only once.
 mode_t mode_of(const std::string &path) {
     struct stat found {};
     return stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) ? found.st_mode : 0;
@@ -23,10 +23,10 @@ mode_t mode_of(const std::string &path) {
 
 bool others_read(const std::string &path) { return (mode_of(path) & S_IROTH) != 0; }
 
-// The file's name alone, of an origin "/etc/outbox-relay.toml:3".
+// The file's name in an origin such as "/etc/outbox-relay.toml:3".
 std::string file_of(const std::string &origin) { return origin.substr(0, origin.rfind(':')); }
 
-// The property that has a secret, or names a file that is one.
+// Notes the file that holds the property's secret: a file that the property names, or the file in which the property is written.
 void note(Holders &holders, const KafkaProperty &property, const std::string &written_in) {
     constexpr std::string_view suffix = "_file";
     const auto &[name, value] = property;
@@ -42,7 +42,7 @@ void note_property_file(Holders &holders, const std::string &path) {
     try {
         for (const KafkaProperty &property : read_kafka_property_file(path))
             note(holders, property, path);
-    } catch (const std::invalid_argument &) { // said by who needs the file
+    } catch (const std::invalid_argument &) { // the part that needs the file reports the fault
     }
 }
 

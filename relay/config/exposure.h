@@ -1,5 +1,4 @@
-// Files with secrets that every user of this machine can read. What is in a file is read by its own reader; here is only who else could.
-// Tested by test/t/115_exposed.t.
+// Finds files with secrets that every user of this machine can read. Tested by test/t/115_exposed.t.
 #pragma once
 
 #include "config/sources.h"
@@ -9,7 +8,7 @@
 
 namespace outbox {
 
-// A sentence for the log for each such file, without what is in it.
+// A sentence for the log for each such file, without the file's content.
 std::vector<std::string> exposed_secrets(const Effective &effective);
 
 } // namespace outbox

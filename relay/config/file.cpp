@@ -46,7 +46,7 @@ private:
         }
     }
 
-    // A key of TOML with dots is a table in a table.
+    // Reads the properties of librdkafka. A property's name with dots is a table within a table in TOML.
     void read_properties(const toml::table &table, const std::string &prefix) {
         for (const auto &[name, node] : in_order(table)) {
             std::string property = prefix + std::string(name);
@@ -65,7 +65,7 @@ private:
         file_.given.push_back({&setting, text, place_of(node)});
     }
 
-    // Nothing where the value has another type, which is said.
+    // The value's text; nullopt, with a problem noted, where the value has another type.
     std::optional<std::string> text_of(const Setting &setting, const toml::node &node) {
         bool is_toggle = setting.target.toggle != nullptr, is_number = (setting.traits & number) != 0,
              may_be_many = (setting.traits & words) != 0;

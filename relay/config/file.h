@@ -1,5 +1,5 @@
-// The file of settings, in TOML: the settings' keys with "_" for "-", and the table [kafka] of librdkafka's properties. What is wrong is
-// said with the line; no value is repeated. The one place that knows toml++. Tested by test/unit/file_test.cpp and test/t/110_config.t.
+// The file of settings, in TOML: the settings' keys with "_" for "-", and the table [kafka] of librdkafka's properties. A problem names its
+// line and repeats no value. The one place that knows toml++. Tested by test/unit/file_test.cpp and test/t/110_config.t.
 #pragma once
 
 #include "config/sources.h"
@@ -11,10 +11,10 @@ namespace outbox {
 
 constexpr const char *default_config_file = "/etc/outbox-relay.toml";
 
-// `name` stands for the file in what is said. A text that is no TOML gives nothing but the problem.
+// `name` stands for the file in messages. A text that is no TOML gives the problem alone.
 ConfigFile parse_config(std::string_view text, const std::string &name);
 
-// Of the file's path; at most 1 MiB is read.
+// Reads the file at the path, at most 1 MiB.
 ConfigFile read_config_file(const std::string &path);
 
 } // namespace outbox

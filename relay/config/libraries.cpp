@@ -20,7 +20,7 @@
 namespace outbox {
 namespace {
 
-// The file of each shared library of the process by its name before ".so". A file's name has the version: libzstd.so.1.5.4.
+// The files of the process's shared libraries, by the name before ".so". A file's name has the version: libzstd.so.1.5.4.
 using Files = std::map<std::string, std::string>;
 
 int note_file(dl_phdr_info *info, size_t, void *files) {

@@ -5,8 +5,8 @@
 
 namespace outbox {
 
-// A line a library: its name, its version, and what is special about this build of it. After the libraries come the compiler and the
-// system. Reads no file, and nothing of the relay's settings.
+// A line for each library: its name, its version, and what is special about this build. Behind the libraries come the compiler and the
+// system. Reads no file, and none of the relay's settings.
 std::string libraries_text();
 
 } // namespace outbox

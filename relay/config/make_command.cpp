@@ -78,7 +78,7 @@ void check_own_topics(const Values &values) {
             throw std::invalid_argument(fmt::format("--topics: \"{}\" is the relay's own, no topic for events", topic));
 }
 
-// Where nobody says how, whoever answers on another machine has to prove that it is the server.
+// The login. Where nobody names an sslmode, a server on another machine has to prove its identity (verify-full).
 Login login(const Values &values) {
     if (std::string reason = check_connection(values.dsn); !reason.empty())
         throw std::invalid_argument("the connection to PostgreSQL: " + reason);

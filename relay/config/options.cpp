@@ -14,14 +14,14 @@
 namespace outbox {
 namespace {
 
-// Of an operator, who looks at Kafka alone.
+// Makes a command that looks at Kafka alone.
 template <auto make>
 Command kafka_command(const Values &values) {
     check_own_topics(values);
     return make(values, kafka_target(values));
 }
 
-// Of an operator, who looks at a relay with its options.
+// Makes a command that looks at a relay with the relay's options.
 template <auto make>
 Command operate_command(const Values &values) {
     check_own_topics(values);
@@ -42,10 +42,10 @@ Command check_config_command(const Values &values, const Effective &) {
 
 // ---- the commands ---------------------------------------------------------------------------------------------------
 
-// How much of the settings a command looks at.
+// How much of the settings a command checks.
 enum class Reads {
     flags,
-    its_own, // it asks about a relay that may run though its settings have changed since: what is wrong elsewhere is no matter
+    its_own, // the command asks a relay that may run though other settings have changed since
     all,
 };
 
@@ -114,7 +114,7 @@ std::vector<CommandName> command_names() {
 
 // ---- the file -------------------------------------------------------------------------------------------------------
 
-// The flag, the variable, or the file that is there by itself; empty: none.
+// The settings file that a flag or variable names, or the default one where that file exists; empty: none.
 Given config_file_of(const std::vector<Given> &variables, const std::vector<Given> &flags) {
     for (const std::vector<Given> *source : {&flags, &variables})
         for (const Given &each : *source)
@@ -148,7 +148,8 @@ Effective gather(const CommandRow &command, const std::vector<Given> &flags) {
         effective.take(file.given);
         effective.take_kafka(std::move(file.kafka));
     }
-    std::erase_if(variables, [&](const Given &variable) { return gives(flags, variable.setting); }); // a flag's variable is not looked at
+    // a flag's value stands for the variable's, which is not checked
+    std::erase_if(variables, [&](const Given &variable) { return gives(flags, variable.setting); });
     check_given(variables);
     check_given(flags);
     effective.take(variables);

@@ -1,5 +1,5 @@
-// From the sources of the settings (sources.h) to a command with its settings. What is wrong ends the process with exit code 2, as far as
-// its text says that it is wrong. Tested by test/t/051_options.t and test/t/110_config.t.
+// Makes a command with its settings out of the sources of settings (sources.h). A fault ends the process with exit code 2, as far as the
+// text alone shows the fault. Tested by test/t/051_options.t and test/t/110_config.t.
 #pragma once
 
 #include "base/exit_code.h"
@@ -18,17 +18,17 @@
 
 namespace outbox {
 
-// Also `skip`: it delivers until the event that is to be skipped is behind it.
+// `run`, and `skip`, which delivers until the skipped event is behind it.
 struct RunCommand {
     StreamOptions stream;
     RelayOptions relay;
     KafkaTarget kafka;
-    bool to_stdout = false; // instead of to Kafka
+    bool to_stdout = false; // standard output instead of Kafka
     Delivery delivery = Delivery::at_least_once;
-    std::chrono::milliseconds commit_interval; // of exactly once
+    std::chrono::milliseconds commit_interval; // of exactly-once delivery
     LineFormat format = LineFormat::json;
-    std::vector<std::string> risks; // of the connections
-    std::optional<Endpoint> listen; // for the status
+    std::vector<std::string> risks; // sentences about the connections, for the log
+    std::optional<Endpoint> listen; // where the status server listens
 };
 
 struct SetupCommand {
@@ -37,38 +37,38 @@ struct SetupCommand {
     std::string topics;
     bool dry_run = false;
     std::string plugin;  // of the slot: "outbox", or "pgoutput" where the server takes no library
-    bool harden = false; // takes pg_logical_emit_message() from PUBLIC
+    bool harden = false; // revokes pg_logical_emit_message() from PUBLIC
     Delivery delivery = Delivery::at_least_once;
-    KafkaTarget kafka; // of exactly once
+    KafkaTarget kafka; // for exactly-once delivery
     bool reset_state = false;
-    std::string relay_role, app_role;            // empty: not asked for
+    std::string relay_role, app_role;            // empty: none is prepared
     std::vector<WantedTopic> wanted_topics = {}; // of --topics-file
-    bool remove = false;                         // instead of all that
+    bool remove = false;                         // removes instead
     bool force = false;
 };
 
 struct HealthCommand {
     Endpoint relay;
-    bool ready = false; // whether it streams, not only whether its loop turns
+    bool ready = false; // asks whether the relay streams, not only whether its loop turns
 };
 
-// What counts, and where it comes from.
+// The settings in force, and their origins.
 struct ShowConfigCommand {
     Effective effective;
     bool origin = false;
     bool json = false;
 };
 
-// The settings have been looked at already, as `run` would.
+// The settings have been checked already, as `run` would check them.
 struct CheckConfigCommand {};
 
-// A script for a shell.
+// A completion script for a shell.
 struct CompletionCommand {
     std::string script;
 };
 
 struct VersionCommand {
-    bool verbose = false; // of every library, too
+    bool verbose = false; // with every library
 };
 
 using Command = std::variant<RunCommand, SetupCommand, HealthCommand, ShowConfigCommand, CheckConfigCommand, VersionCommand, DoctorCommand,
@@ -81,19 +81,19 @@ struct Options {
     Effective effective = {};
 };
 
-// outbox-relay and the libraries that it runs with.
+// The versions of outbox-relay and of its main libraries.
 std::string version_text();
 
-// What counts now, for the command of this command line. Throws Failure.
+// The settings in force now, for the command of this command line. Throws Failure.
 Effective read_settings(int argc, char **argv);
 
-// What holds memory and waiting in bounds.
+// The bounds of memory and waiting.
 Bounds bounds(const Values &values);
 
-// Kafka's properties of the file of settings, and the command for tokens.
+// Kafka's properties from the settings file, and the command for tokens.
 std::vector<KafkaProperty> base_properties(const Values &values);
 
-// Prints help and exits where that was asked for. Throws Failure with one line that says what was expected.
+// Prints the help where somebody asks for it, and exits. Throws Failure with one line that says what was expected.
 Options parse_options(int argc, char **argv);
 
 } // namespace outbox

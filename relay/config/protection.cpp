@@ -23,7 +23,7 @@ bool all_local(std::string_view brokers) {
     return true;
 }
 
-// In lower case; the last one counts.
+// The property's last value in lower case, or else `value`.
 std::string value_of(const std::vector<KafkaProperty> &properties, std::string_view name, std::string value) {
     for (const auto &[property, text] : properties)
         if (property == name)

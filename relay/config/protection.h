@@ -1,4 +1,5 @@
-// What others could read or forge on the way, in sentences for the log. Pure: looks up no name. Tested by test/unit/protection_test.cpp.
+// The risks that others read or forge what is sent, as sentences for the log. Pure: looks up no name. Tested by
+// test/unit/protection_test.cpp.
 #pragma once
 
 #include "kafka/properties.h"
@@ -8,7 +9,7 @@
 
 namespace outbox {
 
-// Empty where the connection is encrypted and the server checked, or never leaves this machine.
+// Both return an empty text where the connection is encrypted and the server verified, or never leaves this machine.
 std::string postgres_risk(const std::string &sslmode, bool is_local);
 std::string kafka_risk(const std::string &brokers, const std::vector<KafkaProperty> &properties);
 

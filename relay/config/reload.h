@@ -1,5 +1,5 @@
-// SIGHUP reads the settings again. What can change while the relay runs does: the log's level and format, the bounds of memory and
-// waiting, Kafka's properties and where they come from. The rest is compared, and what would be another after a restart is said. Tested by
+// Reads the settings again on SIGHUP, and changes those that can change while the relay runs: the log's level and format, the bounds of
+// memory and waiting, Kafka's properties and their sources. The log names the settings that only a restart would change. Tested by
 // test/t/114_reload.t.
 #pragma once
 
@@ -9,10 +9,10 @@ namespace outbox {
 
 class Reload {
 public:
-    // The command line outlives it.
+    // The command line outlives the reload.
     Reload(int argc, char **argv, Effective in_force) : argc_(argc), argv_(argv), in_force_(std::move(in_force)) {}
 
-    // Where the settings cannot be used, says so, and nothing has changed.
+    // Where the settings cannot be used, logs why and changes nothing.
     void apply_to(RunCommand &run) const;
 
 private:

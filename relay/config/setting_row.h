@@ -1,5 +1,5 @@
-// What the rows of the settings are made of: checks of a text, and where a value goes. Only the tables of the settings (settings_of_*.cpp)
-// include it.
+// The material for rows of settings: checks of a text, and the place of a value. Included by the tables of the settings only
+// (settings_of_*.cpp).
 #pragma once
 
 #include "config/dsn.h"
@@ -73,7 +73,7 @@ void assign(Values &values, const std::string &text) {
     else if constexpr (std::is_same_v<Value, std::vector<std::string>>)
         value.push_back(text);
     else
-        value = Value(*number_of(text)); // checked before
+        value = Value(*number_of(text)); // check() has passed the text
 }
 
 template <const auto &choices, auto member>

@@ -6,7 +6,7 @@
 namespace outbox {
 namespace {
 
-// The command that alone takes the setting, where the name does not tell.
+// " (COMMAND)" for a setting that one command alone takes, where the setting's name does not tell.
 std::string only_in(const Setting &setting) {
     switch (setting.commands) {
     case in_run: return " (run)";

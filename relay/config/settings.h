@@ -1,6 +1,6 @@
 // The settings: one row each, from which flags, OUTBOX_… variables, help and the table of docs/relay.md come. A row says whether a text can
-// be the setting's value and where the value goes; where the text comes from is its source's matter (sources.h): the command line, a
-// variable, the file, or the row's own default. Tested by test/unit/settings_test.cpp and test/t/051_options.t.
+// be the setting's value, and the member that takes the value. The text comes from a source (sources.h): the command line, a variable, the
+// file, or the row's own default. Tested by test/unit/settings_test.cpp and test/t/051_options.t.
 #pragma once
 
 #include "base/log.h"
@@ -16,9 +16,9 @@ namespace outbox {
 
 enum class Delivery { at_least_once, exactly_once };
 
-// What the settings say, before it is one of the commands.
+// The values of all settings, before one command takes its own. A member a setting, hence the many members.
 struct Values {
-    Values(); // the rows' defaults
+    Values(); // takes the rows' defaults
 
     std::string config, dsn, password_file, password_command, token_command, slot, plugin, topics, brokers, property_file, state_topic,
         dead_letter_topic, listen;
@@ -58,34 +58,34 @@ enum : unsigned {
     in_dead_letters = 1024
 };
 
-// Where a value goes, and what it must be.
+// The member that takes a value, and the check of its text.
 struct Target {
-    // Why the text can be no value, in a line that says what was expected; empty where it can be one. Null: any text can.
+    // Why the text cannot be a value, in a line that says what was expected; empty: it can. Null: any text can.
     std::string (*check)(const std::string &text);
     void (*assign)(Values &values, const std::string &text);
-    bool Values::*toggle = nullptr;                // what a flag without a value turns on, instead
-    std::vector<std::string> (*words)() = nullptr; // of which the text is one; null: any that the check takes
+    bool Values::*toggle = nullptr;                // for a flag without a value: the member that the flag turns on
+    std::vector<std::string> (*words)() = nullptr; // the words of which the text is one; null: any text that passes the check
 };
 
-// More about a setting, as a set.
+// Further traits of a setting, as a set.
 enum : unsigned {
-    list = 1,     // may be given many times; a variable has one a line
-    for_once = 2, // has no variable, which would stay for the next time
+    list = 1,     // may be given many times; a variable has one value a line
+    for_once = 2, // has no variable, which would stay in force for the next time
     secret = 4,   // may hold a password
     required = 8,
-    reloadable = 16,   // read again with SIGHUP
-    number = 32,       // in the file it is one
-    words = 64,        // separated by commas; in the file it may be an array
-    not_in_file = 128, // nor is what has no variable
-    file = 256,        // its text is the name of one
+    reloadable = 16,   // SIGHUP reads the setting again
+    number = 32,       // a number in the file
+    words = 64,        // values separated by commas; in the file an array, too
+    not_in_file = 128, // has no key in the file; nor has a setting without a variable
+    file = 256,        // the text names a file
 };
 
 struct Setting {
-    const char *key; // "log-level": --log-level, OUTBOX_LOG_LEVEL
+    const char *key; // "log-level" for --log-level and OUTBOX_LOG_LEVEL
     unsigned commands;
     const char *default_text; // empty: none
-    const char *help;         // a line
-    const char *more;         // what the page says beyond that, in Markdown; empty: nothing
+    const char *help;         // one line
+    const char *more;         // more for docs/relay.md, in Markdown; empty: nothing
     Target target;
     unsigned traits = 0;
 };
@@ -94,15 +94,15 @@ std::span<const Setting> settings();
 
 std::string flag_of(const Setting &setting);     // "--log-level", or "-X,--property"
 std::string variable_of(const Setting &setting); // empty: none
-std::string key_of(const Setting &setting);      // "log_level", in the file; empty: none
+std::string key_of(const Setting &setting);      // the file's key, "log_level"; empty: none
 
-// Why the text cannot be the setting's value, in a line that says what was expected and does not repeat the text; empty where it can.
+// Why the text cannot be the setting's value, in a line that says what was expected and does not repeat the text; empty: it can.
 std::string check_text(const Setting &setting, const std::string &text);
 
-// Puts the text, which has been checked, where it belongs.
+// Puts a checked text into its member.
 void assign_text(Values &values, const Setting &setting, const std::string &text);
 
-// The table of docs/relay.md.
+// The settings' table of docs/relay.md.
 std::string settings_as_markdown();
 
 } // namespace outbox

@@ -1,4 +1,4 @@
-// The settings that say what is read and where it goes. Tested by test/t/051_options.t.
+// The settings of the source and the target of a delivery. Tested by test/t/051_options.t.
 #include "config/setting_row.h"
 
 namespace outbox {

@@ -1,4 +1,4 @@
-// The settings that say how events are delivered, and how the relay can be watched. Tested by test/t/051_options.t.
+// The settings of the delivery, and of watching the relay. Tested by test/t/051_options.t.
 #include "config/setting_row.h"
 
 namespace outbox {

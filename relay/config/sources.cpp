@@ -20,7 +20,7 @@ std::vector<std::string> known_variables() {
 
 } // namespace
 
-// A setting that is not there must not look like its default.
+// Throws for an OUTBOX_… variable without a setting: a mistyped variable must not look like the setting's default.
 void check_variables() {
     std::vector<std::string> known = known_variables();
     for (char **each = environ; *each != nullptr; each++) {
@@ -47,7 +47,7 @@ std::vector<Given> read_variables(unsigned commands) {
         std::istringstream lines(value);
         if ((row.traits & list) == 0)
             given.push_back({&row, value, variable});
-        else // one a line
+        else // a list's variable has one value a line
             for (std::string line; std::getline(lines, line);)
                 if (!is_blank(line))
                     given.push_back({&row, line, variable});

@@ -1,5 +1,5 @@
-// Where the settings' values come from, from the weakest to the strongest: the rows' defaults, the file (file.h), the OUTBOX_… variables,
-// the command line (command_line.h). Each source gives texts with their origin; a stronger source's stand for a weaker one's. Tested by
+// The sources of the settings' values, from the weakest to the strongest: the rows' defaults, the file (file.h), the OUTBOX_… variables,
+// the command line (command_line.h). Each source gives texts with their origin; a stronger source replaces a weaker one's. Tested by
 // test/unit/sources_test.cpp and test/t/110_config.t.
 #pragma once
 
@@ -11,43 +11,44 @@
 
 namespace outbox {
 
-// One text that a source gives a setting.
+// A text that a source gives to a setting.
 struct Given {
     const Setting *setting;
     std::string text;
     std::string origin; // "--slot", "OUTBOX_SLOT", "/etc/outbox-relay.toml:3" (with the line), "default"
 };
 
-// One property of librdkafka, of the file's table [kafka] or of a property file.
+// A property of librdkafka in the file's table [kafka] or in a property file.
 struct GivenProperty {
     KafkaProperty property;
     std::string origin;
 };
 
-// What one file says. A problem is not thrown, because a command that needs one value asks a relay that runs with its old file.
+// The content of one file. A problem is not thrown, since a command that needs one value asks a relay that may run with an older file.
 struct ConfigFile {
     std::vector<Given> given;
     std::vector<GivenProperty> kafka;
-    std::string problem; // the first one; empty: none
+    std::string problem; // the first problem; empty: none
 };
 
-// The variables of the rows that one of the commands takes. Throws Failure where an OUTBOX_… variable is blank or no setting's.
+// read_variables(): the variables of the rows that one of the commands takes. Both throw Failure where an OUTBOX_… variable is blank or
+// belongs to no setting.
 std::vector<Given> read_variables(unsigned commands);
 void check_variables();
 
 // Throws Failure where a text cannot be its setting's value.
 void check_given(const std::vector<Given> &given);
 
-// What counts, of all sources.
+// The settings in force, of all sources.
 class Effective {
 public:
     Effective(); // the defaults
 
-    void take(const std::vector<Given> &source); // which is stronger than those before
+    void take(const std::vector<Given> &source); // stronger than the sources before
     void take_kafka(std::vector<GivenProperty> properties) { kafka_ = std::move(properties); }
 
     Values values() const;
-    const std::vector<Given> &of(const Setting &setting) const; // none, one, or of a list many
+    const std::vector<Given> &of(const Setting &setting) const; // no text, one, or several of a list
     const std::vector<GivenProperty> &kafka() const { return kafka_; }
 
 private:

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t file_bytes_max = 1 << 20;
 
-// toml++ repeats what it met, which may be a part of a password. Single marks of TOML's own stay.
+// toml++'s words without what is in quotes, which may be a part of a password. Single marks of TOML's syntax stay.
 std::string without_values(std::string_view words) {
     std::string out;
     for (size_t at = 0; at < words.size();) {

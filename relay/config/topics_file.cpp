@@ -55,7 +55,8 @@ private:
         topic.*found->member = static_cast<int>(*value);
     }
 
-    // A dot in a table's name is one in the topic's. A table that has nothing but tables is the beginning of their names.
+    // Reads the tables of topics. A dot in a table's name belongs to the topic's name. A table with tables only is the beginning of their
+    // names.
     void read_tables(const toml::table &table, const std::string &prefix, const WantedTopic &for_all) {
         for (const auto &[key, node] : in_order(table)) {
             const toml::table *inner = node->as_table();

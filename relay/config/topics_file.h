@@ -1,4 +1,4 @@
-// The file of topics, in TOML: a table is a topic, and what stands before the first table holds for all of them.
+// The file of topics, in TOML: a table is a topic, and the values before the first table hold for all topics.
 //
 //   partitions = 6
 //   replication_factor = 3
@@ -8,7 +8,7 @@
 //   partitions = 12
 //   [invoice.created]
 //
-// Pure but for reading the file. Tested by test/unit/topics_file_test.cpp.
+// Pure, but for reading the file. Tested by test/unit/topics_file_test.cpp.
 #pragma once
 
 #include "kafka/wanted_topic.h"
@@ -19,7 +19,7 @@
 
 namespace outbox {
 
-// In the order of the file. Throw std::invalid_argument: the file, the line, and what was expected.
+// The topics in the file's order. Both throw std::invalid_argument with the file, the line, and what was expected.
 std::vector<WantedTopic> parse_topics(std::string_view text, const std::string &name);
 std::vector<WantedTopic> read_topics_file(const std::string &path);
 

@@ -11,8 +11,8 @@
 namespace outbox {
 namespace {
 
-constexpr size_t topic_bytes_max = 249; // Kafka's
-constexpr size_t topics_max = 1000;     // the plugin's
+constexpr size_t topic_bytes_max = 249; // Kafka's limit
+constexpr size_t topics_max = 1000;     // the plugin's limit
 
 // The parts of a list between the separators, at least one.
 std::vector<std::string_view> split(std::string_view list, char separator) {
@@ -25,12 +25,12 @@ std::vector<std::string_view> split(std::string_view list, char separator) {
     return parts;
 }
 
-bool is_label(std::string_view text) { // underscores are common among containers
+bool is_label(std::string_view text) { // container names often have underscores
     return !text.empty() && text.size() <= 63 && text[0] != '-' &&
            std::all_of(text.begin(), text.end(), [](unsigned char c) { return isalnum(c) || c == '-' || c == '_'; });
 }
 
-bool is_ipv4(std::string_view text) { // also in a short form, such as 127.1
+bool is_ipv4(std::string_view text) { // short forms, such as 127.1, count as well
     in_addr address;
     return text.find('.') != std::string_view::npos && inet_aton(std::string(text).c_str(), &address) != 0;
 }
@@ -55,7 +55,7 @@ bool begins_topic(std::string_view text) {
 bool is_topic(std::string_view text) { return begins_topic(text) && !text.empty() && text != "." && text != ".."; }
 
 size_t distance(std::string_view one, std::string_view other) {
-    std::vector<size_t> row(other.size() + 1); // from what was looked at of `one` to each beginning of `other`
+    std::vector<size_t> row(other.size() + 1); // the distance of the part of `one` seen so far to each beginning of `other`
     std::iota(row.begin(), row.end(), 0);
     for (size_t i = 0; i < one.size(); i++) {
         size_t diagonal = std::exchange(row[0], i + 1);
@@ -89,7 +89,7 @@ std::optional<int> parse_port(std::string_view text) {
 }
 
 bool is_address(std::string_view text) {
-    std::string address(text.substr(0, text.find('%'))); // %eth0: the zone of an address of the link
+    std::string address(text.substr(0, text.find('%'))); // without %eth0, the zone of a link-local address
     unsigned char bytes[sizeof(in6_addr)];
     if (address.find(':') != std::string::npos)
         return inet_pton(AF_INET6, address.c_str(), bytes) == 1;
@@ -143,7 +143,7 @@ std::string check_topic(const std::string &topic) {
     return is_topic(topic) ? "" : R"(expected a topic's name: 1 to 249 of a-z, A-Z, 0-9, ".", "_" and "-", not beginning with "__")";
 }
 
-// The plugin's rule, which would refuse what the relay sends it only once it is connected.
+// Checks by the plugin's rule, which would refuse the relay's option only at the connection.
 std::string check_topics(const std::string &topics) {
     auto fits = [](std::string_view name) { return name.ends_with('*') ? begins_topic(name.substr(0, name.size() - 1)) : is_topic(name); };
     std::vector<std::string_view> names = split(topics, ',');
@@ -152,7 +152,8 @@ std::string check_topics(const std::string &topics) {
     return R"(expected at most 1000 topic names separated by commas, each with an optional * at its end, none beginning with "__")";
 }
 
-// Whether something fits between or after the two is the event's matter: its topic may have 249 bytes already.
+// Checks the template with a topic of one character. Whether the whole name fits depends on each event's topic, which may have 249 bytes
+// already.
 std::string check_topic_template(const std::string &text) {
     constexpr std::string_view place = "{topic}";
     size_t at = text.find(place);
@@ -165,7 +166,7 @@ std::string check_topic_prefix(const std::string &text) {
     return is_topic(text + "x") ? "" : R"(expected the beginning of a topic's name, of a-z, A-Z, 0-9, ".", "_" and "-", other than "__")";
 }
 
-// Only the characters of a URI are looked at.
+// Checks the characters of a URI only.
 std::string check_uri(const std::string &text) {
     constexpr size_t uri_max = 1000;
     auto is_hex = [&](size_t at) { return at < text.size() && isxdigit(static_cast<unsigned char>(text[at])) != 0; };
@@ -192,7 +193,7 @@ bool is_same_topic(std::string_view one, std::string_view other) {
 }
 
 bool is_service_link(std::string_view variable, std::string_view value) {
-    size_t port = variable.find("_PORT_"); // …_PORT_8090_TCP_ADDR
+    size_t port = variable.find("_PORT_"); // such as …_PORT_8090_TCP_ADDR
     bool has_number = port != std::string_view::npos && variable.find_first_of("0123456789", port) == port + 6;
     return variable.ends_with("_SERVICE_HOST") || variable.find("_SERVICE_PORT") != std::string_view::npos || has_number ||
            (variable.ends_with("_PORT") && value.find("://") != std::string_view::npos);

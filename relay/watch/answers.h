@@ -1,8 +1,7 @@
-// What the status server answers to a path: the text, the code and the headers that go with it. Tested by test/t/018_status.t and
-// test/t/122_page.t.
+// The status server's answers: text, code and headers for each path. Tested by test/t/018_status.t and test/t/122_page.t.
 //
-//   GET /                   a page for people, made here as a whole: no script, nothing loaded from elsewhere
-//   GET /status             the same as JSON, with units in the names
+//   GET /                   a page for people, complete in itself: no script, nothing loaded from elsewhere
+//   GET /status             the same figures as JSON, with units in the names
 //   GET /metrics            Prometheus' text format
 //   GET /livez, /live       200 "ok"; 503 "stuck" when the loop has not turned for a minute
 //   GET /readyz, /ready     200 "streaming"; 503 with the state otherwise. ?standby=ok: 200 for a standby, too. ?verbose: check by check

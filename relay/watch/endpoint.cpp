@@ -32,12 +32,12 @@ Addresses addresses_of(const Endpoint &endpoint) {
     return Addresses(found);
 }
 
-// Negative with errno where it cannot.
+// A listening socket; negative, with errno, where there is none.
 int listen_on(const addrinfo &address) {
     int descriptor = socket(address.ai_family, address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address.ai_protocol);
     if (descriptor < 0)
         return -1;
-    const int on = 1; // connections of the process before may linger; another that listens is an error all the same
+    const int on = 1; // allows for connections of an earlier process that linger; a second listener is an error all the same
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(descriptor, address.ai_addr, address.ai_addrlen) == 0 && listen(descriptor, SOMAXCONN) == 0)
         return descriptor;
@@ -60,7 +60,7 @@ int listen_on(const Endpoint &endpoint) {
         int descriptor = listen_on(*each);
         if (descriptor >= 0)
             return descriptor;
-        if (errno == EADDRINUSE) // under the name's other address it would go unnoticed
+        if (errno == EADDRINUSE) // under the name's other address nobody would notice that the port is taken
             break;
     }
     fail(endpoint, strerror(errno));

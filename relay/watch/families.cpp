@@ -6,7 +6,7 @@
 
 namespace outbox {
 
-// A family without a sample is left out: its HELP alone would say nothing.
+// Leaves out a family without a sample, whose HELP alone would say nothing.
 std::string Families::text() const {
     std::vector<prometheus::MetricFamily> families = families_;
     std::erase_if(families, [](const prometheus::MetricFamily &family) { return family.metric.empty(); });

@@ -1,6 +1,6 @@
-// Metrics on their way to prometheus-cpp's serializer: families of the prefix outbox_relay_, each with its help and its samples. Only the
-// serializer of the library is used, none of its registries: the values are read where they are, at the moment of the scrape.
-// Tested by test/unit/status_test.cpp and test/t/121_metrics.t.
+// Metrics for prometheus-cpp's serializer: families with the prefix outbox_relay_, each with its help and its samples. Only the library's
+// serializer is used, and no registry: each scrape reads the values where they are. Tested by test/unit/status_test.cpp and
+// test/t/121_metrics.t.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -17,7 +17,7 @@ class Families {
 public:
     using Labels = std::initializer_list<std::pair<const char *, std::string_view>>;
 
-    // A family begins; its samples follow.
+    // Begins a family; its samples follow.
     void begin(prometheus::MetricType type, const std::string &name, const char *help) {
         families_.push_back({name.starts_with("process_") ? name : "outbox_relay_" + name, help, type, {}});
     }
@@ -35,7 +35,7 @@ public:
         return metric;
     }
 
-    // Families of one sample.
+    // A family of one sample.
     void counter(const std::string &name, const char *help, double value) {
         begin(prometheus::MetricType::Counter, name, help);
         add({}, value);
@@ -45,7 +45,7 @@ public:
         add({}, value);
     }
 
-    // Prometheus' text format.
+    // The families in Prometheus' text format.
     std::string text() const;
 
 private:

@@ -20,15 +20,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned silence_s = 1;                  // of a client
-constexpr auto patience = std::chrono::seconds(2); // with a client that is never done
+constexpr unsigned silence_s = 1;                  // a silent client is cut off
+constexpr auto patience = std::chrono::seconds(2); // a client that never ends is cut off
 constexpr unsigned max_clients = 16;
 constexpr size_t client_bytes = 16384; // for a request and the head of its answer
 constexpr int turn_ms = 100;
 
 } // namespace
 
-// What the answers are made of. One thread only, but for the troubles.
+// The data behind the answers. The server's thread uses them alone, but for the troubles, which the log fills.
 struct HttpContent {
     const Status &status;
     std::shared_ptr<Troubles> troubles = std::make_shared<Troubles>();
@@ -45,7 +45,7 @@ bool has_argument(MHD_Connection *connection, const char *name, std::string_view
     return value.empty() || (given != nullptr && std::string_view(given, size) == value);
 }
 
-// Called when the head of a request is complete; what would follow is not read.
+// Called by libmicrohttpd when the head of a request is complete. A body is not read.
 MHD_Result handle(void *opaque, MHD_Connection *connection, const char *path, const char *method, const char *, const char *, size_t *,
                   void **) noexcept {
     HttpContent &content = *static_cast<HttpContent *>(opaque);
@@ -71,14 +71,15 @@ MHD_Result handle(void *opaque, MHD_Connection *connection, const char *path, co
 
 const char *http_library_version() { return MHD_get_version(); }
 
-// Who is connected, the oldest first. The library knows how long a client has been silent, but not how long it has been there.
+// The connected clients, the oldest first. libmicrohttpd knows how long a client has been silent, but not how long the client has been
+// there.
 class HttpClients {
 public:
     bool none() const { return clients_.empty(); }
 
     void add(MHD_Connection *connection) {
         clients_.push_back({connection, Clock::now()});
-        if (clients_.size() == max_clients) // or the next one would have to wait
+        if (clients_.size() == max_clients) // otherwise the next client would have to wait
             cut_off(clients_.front());
     }
 
@@ -99,7 +100,7 @@ private:
         Clock::time_point since;
     };
 
-    // To the library as if the client had hung up: it closes the connection in its next turn.
+    // Makes the connection look to libmicrohttpd as if the client had hung up: the library closes it in its next turn.
     static void cut_off(const Client &client) {
         shutdown(MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, SHUT_RDWR);
     }
@@ -116,7 +117,7 @@ void follow(void *clients, MHD_Connection *connection, void **, MHD_ConnectionNo
         static_cast<HttpClients *>(clients)->remove(connection);
 }
 
-// Without the library's thread, which could not be made to look at the clock, and without its log, which is about clients' mistakes.
+// Starts libmicrohttpd without its own thread, which could not look at the clock, and without its log, which is about clients' mistakes.
 MHD_Daemon *start_daemon(int listener, HttpClients &clients, HttpContent &content) {
     const MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listener, nullptr},
@@ -159,7 +160,7 @@ void HttpServer::serve(const std::stop_token &stop) {
         if (now >= samples.due_at())
             samples.take(content_->status, now);
         auto pause = std::chrono::ceil<std::chrono::milliseconds>(samples.due_at() - now);
-        // It fails where the kernel is short of memory: not again at once.
+        // MHD_run_wait() fails where the kernel is short of memory: the thread pauses before it tries again.
         if (MHD_run_wait(daemon_, clients_->none() ? static_cast<int>(pause.count()) : turn_ms) != MHD_YES)
             std::this_thread::sleep_for(std::chrono::milliseconds(turn_ms));
         clients_->cut_off_late();

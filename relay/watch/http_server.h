@@ -1,9 +1,9 @@
-// The status for operators over HTTP, on a thread of its own. It reads the status and touches nothing else of the relay. What it
-// answers is in answers.h; between requests it takes the samples of which the page draws its pictures.
+// The status for operators over HTTP, in a thread of its own, which reads the status and touches nothing else of the relay. answers.h has
+// the answers; between requests the thread takes the samples from which the page draws its charts.
 //
-// One request a connection. No client holds up the others or the end: it is cut off after a second of silence, after two seconds whatever
-// it does, when it is the oldest of too many, and when its request is too long. Still for probes and a scraper, not for the world: no TLS
-// and no passwords, bind it where only these reach it. Tested by test/t/018_status.t.
+// Each connection has one request. No client holds up the others or the end: a client is cut off after a second of silence, after two
+// seconds in any case, when it is the oldest of too many, and when its request is too long. The server is for probes and scrapers, and not
+// for the world: it has no TLS and no passwords, so an operator binds it where only these reach it. Tested by test/t/018_status.t.
 #pragma once
 
 #include "core/status.h"
@@ -23,7 +23,7 @@ const char *http_library_version();
 
 class HttpServer {
 public:
-    // Listens when it returns; throws std::runtime_error where it cannot. The status outlives it.
+    // Listens when the constructor returns. Throws std::runtime_error where the endpoint is taken. The status outlives the server.
     HttpServer(const Endpoint &endpoint, const Status &status);
     ~HttpServer(); // does not wait for clients
 
@@ -32,7 +32,7 @@ private:
 
     std::unique_ptr<HttpClients> clients_;
     std::unique_ptr<HttpContent> content_;
-    int listener_; // the daemon's, once there is one
+    int listener_; // closed by the daemon, once there is one
     MHD_Daemon *daemon_;
     std::jthread thread_;
 };

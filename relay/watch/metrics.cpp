@@ -12,7 +12,7 @@ namespace {
 using prometheus::MetricType;
 using WallClock = std::chrono::system_clock;
 
-constexpr auto slot_counts = std::chrono::seconds(60); // how long an answer of the server's is good for
+constexpr auto slot_counts = std::chrono::seconds(60); // an answer of the server counts for so long
 
 void add_slot_state(Families &families, int state) {
     if (state < 0)
@@ -23,7 +23,7 @@ void add_slot_state(Families &families, int state) {
         families.add({{"state", slot_states[i]}}, static_cast<size_t>(state) == i);
 }
 
-// What the server said within the last minute: an older answer is none.
+// Adds the slot's figures, unless the server's last answer is older than a minute.
 void add_slot(Families &families, const SlotFigures &slot, WallClock::time_point now) {
     if (slot.seen_at_ms == SlotFigures::unknown)
         return;
@@ -50,7 +50,7 @@ void add_slot(Families &families, const SlotFigures &slot, WallClock::time_point
     add_slot_state(families, slot.state);
 }
 
-// What was counted before topics were told apart, as on standard output, belongs to the others.
+// Adds the topics' events. Events that were delivered without a topic's tally, as on standard output, count as "other".
 void add_topics(Families &families, const Status &status) {
     uint64_t all = status.events_delivered, known = status.events_set_aside;
     status.tallies->topics.for_each([&known](std::string_view, uint64_t events, uint64_t) { known += events; });
@@ -89,7 +89,7 @@ void add_durations(Families &families, const Durations &durations) {
     histogram.sample_sum = static_cast<double>(durations.sum_us()) / 1e6;
 }
 
-// What librdkafka said within the last minute.
+// Adds librdkafka's statistics, unless they are older than a minute.
 void add_kafka(Families &families, const SharedKafkaFigures &shared) {
     KafkaFigures figures = shared.get();
     if (Status::Clock::now() - figures.at > slot_counts)
@@ -125,7 +125,7 @@ void add_counts(Families &families, const Status &status) {
     counter("producers_lost_total", "Kafka producers that failed and were replaced.", status.producers_lost);
 }
 
-// Absent until there was one.
+// Adds a time; a time that never came stays absent.
 void add_timestamp(Families &families, const char *name, const char *help, int64_t at_ms) {
     if (at_ms != 0)
         families.gauge(name, help, static_cast<double>(at_ms) / 1000);

@@ -1,5 +1,5 @@
-// The status as metrics, in Prometheus' text format. Nothing in it grows with topics or events, and nothing tells what they contain.
-// Tested by test/unit/status_test.cpp and test/t/018_status.t.
+// The status as metrics, in Prometheus' text format. The text does not grow with events, is bounded in topics, and tells nothing of an
+// event's content. Tested by test/unit/status_test.cpp and test/t/018_status.t.
 #pragma once
 
 #include "core/status.h"

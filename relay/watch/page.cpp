@@ -13,7 +13,7 @@ namespace {
 
 constexpr double width = 300, height = 80;
 
-// One value of each sample over fifteen minutes, as a picture. The newest is at the right; the largest touches the top.
+// A chart of one value of each sample over fifteen minutes. The newest sample is at the right; the largest value touches the top.
 class Chart {
 public:
     Chart(const char *title, double least_top) : title_(title), top_(least_top) {}
@@ -72,7 +72,7 @@ std::string charts(const Screen &screen, const Samples &samples) {
             retained.add(ago, static_cast<double>(sample.retained_bytes));
         before = &sample;
     }
-    lag.add(0, screen.lag_s); // the moment itself ends the curve
+    lag.add(0, screen.lag_s); // the present value ends the curve
     if (screen.retained_wal_bytes)
         retained.add(0, static_cast<double>(*screen.retained_wal_bytes));
     auto per_second = [](double value) { return rate_text(value); };
@@ -135,7 +135,7 @@ std::string last_errors(const std::deque<Trouble> &troubles) {
            "</ul></section>";
 }
 
-// Base64 of SHA-256, as the policy wants it.
+// SHA-256 of a text in base64, as a Content-Security-Policy names an inline style.
 std::string hash_of(std::string_view text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;

@@ -1,6 +1,6 @@
-// The status as a page: one HTML document without a script, a font or a picture from elsewhere, made anew for each request, and asked for
-// again by the browser every five seconds. Whatever comes from outside is escaped, and the policy allows nothing but the page's own style.
-// Tested by test/t/122_page.t, in a browser.
+// The status as a page: one HTML document without a script, a font or a picture from elsewhere, made anew for each request. The browser
+// asks again every five seconds. Texts from outside are escaped, and the policy allows only the page's own style. Tested by
+// test/t/122_page.t, in a browser.
 #pragma once
 
 #include "watch/screen.h"
@@ -12,7 +12,7 @@ namespace outbox {
 
 std::string page(const Status &status, const Samples &samples, const std::deque<Trouble> &troubles);
 
-// Its Content-Security-Policy.
+// The page's Content-Security-Policy.
 const std::string &page_policy();
 
 std::string escape_html(std::string_view text);

@@ -20,11 +20,11 @@ struct FolderClose {
     void operator()(DIR *folder) const { closedir(folder); }
 };
 
-// The fields of /proc/self/stat that follow the program's name, which may hold blanks.
+// The fields of /proc/self/stat behind the program's name, which may hold blanks.
 struct Stat {
     unsigned long user_ticks = 0, system_ticks = 0, virtual_bytes = 0;
     long threads = 0, resident_pages = 0;
-    unsigned long long start_ticks = 0; // since the machine's start
+    unsigned long long start_ticks = 0; // since the machine's start, in clock ticks
 };
 
 bool read_stat(Stat &stat) {
@@ -40,7 +40,7 @@ bool read_stat(Stat &stat) {
 
 double open_descriptors() {
     std::unique_ptr<DIR, FolderClose> folder(opendir("/proc/self/fd"));
-    double count = -3; // ".", ".." and the folder itself
+    double count = -3; // without ".", ".." and the folder itself
     while (folder && readdir(folder.get()) != nullptr)
         count++;
     return count;

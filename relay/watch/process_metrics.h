@@ -1,4 +1,4 @@
-// What the process costs, in the names that Prometheus' client libraries have in common: process_…. Tested by test/t/121_metrics.t.
+// The resources that the process uses, in the names that Prometheus' client libraries share: process_…. Tested by test/t/121_metrics.t.
 #pragma once
 
 #include "watch/families.h"

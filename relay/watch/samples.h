@@ -1,5 +1,5 @@
-// Fifteen minutes of the status, a sample every five seconds, kept by the status server's thread: about 30 kB. Rates and recent quantiles
-// are differences of two samples, so the loop knows nothing of them. Tested by test/unit/samples_test.cpp.
+// Fifteen minutes of the status, a sample every five seconds, about 30 kB. The status server's thread takes the samples. Rates and recent
+// quantiles are differences of two samples, so the loop does not compute them. Tested by test/unit/samples_test.cpp.
 #pragma once
 
 #include "core/status.h"
@@ -38,7 +38,7 @@ public:
         return {now, status.lag_s(now), status.events_delivered, status.slot.retained_bytes, status.tallies->commit_to_ack.buckets()};
     }
 
-    // The one of about a minute ago, or the oldest; null: none yet.
+    // The sample of about a minute ago, or else the oldest; null: there is none.
     const Sample *a_minute_ago() const { return samples_.empty() ? nullptr : &samples_[samples_.size() > 12 ? samples_.size() - 12 : 0]; }
 
     // Events a second between two samples.
@@ -46,7 +46,7 @@ public:
         double seconds = std::chrono::duration<double>(to.at - from.at).count();
         return seconds <= 0 || to.events < from.events ? 0 : static_cast<double>(to.events - from.events) / seconds;
     }
-    // By how much the WAL that the slot keeps grows a second, within what there is of the last fifteen minutes; nullopt: not known.
+    // The growth in bytes a second of the WAL that the slot keeps, over the samples of the last fifteen minutes; nullopt: not known.
     std::optional<double> retained_grows(const Sample &now) const {
         for (const Sample &from : samples_) {
             double seconds = std::chrono::duration<double>(now.at - from.at).count();
@@ -56,7 +56,7 @@ public:
         return std::nullopt;
     }
 
-    // What was added between two samples.
+    // The durations that came between two samples.
     static Durations::Buckets between(const Sample &from, const Sample &to) {
         Durations::Buckets buckets{};
         for (size_t i = 0; i < buckets.size(); i++)

@@ -16,7 +16,7 @@
 namespace outbox {
 namespace {
 
-// False where it should be tried again.
+// Sends a datagram. False where another attempt may succeed.
 bool send_to_manager(const std::string &message) {
     const char *variable = getenv("NOTIFY_SOCKET");
     std::string_view path = variable == nullptr ? "" : variable;
@@ -26,7 +26,7 @@ bool send_to_manager(const std::string &message) {
         return true;
     memcpy(address.sun_path, path.data(), path.size());
     if (path[0] == '@')
-        address.sun_path[0] = '\0'; // a name that is no file
+        address.sun_path[0] = '\0'; // an abstract name, which is no file
     int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return true;

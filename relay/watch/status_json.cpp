@@ -36,7 +36,7 @@ public:
     }
     void truth(const char *name, std::optional<bool> value) { value ? truth(name, *value) : null(name); }
 
-    // An array of objects.
+    // Writes an array of objects.
     template <typename All, typename Each>
     void list(const char *name, const All &all, Each each) {
         writer_.Key(name);

@@ -1,4 +1,4 @@
-// The status as JSON for programs, with the units in the names. What is not known is null. Tested by test/t/122_page.t.
+// The status as JSON for programs, with the units in the names. An unknown value is null. Tested by test/t/122_page.t.
 #pragma once
 
 #include "watch/screen.h"

@@ -1,5 +1,5 @@
-// The last ten warnings and errors of the log, for who looks at the status and not at the log: the log's lines say what happened and what
-// to do, and never hold a payload or a secret. A line that comes again moves to the end and is counted. Tested by
+// The last ten warnings and errors of the log, for operators who look at the status and not at the log. The log's lines say what happened
+// and what to do, and never hold a payload or a secret. A line that comes again moves to the front, with its count. Tested by
 // test/unit/troubles_test.cpp.
 #pragma once
 
@@ -14,7 +14,7 @@
 namespace outbox {
 
 struct Trouble {
-    std::chrono::system_clock::time_point at; // the last time
+    std::chrono::system_clock::time_point at; // when the line came last
     bool is_error;
     std::string text; // at most 600 bytes of the line
     uint64_t count;

@@ -1,4 +1,4 @@
-// Who may do what, and how the connection is: rights are tried where that writes nothing.
+// The checks of rights, and of the connection itself. A right is tried where the attempt writes nothing.
 #include "base/log.h"
 #include "command/doctor/consultation.h"
 #include "postgres/conninfo.h"
@@ -9,12 +9,12 @@
 namespace outbox {
 namespace {
 
-// The functions that need a grant. Those whose topic is an outbox.topic_name are everybody's, and pass on to these.
+// The functions that need a grant. The functions whose topic is an outbox.topic_name are open to everybody, and call these.
 constexpr const char *emit_sql =
     " FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace WHERE n.nspname = 'outbox' AND f.proname IN"
     " ('emit', 'emit_many') AND f.proargtypes[0] = 'text'::regtype";
 
-// Tried: a role may have the attribute, be a superuser, or have the right in a way of its own, as on hosted servers.
+// The check tries the right: a role may have the attribute, be a superuser, or have the right in another way, as on hosted servers.
 Finding replication(Consultation &doctor) {
     Server &server = doctor.server();
     std::string reason = try_replication(doctor.command().login, doctor.signals());
@@ -80,7 +80,7 @@ Finding tls(Consultation &doctor) {
                    .rows("SELECT s.ssl, s.version, host(inet_server_addr()) FROM pg_stat_ssl AS s WHERE s.pid = pg_backend_pid()")
                    .at(0);
     std::string mode = ssl_mode(doctor.command().login.dsn);
-    if (!doctor.command().login.sslmode.empty() && mode == "prefer") // libpq's default: nobody has named one
+    if (!doctor.command().login.sslmode.empty() && mode == "prefer") // libpq's default: nobody has named an sslmode
         mode = doctor.command().login.sslmode;
     if (row[0] == "t" && mode == "verify-full")
         return ok("the connection is encrypted (" + row[1] + ") and the server's certificate is checked");
@@ -97,7 +97,7 @@ Finding tls(Consultation &doctor) {
                 "with a certificate on the server; then the same --dsn for the relay");
 }
 
-// A pooler has process numbers of its own.
+// A pooler has process numbers of its own, other than the server's.
 Finding pooler(Consultation &doctor) {
     Server &server = doctor.server();
     if (server.value("SELECT pg_backend_pid()") == std::to_string(server.process()))
@@ -112,7 +112,7 @@ Finding pooler(Consultation &doctor) {
                 "and the same --dsn for the relay: the server itself");
 }
 
-// What a role or the database sets for sessions that emit.
+// The settings that a role or the database has for sessions that emit.
 Finding session_settings(Consultation &doctor) {
     struct Hurtful {
         const char *pattern, *effect;

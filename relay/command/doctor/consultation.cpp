@@ -5,7 +5,7 @@
 namespace outbox {
 namespace {
 
-// The server ends what takes longer, and no statement can write. What is set here holds for this session alone.
+// The settings of the doctor's own session: the server ends a long statement, and no statement can write.
 constexpr const char *session_settings[] = {"statement_timeout = '5s'", "lock_timeout = '2s'", "default_transaction_read_only = on"};
 
 } // namespace

@@ -1,6 +1,6 @@
-// What the checks share: the command, a session with the server, and what is known of both. A check asks for what it needs; what is not
-// there throws Skipped, which ends that check alone. Nothing here writes: the session is read only, and the server ends a statement after
-// five seconds.
+// The state that the checks share: the command, a session with the server, a connection to Kafka, and what is known of both. A check asks
+// for what it needs; something missing throws Skipped, which ends that check alone. Nothing here writes: the session is read only, and the
+// server ends a statement after five seconds.
 #pragma once
 
 #include "command/doctor/finding.h"
@@ -25,40 +25,40 @@ public:
     const DoctorCommand &command() const { return command_; }
     Signals &signals() const { return signals_; }
 
-    // The session; throws Skipped where there is none, or the server is a standby and so has neither.
+    // The session. Throws Skipped where there is none, and where the server is a standby.
     Server &server();
     Server &connect(); // throws Failure
 
-    // The value of a setting of the server. Throws Skipped where this version has no such setting, or the role may not read it.
+    // The value of a setting of the server. Throws Skipped where this version has no such setting, or the role may not read the setting.
     std::string setting(const std::string &name);
     std::string role() { return server().value("SELECT current_user"); }
     std::string database() { return server().value("SELECT current_database()"); }
 
-    // The slot's column or expression over pg_replication_slots, as text. Throws Skipped where there is no slot.
+    // An expression over the slot's row of pg_replication_slots, as text. Throws Skipped where there is no slot.
     std::string slot_value(const std::string &expression);
     std::optional<SlotState> slot() { return look_at_slot(server(), command_.slot); }
 
-    // The two commands as they can be pasted: without a password, and setup's without a user, who is the server's administrator.
+    // The commands `setup` and `run` to paste: without a password, and setup without a user, since the server's administrator runs it.
     std::string setup_line() const { return setup_line(command_.slot); }
     std::string setup_line(const std::string &slot) const;
     std::string run_line(const std::string &more_topics = {});
 
-    // Kafka; throws Skipped where there is none.
+    // The connection to Kafka. Throws Skipped where there is none.
     ClusterView &cluster();
     ClusterView &connect_to_kafka(); // throws std::runtime_error
 
-    // The topics to look at: those of --topics, with those that are there for a * at the end, and the one for dead letters where it is
-    // used.
+    // The topics to look at: those of --topics, with the existing topics that a "*" at the end stands for, and the topic of dead letters
+    // where the relay writes dead letters.
     std::vector<std::string> topics();
     std::string kafka_principal() const;
     std::string reassign_line(const std::string &topic, size_t partitions, size_t replicas);
     double largest_event_bytes();
     double backlog_age_s();
 
-    // Commits one event, and returns its id: the only thing that a check writes.
+    // Commits one event, and returns its id: no other check writes.
     std::string emit_probe(const std::string &topic);
 
-    // By how much a broker's clock was ahead of this machine's when it took the probe; nullopt: nobody knows.
+    // The seconds by which a broker's clock was ahead of this machine's when the broker took the probe; nullopt: nobody knows.
     std::optional<double> broker_ahead_s() const { return broker_ahead_s_; }
     void note_broker_clock(std::chrono::duration<double> ahead) { broker_ahead_s_ = ahead.count(); }
 
@@ -76,7 +76,7 @@ struct Check {
     Finding (*run)(Consultation &consultation);
 };
 
-// In the order in which they are run and printed.
+// The checks in the order in which they run and are printed.
 std::span<const Check> server_checks();
 std::span<const Check> plugin_checks();
 std::span<const Check> slot_checks();

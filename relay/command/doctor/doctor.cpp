@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto time_for_all = std::chrono::seconds(60);
 constexpr const char *page = "docs/doctor.md#";
 
-// Why the server does not answer a check's question.
+// The finding of a check whose query the server has refused.
 Finding skipped(Consultation &doctor, const QueryRefused &refused) {
     if (refused.sqlstate() == "57014") // query_canceled: statement_timeout
         return {Verdict::skip, "PostgreSQL did not answer within 5 s"};
@@ -45,7 +45,7 @@ Finding run(const Check &check, Consultation &doctor, Surroundings &here) {
     }
 }
 
-// ---- what is said
+// ---- printing
 
 const char *color_of(Verdict verdict) {
     switch (verdict) {

@@ -1,6 +1,7 @@
-// outbox-relay doctor: looks at all that a relay needs, one check after the other, and says for each what is so and what mends it. No check
-// writes, and one that cannot be run hides no other. The whole takes a minute at most: a statement ends after five seconds, an answer of
-// Kafka is waited for as long, and after the minute the checks that are left are skipped. Tested by test/t/140_doctor_postgres.t.
+// outbox-relay doctor: looks at everything that a relay needs, one check after the other, and prints for each the finding and the repair.
+// No check writes, unless --probe asks for it, and a check that cannot run hides no other. The whole takes a minute at most: a statement
+// ends after five seconds, so does the wait for an answer of Kafka, and after the minute the remaining checks are skipped. Tested by
+// test/t/140_doctor_postgres.t.
 #pragma once
 
 #include "base/signals.h"
@@ -8,7 +9,7 @@
 
 namespace outbox {
 
-// The exit code: 10 where a check has failed. Throws Interrupted.
+// Returns the exit code: 10 where a check has failed. Throws Interrupted.
 int examine(const DoctorCommand &command, Signals &signals);
 
 } // namespace outbox

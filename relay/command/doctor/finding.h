@@ -1,4 +1,4 @@
-// What one check of the doctor has found: a verdict, one sentence, and what mends it. Pure.
+// The finding of one check of the doctor: a verdict, one sentence, and the repair. Pure.
 #pragma once
 
 #include <stdexcept>
@@ -7,14 +7,14 @@
 
 namespace outbox {
 
-enum class Verdict { ok, skip, warn, fail }; // the later the worse
+enum class Verdict { ok, skip, warn, fail }; // from good to bad
 
 const char *word_of(Verdict verdict); // "OK", "SKIP", "WARN", "FAIL"
 
 struct Finding {
     Verdict verdict = Verdict::ok;
     std::string sentence;
-    std::vector<std::string> repair = {}; // lines to paste: a statement ends with ";" and is psql's, a command is the shell's
+    std::vector<std::string> repair = {}; // lines to paste: a statement ends with ";" and is for psql, a command is for the shell
     std::string then = {};                // what is left to do by hand; empty: nothing
 };
 
@@ -29,7 +29,7 @@ inline Finding fail(std::string sentence, std::vector<std::string> repair = {}, 
 std::string shell_quoted(const std::string &text);
 std::string bytes_text(double bytes); // "16.8 MB"
 
-// A check that cannot be run, or has nothing to look at, throws the reason.
+// The reason why a check cannot run, or has nothing to look at.
 class Skipped : public std::runtime_error {
 public:
     explicit Skipped(const std::string &reason, std::vector<std::string> repair = {})

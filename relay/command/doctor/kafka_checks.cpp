@@ -1,4 +1,4 @@
-// Kafka: is it reached, each of its brokers, and for how long?
+// The checks of Kafka's brokers: whether the client reaches each of them, and until when the certificates are valid.
 #include "base/log.h"
 #include "command/doctor/kafka_words.h"
 #include "kafka/librdkafka_version.h"
@@ -29,7 +29,7 @@ Finding kafka_connection(Consultation &doctor) {
     }
 }
 
-// A client is told other addresses than those it has been given.
+// The cluster tells a client other addresses than those that the client was given.
 Finding brokers(Consultation &doctor) {
     for (const BrokerView &broker : doctor.cluster().brokers())
         if (std::string reason = doctor.cluster().try_broker(broker); !reason.empty())

@@ -8,7 +8,7 @@
 namespace outbox {
 namespace {
 
-constexpr size_t topics_max = 100; // that a check looks at
+constexpr size_t topics_max = 100; // topics that a check looks at
 
 } // namespace
 
@@ -30,7 +30,7 @@ bool says(const TopicSettings &settings, const char *name, std::string_view word
     return found != settings.end() && found->second.find(word) != std::string::npos;
 }
 
-// ---- what the checks share
+// ---- for all checks
 
 ClusterView &Consultation::connect_to_kafka() { return cluster_.emplace(command_.kafka, signals_); }
 
@@ -90,7 +90,7 @@ std::string Consultation::reassign_line(const std::string &topic, size_t partiti
            " --execute --reassignment-json-file <(echo '{\"version\":1,\"partitions\":[" + plan + "]}')";
 }
 
-// emit() lets an event of so many bytes pass at most: the setting of the server, the database or a role counts, whichever is largest.
+// The most bytes of an event that emit() accepts: the largest setting of the server, the database or a role.
 double Consultation::largest_event_bytes() {
     std::string most = server().value("SELECT max(pg_size_bytes(split_part(v, '=', 2))) FROM (SELECT unnest(setconfig) AS v, setdatabase "
                                       "FROM pg_db_role_setting) AS s"
@@ -102,7 +102,7 @@ double Consultation::largest_event_bytes() {
     return std::max(here, most.empty() ? 0 : strtod(most.c_str(), nullptr));
 }
 
-// Of the oldest event that is not confirmed, looked at where no relay has the slot.
+// The age of the oldest event that is not confirmed, while no relay has the slot.
 double Consultation::backlog_age_s() {
     if (!slot_value("active_pid").empty())
         throw Skipped("a relay reads from the slot: its lag_seconds says how old the backlog is");

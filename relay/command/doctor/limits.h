@@ -1,11 +1,11 @@
-// Figures that are judged, pure. Tested by test/unit/doctor_test.cpp.
+// Judgements of figures, pure. Tested by test/unit/doctor_test.cpp.
 #pragma once
 
 #include "command/doctor/finding.h"
 
 namespace outbox {
 
-// Of the file system with the WAL: what the slot keeps, what is free, and how much there is.
+// Judges the file system with the WAL, by the bytes that the slot keeps, the free bytes, and all bytes.
 Finding judge_disk(double kept_bytes, double free_bytes, double bytes);
 
 } // namespace outbox

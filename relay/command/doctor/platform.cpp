@@ -9,7 +9,7 @@ struct Parameter {
     std::string name, value;
 };
 
-// The parameter of "ALTER SYSTEM SET name = value;".
+// The parameter of a line "ALTER SYSTEM SET name = value;"; nullopt: another line.
 std::optional<Parameter> parameter_of(std::string_view line) {
     constexpr std::string_view head = "ALTER SYSTEM SET ", middle = " = ";
     size_t equals = line.find(middle);
@@ -33,7 +33,7 @@ Parameter of_platform(Platform platform, Parameter parameter) {
     return parameter;
 }
 
-// The command that sets a parameter; empty where the platform has none for it.
+// The platform's command that sets a parameter; empty: the platform has none.
 std::string command_for(Platform platform, const Parameter &parameter) {
     std::string assigned = "ParameterName=" + parameter.name + ",ParameterValue=" + parameter.value + ",ApplyMethod=pending-reboot";
     switch (platform) {

@@ -1,5 +1,5 @@
-// Which provider runs the server, by the roles that providers make, and its words for what only a superuser may do elsewhere. Steps are
-// from the providers' documentation. Tested by test/unit/platform_test.cpp and test/t/163_platforms.t.
+// The provider that runs the server, known by the roles that providers create, and the provider's commands for what elsewhere only a
+// superuser may do. The commands are from the providers' documentation. Tested by test/unit/platform_test.cpp and test/t/163_platforms.t.
 #pragma once
 
 #include "command/doctor/finding.h"
@@ -12,7 +12,7 @@ enum class Platform { none, rds, aurora, cloud_sql, azure, neon, supabase };
 
 const char *name_of(Platform platform);
 
-// The role whose existence tells; in the order in which they are asked for.
+// A role that exists on one provider's servers only; in the order of the queries.
 struct PlatformRole {
     const char *role;
     Platform platform;
@@ -22,8 +22,8 @@ inline constexpr PlatformRole platform_roles[] = {
     {"neon_superuser", Platform::neon}, {"supabase_admin", Platform::supabase},
 };
 
-// Changes the repair of a finding: ALTER SYSTEM becomes the platform's parameter, ALTER ROLE ... REPLICATION its grant. What is no line to
-// paste goes to `then`.
+// Rewrites the repair of a finding: ALTER SYSTEM becomes the platform's parameter, ALTER ROLE ... REPLICATION the platform's grant. Advice
+// that is no line to paste goes to `then`.
 void put_in_words_of(Platform platform, Finding &finding);
 
 } // namespace outbox

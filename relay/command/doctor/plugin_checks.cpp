@@ -1,4 +1,4 @@
-// Are the extension and its plugin on the server, and does the server start the plugin?
+// The checks of the extension and its plugin on the server, and whether the server starts the plugin.
 #include "base/log.h"
 #include "command/doctor/consultation.h"
 #include "postgres/extension_check.h"
@@ -31,7 +31,8 @@ Finding plugin_missing(const std::string &said) {
     return fail(said + ": " + files_missing_text, {"sudo make install"}, "in the folder of outbox, on the database server");
 }
 
-// The server starts the plugin for whoever looks at the slot. Up to the position that is confirmed nothing is decoded that was not before.
+// The check looks at the slot, for which the server starts the plugin. Up to the confirmed position the server decodes nothing that it has
+// not decoded before.
 Finding plugin_starts(Consultation &doctor) {
     std::optional<SlotState> slot = doctor.slot();
     if (!slot || slot->plugin != "outbox" || !slot->is_of_this_database || slot->is_unfinished || slot->is_lost)
@@ -49,7 +50,8 @@ Finding plugin_starts(Consultation &doctor) {
             return plugin_missing("the server cannot load the plugin");
         if (state == "42501" && said.find("output plugin") != std::string::npos)
             return fail("the server does not start the plugin; see plugin-allowed");
-        if (state != "57014" && state != "55006") // it was decoding when its time was over; a relay has come meanwhile
+        // the statement's time was over while the server decoded; or a relay has taken the slot meanwhile
+        if (state != "57014" && state != "55006")
             throw;
     }
     return ok("the server starts the plugin");

@@ -1,4 +1,5 @@
-// doctor --probe: one event end to end, the only check that writes. doctor --standby: would the slot be there after a failover?
+// doctor --probe: sends one event from emit to Kafka, the only check that writes. doctor --standby: whether the slot would survive a
+// failover.
 #include "base/log.h"
 #include "command/doctor/kafka_words.h"
 #include "kafka/topic_watch.h"
@@ -13,7 +14,7 @@ constexpr const char *probe_topic = "outbox.probe";
 constexpr auto probe_patience = std::chrono::seconds(15);
 constexpr double clock_tolerance_s = 5;
 
-// The relay that runs has to deliver the topic, and this role to emit to it.
+// The check needs a running relay that delivers the topic, and the right to emit to the topic.
 Finding probe(Consultation &doctor) {
     if (!doctor.command().probe)
         throw Skipped("only --probe sends an event");
@@ -37,7 +38,7 @@ Finding probe(Consultation &doctor) {
                           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count()));
 }
 
-// Kafka tells no client the time. The record of the probe has the broker's, where the topic asks for it.
+// Kafka tells no client the time. The probe's record has the broker's time where the topic has LogAppendTime.
 Finding kafka_clock(Consultation &doctor) {
     if (!doctor.command().probe)
         throw Skipped("only --probe learns the time of a broker");
@@ -57,7 +58,7 @@ Finding kafka_clock(Consultation &doctor) {
         {"sudo timedatectl set-ntp true"}, "on the machine whose clock is wrong");
 }
 
-// Ready means: synchronised, persistent and valid. Why not, 19 says.
+// A standby's slot is ready where it is synchronized, persistent and valid. On PostgreSQL 19 the server says why a slot is not.
 Finding standby(Consultation &doctor) {
     const DoctorCommand &command = doctor.command();
     if (command.standby.empty())

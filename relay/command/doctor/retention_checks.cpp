@@ -1,4 +1,4 @@
-// What the slot holds back, and what makes it hold more: WAL, catalog rows, transactions that nobody ends.
+// The checks of what the slot holds back, and of what makes it hold back more: WAL, catalog rows, transactions that nobody ends.
 #include "base/log.h"
 #include "command/disk.h"
 #include "command/doctor/consultation.h"
@@ -14,7 +14,7 @@ constexpr long old_transaction_s = 300;
 
 double number(const std::string &text) { return strtod(text.c_str(), nullptr); }
 
-// The state of the slot's WAL, before it is lost; of a lost one the check "slot" tells.
+// The state of the slot's WAL before the slot is lost. The check "slot" reports a lost one.
 Finding wal_status(Consultation &doctor) {
     std::string status = doctor.slot_value("wal_status");
     if (status == "lost")
@@ -70,7 +70,7 @@ Finding catalog_xmin(Consultation &doctor) {
             "or see oldest-transaction"};
 }
 
-// Whose end sets the slot free: restart_lsn and catalog_xmin stay before the oldest transaction with a number, of any database.
+// The oldest transaction with an id, of any database: restart_lsn and catalog_xmin stay before it until it ends.
 Finding oldest_transaction(Consultation &doctor) {
     auto rows =
         doctor.server().rows("SELECT a.pid, NULL, a.usename, a.datname, a.application_name, a.state,"

@@ -1,4 +1,4 @@
-// Is there a server, and is it one that a relay can read from?
+// The checks of the server: whether it answers, and whether a relay can read from it.
 #include "base/log.h"
 #include "command/doctor/consultation.h"
 #include "command/doctor/versions.h"
@@ -46,7 +46,7 @@ Finding wal_level(Consultation &doctor) {
     return fail(lack->sentence, {lack->statements[0] + ";"}, restart);
 }
 
-// A slot that is there does not need another one; setup and a second relay of shared work do.
+// An existing slot needs no further one; setup does, and so does a second relay.
 Finding free_slots(Consultation &doctor) {
     long used = number(doctor.server().value("SELECT count(*) FROM pg_replication_slots")),
          most = number(doctor.setting("max_replication_slots"));
@@ -73,7 +73,7 @@ Finding free_senders(Consultation &doctor) {
     return finding;
 }
 
-// What the relay's own session would have; where the value comes from says what changes it.
+// The value that the relay's own session would have. Its source says which command changes it.
 Finding sender_timeout(Consultation &doctor) {
     auto row = doctor.server().rows("SELECT setting, source FROM pg_settings WHERE name = 'wal_sender_timeout'").at(0);
     long milliseconds = number(row[0]);
@@ -90,7 +90,7 @@ Finding sender_timeout(Consultation &doctor) {
                 repair);
 }
 
-// A relay that counts as a synchronous standby has every commit wait for Kafka.
+// Where a relay counts as a synchronous standby, every commit waits for Kafka.
 Finding synchronous(Consultation &doctor) {
     std::string names = doctor.setting("synchronous_standby_names");
     std::string others = doctor.server().value(
@@ -109,7 +109,7 @@ Finding synchronous(Consultation &doctor) {
                 others.empty() ? "no standby is connected: none is waited for any more" : "");
 }
 
-// Copied with the configuration of a primary to one that has no such slot, the setting holds back every event, without an error.
+// The setting, copied with a primary's configuration to a primary without such a slot, holds back every event, without an error.
 Finding standby_slots(Consultation &doctor) {
     std::string setting = doctor.setting("synchronized_standby_slots");
     std::string list =

@@ -1,4 +1,4 @@
-// The slot: can a relay read from it, does one, and would emit() accept an event now?
+// The checks of the slot: whether a relay can read it, whether one does, and whether emit() would accept an event now.
 #include "base/log.h"
 #include "command/doctor/consultation.h"
 #include "postgres/conninfo.h"
@@ -6,7 +6,7 @@
 namespace outbox {
 namespace {
 
-// Another name is no repair: the slot that is there is somebody's.
+// Another name is no repair where the slot belongs to somebody else.
 Finding slot(Consultation &doctor) {
     const std::string &name = doctor.command().slot;
     std::optional<SlotState> state = doctor.slot();
@@ -40,7 +40,7 @@ Finding slot_reader(Consultation &doctor) {
     return ok(who + " reads from the slot");
 }
 
-// The rules of emit(), for who sets nothing of his own. outbox_ext/slot.cpp has them.
+// The rules of emit() for sessions without settings of their own. outbox_ext/slot.cpp has the rules.
 Finding emit_accepts(Consultation &doctor) {
     Server &server = doctor.server();
     std::string named = server.value("SELECT current_setting('outbox.slots', true)");
@@ -60,7 +60,7 @@ Finding emit_accepts(Consultation &doctor) {
     return ok("emit() accepts events");
 }
 
-// A switch that was turned once and is forgotten: the transaction commits, and its event is nowhere.
+// Finds a forgotten outbox.missing_slot: with it a transaction commits without its event.
 Finding missing_slot(Consultation &doctor) {
     Server &server = doctor.server();
     auto rows = server.rows("SELECT CASE WHEN d.setdatabase = 0 THEN '' ELSE quote_ident(current_database()) END,"
@@ -83,7 +83,7 @@ Finding missing_slot(Consultation &doctor) {
     return ok("emit() lets no event go missing (outbox.missing_slot)");
 }
 
-// Whoever has gone and left a slot behind fills the disk.
+// Finds slots that nobody reads any more: each of them fills the disk.
 Finding other_slots(Consultation &doctor) {
     auto rows = doctor.server().rows("SELECT slot_name, database, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))"
                                      " FROM pg_replication_slots WHERE plugin = 'outbox' AND NOT active AND slot_name <> " +

@@ -77,7 +77,7 @@ Finding forgers(Consultation &) {
                   "would not have written");
 }
 
-// The role that has run setup owns the schema, and is trusted with what emit does.
+// The role that has run setup owns the schema, and is trusted with emit.
 Finding schema(Consultation &doctor) {
     if (!doctor.server().is_true(settings_sql))
         throw Skipped("database \"" + printable(doctor.database()) + "\" has no emit");

@@ -1,5 +1,4 @@
-// The checks of the doctor ask once which form of outbox the database has, and whose server it is. Tested by
-// test/t/163_platforms.t.
+// The form of outbox in the database, and the provider of the server: looked up once for all checks. Tested by test/t/163_platforms.t.
 #pragma once
 
 #include "command/doctor/consultation.h"
@@ -11,7 +10,7 @@ class Surroundings {
 public:
     explicit Surroundings(Consultation &doctor) : doctor_(doctor) {}
 
-    // Runs the check, or its counterpart for emit in SQL with slots of pgoutput. What mends it is in the words of the platform.
+    // Runs the check, or its counterpart for emit in SQL with slots of pgoutput. The repair is in the platform's words.
     Finding run(const Check &check);
 
 private:

@@ -1,5 +1,5 @@
-// Will the topics take the events and keep them? What is said holds for the topics of --topics, and where dead letters are on for theirs;
-// the state topic is exactly-once delivery's.
+// The checks of topics: whether they take the events and keep them. They look at the topics of --topics, at the topic of dead letters where
+// the relay writes those, and at the state topic of exactly-once delivery.
 #include "base/log.h"
 #include "command/doctor/kafka_words.h"
 
@@ -10,7 +10,7 @@ namespace {
 
 constexpr double record_overhead_bytes = 1024;
 
-// Looks at each topic. The first that has something wrong is the finding, and what mends the others is pasted with it.
+// Looks at each topic. The first topic with a fault is the finding, and carries the repairs of the others.
 template <class Look>
 Finding each_topic(Consultation &doctor, const std::string &good, Look look) {
     std::vector<std::string> topics = doctor.topics();
@@ -30,7 +30,7 @@ Finding each_topic(Consultation &doctor, const std::string &good, Look look) {
     return ok(fmt::format("{} topic{}: {}", topics.size(), topics.size() == 1 ? "" : "s", good));
 }
 
-// Each topic that is there is looked at with its settings; one that is missing has a finding of its own.
+// Looks at each existing topic with its settings. A missing topic has a check of its own.
 template <class Look>
 Finding each_topic_settings(Consultation &doctor, const std::string &good, Look look) {
     return each_topic(doctor, good, [&](const std::string &topic) {

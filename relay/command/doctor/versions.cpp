@@ -5,7 +5,8 @@
 namespace outbox {
 namespace {
 
-// The first minor of each major in which a slot's confirmed position cannot go back, and a shutdown does not wait for ever for a walsender.
+// The first minor version of each major in which a slot's confirmed position cannot go back, and a shutdown does not wait for ever for a
+// walsender.
 constexpr int mended[] = {140023, 150018, 160014, 170010, 180004};
 constexpr int oldest_major = 14, newest_major = 19;
 
