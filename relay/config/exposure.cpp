@@ -38,6 +38,7 @@ void note(Holders &holders, const KafkaProperty &property, const std::string &wr
         holders[written_in] = name;
 }
 
+// Reads the property file once more at the start: the target keeps the properties of all sources, and no longer the file of each.
 void note_property_file(Holders &holders, const std::string &path) {
     try {
         for (const KafkaProperty &property : read_kafka_property_file(path))

@@ -7,12 +7,11 @@
 // partition goes alone.
 #pragma once
 
+#include "core/by_partition.h"
 #include "core/lanes.h"
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace outbox {
 
@@ -24,18 +23,18 @@ public:
     bool awaits_first(int32_t partition) const { return state_of(partition) == State::awaiting; }
 
     void sent(int32_t partition, Time now) {
-        Entry &entry = at(partition);
+        Entry &entry = entries_.at(partition);
         if (entry.state != State::known || now - entry.acknowledged_at > forgotten_after)
             entry.state = State::awaiting;
     }
     void acknowledged(int32_t partition, Time now) {
-        Entry &entry = at(partition);
+        Entry &entry = entries_.at(partition);
         entry.state = State::known;
         entry.acknowledged_at = now;
     }
-    void failed(int32_t partition) { at(partition).state = State::unknown; }
+    void failed(int32_t partition) { entries_.at(partition).state = State::unknown; }
 
-    Lanes::Lane &lane(int32_t partition) { return at(partition).lane; }
+    Lanes::Lane &lane(int32_t partition) { return entries_.at(partition).lane; }
 
     // An operator may have deleted the topic and made a new one: no partition knows the producer.
     void forget() {
@@ -55,17 +54,11 @@ private:
     };
 
     State state_of(int32_t partition) const {
-        auto index = static_cast<size_t>(partition);
-        return index < entries_.size() ? entries_[index].state : State::unknown;
-    }
-    Entry &at(int32_t partition) {
-        auto index = static_cast<size_t>(partition);
-        if (index >= entries_.size())
-            entries_.resize(index + 1);
-        return entries_[index];
+        const Entry *entry = entries_.find(partition);
+        return entry == nullptr ? State::unknown : entry->state;
     }
 
-    std::vector<Entry> entries_; // as many as the topic has partitions
+    ByPartition<Entry> entries_;
 };
 
 } // namespace outbox

@@ -7,12 +7,12 @@
 // way. The relay overlooks a loss where other producers have filled the gap, or where no period has ended since.
 #pragma once
 
-#include <cstddef>
+#include "core/by_partition.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 namespace outbox {
 
@@ -24,7 +24,7 @@ public:
         // Notes that a record sent in `period` got `offset`. Returns the highest offset acknowledged in earlier periods where `offset` is
         // not beyond that one; the partition then starts anew.
         std::optional<int64_t> acknowledged(int32_t partition, int64_t offset, uint64_t period) {
-            Entry &entry = at(partition);
+            Entry &entry = entries_.at(partition);
             if (entry.period != period) {
                 entry.before = entry.highest;
                 entry.period = period;
@@ -47,14 +47,7 @@ public:
             uint64_t period = 0;
         };
 
-        Entry &at(int32_t partition) {
-            auto index = static_cast<size_t>(partition);
-            if (index >= entries_.size())
-                entries_.resize(index + 1);
-            return entries_[index];
-        }
-
-        std::vector<Entry> entries_; // as many as the topic has partitions
+        ByPartition<Entry> entries_;
     };
 
     // The reference is good for as long as the LogEnds.
