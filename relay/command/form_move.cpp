@@ -66,7 +66,7 @@ public:
             steps_.change("dropped slot \"" + aside + "\", of a move that was ended", {drop_slot(aside)});
     }
 
-    // Copies of a move to the other form that ended before the form was changed. They would keep WAL for ever.
+    // Copies of a move to the other form that ended before the form was changed. Such a copy would keep WAL for ever.
     std::vector<std::string> left_copies() {
         std::vector<std::string> slots;
         if (!has_other_form())

@@ -77,7 +77,7 @@ public:
             name_slot_to_emit(steps_, command_.slot);
         if (command_.delivery == Delivery::exactly_once)
             position_.finish(!slot);
-        if (!command_.wanted_topics.empty())
+        if (!command_.topic_specs.empty())
             prepare_topics(steps_, command_);
         if (!command_.topics.empty())
             steps_.say("run its relay with: outbox-relay run --slot " + command_.slot + " --topics '" + command_.topics + "'");

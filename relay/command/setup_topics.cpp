@@ -13,7 +13,7 @@ std::string tool(const SetupCommand &command, const std::string &name, const std
     return name + ".sh --bootstrap-server " + command.kafka.brokers + " " + arguments;
 }
 
-std::string create_line(const SetupCommand &command, const WantedTopic &topic) {
+std::string create_line(const SetupCommand &command, const TopicSpec &topic) {
     std::string arguments = "--create --topic " + topic.name;
     if (topic.partitions > 0)
         arguments += fmt::format(" --partitions {}", topic.partitions);
@@ -25,54 +25,54 @@ std::string create_line(const SetupCommand &command, const WantedTopic &topic) {
 }
 
 // One sentence for each difference, with the command that ends it. setup itself changes no existing topic.
-std::vector<std::string> differences(const SetupCommand &command, const WantedTopic &wanted, ClusterView &cluster) {
-    TopicView found = cluster.topic(wanted.name);
+std::vector<std::string> differences(const SetupCommand &command, const TopicSpec &spec, ClusterView &cluster) {
+    TopicView found = cluster.topic(spec.name);
     std::vector<std::string> all;
-    std::string topic = "topic \"" + wanted.name + "\" has ";
-    auto partitions = static_cast<size_t>(wanted.partitions), replicas = static_cast<size_t>(wanted.replicas);
-    if (wanted.partitions > 0 && found.partitions < partitions)
-        all.push_back(
-            topic + fmt::format("{} partitions, and the file says {}: {} (keys go to other partitions from then on)", found.partitions,
-                                partitions,
-                                tool(command, "kafka-topics", fmt::format("--alter --topic {} --partitions {}", wanted.name, partitions))));
-    else if (wanted.partitions > 0 && found.partitions > partitions)
+    std::string topic = "topic \"" + spec.name + "\" has ";
+    auto partitions = static_cast<size_t>(spec.partitions), replicas = static_cast<size_t>(spec.replicas);
+    if (spec.partitions > 0 && found.partitions < partitions)
+        all.push_back(topic +
+                      fmt::format("{} partitions, and the file says {}: {} (keys go to other partitions from then on)", found.partitions,
+                                  partitions,
+                                  tool(command, "kafka-topics", fmt::format("--alter --topic {} --partitions {}", spec.name, partitions))));
+    else if (spec.partitions > 0 && found.partitions > partitions)
         all.push_back(topic + fmt::format("{} partitions, and the file says {}: Kafka takes none away; change the file", found.partitions,
                                           partitions));
-    if (wanted.replicas > 0 && found.replicas != replicas)
+    if (spec.replicas > 0 && found.replicas != replicas)
         all.push_back(topic + fmt::format("{} replicas, and the file says {}: outbox-relay doctor prints how to assign them",
                                           found.replicas, replicas));
     std::map<std::string, std::string> settings =
-        wanted.min_insync > 0 ? cluster.topic_settings(wanted.name) : std::map<std::string, std::string>();
-    if (std::string least = settings["min.insync.replicas"]; wanted.min_insync > 0 && least != std::to_string(wanted.min_insync))
+        spec.min_insync > 0 ? cluster.topic_settings(spec.name) : std::map<std::string, std::string>();
+    if (std::string least = settings["min.insync.replicas"]; spec.min_insync > 0 && least != std::to_string(spec.min_insync))
         all.push_back(topic +
-                      fmt::format("min.insync.replicas = {}, and the file says {}: {}", least, wanted.min_insync,
+                      fmt::format("min.insync.replicas = {}, and the file says {}: {}", least, spec.min_insync,
                                   tool(command, "kafka-configs",
                                        fmt::format("--alter --entity-type topics --entity-name {} --add-config min.insync.replicas={}",
-                                                   wanted.name, wanted.min_insync))));
+                                                   spec.name, spec.min_insync))));
     return all;
 }
 
-void prepare_in_kafka(const Steps &steps, const SetupCommand &command, ClusterView &cluster, const WantedTopic &wanted) {
-    std::string name = "topic \"" + wanted.name + "\"";
-    TopicView found = cluster.topic(wanted.name);
+void prepare_in_kafka(const Steps &steps, const SetupCommand &command, ClusterView &cluster, const TopicSpec &spec) {
+    std::string name = "topic \"" + spec.name + "\"";
+    TopicView found = cluster.topic(spec.name);
     if (!found.is_missing && !found.problem.empty())
         throw std::runtime_error(name + ": " + found.problem);
     if (found.is_missing && steps.dry_run())
-        return steps.say(create_line(command, wanted));
+        return steps.say(create_line(command, spec));
     if (found.is_missing) {
-        create_topic(command.kafka, wanted, steps.server().signals());
+        create_topic(command.kafka, spec, steps.server().signals());
         return steps.say("created " + name);
     }
-    std::vector<std::string> all = differences(command, wanted, cluster);
+    std::vector<std::string> all = differences(command, spec, cluster);
     if (all.empty())
         steps.say(name + " is there");
     for (const std::string &difference : all)
         steps.say(difference);
 }
 
-std::string array_of(const std::vector<WantedTopic> &topics) {
+std::string array_of(const std::vector<TopicSpec> &topics) {
     std::string list;
-    for (const WantedTopic &topic : topics)
+    for (const TopicSpec &topic : topics)
         list += (list.empty() ? "" : ", ") + quote_literal(topic.name);
     return "ARRAY[" + list + "]::pg_catalog.text[]";
 }
@@ -82,7 +82,7 @@ bool has_table(Server &server) { return server.is_true("SELECT pg_catalog.to_reg
 // Writes the names to outbox.topics. With --dry-run the table may not exist yet, and the statement is printed for the table to come.
 void prepare_in_postgres(const Steps &steps, const SetupCommand &command) {
     Server &server = steps.server();
-    std::string names = array_of(command.wanted_topics);
+    std::string names = array_of(command.topic_specs);
     bool is_there = has_table(server);
     if (!is_there && !steps.dry_run())
         return steps.say("there is no table outbox.topics here: emit() takes every topic");
@@ -110,8 +110,8 @@ void prepare_in_postgres(const Steps &steps, const SetupCommand &command) {
 
 void prepare_topics(const Steps &steps, const SetupCommand &command) {
     ClusterView cluster(command.kafka, steps.server().signals());
-    for (const WantedTopic &wanted : command.wanted_topics)
-        prepare_in_kafka(steps, command, cluster, wanted);
+    for (const TopicSpec &spec : command.topic_specs)
+        prepare_in_kafka(steps, command, cluster, spec);
     prepare_in_postgres(steps, command);
 }
 

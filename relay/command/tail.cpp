@@ -106,7 +106,7 @@ private:
     }
 
     void show(const Event &event) {
-        if (!is_wanted(event.topic) || seen_++ % command_.sample != 0)
+        if (!fits(event.topic) || seen_++ % command_.sample != 0)
             return;
         shown_++;
         text_.clear();
@@ -118,7 +118,7 @@ private:
     }
 
     // True for a topic that --topics names, or whose beginning it names.
-    bool is_wanted(std::string_view topic) const {
+    bool fits(std::string_view topic) const {
         if (command_.topics.empty())
             return true;
         for (std::string_view left = command_.topics; !left.empty();) {

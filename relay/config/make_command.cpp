@@ -111,13 +111,13 @@ KafkaTarget kafka_target(const Values &values) {
 
 namespace {
 
-std::vector<WantedTopic> wanted_topics(const Values &values, const KafkaTarget &kafka) {
+std::vector<TopicSpec> topic_specs(const Values &values, const KafkaTarget &kafka) {
     if (values.brokers.empty())
         throw std::invalid_argument("--topics-file needs --brokers");
     if (values.remove)
         throw std::invalid_argument("--topics-file makes topics, which --remove does not take away: expected one of the two");
-    std::vector<WantedTopic> topics = read_topics_file(values.topics_file);
-    for (const WantedTopic &topic : topics)
+    std::vector<TopicSpec> topics = read_topics_file(values.topics_file);
+    for (const TopicSpec &topic : topics)
         if (kafka.is_reserved(topic.name))
             throw std::invalid_argument("--topics-file: \"" + topic.name + "\" is the relay's own, no topic for events");
     return topics;
@@ -144,7 +144,7 @@ Command setup_command(const Values &values) {
     if (command.force && !command.remove)
         throw std::invalid_argument("--force needs --remove");
     if (!values.topics_file.empty())
-        command.wanted_topics = wanted_topics(values, command.kafka);
+        command.topic_specs = topic_specs(values, command.kafka);
     return command;
 }
 

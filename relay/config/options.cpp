@@ -42,7 +42,7 @@ Command check_config_command(const Values &values, const Effective &) {
 
 // ---- the commands ---------------------------------------------------------------------------------------------------
 
-// How much of the settings a command checks.
+// The extent to which a command checks the settings.
 enum class Reads {
     flags,
     its_own, // the command asks a relay that may run though other settings have changed since

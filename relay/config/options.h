@@ -6,7 +6,7 @@
 #include "config/commands.h"
 #include "config/sources.h"
 #include "kafka/target.h"
-#include "kafka/wanted_topic.h"
+#include "kafka/topic_spec.h"
 #include "loop/relay.h"
 #include "postgres/stream.h"
 #include "stdout/stdout_sink.h"
@@ -41,9 +41,9 @@ struct SetupCommand {
     Delivery delivery = Delivery::at_least_once;
     KafkaTarget kafka; // for exactly-once delivery
     bool reset_state = false;
-    std::string relay_role, app_role;            // empty: none is prepared
-    std::vector<WantedTopic> wanted_topics = {}; // of --topics-file
-    bool remove = false;                         // removes instead
+    std::string relay_role, app_role;        // empty: none is prepared
+    std::vector<TopicSpec> topic_specs = {}; // of --topics-file
+    bool remove = false;                     // removes instead
     bool force = false;
 };
 

@@ -14,19 +14,19 @@ constexpr size_t topics_max = 1000;
 
 struct Key {
     const char *name;
-    int WantedTopic::*member;
+    int TopicSpec::*member;
     int64_t most;
 };
-constexpr Key keys[] = {{"partitions", &WantedTopic::partitions, 100000},
-                        {"replication_factor", &WantedTopic::replicas, 32767},
-                        {"min_insync_replicas", &WantedTopic::min_insync, 32767}};
+constexpr Key keys[] = {{"partitions", &TopicSpec::partitions, 100000},
+                        {"replication_factor", &TopicSpec::replicas, 32767},
+                        {"min_insync_replicas", &TopicSpec::min_insync, 32767}};
 
 class Reader {
 public:
     explicit Reader(const std::string &name) : name_(name) {}
 
-    std::vector<WantedTopic> read(const toml::table &table) {
-        WantedTopic for_all;
+    std::vector<TopicSpec> read(const toml::table &table) {
+        TopicSpec for_all;
         for (const auto &[key, node] : in_order(table))
             if (!node->is_table())
                 take(for_all, std::string(key), *node);
@@ -41,7 +41,7 @@ private:
         throw std::invalid_argument(name_ + ":" + std::to_string(node.source().begin.line) + ": " + words);
     }
 
-    void take(WantedTopic &topic, const std::string &key, const toml::node &node) const {
+    void take(TopicSpec &topic, const std::string &key, const toml::node &node) const {
         const Key *found = std::find_if(std::begin(keys), std::end(keys), [&](const Key &each) { return each.name == key; });
         if (found == std::end(keys)) {
             std::vector<std::string> known;
@@ -57,7 +57,7 @@ private:
 
     // Reads the tables of topics. A dot in a table's name belongs to the topic's name. A table with tables only is the beginning of their
     // names.
-    void read_tables(const toml::table &table, const std::string &prefix, const WantedTopic &for_all) {
+    void read_tables(const toml::table &table, const std::string &prefix, const TopicSpec &for_all) {
         for (const auto &[key, node] : in_order(table)) {
             const toml::table *inner = node->as_table();
             if (inner == nullptr)
@@ -71,10 +71,10 @@ private:
         }
     }
 
-    void add(const std::string &name, const toml::table &table, const WantedTopic &for_all) {
+    void add(const std::string &name, const toml::table &table, const TopicSpec &for_all) {
         if (std::string reason = check_topic(name); !reason.empty())
             complain(table, reason);
-        WantedTopic topic = for_all;
+        TopicSpec topic = for_all;
         topic.name = name;
         for (const auto &[key, node] : in_order(table))
             if (!node->is_table())
@@ -82,7 +82,7 @@ private:
         if (topic.replicas > 0 && topic.min_insync > topic.replicas)
             complain(table, fmt::format("topic \"{}\": min_insync_replicas is {} and must not be larger than replication_factor, {}", name,
                                         topic.min_insync, topic.replicas));
-        for (const WantedTopic &other : topics_)
+        for (const TopicSpec &other : topics_)
             if (is_same_topic(other.name, name))
                 complain(table, fmt::format(R"(topics "{}" and "{}": for Kafka "." and "_" are the same)", other.name, name));
         if (topics_.size() >= topics_max)
@@ -91,14 +91,14 @@ private:
     }
 
     const std::string &name_;
-    std::vector<WantedTopic> topics_;
+    std::vector<TopicSpec> topics_;
 };
 
 } // namespace
 
-std::vector<WantedTopic> parse_topics(std::string_view text, const std::string &name) { return Reader(name).read(parse_toml(text, name)); }
+std::vector<TopicSpec> parse_topics(std::string_view text, const std::string &name) { return Reader(name).read(parse_toml(text, name)); }
 
-std::vector<WantedTopic> read_topics_file(const std::string &path) {
+std::vector<TopicSpec> read_topics_file(const std::string &path) {
     std::string text;
     if (std::string problem = read_small_file(path, text); !problem.empty())
         throw std::invalid_argument(problem);

@@ -11,7 +11,7 @@
 // Pure, but for reading the file. Tested by test/unit/topics_file_test.cpp.
 #pragma once
 
-#include "kafka/wanted_topic.h"
+#include "kafka/topic_spec.h"
 
 #include <string>
 #include <string_view>
@@ -20,7 +20,7 @@
 namespace outbox {
 
 // The topics in the file's order. Both throw std::invalid_argument with the file, the line, and what was expected.
-std::vector<WantedTopic> parse_topics(std::string_view text, const std::string &name);
-std::vector<WantedTopic> read_topics_file(const std::string &path);
+std::vector<TopicSpec> parse_topics(std::string_view text, const std::string &name);
+std::vector<TopicSpec> read_topics_file(const std::string &path);
 
 } // namespace outbox

@@ -42,8 +42,8 @@ public:
     private:
         static constexpr int64_t none = -1;
         struct Entry {
-            int64_t highest = none; // highest, when the period began
-            int64_t before = none;  // the same, when the period began
+            int64_t highest = none; // acknowledged
+            int64_t before = none;  // `highest` when the period began
             uint64_t period = 0;
         };
 

@@ -22,7 +22,7 @@ const TimelineEnd *find(const std::vector<TimelineEnd> &history, uint32_t id) {
     throw PositionRefused("exactly-once delivery cannot go on with slot \"" + source.slot + "\": " + why + ". " + advice);
 }
 
-// What lies beyond the LSN at which the server left a timeline has never happened on this server, and the server gives its LSNs to other
+// Events beyond the LSN at which the server left a timeline have never happened on this server, which gives their LSNs to other
 // transactions. After a failover consumers have seen those events; in a copy restored from a backup they are what production went on to do.
 Position on_common_history(const State &state, const Source &source) {
     const TimelineEnd *left = find(source.history, state.timeline);

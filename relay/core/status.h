@@ -1,5 +1,5 @@
-// What the relay is doing, as one plain record: the loop writes, once a turn, and other threads read at any moment. Each value is right by
-// itself; two values need not fit together to the last event. A record of figures, hence the many members. Tested by
+// The relay's state and figures, as one plain record: the loop writes, once a turn, and other threads read at any moment. Each value is
+// right by itself; two values need not fit together to the last event. A record of figures, hence the many members. Tested by
 // test/unit/status_test.cpp and test/t/018_status.t.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Which transactions are delivered, in commit order: the at-least-once guarantee. Pure: no I/O, no clock, no library. Tested by
-// test/unit/tracker_test.cpp, also against a naive model.
+// The transactions in flight in commit order, and which of them are delivered: the at-least-once guarantee. Pure: no I/O, no clock, no
+// library. Tested by test/unit/tracker_test.cpp, also against a naive model.
 //
 // Invariants, asserted: at most one transaction is open, and it is the last; no transaction has more deliveries than events; the confirmed
 // position never goes back; a finished transaction never stays at the front.

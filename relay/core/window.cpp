@@ -14,8 +14,8 @@ void Window::held_up(double lanes) {
     resize(floor());
 }
 
-double Window::wanted_for_lanes() const {
-    double events = std::clamp(bytes_wanted / static_cast<double>(std::max<size_t>(mean_bytes_, 1)), 1.0, events_wanted);
+double Window::bases_for_lanes() const {
+    double events = std::clamp(lane_bytes / static_cast<double>(std::max<size_t>(mean_bytes_, 1)), 1.0, lane_events);
     return lanes_ * events * share_of(mean_bytes_);
 }
 
@@ -34,9 +34,9 @@ void Window::end_epoch(Time now) {
     note_round_trip(bound() / rate, now);
     rates_[rates_next_++ % epochs_remembered] = rate;
     double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_s_ * gain;
-    double wanted = std::clamp(way, floor(), bases_max_);
-    if (!is_probing_ && (wanted > bases_ * (1 + dead_band) || wanted < bases_ * (1 - dead_band)))
-        resize(std::clamp(wanted, bases_ * shrink_max, bases_ * gain));
+    double bases = std::clamp(way, floor(), bases_max_);
+    if (!is_probing_ && (bases > bases_ * (1 + dead_band) || bases < bases_ * (1 - dead_band)))
+        resize(std::clamp(bases, bases_ * shrink_max, bases_ * gain));
 }
 
 void Window::note_round_trip(double round_trip_s, Time now) {

@@ -72,8 +72,8 @@ public:
     size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // small ones
 
 private:
-    static constexpr double gain = 2;                                      // round trips in flight
-    static constexpr double events_wanted = 256, bytes_wanted = 128 << 10; // of a lane; the smaller demand counts
+    static constexpr double gain = 2;                                  // round trips in flight
+    static constexpr double lane_events = 256, lane_bytes = 128 << 10; // of a lane; the smaller demand counts
     static constexpr double shrink_max = 0.8;
     static constexpr double dead_band = 0.1; // smaller changes are ignored
     static constexpr Duration epoch_min{0.025};
@@ -94,8 +94,8 @@ private:
         return std::max(1 / static_cast<double>(base_.events), static_cast<double>(bytes) / static_cast<double>(base_.bytes));
     }
     void note_round_trip(double round_trip_s, Time now);
-    double floor() const { return std::clamp(wanted_for_lanes(), 1.0, bases_max_); }
-    double wanted_for_lanes() const;
+    double floor() const { return std::clamp(bases_for_lanes(), 1.0, bases_max_); }
+    double bases_for_lanes() const;
     void resize(double bases);
     void end_epoch(Time now);
 

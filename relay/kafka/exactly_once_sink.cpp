@@ -29,8 +29,8 @@ void ExactlyOnceSink::start(const Source &source) {
     open_producer();
 }
 
-// Opens another producer. What an earlier producer of this session has delivered may lie beyond the end of the WAL that the session began
-// with.
+// Opens another producer. The events that an earlier producer of this session has delivered may lie beyond the end of the WAL that the
+// session began with.
 void ExactlyOnceSink::open_producer() {
     source_.wal_end = std::max(source_.wal_end, ledger().position().end);
     delivery_.open_producer();

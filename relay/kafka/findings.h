@@ -1,5 +1,5 @@
-// Exactly once: the producer's troubles that delivery reports and events have brought, until the delivery reacts to them. The refusals of
-// single records are not here: they are the examination's (kafka/examination.h). Tested by test/unit/exactly_once_sink_errors_test.cpp.
+// Exactly once: the producer's troubles that delivery reports and events have brought, until the delivery reacts to them. The examination
+// keeps the refusals of single records (kafka/examination.h). Tested by test/unit/exactly_once_sink_errors_test.cpp.
 #pragma once
 
 #include "base/exit_code.h"

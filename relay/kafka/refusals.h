@@ -1,8 +1,8 @@
 // At least once: which event is to blame where Kafka refuses records, and how careful the next producers have to be until that event is
 // found. A record that was alone is judged by itself. A batch that was refused for its size makes the next batches smaller
-// (core/size_limits.h). After any other refusal of a whole batch the records go in smaller groups (core/group_limit.h). Produces nothing:
-// that is the sink's. Exactly once the same search is an examination (kafka/examination.h).
-// Tested by test/unit/at_least_once_refusals_test.cpp.
+// (core/size_limits.h). After any other refusal of a whole batch the records go in smaller groups (core/group_limit.h). The sink produces;
+// this class only judges. With exactly-once delivery the same search is an examination (kafka/examination.h). Tested by
+// test/unit/at_least_once_refusals_test.cpp.
 #pragma once
 
 #include "kafka/produce_event.h"

@@ -31,7 +31,7 @@ std::string refusal_of(rd_kafka_event_t *answer) {
 
 } // namespace
 
-void create_topic(const KafkaTarget &target, const WantedTopic &topic, Signals &signals) {
+void create_topic(const KafkaTarget &target, const TopicSpec &topic, Signals &signals) {
     Reachability kafka;
     std::string error, what = "cannot create topic \"" + topic.name + "\": ";
     KafkaHandle handle = make_kafka_client(RD_KAFKA_PRODUCER, make_kafka_conf(target.brokers, target.properties), error, &kafka);
@@ -39,13 +39,13 @@ void create_topic(const KafkaTarget &target, const WantedTopic &topic, Signals &
         throw std::runtime_error("cannot create a Kafka client: " + error);
     char refused[512] = "";
     int partitions = topic.partitions > 0 ? topic.partitions : -1, replicas = topic.replicas > 0 ? topic.replicas : -1;
-    NewTopic wanted(rd_kafka_NewTopic_new(topic.name.c_str(), partitions, replicas, refused, sizeof(refused)));
-    if (!wanted)
+    NewTopic new_topic(rd_kafka_NewTopic_new(topic.name.c_str(), partitions, replicas, refused, sizeof(refused)));
+    if (!new_topic)
         throw std::runtime_error(what + refused);
     if (topic.min_insync > 0)
-        rd_kafka_NewTopic_set_config(wanted.get(), "min.insync.replicas", std::to_string(topic.min_insync).c_str());
+        rd_kafka_NewTopic_set_config(new_topic.get(), "min.insync.replicas", std::to_string(topic.min_insync).c_str());
     Queue queue(rd_kafka_queue_new(handle.get()));
-    rd_kafka_NewTopic_t *topics[] = {wanted.get()};
+    rd_kafka_NewTopic_t *topics[] = {new_topic.get()};
     rd_kafka_CreateTopics(handle.get(), topics, 1, nullptr, queue.get());
     for (int waited_ms = 0; waited_ms < answer_ms; waited_ms += slice_ms) {
         Answer answer(rd_kafka_queue_poll(queue.get(), slice_ms));

@@ -4,11 +4,11 @@
 
 #include "base/signals.h"
 #include "kafka/target.h"
-#include "kafka/wanted_topic.h"
+#include "kafka/topic_spec.h"
 
 namespace outbox {
 
 // Throws std::runtime_error with Kafka's words, Interrupted.
-void create_topic(const KafkaTarget &target, const WantedTopic &topic, Signals &signals);
+void create_topic(const KafkaTarget &target, const TopicSpec &topic, Signals &signals);
 
 } // namespace outbox

@@ -13,7 +13,7 @@
 
 namespace outbox {
 
-// How much of the stream the relay still reads.
+// The part of the stream that the relay still reads.
 enum class Reads { all, rest_of_transaction, nothing };
 
 class Ending {

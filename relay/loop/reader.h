@@ -22,8 +22,8 @@ public:
 
     // True where the relay may read a message: no event of the last message waits for the sink, and what is in flight is within the bounds.
     bool may_read(const Session &session, Reads reads) const {
-        bool is_wanted = reads == Reads::all || (reads == Reads::rest_of_transaction && session.in_transaction());
-        return is_wanted && !session.is_offering() && !budget_->exhausted() && session.transactions_in_flight() < transactions_max;
+        bool is_to_be_read = reads == Reads::all || (reads == Reads::rest_of_transaction && session.in_transaction());
+        return is_to_be_read && !session.is_offering() && !budget_->exhausted() && session.transactions_in_flight() < transactions_max;
     }
 
     // One look at the stream. Throws what the upstream, the session and the sink throw.

@@ -69,7 +69,7 @@ Finding rights(Consultation &doctor) {
 }
 
 Finding replicas(Consultation &doctor) {
-    size_t wanted = std::min<size_t>(3, doctor.cluster().brokers().size());
+    size_t replicas_min = std::min<size_t>(3, doctor.cluster().brokers().size());
     return each_topic(doctor, "each partition has a leader and its replicas", [&](const std::string &name) {
         TopicView topic = doctor.cluster().topic(name);
         if (topic.leaderless > 0)
@@ -79,9 +79,10 @@ Finding replicas(Consultation &doctor) {
         if (topic.in_sync < topic.replicas)
             return warn(fmt::format("a partition of topic \"{}\" has {} of {} replicas in sync", name, topic.in_sync, topic.replicas), {},
                         "start the brokers that are away");
-        if (topic.problem.empty() && topic.replicas < wanted)
-            return warn(fmt::format("topic \"{}\" has {} of {} replicas: with a broker its events are lost", name, topic.replicas, wanted),
-                        {doctor.reassign_line(name, topic.partitions, wanted)});
+        if (topic.problem.empty() && topic.replicas < replicas_min)
+            return warn(
+                fmt::format("topic \"{}\" has {} of {} replicas: with a broker its events are lost", name, topic.replicas, replicas_min),
+                {doctor.reassign_line(name, topic.partitions, replicas_min)});
         return ok("");
     });
 }

@@ -1,11 +1,11 @@
-// A topic as a file of topics wants it. 0: the brokers' default.
+// A topic as the file of topics describes it. 0: the brokers' default.
 #pragma once
 
 #include <string>
 
 namespace outbox {
 
-struct WantedTopic {
+struct TopicSpec {
     std::string name;
     int partitions = 0;
     int replicas = 0;
