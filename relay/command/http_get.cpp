@@ -1,5 +1,7 @@
 #include "command/http_get.h"
 
+#include "base/destroy.h"
+
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -14,10 +16,6 @@ namespace outbox {
 namespace {
 
 constexpr timeval patience = {3, 0};
-
-struct AddressesFree {
-    void operator()(addrinfo *addresses) const { freeaddrinfo(addresses); }
-};
 
 class Socket {
 public:
@@ -55,7 +53,7 @@ HttpAnswer http_get(const Endpoint &relay, const std::string &path, size_t bytes
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;
     int error = getaddrinfo(relay.host.c_str(), std::to_string(relay.port).c_str(), &hints, &found);
-    std::unique_ptr<addrinfo, AddressesFree> addresses(found);
+    std::unique_ptr<addrinfo, Destroy<freeaddrinfo>> addresses(found);
     std::string reason = error == 0 ? "" : gai_strerror(error);
     for (const addrinfo *each = found; each != nullptr && answer.empty(); each = each->ai_next) {
         errno = 0;

@@ -1,5 +1,6 @@
 #include "config/dsn.h"
 
+#include "base/destroy.h"
 #include "config/values.h"
 #include "watch/endpoint.h"
 
@@ -20,14 +21,7 @@ constexpr const char *expected =
     "expected a libpq connection string (host=db dbname=app user=…), a URI (postgresql://…) or a database's name";
 constexpr const char *encode = "; in a URI a password's /, @, : and % must be percent-encoded";
 
-struct OptionsFree {
-    void operator()(PQconninfoOption *options) const { PQconninfoFree(options); }
-};
-using ConninfoOptions = std::unique_ptr<PQconninfoOption, OptionsFree>;
-
-struct ConnectionFinish {
-    void operator()(PGconn *connection) const { PQfinish(connection); }
-};
+using ConninfoOptions = std::unique_ptr<PQconninfoOption, Destroy<PQconninfoFree>>;
 
 using Settings = std::map<std::string, std::string>; // by libpq's keyword, without blank values
 
@@ -166,7 +160,7 @@ std::string check_by_libpq(const std::string &dsn) {
     }
     keywords.push_back(nullptr);
     values.push_back(nullptr);
-    std::unique_ptr<PGconn, ConnectionFinish> connection(PQconnectStartParams(keywords.data(), values.data(), 0));
+    std::unique_ptr<PGconn, Destroy<PQfinish>> connection(PQconnectStartParams(keywords.data(), values.data(), 0));
     std::string words = PQstatus(connection.get()) == CONNECTION_BAD ? PQerrorMessage(connection.get()) : "";
     return words.starts_with("connection to server") ? "" : words.substr(0, words.find('\n'));
 }

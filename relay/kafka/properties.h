@@ -2,6 +2,7 @@
 // defaults. Tested by test/unit/kafka_properties_test.cpp.
 #pragma once
 
+#include "base/destroy.h"
 #include "kafka/reachability.h"
 #include "kafka/token.h"
 
@@ -17,20 +18,11 @@ namespace outbox {
 
 using KafkaProperty = std::pair<std::string, std::string>;
 
-struct KafkaConfDestroy {
-    void operator()(rd_kafka_conf_t *conf) const { rd_kafka_conf_destroy(conf); }
-};
-using KafkaConf = std::unique_ptr<rd_kafka_conf_t, KafkaConfDestroy>;
+using KafkaConf = std::unique_ptr<rd_kafka_conf_t, Destroy<rd_kafka_conf_destroy>>;
 
-struct KafkaDestroy {
-    void operator()(rd_kafka_t *handle) const { destroy_kafka_client(handle); }
-};
-using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaDestroy>;
+using KafkaHandle = std::unique_ptr<rd_kafka_t, Destroy<destroy_kafka_client>>;
 
-struct KafkaErrorDestroy {
-    void operator()(rd_kafka_error_t *error) const { rd_kafka_error_destroy(error); }
-};
-using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaErrorDestroy>; // null: no error
+using KafkaError = std::unique_ptr<rd_kafka_error_t, Destroy<rd_kafka_error_destroy>>; // null: no error
 
 // Reads "property=value". Throws std::invalid_argument with what was expected; the text never repeats a value.
 KafkaProperty parse_kafka_property(std::string_view text);

@@ -2,6 +2,7 @@
 // test/t/042_poison.t and test/t/057_quarantine.t.
 #pragma once
 
+#include "base/destroy.h"
 #include "core/chunk.h"
 #include "core/envelope.h"
 #include "core/source.h"
@@ -12,10 +13,7 @@
 
 namespace outbox {
 
-struct HeadersDestroy {
-    void operator()(rd_kafka_headers_t *headers) const { rd_kafka_headers_destroy(headers); }
-};
-using KafkaHeaders = std::unique_ptr<rd_kafka_headers_t, HeadersDestroy>;
+using KafkaHeaders = std::unique_ptr<rd_kafka_headers_t, Destroy<rd_kafka_headers_destroy>>;
 
 // A record of views, which are good until the next record is made. Where `copies` is false the value belongs to the chunk and has to live
 // until the delivery report.

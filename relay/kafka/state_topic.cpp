@@ -1,5 +1,6 @@
 #include "kafka/state_topic.h"
 
+#include "base/destroy.h"
 #include "base/log.h"
 #include "kafka/state_reader.h"
 
@@ -16,15 +17,9 @@ constexpr int slice_ms = 200; // a slice of a wait in librdkafka, so that a sign
 constexpr std::pair<const char *, const char *> topic_config[] = {
     {"cleanup.policy", "compact"}, {"segment.bytes", "1048576"}, {"min.cleanable.dirty.ratio", "0.1"}};
 
-struct QueueDestroy {
-    void operator()(rd_kafka_queue_t *queue) const { rd_kafka_queue_destroy(queue); }
-};
-using Queue = std::unique_ptr<rd_kafka_queue_t, QueueDestroy>;
+using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
 
-struct EventDestroy {
-    void operator()(rd_kafka_event_t *event) const { rd_kafka_event_destroy(event); }
-};
-using Event_ = std::unique_ptr<rd_kafka_event_t, EventDestroy>;
+using Event_ = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;
 
 // Repeats the attempt for `patience` at most; less where Kafka refuses the connection for a reason that does not pass.
 template <class Try>

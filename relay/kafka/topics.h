@@ -5,6 +5,7 @@
 // test/t/014_topics.t and test/t/220_many_topics.t.
 #pragma once
 
+#include "base/destroy.h"
 #include "base/log.h"
 #include "core/backoff.h"
 #include "core/clock.h"
@@ -68,10 +69,7 @@ public:
     void failed(const rd_kafka_message_t &message);
 
 private:
-    struct TopicDestroy {
-        void operator()(rd_kafka_topic_t *topic) const { rd_kafka_topic_destroy(topic); }
-    };
-    using Topic = std::unique_ptr<rd_kafka_topic_t, TopicDestroy>;
+    using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
 
     struct Partitions {
         KafkaTopics *topics;

@@ -1,6 +1,7 @@
 // Connects to PostgreSQL, for streaming and for setup alike.
 #pragma once
 
+#include "base/destroy.h"
 #include "base/exit_code.h"
 #include "core/upstream.h"
 #include "postgres/hosts.h"
@@ -14,15 +15,9 @@
 
 namespace outbox {
 
-struct ConnectionFinish {
-    void operator()(PGconn *connection) const { PQfinish(connection); }
-};
-using Connection = std::unique_ptr<PGconn, ConnectionFinish>;
+using Connection = std::unique_ptr<PGconn, Destroy<PQfinish>>;
 
-struct ResultClear {
-    void operator()(PGresult *result) const { PQclear(result); }
-};
-using Result = std::unique_ptr<PGresult, ResultClear>;
+using Result = std::unique_ptr<PGresult, Destroy<PQclear>>;
 
 // A password file that is never there: libpq takes no password from the file, and prints no warning about it.
 constexpr const char *no_password_file = "/dev/null/none";

@@ -1,5 +1,6 @@
 #include "postgres/conninfo.h"
 
+#include "base/destroy.h"
 #include "postgres/connection.h"
 
 #include <pwd.h>
@@ -12,10 +13,7 @@
 namespace outbox {
 namespace {
 
-struct OptionsFree {
-    void operator()(PQconninfoOption *options) const { PQconninfoFree(options); }
-};
-using Options = std::unique_ptr<PQconninfoOption, OptionsFree>;
+using Options = std::unique_ptr<PQconninfoOption, Destroy<PQconninfoFree>>;
 
 // libpq's reading of a connection string. libpq shows the reading of a connection only, and a connection with an impossible parameter ends
 // before libpq looks up a name.

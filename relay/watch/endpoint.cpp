@@ -1,5 +1,7 @@
 #include "watch/endpoint.h"
 
+#include "base/destroy.h"
+
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -13,10 +15,7 @@
 namespace outbox {
 namespace {
 
-struct AddressesFree {
-    void operator()(addrinfo *addresses) const { freeaddrinfo(addresses); }
-};
-using Addresses = std::unique_ptr<addrinfo, AddressesFree>;
+using Addresses = std::unique_ptr<addrinfo, Destroy<freeaddrinfo>>;
 
 [[noreturn]] void fail(const Endpoint &endpoint, const char *reason) {
     throw std::runtime_error(fmt::format("cannot listen on {}: {}", text_of(endpoint), reason));

@@ -1,5 +1,7 @@
 #include "watch/process_metrics.h"
 
+#include "base/destroy.h"
+
 #include <dirent.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,13 +15,6 @@
 namespace outbox {
 namespace {
 
-struct FileClose {
-    void operator()(FILE *file) const { fclose(file); }
-};
-struct FolderClose {
-    void operator()(DIR *folder) const { closedir(folder); }
-};
-
 // The fields of /proc/self/stat behind the program's name, which may hold blanks.
 struct Stat {
     unsigned long user_ticks = 0, system_ticks = 0, virtual_bytes = 0;
@@ -28,7 +23,7 @@ struct Stat {
 };
 
 bool read_stat(Stat &stat) {
-    std::unique_ptr<FILE, FileClose> file(fopen("/proc/self/stat", "re"));
+    std::unique_ptr<FILE, Destroy<fclose>> file(fopen("/proc/self/stat", "re"));
     std::array<char, 1024> text{};
     if (!file || fread(text.data(), 1, text.size() - 1, file.get()) == 0)
         return false;
@@ -39,7 +34,7 @@ bool read_stat(Stat &stat) {
 }
 
 double open_descriptors() {
-    std::unique_ptr<DIR, FolderClose> folder(opendir("/proc/self/fd"));
+    std::unique_ptr<DIR, Destroy<closedir>> folder(opendir("/proc/self/fd"));
     double count = -3; // without ".", ".." and the folder itself
     while (folder && readdir(folder.get()) != nullptr)
         count++;

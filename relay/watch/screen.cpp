@@ -19,7 +19,7 @@ const char *advice_for(RelayState state, int slot_state) {
                "and "
                "have the application emit again what consumers lack.";
     if (slot_state >= 0 && std::string_view(slot_states[static_cast<size_t>(slot_state)]) == "missing")
-        return "The server has no slot of this name. outbox-relay setup makes one; what was committed without it is not delivered.";
+        return "The server has no slot of this name. outbox-relay setup creates one; events committed without a slot are not delivered.";
     switch (state) {
     case RelayState::connecting: return "PostgreSQL is not reached yet; the relay tries again by itself. Why is below.";
     case RelayState::standby: return "Another relay reads the slot. This one takes over when the other ends.";
@@ -101,7 +101,7 @@ std::vector<Check> checks_of(const Status &status) {
     int slot = status.slot.state;
     bool is_gone = slot >= 3; // lost or missing
     std::string waits = status.waiting_for.get();
-    return {{"loop", is_live(status, Status::Clock::now()), "it has not turned for a minute"},
+    return {{"loop", is_live(status, Status::Clock::now()), "the loop has not turned for a minute"},
             {"postgres", streams && state != RelayState::waiting_for_postgres, name_of(state)},
             {"kafka", state != RelayState::waiting_for_kafka, waits.empty() ? name_of(state) : waits},
             {"slot", !is_gone, slot < 0 ? "" : slot_states[static_cast<size_t>(slot)]},
