@@ -5,25 +5,25 @@
 namespace outbox {
 
 void Session::take(CopyData data, Dialect &dialect) {
-    chunk_ = Chunk::create(std::move(data.memory), data.bytes, number_, *budget_);
-    chunk_->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms, after_);
-    rest_ = chunk_->bytes();
-    dialect_ = &dialect;
-    item_ = nullptr;
+    offering_.chunk = Chunk::create(std::move(data.memory), data.bytes, number_, *budget_);
+    offering_.chunk->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms, after_);
+    offering_.rest = offering_.chunk->bytes();
+    offering_.dialect = &dialect;
+    offering_.item = nullptr;
 }
 
 bool Session::offer(Sink &sink) {
     for (;;) {
-        bool is_first = rest_.size() == chunk_->bytes().size();
-        Item *item = item_ != nullptr ? std::exchange(item_, nullptr) : dialect_->next(rest_);
+        bool is_first = offering_.rest.size() == offering_.chunk->bytes().size();
+        Item *item = offering_.item != nullptr ? std::exchange(offering_.item, nullptr) : offering_.dialect->next(offering_.rest);
         if (item == nullptr)
             break;
         if (!take_item(sink, *item, is_first)) {
-            item_ = item;
+            offering_.item = item;
             return false;
         }
     }
-    chunk_.reset();
+    offering_.chunk.reset();
     return true;
 }
 
@@ -49,7 +49,7 @@ bool Session::offer_event(Sink &sink, Event &event) {
     event.ordinal = events_ + 1;
     if (last_topic_ != event.topic)
         last_topic_ = event.topic;
-    Offer answer = sink.offer(begin_, event, *chunk_);
+    Offer answer = sink.offer(begin_, event, *offering_.chunk);
     if (answer == Offer::busy)
         return false;
     if (answer == Offer::taken) {
@@ -71,11 +71,11 @@ void Session::begin(const Begin &begin, bool is_first) {
     if (tracker_.in_transaction())
         throw FormatError("a transaction of the stream begins where it must not");
     if (!is_first)
-        chunk_ = chunk_->sibling();
+        offering_.chunk = offering_.chunk->sibling();
     begin_ = begin;
     transaction_ = tracker_.begin(begin_.commit);
     oldest_commit_.begun(transaction_, begin_.commit_time_ms);
-    chunk_->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms, after_);
+    offering_.chunk->set_transaction(transaction_, begin_.commit, begin_.commit_time_ms, after_);
     events_ = 0;
 }
 

@@ -30,8 +30,8 @@ public:
     // Offers the items that were taken. False where the sink is busy: the rest stays, to be offered again. Throws FormatError, and what the
     // sink throws.
     bool offer(Sink &sink);
-    bool is_offering() const { return chunk_ != nullptr; }
-    void give_up_offering() { chunk_.reset(); }
+    bool is_offering() const { return offering_.chunk != nullptr; }
+    void give_up_offering() { offering_.chunk.reset(); }
 
     // The server has read the WAL up to `wal_end`. Ignored while the server has read beyond events that it has not sent: its LSN may lie
     // behind them.
@@ -62,6 +62,14 @@ public:
     bool is_waiting() const { return !tracker_.idle() || is_offering(); } // something is in flight, or waits for the sink's room
 
 private:
+    // The bytes that were taken, until every item of them has been offered.
+    struct Offering {
+        Chunk::Pointer chunk = nullptr; // null: nothing is to be offered
+        std::string_view rest = {};     // the chunk's bytes that are not offered yet
+        Dialect *dialect = nullptr;     // of the chunk's bytes
+        Item *item = nullptr;           // the item for which the sink was busy; null: none
+    };
+
     bool take_item(Sink &sink, Item &item, bool is_first);
     void begin(const Begin &begin, bool is_first);
     bool offer_event(Sink &sink, Event &event);
@@ -80,10 +88,7 @@ private:
     std::string last_topic_;
     OldestCommit oldest_commit_;
     bool is_ahead_ = false; // the server has read the WAL beyond the events that it has sent
-    Chunk::Pointer chunk_;
-    std::string_view rest_;      // the chunk's bytes that are not offered yet
-    Dialect *dialect_ = nullptr; // of the chunk's bytes
-    Item *item_ = nullptr;       // the item for which the sink was busy; null: none
+    Offering offering_;
 };
 
 } // namespace outbox

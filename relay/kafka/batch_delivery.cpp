@@ -105,16 +105,6 @@ void BatchDelivery::note_failed_produce() {
     react();
 }
 
-void BatchDelivery::close() {
-    batch_.close(Clock::now());
-    stage_ = Stage::finishing;
-}
-
-void BatchDelivery::close_with(const Position &position) {
-    batch_.close_with(position);
-    stage_ = Stage::finishing;
-}
-
 PoisonedEvent BatchDelivery::stop_at_poison() {
     stage_ = Stage::closed; // no event is in the Kafka transaction
     return examination_.take_poison();
@@ -244,10 +234,9 @@ void BatchDelivery::aborted() {
 // Begins another Kafka transaction with the events of the batch that are not committed.
 void BatchDelivery::begin_again() {
     examination_.divide(batch_);
-    Care care = {.each_alone = examination_.wants_each_alone(),
-                 .one_batch = care_.one_batch,
-                 .has_many_topics = care_.has_many_topics,
-                 .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())};
+    Care care = care_;
+    care.each_alone = examination_.wants_each_alone();
+    care.batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now());
     if (position_.ledger().is_shown() && !use_care(care))
         return;
     require(transaction_->begin());

@@ -59,8 +59,14 @@ public:
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk);
     void transaction_ended(Lsn end) { batch_.transaction_ended(end); }
     const Batch &batch() const { return batch_; }
-    void close();
-    void close_with(const Position &position); // for a position without events
+    void close() {
+        batch_.close(Clock::now());
+        stage_ = Stage::finishing;
+    }
+    void close_with(const Position &position) { // for a position without events
+        batch_.close_with(position);
+        stage_ = Stage::finishing;
+    }
 
     // ---- serving, after the producer was served
 

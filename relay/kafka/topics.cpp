@@ -31,7 +31,7 @@ rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
     name_.assign(record.topic);
     auto known = topics_.find(name_);
     if (known != topics_.end() && partitions_of(known->second.get()).is_ready) {
-        retry_at_ = Clock::time_point::max(); // this record does not wait for the topic that an earlier session waited for
+        wait_.retry_at = Clock::time_point::max(); // this record does not wait for the topic that an earlier session waited for
         return known->second.get();
     }
     if (lookup_.is_asking()) {
@@ -40,7 +40,7 @@ rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
             return nullptr;
     }
     auto now = Clock::now();
-    if (retry_at_ != Clock::time_point::max() && now < retry_at_)
+    if (wait_.retry_at != Clock::time_point::max() && now < wait_.retry_at)
         return nullptr;
     rd_kafka_topic_t *topic = (known != topics_.end() ? known->second : make(name_)).get();
     Partitions &its = partitions_of(topic);
@@ -73,7 +73,7 @@ bool KafkaTopics::is_listed(const std::string &name, Clock::time_point now) cons
 
 void KafkaTopics::ask(const std::string &name, rd_kafka_topic_t *topic, Clock::time_point now) {
     absence_.expect_topic(true, now);
-    retry_at_ = Clock::time_point::max();
+    wait_.retry_at = Clock::time_point::max();
     if (listing_.lone_lookups >= few_lookups && now >= listing_.due_at) {
         listing_.lone_lookups = 0;
         listing_.due_at = now + listing_again;
@@ -97,7 +97,7 @@ void KafkaTopics::take_answer(const KafkaRecord &record) {
         return take_listing(std::move(*answer), now);
     if (answer->error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         absence_.kafka().unanswered();
-        retry_at_ = now + backoff_.next();
+        wait_.retry_at = now + wait_.backoff.next();
         return;
     }
     auto its = answer->topics.find(lookup_.name());
@@ -122,10 +122,10 @@ void KafkaTopics::take_listing(TopicLookup::Answer answer, Clock::time_point now
 
 void KafkaTopics::is_there(const std::string &name) {
     partitions_.at(name).is_ready = true;
-    retry_at_ = Clock::time_point::max();
-    backoff_.reset();
-    waiting_for_.clear();
-    if (condition_.clear())
+    wait_.retry_at = Clock::time_point::max();
+    wait_.backoff.reset();
+    wait_.text.clear();
+    if (wait_.condition.clear())
         say(spdlog::level::info, {.event = LogEvent::topic_there, .topic = name}, "topic \"{}\" is there", name);
 }
 
@@ -133,18 +133,18 @@ void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error)
     std::string event;
     if (!record.id.empty())
         event = fmt::format(" ({}; without the event: {})", name_of(record.id, record.end), skip_advice(record.id));
-    waiting_for_ = fmt::format("waiting for topic \"{}\": {}{}", record.topic, rd_kafka_err2str(error), event);
-    if (condition_.changed(waiting_for_))
+    wait_.text = fmt::format("waiting for topic \"{}\": {}{}", record.topic, rd_kafka_err2str(error), event);
+    if (wait_.condition.changed(wait_.text))
         say(spdlog::level::warn,
             {.event = LogEvent::topic_waited,
              .topic = std::string(record.topic),
              .id = std::string(record.id),
              .code = rd_kafka_err2name(error)},
-            "{}", waiting_for_);
+            "{}", wait_.text);
     if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         ends_.gone(std::string(record.topic));
     forget(std::string(record.topic));
-    retry_at_ = Clock::now() + backoff_.next();
+    wait_.retry_at = Clock::now() + wait_.backoff.next();
 }
 
 void KafkaTopics::forget(const std::string &name) {

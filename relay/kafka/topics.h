@@ -44,8 +44,8 @@ public:
     void forget(const std::string &name);
     // Looks again later, and logs which event waits, so that an operator can create the topic, allow it, or skip the event.
     void wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error);
-    Clock::time_point retry_at() const { return retry_at_; }
-    const std::string &waiting_for() const { return waiting_for_; } // names the topic and the event; empty: none
+    Clock::time_point retry_at() const { return wait_.retry_at; }
+    const std::string &waiting_for() const { return wait_.text; } // names the topic and the event; empty: none
 
     // place_next(): librdkafka asks for the partition of the next record. is_held_back(): librdkafka refused the record, since the
     // partition's first record is on its way. place_taken(): librdkafka took the record; false where librdkafka does not know the topic's
@@ -93,6 +93,14 @@ private:
         int lone_lookups = 0;                                // successful look-ups of one topic since the last listing
     };
 
+    // The wait for a topic that is missing or forbidden.
+    struct Wait {
+        Clock::time_point retry_at = Clock::time_point::max();
+        Backoff backoff{std::chrono::milliseconds(1600)};
+        Condition condition = {};
+        std::string text = {}; // names the topic and the event; empty: no topic is waited for
+    };
+
     Topic &make(const std::string &name);
     bool is_listed(const std::string &name, Clock::time_point now) const;
     void ask(const std::string &name, rd_kafka_topic_t *topic, Clock::time_point now);
@@ -116,10 +124,7 @@ private:
     int32_t chosen_ = RD_KAFKA_PARTITION_UA;
     bool is_held_back_ = false;
 
-    Clock::time_point retry_at_ = Clock::time_point::max(); // when a topic is looked at again
-    Backoff backoff_{std::chrono::milliseconds(1600)};
-    Condition condition_;
-    std::string waiting_for_;
+    Wait wait_;
 };
 
 } // namespace outbox
