@@ -17,7 +17,7 @@ enum class ExitCode {
     position_refused = 6, // exactly-once: the position is missing, behind the slot, or of another history; or Kafka lost records
     poisoned_event = 8,   // Kafka refuses the content of an event
     unhealthy = 10,       // doctor has found what stops a relay
-    not_drained = 11,     // drain: the time is over, and events are still in flight
+    not_drained = 11,     // drain: the time was over before everything was delivered
 };
 
 // A fault that another attempt would not change: main() logs the message and ends the process with the code. The message says what to do.

@@ -28,7 +28,7 @@ constexpr const char *name_of(RelayState state) {
     case RelayState::standby: return "standby"; // another relay has the slot
     case RelayState::streaming: return "streaming";
     case RelayState::waiting_for_kafka: return "waiting for Kafka";
-    case RelayState::waiting_for_postgres: return "waiting for PostgreSQL"; // PostgreSQL's log says what the server waits for
+    case RelayState::waiting_for_postgres: return "waiting for PostgreSQL"; // the log has the server's notice of what it waits for
     case RelayState::draining: return "draining";
     case RelayState::stopped: return "stopped"; // the slot is lost
     }
@@ -84,7 +84,7 @@ struct Status {
     using Counter = std::atomic<uint64_t>; // since the process began
 
     const std::chrono::system_clock::time_point started_at = std::chrono::system_clock::now();
-    std::atomic<Clock::time_point> turned_at{Clock::now()}; // when the loop began its last turn
+    std::atomic<Clock::time_point> turned_at{Clock::now()}; // when the loop turned last
     std::atomic<RelayState> state{RelayState::connecting};
 
     About about;

@@ -184,7 +184,7 @@ struct Tallies {
     LabelledCounts delivery_errors; // by Kafka's name of the error
     LabelledCounts transactions;    // Kafka transactions, by how they ended
     LabelledCounts reconnects;      // by peer and reason
-    Durations commit_to_ack;        // from a chunk's commit to the acknowledgement of its last record
+    Durations commit_to_ack;        // from a commit until Kafka has acknowledged a run of its events
     SharedKafkaFigures kafka;
 };
 

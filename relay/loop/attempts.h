@@ -59,17 +59,17 @@ public:
     RelayState without_stream() const { return without_stream_; }
 
     // The log line about a lost session while the relay runs; nullopt: the log has said so already. `confirmed`: the slot's position when
-    // the session began. Throws Failure where the server ends every session with the same error.
+    // the session began. From the third time in a row with the same error at the same position the line says what helps.
     std::optional<std::string> news_of(const StreamLost &lost, Lsn confirmed);
 
     // True where the log has not said this reason for the loss of a sink yet.
     bool is_news(const SinkFailure &failure) { return kafka_.changed(failure.what()); }
 
-    // Events were delivered. True once after a loss, when the new sink has delivered for settled_after: a new sink may deliver for a moment
-    // and fail at the same place again.
+    // Events were delivered. True once after a loss, when the session is older than settled_after: a new sink may deliver for a moment and
+    // fail at the same place again.
     bool kafka_recovers(Time now) { return now - since_ > settled_after && kafka_.clear(); }
 
-    // True while a new sink has not yet lasted longer than the one that was lost.
+    // True after the loss of a sink, while the session is younger than settled_after.
     bool kafka_is_unproven(Time now) const { return kafka_.stands() && now < since_ + settled_after; }
 
 private:
