@@ -3,8 +3,11 @@
 #include "base/destroy.h"
 #include "base/log.h"
 #include "kafka/state_reader.h"
+#include "kafka/transaction.h"
 
 #include <cstring>
+#include <future>
+#include <thread>
 
 namespace outbox {
 namespace {
@@ -122,11 +125,15 @@ void require_compaction(rd_kafka_t *handle, const std::string &name, Signals &si
                             name, rd_kafka_ConfigEntry_value(configs[i])));
 }
 
-// Repeats a call in slices; librdkafka takes the call up where it was at the time-out.
+// A call of librdkafka's transactions, which librdkafka takes up again where it was after a time-out. A thread makes the call, so that a
+// signal is seen soon and the call is not cut short (kafka/transaction.h). After a signal the thread is waited for.
 template <class Call>
 void complete(const char *what, Signals &signals, Call call) {
-    for (auto until = Clock::now() + patience;;) {
-        KafkaError error(call(slice_ms));
+    for (auto until = Clock::now() + patience;; std::this_thread::sleep_for(transaction_pause)) {
+        auto answer = std::async(std::launch::async, [&call] { return KafkaError(call(transaction_call_ms)); });
+        while (answer.wait_for(std::chrono::milliseconds(slice_ms)) != std::future_status::ready)
+            signals.stop_if_asked();
+        KafkaError error = answer.get();
         signals.stop_if_asked();
         if (!error)
             return;

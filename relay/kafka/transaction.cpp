@@ -5,8 +5,6 @@
 namespace outbox {
 namespace {
 
-constexpr int call_ms = 2000;                             // see the header
-constexpr auto pause = std::chrono::milliseconds(50);     // between a call that failed and the next one
 constexpr auto commit_is_slow = std::chrono::seconds(10); // socket.timeout.ms: the request may have been repeated
 constexpr int16_t end_txn_request = 26;
 
@@ -35,7 +33,8 @@ std::optional<KafkaError> KafkaTransaction::call(Function *function) {
     if (call_.is_running())
         return call_.take();
     if (Clock::now() >= step_at_)
-        call_.start([function, handle = producer_.handle()] { return KafkaError(function(handle, call_ms)); }, producer_.wanted().fd);
+        call_.start([function, handle = producer_.handle()] { return KafkaError(function(handle, transaction_call_ms)); },
+                    producer_.wanted().fd);
     return std::nullopt;
 }
 
@@ -98,7 +97,7 @@ KafkaTransaction::Step KafkaTransaction::judge(const char *what, const KafkaErro
         if (abort_is_of_use && rd_kafka_error_txn_requires_abort(error.get()) != 0)
             return Step::must_abort;
         if (rd_kafka_error_is_retriable(error.get()) != 0) {
-            step_at_ = Clock::now() + pause;
+            step_at_ = Clock::now() + transaction_pause;
             return Step::waiting;
         }
     }

@@ -19,6 +19,9 @@
 
 namespace outbox {
 
+constexpr int transaction_call_ms = 2000;                         // what a call of librdkafka's transactions has
+constexpr auto transaction_pause = std::chrono::milliseconds(50); // between a call that failed and the next one
+
 class KafkaTransaction {
 public:
     enum class Step {
