@@ -33,9 +33,10 @@ public:
     }
 
     bool is_running() const { return answer_.valid(); } // or its answer has not been taken
+    bool is_answered() const { return is_running() && answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
     // nullopt: there is no answer yet.
     std::optional<Answer> take() {
-        if (!is_running() || answer_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+        if (!is_answered())
             return std::nullopt;
         return std::exchange(answer_, {}).get();
     }

@@ -61,8 +61,8 @@ KafkaTransaction::Step KafkaTransaction::commit() {
 
 // librdkafka aborts once every record was reported and its report served.
 KafkaTransaction::Step KafkaTransaction::abort() {
-    std::optional<KafkaError> error = call(rd_kafka_abort_transaction);
     producer_.serve();
+    std::optional<KafkaError> error = call(rd_kafka_abort_transaction);
     return error ? judge("cannot abort a Kafka transaction", *error) : Step::waiting;
 }
 

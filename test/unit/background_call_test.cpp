@@ -29,9 +29,11 @@ TEST_F(BackgroundCallTest, has_an_answer_once_the_function_returns) {
     call.start([&] { return may_return.get_future().wait(), std::make_unique<std::string>("answer"); }, wakeup_);
     EXPECT_TRUE(call.is_running());
     EXPECT_EQ(call.take(), std::nullopt);
+    EXPECT_FALSE(call.is_answered());
     EXPECT_FALSE(is_woken_within(0));
     may_return.set_value();
     ASSERT_TRUE(is_woken_within(60000));
+    EXPECT_TRUE(call.is_answered());
     std::optional<std::unique_ptr<std::string>> answer = call.take();
     ASSERT_TRUE(answer);
     EXPECT_EQ(**answer, "answer");
