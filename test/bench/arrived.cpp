@@ -1,8 +1,9 @@
-// bench-arrived: when a topic holds so many records, whoever brings them, and when it held half of them.
+// bench-arrived: prints when a topic has a number of records, whichever program produced them, and when it had half of them.
 //
 //   bench-arrived BROKERS TOPIC RECORDS
 //
-// Prints {"half_s", "all_s"}, seconds of the monotonic clock. It asks the broker 40 times a second, which costs that one percent of a core.
+// Prints {"half_s", "all_s"}, in seconds of the monotonic clock. The program asks the broker 40 times a second, which takes one per cent
+// of a core in the broker.
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
@@ -44,7 +45,7 @@ int partitions_of(rd_kafka_t *client, const char *topic) {
     return count;
 }
 
-// A topic that is new has no leader yet, or an old one of the same name.
+// A new topic may have no leader yet, or the metadata of an old topic of the same name.
 bool is_known(rd_kafka_resp_err_t error) {
     if (error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
         error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
@@ -53,7 +54,7 @@ bool is_known(rd_kafka_resp_err_t error) {
     return true;
 }
 
-// The ends of all partitions, in one request.
+// Asks for the ends of all partitions in one request.
 int64_t records_of(rd_kafka_t *client, const char *topic, int partitions) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int partition = 0; partition < partitions; partition++)

@@ -1,11 +1,11 @@
-# Measures: bench.pl CASE..., the files of test/bench/case. Started by test/run, which has prepared the server.
+# Measures the cases, the files of test/bench/case: bench.pl CASE... test/run starts it, and has installed the server before.
 #
-# BENCH_RUNS (5): repetitions, of which the median counts. BENCH_SCALE (1): a factor for the sizes, to try things out.
-# BENCH_POINTS, BENCH_CANDIDATES: a pattern for the names of those to measure. BENCH_RESULTS: where table, JSON and picture go.
+# BENCH_RUNS (5): the number of repetitions, whose median is the result. BENCH_SCALE (1): a factor for all sizes, for quick trials. BENCH_POINTS and
+# BENCH_CANDIDATES: patterns for the points and candidates to measure. BENCH_RESULTS: the folder for table, JSON and picture.
 package main;
 
 my $screen;
-BEGIN { open $screen, '>&', \*STDOUT or die $!; $screen->autoflush }    # PostgreSQL's test modules take the handle away
+BEGIN { open $screen, '>&', \*STDOUT or die $!; $screen->autoflush }    # PostgreSQL's test modules redirect STDOUT
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use lib $FindBin::RealBin, "$FindBin::RealBin/case";
 use Bench::About qw(about);
 use Bench::Picture qw(draw);
 use Bench::Server;
-use PostgreSQL::Test::Cluster;    # here, not with a case: they prepare themselves before the program runs
+use PostgreSQL::Test::Cluster;    # loaded here and not by a case, because it prepares itself before the program runs
 use PostgreSQL::Test::Utils;
 
 my $bench = bless { runs => $ENV{BENCH_RUNS} || 5, scale => $ENV{BENCH_SCALE} || 1, failed => 0 }, 'main';
@@ -23,7 +23,7 @@ my $bench = bless { runs => $ENV{BENCH_RUNS} || 5, scale => $ENV{BENCH_SCALE} ||
 sub runs { return $_[0]{runs} }
 sub say { my ($self, $text) = @_; print $screen "# $text\n"; return }
 
-# A size, a multiple of `step`.
+# A size times BENCH_SCALE, rounded to a multiple of `step`.
 sub scaled {
     my ($self, $size, $step) = @_;
     $step //= 1;
@@ -31,7 +31,7 @@ sub scaled {
     return $step * ($steps || 1);
 }
 
-# Those points whose name matches, and candidates alike.
+# The points, or the candidates, whose names match the pattern.
 sub chosen { my ($self, $points) = @_; return grep { $_->{name} =~ /$ENV{BENCH_POINTS}/ } @$points if $ENV{BENCH_POINTS}; return @$points }
 sub candidates { my ($self, @all) = @_; return grep { $_->[0] =~ /$ENV{BENCH_CANDIDATES}/ } @all if $ENV{BENCH_CANDIDATES}; return @all }
 

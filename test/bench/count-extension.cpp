@@ -1,6 +1,6 @@
-// bench-count-extension: what the extension does with each event beside the server, so many times, for callgrind to count its instructions:
-// emit's envelope with its payload minified, and the plugin's look at it. Linked without a server, see no-server.cpp; so what of the
-// server's is called is not counted. Started by case/smoke.pm.
+// bench-count-extension: repeats the extension's own work for an event, so that callgrind can count its instructions: `write` is emit's
+// envelope with a minified payload, `check` is the plugin's guard. The program is linked without a server (see no-server.cpp), so the
+// server's functions are not counted. case/smoke.pm starts it.
 //
 //   bench-count-extension PART EVENTS      PART: write, check
 #include "outbox_ext/contract/guard.h"

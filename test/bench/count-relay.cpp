@@ -1,5 +1,5 @@
-// bench-count-relay: does what the relay does with each event beside libpq and librdkafka, so many times, for callgrind to count its
-// instructions: unlike times, they are the same on a busy machine. Started by case/smoke.pm.
+// bench-count-relay: repeats the relay's own work for an event, without libpq and librdkafka, so that callgrind can count its
+// instructions, which, unlike times, are the same on a busy machine. case/smoke.pm starts it.
 //
 //   bench-count-relay PART EVENTS      PART: wire, envelope, single, batch
 #include "relay/core/decode.h"
@@ -24,7 +24,7 @@ const std::string envelope =
     R"("sku":"59b7c36a5d1c1b4e","quantity":3,"price":"1299.00","note":"leave it with the neighbours, they are at home","urgent":true,)"
     R"("city":"Berlin","weight":2.75,"tags":["fragile","gift"]}})";
 
-volatile size_t seen; // what is computed must not be optimised away
+volatile size_t seen; // keeps the compiler from optimising the work away
 
 void require(bool condition) {
     if (!condition)
@@ -52,7 +52,7 @@ void read_envelopes(size_t events) {
     }
 }
 
-// Has everything a moment after it was offered.
+// A sink that delivers every event a moment after it was offered.
 class Deliverer : public Sink {
 public:
     Offer offer(const Begin &, const Event &, Chunk &chunk) override {
@@ -74,7 +74,7 @@ private:
     std::vector<Chunk::Pointer> waiting_;
 };
 
-// Each transaction is one CopyData.
+// Each transaction is one CopyData message.
 void read_transactions(size_t events, size_t per_transaction) {
     std::string lines = R"({"begin":"0/16B3748","xid":742,"ts":"2026-11-23T09:42:00.123456Z"})";
     for (size_t n = 0; n < per_transaction; n++)

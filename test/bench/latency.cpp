@@ -1,12 +1,12 @@
-// bench-latency: commits events on a fixed schedule and watches them come out of Kafka: the time from the return of COMMIT until Kafka has
-// appended the event, and until a consumer has it.
+// bench-latency: commits events on a fixed schedule and watches them come out of Kafka: the time from the return of COMMIT until Kafka
+// has appended the event, and until a consumer has it.
 //
 //   bench-latency CONNINFO BROKERS TOPIC SLOT RATE PER_TRANSACTION SECONDS PAYLOAD_BYTES WATCHED PARTITIONS ISOLATION
 //
-// The schedule does not wait: a transaction that is late is committed as soon as a writer is free, and none is left out, so a stall is
-// seen by all the events that it hits. The topic is empty before and has LogAppendTime; a relay serves the slot. WATCHED is how many of its
-// partitions are consumed: at high rates a consumer of all would be the load. An event's key is its number; hashing makes the
-// watched ones a fair sample. Prints JSON: quantiles in milliseconds.
+// The schedule is fixed: a late transaction is committed as soon as a writer is free, and none is left out, so a stall shows in all
+// events that it delays. The topic is empty at the start and has LogAppendTime, and a relay reads the slot. The program consumes WATCHED
+// partitions, because at high rates a consumer of all would take much of the CPU. An event's key is its number, and hashing makes the
+// watched events a fair sample. Prints JSON: quantiles in milliseconds.
 #include "test/bench/quantiles.h"
 
 #include <libpq-fe.h>
@@ -25,9 +25,9 @@
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::system_clock; // the broker's, whose milliseconds are compared with ours
+using Clock = std::chrono::system_clock; // comparable with the broker's timestamps
 
-constexpr size_t writers = 8; // more than the commits that are under way at a time, or the schedule would slip for want of one
+constexpr size_t writers = 8; // more than the commits that are under way at a time, so that a writer is always free
 constexpr auto warm_up = 2s;
 constexpr auto silence = 1s; // after everything is confirmed
 constexpr auto patience = 120s;
@@ -81,7 +81,7 @@ private:
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 
-// All on one schedule: whoever is free takes the next transaction.
+// All writers share one schedule: a free writer takes the next transaction.
 class Writers {
 public:
     explicit Writers(const Plan &plan) : plan_(plan), committed_us_(plan.transactions()), late_us_(plan.transactions()) {
@@ -105,7 +105,7 @@ public:
     }
 
     int64_t committed_us(size_t transaction) const { return committed_us_[transaction]; }
-    int64_t late_us(size_t transaction) const { return late_us_[transaction]; } // the begin, against the schedule
+    int64_t late_us(size_t transaction) const { return late_us_[transaction]; } // how late the transaction began
 
 private:
     Clock::time_point intended(size_t transaction) const {
@@ -149,7 +149,7 @@ public:
         char reason[512];
         const std::pair<const char *, std::string> settings[] = {
             {"bootstrap.servers", plan.brokers}, {"isolation.level", plan.isolation},
-            {"fetch.wait.max.ms", "100"},        {"fetch.min.bytes", "1"}, // the broker answers as soon as there is something
+            {"fetch.wait.max.ms", "100"},        {"fetch.min.bytes", "1"}, // the broker answers as soon as it has a record
             {"queued.min.messages", "1000000"},                            // a fetcher whose queue is full pauses for a second
         };
         for (const auto &[name, value] : settings)
@@ -168,7 +168,7 @@ public:
     void start() {
         thread_ = std::thread([this] { run(); });
     }
-    // When nothing more comes.
+    // Ends when no more records come.
     void finish() {
         is_ending_ = true;
         thread_.join();
@@ -176,7 +176,7 @@ public:
 
     size_t arrived() const { return arrived_; }
     int64_t arrived_us(size_t event) const { return arrived_us_[event]; }                // 0: not watched
-    int64_t appended_us(size_t event) const { return appended_ms_[event] * 1000 + 500; } // Kafka cuts off what is below a millisecond
+    int64_t appended_us(size_t event) const { return appended_ms_[event] * 1000 + 500; } // Kafka's timestamps are whole milliseconds
 
 private:
     void run() {
@@ -245,7 +245,7 @@ void run(const Plan &plan, bool is_complete) {
     Writers writers(plan);
     Watcher watcher(plan);
     watcher.start();
-    std::this_thread::sleep_for(500ms); // its fetches wait at the broker
+    std::this_thread::sleep_for(500ms); // until the consumer's fetches wait at the broker
     writers.start();
     writers.join();
     wait_for_confirmation(plan);
@@ -253,7 +253,7 @@ void run(const Plan &plan, bool is_complete) {
     if (is_complete && watcher.arrived() != plan.events())
         throw std::runtime_error("only " + std::to_string(watcher.arrived()) + " events of " + std::to_string(plan.events()) + " arrived");
     report(plan, writers, watcher);
-    std::_Exit(0); // an orderly shutdown of fetchers takes longer than it is worth
+    std::_Exit(0); // without the orderly shutdown of fetchers, which takes long
 }
 
 } // namespace

@@ -1,6 +1,6 @@
-// What the extension's pure parts need of a server, memory and StringInfo, in its simplest form, so that bench-count-extension is linked
-// without one: it counts for little and never changes. Without the server's headers, whose declarations differ between versions; the
-// names and what they take do not.
+// The server's functions that the extension's pure parts call, memory and StringInfo, in their simplest form, so that
+// bench-count-extension is linked without a server. They take few instructions, and never change. The file does not include the server's
+// headers, whose declarations differ between versions; names and arguments do not differ.
 #include <cstdlib>
 #include <cstring>
 
@@ -13,7 +13,7 @@ struct Text { // StringInfoData
     int size, room, cursor;
 };
 
-// One piece after the other.
+// An allocator that only moves forward.
 alignas(16) char arena[1 << 20];
 size_t used = 0;
 
@@ -62,5 +62,5 @@ void appendBinaryStringInfo(Text *text, const void *data, int size) {
 void appendStringInfoString(Text *text, const char *data) { appendBinaryStringInfo(text, data, static_cast<int>(strlen(data))); }
 void appendStringInfoChar(Text *text, char c) { appendBinaryStringInfo(text, &c, 1); }
 
-void ExceptionalCondition() { abort(); } // of a server with assertions
+void ExceptionalCondition() { abort(); } // called by a build with assertions
 }

@@ -1,4 +1,4 @@
-// Memory since a mark, released: what a memory context's reset does in a server.
+// Releases the memory since a mark, as the reset of a memory context does in a server.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The output plugin without its filter: the server queues what others write. What the filter is worth is measured by
-// test/bench/case/interference.pm.
+// The output plugin without its filter, so the server queues row changes and other programs' messages. test/bench/case/interference.pm
+// measures the difference.
 #define _PG_output_plugin_init filtering_plugin_init
 #include "outbox_ext/plugin.cpp"
 #undef _PG_output_plugin_init

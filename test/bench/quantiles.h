@@ -1,4 +1,4 @@
-// Times and their quantiles: all of them are kept, so the tail is exact.
+// Times and their quantiles. All times are kept, so the tail is exact.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ public:
     }
 
 private:
-    // The smallest time that so large a share does not exceed.
+    // The smallest time that this share of all times does not exceed.
     double at(double share) const {
         if (times_us_.empty())
             return 0;

@@ -1,10 +1,10 @@
-// bench-reader: reads a slot's stream and throws it away, as fast as the server can be read: the source's limit. Works with any output
-// plugin. The relay's loop without parsing and without a sink: it drains what there is, completely, then pauses.
+// bench-reader: reads a slot's stream and discards it, as fast as the server sends it, which is the limit for reading. Works with any
+// output plugin. The loop is the relay's without parsing and without a sink: it reads everything that has arrived, then pauses.
 //
 //   bench-reader CONNINFO SLOT TARGET_LSN PAUSE_US [OPTION=VALUE]...
 //
-// Confirms the target when everything up to it has come, then prints {"messages", "bytes", "polls"} and keeps the connection until
-// SIGTERM, so that the walsender can still be looked at. PAUSE_US 0 polls again at once.
+// Confirms the target when everything up to the target has come, then prints {"messages", "bytes", "polls"} and keeps the connection
+// until SIGTERM, so that the walsender can still be measured. PAUSE_US 0 polls again at once.
 #include "relay/core/rhythm.h"
 #include "relay/core/wire.h"
 
@@ -30,7 +30,7 @@ struct Reader {
     PGconn *connection;
     Lsn target;
     std::chrono::microseconds pause;
-    Rhythm rhythm{}; // the relay's, of CopyData instead of transactions
+    Rhythm rhythm{}; // as in the relay, for CopyData messages instead of transactions
     bool is_done = false;
     uint64_t messages = 0, bytes = 0, polls = 0;
 

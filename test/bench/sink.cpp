@@ -1,5 +1,5 @@
-// bench-sink: produces records from memory with the relay's own settings, as fast as librdkafka and the broker take them: the sink's
-// limit. The records are those that the relay would make of the backlog: key, a JSON payload of so many bytes, the header "id".
+// bench-sink: produces records from memory with the relay's properties of librdkafka, as fast as librdkafka and the broker take them,
+// which is the limit for producing. The records are those that the relay makes of the backlog: key, JSON payload, header "id".
 //
 //   bench-sink BROKERS TOPIC EVENTS PAYLOAD_BYTES
 //
@@ -17,9 +17,9 @@
 
 namespace {
 
-constexpr size_t in_flight_bytes_max = 8 << 20; // so has the relay nearby
+constexpr size_t in_flight_bytes_max = 8 << 20; // as the relay has for a broker nearby
 constexpr size_t overhead_bytes = 256 + 110 + 2 + 36 + 4;
-constexpr size_t memory_bytes_max = 256 << 20; // then payloads come again
+constexpr size_t memory_bytes_max = 256 << 20; // beyond this, payloads repeat
 constexpr size_t serve_every = 256;
 constexpr int keys = 1000;
 const std::string id = "01930000-0000-7000-8000-000000000000";
@@ -37,7 +37,7 @@ std::vector<std::string> make_payloads(size_t events, size_t bytes) {
 class Producer {
 public:
     Producer(const char *brokers, const char *topic) {
-        auto conf = outbox::make_kafka_conf(brokers, {{"queue.buffering.max.messages", "6144"}}); // what the relay has nearby
+        auto conf = outbox::make_kafka_conf(brokers, {{"queue.buffering.max.messages", "6144"}}); // as the relay has for a broker nearby
         rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
         char error[512];
         producer_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));
@@ -62,7 +62,7 @@ public:
                                      RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(reinterpret_cast<void *>(cost)), RD_KAFKA_V_END);
         };
         auto error = try_it();
-        for (; error == RD_KAFKA_RESP_ERR__QUEUE_FULL; error = try_it()) // the headers stay ours
+        for (; error == RD_KAFKA_RESP_ERR__QUEUE_FULL; error = try_it()) // after an error the headers belong to the caller
             serve(100);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
             throw std::runtime_error(rd_kafka_err2str(error));
@@ -126,7 +126,7 @@ void run(const char *brokers, const char *topic, size_t events, size_t bytes) {
     std::printf("{\"seconds\":%.6f,\"cpu_s\":%.6f,\"switches\":%ld}\n", after.seconds - before.seconds, after.cpu_s - before.cpu_s,
                 after.switches - before.switches);
     std::fflush(stdout);
-    std::_Exit(0); // taking the producer down is not measured
+    std::_Exit(0); // destroying the producer is not measured
 }
 
 } // namespace

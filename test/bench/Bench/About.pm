@@ -1,4 +1,4 @@
-# With what was measured: versions, machine, command, and the day.
+# The circumstances of a measurement: versions, machine, command, and day.
 package Bench::About;
 
 use strict;

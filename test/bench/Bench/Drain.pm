@@ -1,4 +1,4 @@
-# One drain of a backlog, by whoever: how long, and what it cost. Its parts are used by every case that reads a backlog.
+# One drain of a backlog by a program: its time, and what each process used. Every case that reads a backlog uses this module.
 package Bench::Drain;
 
 use strict;
@@ -14,14 +14,14 @@ use Time::HiRes qw(sleep);
 
 our @EXPORT_OK = qw(drain drain_all relay reader recvlogical sink per_event system_calls @own_options @pgoutput_options);
 
-our @own_options = qw(version=1 gather=on batch_bytes=65536);    # what the relay asks the plugin for
-our @pgoutput_options = qw(proto_version=1 publication_names=nothing messages=true);    # the publication is Bench::Server's
+our @own_options = qw(version=1 gather=on batch_bytes=65536);    # the relay's options for the plugin
+our @pgoutput_options = qw(proto_version=1 publication_names=nothing messages=true);    # Bench::Server creates the publication
 
 my $poll_s = 0.02;    # 1 % of a drain
 my $patience_s = 600;
 
-# Programs that drain a slot. Each gets server, backlog, slot and returns the command and how to see that it has all: confirmed; for those
-# that confirm once in ten seconds, sent; arrived, in Kafka, where programs that confirm now and then are compared.
+# Programs that drain a slot. Each function takes server, backlog and slot, and returns the command and the sign of its end: `confirmed`; `sent`, for
+# programs that confirm once in ten seconds; `arrived`, in Kafka, to compare programs that confirm seldom.
 
 sub relay {
     my (%options) = @_;
@@ -31,7 +31,7 @@ sub relay {
         my @delivery = $options{delivery} ? ('--delivery', $options{delivery}) : ();
         my $relay = $options{program} // $ENV{OUTBOX_RELAY};
         my @target = ('--slot', $slot, @brokers, @delivery);
-        if (($options{delivery} // '') eq 'exactly-once') {    # a slot that was copied has a position, and no state in Kafka
+        if (($options{delivery} // '') eq 'exactly-once') {    # a copy of a slot has a position, and the state topic has none for it
             my $superuser = getpwuid $<;
             _call($relay, 'setup', '--dsn', $server->dsn($superuser), @target, '--reset-state');
         }
@@ -69,11 +69,12 @@ my %reached = (
     sent => q{SELECT sent_lsn >= '%1$s' FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE slot_name = '%2$s'},
 );
 
-# drain(server, backlog, program, plugin): on a copy of the slot, from the moment the program has it until the target is reached. Returns
-# {seconds, program, walsender, broker}, see Bench::Meter; where Kafka was asked also half_seconds, for the second half of the events.
+# drain(server, backlog, program, plugin): measures a drain of a copy of the slot, from the moment when the program reads the slot until the target is
+# reached. Returns {seconds, program, walsender, broker}, as Bench::Meter has them; with `arrived` also half_seconds, for the second half of the
+# events.
 sub drain { my ($server, $backlog, $program, $plugin) = @_; return drain_all($server, $backlog, $plugin, $program) }
 
-# The same with several at once, each on a slot of its own: from the first start to the last end, and what they used together.
+# The same for several programs at once, each with a slot of its own: from the first start to the last end, with the sums of what the processes used.
 sub drain_all {
     my ($server, $backlog, $plugin, @programs) = @_;
     my @runs = map { _start($server, $backlog, $_, $plugin) } @programs;
@@ -144,7 +145,8 @@ sub _arrival {
     };
 }
 
-# The same from memory, without PostgreSQL. It measures itself; the broker is measured from its start to its end.
+# The same for a program that produces from memory, without PostgreSQL. The program measures itself; the broker is measured from the program's start
+# to its end.
 sub sink {
     my ($server, $backlog) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('sink');
@@ -157,8 +159,8 @@ sub sink {
     return { %$used, elapsed => $used->{seconds}, seconds => $said->{seconds}, program => { cpu_s => $said->{cpu_s}, switches => $said->{switches} } };
 }
 
-# The figures of a drain, per event, as a result takes them. `others` is what the machine did meanwhile that is not of the drain, in per cent
-# of all cores: the harness itself takes two or three, more says that the machine was not quiet.
+# The figures of a drain for one event, as Bench::Result takes them. `others` is the CPU time of other processes, in per cent of all cores: the
+# harness itself takes two or three, and a higher figure means that the machine was not quiet.
 sub per_event {
     my ($used, $events) = @_;
     my $own_s = 0;
@@ -174,8 +176,8 @@ sub per_event {
     return %figures;
 }
 
-# System calls of a program in one drain under strace (-I2: it passes on what ends it), which slows it: only the number counts. Undef
-# without strace.
+# The number of system calls of a program in one drain under strace, which slows the program down (-I2: strace passes signals on). Undef without
+# strace.
 sub system_calls {
     my ($server, $backlog, $program) = @_;
     return if system('strace -c true >/dev/null 2>&1') != 0;

@@ -1,5 +1,5 @@
-# What a producing transaction may do beside its business, as SQL: nothing, an event in the WAL, an event in an outbox table. Each is one
-# PL/pgSQL function that writes a business row and so many events, so that a transaction is one call and one round trip for all of them.
+# Ways for a transaction to publish, as SQL: none, an event in the WAL, an event in an outbox table. Each way is a PL/pgSQL function that writes a
+# business row and a number of events, so that every transaction is one call and one round trip.
 package Bench::Emit;
 
 use strict;
@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep);
 
 our @EXPORT_OK = qw(ways set_up pgbench payload fill wal_of_envelopes);
 
-# name, the statement for one event. The table is the one of Debezium's documentation.
+# Name and statement for one event. The outbox table is that of Debezium's documentation.
 my $insert = q{INSERT INTO outbox_table(id, aggregatetype, aggregateid, type, payload)
     VALUES (gen_random_uuid(), 'orders', n::text, 'order.created', body::jsonb)};
 my @ways = (
@@ -48,8 +48,8 @@ sub set_up {
     return;
 }
 
-# Lines of an order, as compressible as such things are: the same names again and again, values that are not. A table compresses what is
-# larger than 2 kB, a message in the WAL never is.
+# Lines of an order, as compressible as real ones: repeated names, and values that differ. PostgreSQL compresses values of a table from 2 kB on, and
+# never compresses a message in the WAL.
 sub payload {
     my ($bytes) = @_;
     my ($text, $seed) = ('{"order":4711,"lines":[', 4711);
@@ -64,7 +64,7 @@ sub payload {
     return "$text\"}";
 }
 
-# pgbench(server, way, events, bytes, clients, seconds): {latency_us, cpu_us and wal_bytes of a transaction}; CPU is the backends'.
+# pgbench(server, way, events, bytes, clients, seconds): {latency_us, cpu_us and wal_bytes of a transaction}; the CPU time is that of the backends.
 sub pgbench {
     my ($server, $way, %load) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('pgbench');
@@ -78,14 +78,14 @@ sub pgbench {
         command => \@command, stdout => "$folder/out", stderr => "$folder/err", env => { PGOPTIONS => '-c synchronous_commit=off' });
     die "@command:\n" . slurp("$folder/err") if $process->wait_for_exit($load{seconds} + 60) ne '0';
     my $wal_bytes = $server->sql("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '$before')");
-    sleep 0.2;    # the postmaster hears of its children's end
+    sleep 0.2;    # until the postmaster has counted its ended children
     my $cpu_s = children_cpu_s($server->postmaster) - $cpu_before_s;
     my ($transactions) = slurp("$folder/out") =~ /^number of transactions actually processed: (\d+)/m;
     my ($tps) = slurp("$folder/out") =~ /^tps = ([\d.]+)/m;
     return { latency_us => 1e6 * $load{clients} / $tps, cpu_us => 1e6 * $cpu_s / $transactions, wal_bytes => $wal_bytes / $transactions };
 }
 
-# So many events, each in a transaction of its own.
+# Writes this many events, each in a transaction of its own.
 sub fill {
     my ($server, $way, $events, $bytes) = @_;
     my $function = _function($way);
@@ -96,7 +96,7 @@ sub fill {
     return;
 }
 
-# Envelopes that are not the contract's, the first one excepted: format() of them, and an id.
+# Forms of an envelope, as a format() and an id; only the first is the form that emit writes.
 my $text_id = 'gen_random_uuid()';
 my $base64_id = q{rtrim(translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/', '-_'), '=')};
 my ($names, $letters) = map { sprintf '{"%s":"orders","%s":"%%s","%s":"%%s","%s":"order.created","%s":%%s}', @$_ } [qw(topic key id type payload)], [qw(t k i y p)];
@@ -107,7 +107,7 @@ my @envelopes = (
     [ 'both' => $letters, $base64_id ],
 );
 
-# WAL bytes of an event with a payload of this size in each of these envelopes: a list of [name, bytes].
+# The WAL bytes of an event with a payload of this size in each form: a list of [name, bytes].
 sub wal_of_envelopes {
     my ($server, $bytes) = @_;
     my $events = 10_000;

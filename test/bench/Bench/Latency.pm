@@ -1,4 +1,4 @@
-# One measurement of latency, by bench-latency, and its picture.
+# One measurement of latency by bench-latency, and the picture of several.
 package Bench::Latency;
 
 use strict;
@@ -13,19 +13,20 @@ use PostgreSQL::Test::Utils;
 our @EXPORT_OK = qw(probe curves);
 
 my $partitions = 6;
-my $maximum = 100_000;    # its place in the picture, one nine behind the last
+my $maximum = 100_000;    # the place of the maximum on the axis, one nine after the last quantile
 
-# probe(server, program, rate, per_transaction, seconds, bytes, isolation, is_sample): with a program that serves a new slot. Returns what
-# bench-latency found, and {program => {cpu_s}, others}: what the program used, and what the machine did in the second before, in per cent.
+# probe(server, program, rate, per_transaction, seconds, bytes, isolation, is_sample): measures while the program delivers a new slot. Returns the
+# result of bench-latency, and {program => {cpu_s}, others}: the program's CPU time, and in per cent the CPU time of all processes in the second
+# before.
 sub probe {
     my ($server, $program, %plan) = @_;
     $server->drop_slots;
-    $server->sql('CHECKPOINT');    # the WAL of the last measurement is used again: a new segment is zeroed first, 16 MB, and every commit waits
+    $server->sql('CHECKPOINT');    # so that the server reuses WAL segments: it fills a new segment of 16 MB with zeros first, and every commit waits
     $server->fresh_topic('latency', $partitions, 'message.timestamp.type=LogAppendTime');
     my $slot = 'outbox_latency';
     my $plugin = $plan{plugin} // 'outbox';
     $server->sql("SELECT pg_create_logical_replication_slot('$slot', '$plugin')");
-    $server->sql("SELECT pg_create_logical_replication_slot('demanded', 'outbox')") if $plugin ne 'outbox';    # emit is the extension's
+    $server->sql("SELECT pg_create_logical_replication_slot('demanded', 'outbox')") if $plugin ne 'outbox';    # the extension's emit demands a slot of its plugin
     my $log = "$PostgreSQL::Test::Utils::log_path/latency.log";
     my $started = $program->($server, undef, $slot)->{command};
     my $process = Outbox::Process->spawn(command => $started, stdout => '/dev/null', stderr => $log);
@@ -33,7 +34,7 @@ sub probe {
     my $superuser = getpwuid $<;
     my @command = ("$ENV{OUTBOX_BUILD}/bench-latency", $server->dsn($superuser), $server->brokers, 'latency', $slot,
         @plan{qw(rate per_transaction seconds bytes)}, $plan{is_sample} ? 1 : $partitions, $partitions, $plan{isolation});
-    system 'sync';    # or the kernel writes gigabytes back when it must, and for a second neither WAL nor topics get on
+    system 'sync';    # or the kernel writes gigabytes back later, and for a second WAL and topics wait
     my $quiet = sample();
     sleep 1;
     my $idle = used($quiet, sample());
@@ -54,7 +55,7 @@ sub _call {
     return JSON::PP::decode_json(slurp("$folder/out"));
 }
 
-# A script of gnuplot's: for each point and candidate its quantiles, with an axis on which each nine has the same room.
+# A script for gnuplot: the quantiles of each point and candidate, on an axis with the same space for each nine.
 sub curves {
     my ($result, $what) = @_;
     my (@blocks, @plots);

@@ -1,4 +1,4 @@
-# What a process has used, seen from outside: CPU of all its threads (also of those that have ended), context switches, peak memory.
+# What a process has used, as /proc has it: CPU time of all its threads (ended ones included), context switches, peak memory.
 package Bench::Meter;
 
 use strict;
@@ -15,10 +15,10 @@ my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
 
-# Of a process's children that have ended: a server's backends, after their clients have gone.
+# The CPU time of a process's ended children, such as a server's backends after their clients have gone.
 sub children_cpu_s {
     my ($pid) = @_;
-    my @fields = split ' ', slurp("/proc/$pid/stat") =~ s/.*\)//sr;    # the name may hold anything; the next field is the third
+    my @fields = split ' ', slurp("/proc/$pid/stat") =~ s/.*\)//sr;    # the name may have any bytes; the next field is the third
     return ($fields[13] + $fields[14]) / $ticks;
 }
 
@@ -31,13 +31,13 @@ sub _switches {
     return $sum;
 }
 
-# Seconds that all cores have worked, for whomever.
+# The CPU time of all processes together, in seconds.
 sub _busy_s {
     my ($user, $nice, $system, undef, undef, $irq, $softirq) = slurp('/proc/stat') =~ /(\d+)/g;
     return ($user + $nice + $system + $irq + $softirq) / $ticks;
 }
 
-# sample(name => pid, ...): undefined pids are left out.
+# sample(name => pid, ...): a sample of each process; undefined PIDs are left out.
 sub sample {
     my (%pids) = @_;
     my %sample = (at => now(), busy_s => _busy_s());
@@ -48,7 +48,7 @@ sub sample {
     return \%sample;
 }
 
-# From one sample to a later one: {seconds, busy_s, NAME => {cpu_s, switches, peak_mb}}.
+# The differences between two samples: {seconds, busy_s, NAME => {cpu_s, switches, peak_mb}}.
 sub used {
     my ($before, $after) = @_;
     my %used = (seconds => $after->{at} - $before->{at}, busy_s => $after->{busy_s} - $before->{busy_s});

@@ -1,5 +1,5 @@
-# Other relays, as programs for Bench::Drain: one in Go on the usual libraries, and Debezium on Kafka Connect, each from its own kind of
-# backlog. `make bench PEERS=1` has fetched and built them below build/peers, if it could.
+# Other relays, as programs for Bench::Drain: a relay in Go with the usual libraries, and Debezium on Kafka Connect, each with its own kind of
+# backlog. `make bench PEERS=1` fetches and builds them in build/peers, where it can.
 package Bench::Peers;
 
 use strict;
@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT_OK = qw(set_up go debezium has_go has_debezium);
 
-# A row of the outbox table of Debezium's documentation, and the same as a message. They take what outbox.emit takes.
+# Functions with the arguments of outbox.emit: one inserts into the outbox table of Debezium's documentation, one writes the same as a message.
 my $events = <<'END';
 CREATE TABLE outbox_table(id uuid PRIMARY KEY, aggregatetype text NOT NULL, aggregateid text NOT NULL, type text NOT NULL, payload jsonb);
 CREATE PUBLICATION outbox_table FOR TABLE outbox_table;
@@ -46,7 +46,7 @@ sub go {
     };
 }
 
-# With the heap of Kafka Connect's own start script.
+# The heap is that of Kafka Connect's own start script.
 sub debezium {
     return sub {
         my ($server, $backlog, $slot) = @_;

@@ -1,5 +1,5 @@
-# A result as a picture: as its case wants it, or the first figure as bars, one group for each point. Drawn by gnuplot; without it there
-# is no picture.
+# The picture of a result, drawn by gnuplot: as the case defines it, or the first figure as bars, a group for each point. Without gnuplot there is no
+# picture.
 package Bench::Picture;
 
 use strict;
@@ -41,7 +41,7 @@ plot $plots
 END
 }
 
-# Runs a script of gnuplot's that draws into an SVG file; false where there is no gnuplot.
+# Runs a script for gnuplot, which draws an SVG file; false where there is no gnuplot.
 sub gnuplot {
     my ($path, $script) = @_;
     return 0 if system('command -v gnuplot >/dev/null') != 0;

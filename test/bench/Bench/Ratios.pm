@@ -1,4 +1,4 @@
-# How many times as fast: README's three sentences, made of the figures in README's own table, so that whoever reads both can do the sum.
+# README's three sentences of ratios, computed from the figures in README's own table, so that a reader can check them.
 package Bench::Ratios;
 
 use strict;
@@ -9,7 +9,7 @@ use List::Util qw(max min);
 
 our @EXPORT_OK = qw(ratios);
 
-# The sentences, from the rows of the table as text. One whose rows were not measured is left out.
+# The sentences, from the rows of the table as text. A sentence whose rows were not measured is left out.
 sub ratios {
     my ($table) = @_;
     my @rows = map { [ /^\| (.*) \| (.*) \|$/ ] } grep { /^\| [^\s|-]/ } split /\n/, $table;

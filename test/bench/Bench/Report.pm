@@ -1,4 +1,4 @@
-# The results of all cases, as bench.pl has kept them, for the texts made of them.
+# The results of all cases, read from the files that bench.pl has written, for report and readme.
 package Bench::Report;
 
 use strict;
@@ -7,10 +7,10 @@ use warnings;
 use JSON::PP ();
 use Outbox::Process qw(slurp);
 
-# In the order of a report; others follow.
+# The order of cases in a report; other cases follow.
 my @order = qw(drain latency emit interference scale peers smoke);
 
-# load(folder): dies where there is nothing.
+# load(folder): dies where there is no result.
 sub load {
     my ($class, $folder) = @_;
     my %cases = map { m{([^/]+)\.json$}; $1 => JSON::PP::decode_json(slurp($_)) } glob "$folder/*.json";
@@ -26,7 +26,7 @@ sub cases {
 
 sub case { my ($self, $name) = @_; return $self->{cases}{$name} }
 
-# The median of a figure, undef where it was not measured.
+# The median of a figure; undef where the figure was not measured.
 sub value {
     my ($self, $case, $point, $candidate, $figure) = @_;
     return (((($self->{cases}{$case} // {})->{points}{$point} // {})->{$candidate} // {})->{$figure} // {})->{median};
@@ -38,7 +38,7 @@ sub picture {
     return -s $path ? $path : undef;
 }
 
-# With what a case was measured, in one sentence.
+# The circumstances of a case's measurement, in one sentence.
 sub about {
     my ($self, $name) = @_;
     my $case = $self->case($name);

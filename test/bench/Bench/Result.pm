@@ -1,5 +1,5 @@
-# What a case has found: values by point (what was asked), candidate (who answered) and figure, and verdicts. Values of the same place are
-# repetitions: their median counts, their spread is printed. As a table, and as JSON.
+# The result of a case: values by point (the load), candidate (the program) and figure, and verdicts. Several values of one place are repetitions: the
+# result is their median, and the table has their spread. Written as a table, and as JSON.
 package Bench::Result;
 
 use strict;
@@ -8,7 +8,7 @@ use warnings;
 use JSON::PP ();
 use List::Util qw(max);
 
-# new(case, [name, heading, format], ...): the figures of the table. The spread of the first is printed beside it.
+# new(case, [name, heading, format], ...): the figures of the table. The table has the spread of the first figure.
 sub new {
     my ($class, $case, @figures) = @_;
     return bless { case => $case, figures => \@figures, points => [], values => {}, candidates => {}, verdicts => [], notes => [] }, $class;
@@ -30,25 +30,25 @@ sub note { my ($self, $text) = @_; push @{ $self->{notes} }, $text; return }
 sub notes { return @{ $_[0]{notes} } }
 sub verdicts { return @{ $_[0]{verdicts} } }
 
-# Code that returns a script of gnuplot's, for a picture other than bars.
+# A function that returns a script for gnuplot, for a picture other than bars.
 sub plot { my ($self, $code) = @_; $self->{plot} = $code if $code; return $self->{plot} }
 
 sub _sorted { my ($self, $point, $candidate, $figure) = @_; return sort { $a <=> $b } @{ $self->{values}{$point}{$candidate}{$figure} // [] } }
 
 sub median {
     my @sorted = _sorted(@_);
-    return undef if !@sorted;    # also in a list
+    return undef if !@sorted;    # undef in list context, too
     return ($sorted[ int($#sorted / 2) ] + $sorted[ int(@sorted / 2) ]) / 2;
 }
 
-# From the smallest to the largest, half of it in per cent of the median: "±".
+# Half the difference between the largest and the smallest value, in per cent of the median: "±".
 sub spread {
     my @sorted = _sorted(@_);
     my $median = median(@_);
     return @sorted > 1 && $median ? 50 * ($sorted[-1] - $sorted[0]) / $median : undef;
 }
 
-# verdict(name, value, '>=' or '<=', bound, format): what must be so. Without a value there is none.
+# verdict(name, value, '>=' or '<=', bound, format): compares a value with its bound. Without a value there is no verdict.
 sub verdict {
     my ($self, $name, $value, $relation, $bound, $format) = @_;
     return if !defined $value;
@@ -58,7 +58,7 @@ sub verdict {
     return;
 }
 
-# In Markdown, a row for each point and candidate.
+# The table in Markdown, with a row for each point and candidate.
 sub table {
     my ($self) = @_;
     my @rows = ([ 'point', '', map { $_->[1] } $self->figures ]);
@@ -94,7 +94,7 @@ sub _line {
     return '| ' . join(' | ', map { sprintf $_ < 2 ? '%-*s' : '%*s', $widths->[$_], $cells->[$_] } 0 .. $#$cells) . ' |';
 }
 
-# For the report and the README, with `about`: versions, machine, command.
+# The JSON for report and readme, with `about`: versions, machine, command.
 sub json {
     my ($self, %about) = @_;
     my %points;

@@ -1,5 +1,5 @@
-# The PostgreSQL and the Kafka that are measured: real ones in temporary folders, with the settings of a small production server
-# rather than of a test. Both stay for the whole case, and not longer; slots and topics are made for every single measurement.
+# PostgreSQL and Kafka for one case, in temporary folders, with the settings of a small production server rather than of a test. Every measurement has
+# slots and topics of its own.
 package Bench::Server;
 
 use strict;
@@ -25,17 +25,17 @@ fsync = on
 log_replication_commands = off
 END
 
-# As Kafka's own start script has them.
+# Java's options in Kafka's own start script.
 my @java = qw(java -Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35);
 
-# A broker removes the files of a deleted topic a minute later by default: half a second of a core for a gigabyte, in the middle of another
-# measurement. With no delay at all its scheduler would turn without a pause.
+# By default a broker removes the files of a deleted topic a minute later, which takes half a second of CPU for a gigabyte, in the middle of another
+# measurement. Without any delay the broker's scheduler would run without a pause.
 my $delete_soon = "log.segment.delete.delay.ms=1000\n";
 
 my $partitions = 6;
 my (@running, $count);
 
-# start(kafka => 0): without a broker. proxy => 1: programs that are measured reach it through a proxy, whose link is called "broker".
+# start(kafka => 0): without a broker. proxy => 1: measured programs reach the broker through a proxy, whose link is called "broker".
 sub start {
     my ($class, %options) = @_;
     my $node = outbox_node('bench' . ++$count, conf => $settings);
@@ -46,7 +46,7 @@ sub start {
     my $self = bless { node => $node, copies => 0 }, $class;
     push @running, $self;
     $self->{session} = Bench::Session->new($node->connstr('postgres'));
-    $self->sql("CREATE PUBLICATION $_") for qw(nothing outbox);    # pgoutput wants one, the relay's has this name; messages belong to none
+    $self->sql("CREATE PUBLICATION $_") for qw(nothing outbox);    # pgoutput needs a publication, and the relay's is called outbox; messages belong to no publication
     my @ports = $options{proxy} ? $self->_start_proxy : ();
     $self->{kafka} = Outbox::Kafka->new(java => \@java, properties => $delete_soon, @ports)->start if $options{kafka} // 1;
     return $self;
@@ -56,11 +56,11 @@ sub _start_proxy {
     my ($self) = @_;
     my $port = PostgreSQL::Test::Cluster::get_free_port();
     $self->{proxy} = Outbox::Proxy->new(broker => $port);
-    $self->{proxy}->command(broker => hold => 256 << 20);    # a long way holds much
+    $self->{proxy}->command(broker => hold => 256 << 20);    # a long round trip has many bytes on their way
     return (inner_port => $port, proxy_port => $self->{proxy}->port('broker'));
 }
 
-# What a case has started and written: the next one wants the machine, and its disk, for itself.
+# Ends what a case has started, and deletes its files, so that the next case has the machine and the disk for itself.
 sub stop_all {
     for my $server (splice @running) {
         $server->{session}->close if $server->{session};
@@ -78,14 +78,15 @@ sub brokers { my ($self) = @_; return $self->{proxy} ? '127.0.0.1:' . $self->{pr
 sub broker_pid { return $_[0]{kafka} ? $_[0]{kafka}{process}->pid : undef }
 sub sql { my ($self, $query) = @_; return $self->{session}->query($query) }
 
-# Over TCP, as relays connect in earnest.
+# The connection string over TCP, as relays connect in production.
 sub dsn {
     my ($self, $user) = @_;
     return 'host=127.0.0.1 port=' . $self->{node}->port . ' dbname=postgres user=' . ($user // 'relay');
 }
 
-# Commits events of this payload size behind a slot `base`: so many in all, so many a transaction, by outbox.emit or a function (`emit`) that
-# takes the same, to `topic` or to what an expression of `n` says (`topic_of`). Returns the shape with the target: the end of the last of them.
+# Creates the slot `base`, and commits a number of events with payloads of this size, a number of them in each transaction, by outbox.emit or by a
+# function (`emit`) with the same arguments, to `topic` or to the topic that an SQL expression of `n` gives (`topic_of`). Returns the shape with the
+# target: the end of the last transaction.
 sub backlog {
     my ($self, %shape) = @_;
     $self->drop_slots;
@@ -95,7 +96,7 @@ sub backlog {
     $self->sql(_emit_all(%shape));
     my $target = $self->sql('SELECT pg_current_wal_insert_lsn()');
     $self->sql('SET synchronous_commit = on');
-    $self->sql('SELECT txid_current()');    # a commit behind the target puts all before it on the disk
+    $self->sql('SELECT txid_current()');    # a later commit flushes everything before it
     return { %shape, target => $target };
 }
 
@@ -114,17 +115,17 @@ sub _emit_all {
     return "DO \$\$ DECLARE pad text := repeat('x', $pad); $declared BEGIN FOR t IN 0 .. $last LOOP $transaction COMMIT; END LOOP; END \$\$";
 }
 
-# A copy of the slot `base`, for another plugin perhaps, which a session of its own loads: two builds of one do not bear each other. Returns
-# its name.
+# Copies the slot `base`, on request for another plugin, and returns the copy's name. A session of its own does it, because one process cannot load
+# two builds of the plugin.
 sub copy_slot {
     my ($self, $plugin) = @_;
-    my $name = 'outbox_copy_' . ++$self->{copies};    # as a relay wants it of pgoutput
+    my $name = 'outbox_copy_' . ++$self->{copies};    # the name that a relay demands of a slot of pgoutput
     $plugin //= 'outbox';
     $self->{node}->safe_psql('postgres', "SELECT pg_copy_logical_replication_slot('base', '$name', false, '$plugin')");
     return $name;
 }
 
-# The process that serves a slot, empty while there is none.
+# The PID of the walsender of a slot; empty while there is none.
 sub walsender {
     my ($self, $slot) = @_;
     return $self->sql("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$slot'");
@@ -147,7 +148,7 @@ sub drop_slots {
     return;
 }
 
-# An empty topic of this name; whatever there was has gone from the disk too.
+# Creates an empty topic of this name; the files of an earlier topic of the name are deleted.
 sub fresh_topic {
     my ($self, $name, $count, @config) = @_;
     if (delete $self->{topics}{$name}) {
@@ -157,7 +158,7 @@ sub fresh_topic {
     return $self->topic($name, $count, @config);
 }
 
-# A topic of this name, with what has come to it.
+# Creates a topic of this name, or keeps the existing one with its records.
 sub topic {
     my ($self, $name, $count, @config) = @_;
     return if $self->{topics}{$name}++;
@@ -165,7 +166,7 @@ sub topic {
     return;
 }
 
-# Topics of these names: a prefix and a number from 0 on.
+# Creates topics whose names are a prefix and a number from 0 on.
 sub topics {
     my ($self, $prefix, $count, $partitions) = @_;
     return if $self->{topics}{$prefix}++;

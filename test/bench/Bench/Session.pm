@@ -1,4 +1,4 @@
-# One psql that stays: a question every few milliseconds must not cost a login each.
+# A psql that stays connected, so that a query every few milliseconds needs no login.
 package Bench::Session;
 
 use strict;
@@ -19,7 +19,7 @@ sub close {
     return;
 }
 
-# Returns the lines of the answer; dies where the server does not like the question (psql has said why on standard error).
+# Runs a query and returns the lines of the result; dies after an error, which psql has printed on standard error.
 sub query {
     my ($self, $sql) = @_;
     print { $self->{questions} } "$sql;\n\\echo :end:\n";

@@ -1,5 +1,5 @@
-# Drain: how fast a backlog goes to Kafka, and how near that is to what the machine allows: the source alone, the sink alone, and the CPU
-# of both together.
+# Drain: how fast the relay delivers a backlog to Kafka, compared with the machine's limits: reading alone, producing alone, and the cores that both
+# share.
 package drain;
 
 use strict;
@@ -11,7 +11,7 @@ use Bench::Result;
 use Bench::Server;
 use List::Util qw(max min);
 
-# Larger events, fewer of them: about as many bytes.
+# Fewer events of a larger size: about the same number of bytes.
 my @shapes = (
     { name => '1/txn 200 B', per_transaction => 1, bytes => 200, events => 300_000 },
     { name => '100/txn 200 B', per_transaction => 100, bytes => 200, events => 1_000_000 },
@@ -35,7 +35,7 @@ my $source = 'source: reader that pauses';
 my $source_tool = 'source: pg_recvlogical';
 my $sink = 'sink: librdkafka from memory';
 
-# name, program, plugin, what it needs
+# name, program, plugin, what the program needs
 my @candidates = (
     [ $to_kafka, relay(kafka => 1, delivery => 'at-least-once'), 'outbox', 'topic' ],
     [ $once, relay(kafka => 1, delivery => 'exactly-once'), 'outbox', 'topic' ],
@@ -49,7 +49,7 @@ my @candidates = (
     [ 'wal2json: pg_recvlogical', recvlogical('format-version=2'), 'wal2json', 'wal2json' ],
 );
 
-# The first two shapes are the ones with promises; BENCH_POINTS=part of a name chooses others.
+# The first two shapes have bounds; BENCH_POINTS=PATTERN chooses others.
 sub run {
     my ($bench) = @_;
     my $result = Bench::Result->new('drain', @figures);
@@ -71,7 +71,7 @@ sub run {
     return $result;
 }
 
-# For about a minute of load the broker's compiler wants a quarter of two cores, after its start and where its requests change.
+# Java's compiler in the broker takes a quarter of two cores for about a minute of load, after the start and when the kind of requests changes.
 sub _warm_up {
     my ($bench, $server, $backlog, $seconds) = @_;
     my @producers = grep { ($_->[3] // '') eq 'topic' } $bench->candidates(@candidates);
@@ -96,7 +96,7 @@ sub _measure {
 sub _add {
     my ($result, $server, $backlog, $candidate) = @_;
     my %figures = per_event(_measure($server, $backlog, $candidate), $backlog->{events});
-    if (($candidate->[3] // '') ne 'topic') {    # the broker sat idle
+    if (($candidate->[3] // '') ne 'topic') {    # without a broker at work
         $figures{cpu_us} -= delete $figures{broker_us};
         delete $figures{broker_switches};
     }
@@ -114,7 +114,7 @@ sub _count_calls {
     return;
 }
 
-# The machine's limit: the slower of source and sink, or the cores that both of them share.
+# The machine's limit: the slower of reading and producing, or the cores that both share.
 sub _limit {
     my ($result, $point) = @_;
     my $best = (sort { ($result->median($point, $b, 'rate') // 0) <=> ($result->median($point, $a, 'rate') // 0) } $source, $source_tool)[0];

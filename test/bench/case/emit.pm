@@ -1,9 +1,9 @@
-# Emit: what an event costs the transaction that produces it, in time, in WAL and in what stays behind, against a row in an outbox table,
-# against the bare function that writes a logical message, and against no event at all, which is subtracted.
+# Emit: the cost of an event for its transaction, in CPU time, in WAL and in disk space, compared with a row in an outbox table and with the bare
+# function that writes a logical message. The cost of a transaction without an event is subtracted.
 #
-# synchronous_commit=off: the flush of a commit is the same for all of them, and its noise larger than what is measured. What more WAL means
-# for the disk is not in the times; WAL is counted. Judged is the backends' CPU, which other work on the machine does not stretch. The table
-# is at its best: empty at the start, no checkpoint makes it log whole pages, and nobody reads it.
+# synchronous_commit=off, because the flush of a commit is the same for all ways, and its noise is larger than the differences. The times do not
+# include the disk's work for WAL; WAL is counted. The bounds are on the backends' CPU time, which other work on the machine does not change. The
+# table is at its best: empty at the start, without full-page images, and without readers.
 package emit;
 
 use strict;
@@ -53,7 +53,7 @@ sub run {
     return $result;
 }
 
-# All of them in turn: what the machine does meanwhile hits them alike.
+# The ways take turns, so that changes of the machine's speed affect all ways alike.
 sub _compare {
     my ($bench, $result, $server, $point) = @_;
     my $nothing;
@@ -69,7 +69,7 @@ sub _compare {
     return;
 }
 
-# Empty tables, and a slot without a backlog: emit refuses to write without one, and one that is not read keeps all WAL.
+# Empties the tables, and creates the slot again: emit demands a slot, and a slot that nobody reads keeps all WAL.
 sub _renew {
     my ($server) = @_;
     $server->drop_slots;
@@ -79,7 +79,7 @@ sub _renew {
     return;
 }
 
-# What a table holds after so many events, autovacuum as it comes.
+# The size of the outbox table after this many events, with autovacuum.
 sub _leave_behind {
     my ($bench, $result, $server) = @_;
     my $events = $bench->scaled($million);
@@ -94,7 +94,7 @@ sub _leave_behind {
     return;
 }
 
-# What other envelopes would save.
+# The WAL of other forms of an envelope.
 sub _note_envelopes {
     my ($result, $server) = @_;
     _renew($server);
@@ -111,8 +111,8 @@ sub _note_delete {
     return;
 }
 
-# A row of more than 2 kB goes through TOAST, which compresses it; nothing compresses a logical message. Which of the two is smaller is then a
-# question of the payload, and no promise.
+# TOAST compresses a row of more than 2 kB, and nothing compresses a logical message. Which of the two is smaller then depends on the payload, so
+# there is no bound.
 sub _judge_wal {
     my ($result, $bytes, $point, $ratio) = @_;
     return if !defined $ratio;
@@ -122,7 +122,7 @@ sub _judge_wal {
     return;
 }
 
-# At one client and ten events a transaction, where an event is most of what is measured.
+# The point with one client and ten events a transaction, at which events are most of the cost.
 sub _judge {
     my ($result, $bytes) = @_;
     my $point = _name($bytes, 10, 1);

@@ -1,5 +1,5 @@
-# Hosted: the price of the hosted form, side by side with the extension. How fast a backlog goes to Kafka, beside a bare reader of pgoutput; how
-# late an event is; what a transaction of very many rows beside one event costs the server; and an emit in SQL.
+# Hosted: the cost of the hosted form, compared with the extension: a backlog to Kafka, also compared with a bare reader of pgoutput; latency; a
+# transaction of very many rows and one event; and an emit in SQL.
 package hosted;
 
 use strict;
@@ -50,7 +50,7 @@ sub _drain {
     my ($bench, $result, $server, $shape) = @_;
     my $point = $shape->{name};
     my $backlog = $server->backlog(%$shape, events => $bench->scaled($shape->{events}, $shape->{per_transaction}), topic => 'drain');
-    for my $round (0 .. $bench->runs) {    # the first warms the broker up
+    for my $round (0 .. $bench->runs) {    # round 0 warms the broker up
         for my $candidate (grep { $round > 0 || $_->[0] =~ /Kafka/ } $bench->candidates(@candidates)) {
             my ($name, $program, $plugin) = @$candidate;
             $server->fresh_topic('drain');
@@ -75,7 +75,7 @@ sub _latency {
     return;
 }
 
-# The server queues the rows for pgoutput, and beyond logical_decoding_work_mem writes them to disk, before they are left out.
+# The server queues the rows for pgoutput, and beyond logical_decoding_work_mem writes them to disk, before pgoutput leaves them out.
 sub _bulk {
     my ($bench, $result, $server) = @_;
     $server->drop_slots;

@@ -1,7 +1,7 @@
-# Interference: what outbox does to transactions that have nothing to do with it. pgbench's TPC-B without a slot, with a slot that a relay
-# serves, and with the server's own plugin and reader on a publication of nothing: any walsender must decode all that they write. And what a
-# transaction of very many rows beside one event costs the decoding, with the plugin's filter, which refuses row changes before they are
-# queued, and with a build of the plugin that lacks it.
+# Interference: the cost of outbox for transactions without events. pgbench's TPC-B runs without a slot, with a slot that a relay reads, and with the
+# server's own plugin and reader on an empty publication, because any walsender must decode all WAL. The second part is the cost of decoding a
+# transaction of very many rows and one event, with the plugin's filter, which drops row changes before the server queues them, and with a build of
+# the plugin without the filter.
 package interference;
 
 use strict;
@@ -16,7 +16,7 @@ use Outbox::Process qw(slurp wait_until);
 use PostgreSQL::Test::Utils;
 
 my $seconds = 10;
-my $turns = 4;    # a run; three per cent are less than what two turns differ by
+my $turns = 4;    # in a run, because two turns differ by more than three per cent
 my $rows = 1_000_000;
 my $pause_us = 200;
 
@@ -43,7 +43,7 @@ sub run {
 
 # ---- transactions ---------------------------------------------------------------------------------------------------
 
-# Each first in its turn, so that what drifts does so for all; what the server does now and then it does before each.
+# Each candidate comes first in one turn, so that drift affects all alike. The server's periodic work is done before each measurement.
 sub _compare_transactions {
     my ($bench, $result, $server) = @_;
     $server->sql('ALTER SYSTEM SET autovacuum = off');
@@ -118,7 +118,7 @@ sub _compare_decoding {
     return;
 }
 
-# Beside the other, under its own name, in the server that test/run has made for this run.
+# The second build of the plugin has a name of its own in the private server of this run.
 sub _install_without_filter {
     chomp(my $folder = `pg_config --pkglibdir`);
     copy("$ENV{OUTBOX_BUILD}/outbox_no_filter.so", $folder) or die "$folder: $!\n";

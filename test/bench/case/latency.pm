@@ -1,6 +1,6 @@
-# Latency: from the return of COMMIT until Kafka has the event and until a consumer has it, at a rate of every day and at shares of what
-# the relay drains at most. On one schedule that does not wait (see latency.cpp), synchronous_commit=on, relay with its defaults. Server and
-# broker have been running: the one has WAL segments to use again, the other has compiled its code.
+# Latency: the time from the return of COMMIT until Kafka has the event and until a consumer has it, at 500 events/s and at shares of the relay's
+# drain rate. Events are committed on a fixed schedule (see latency.cpp), with synchronous_commit=on and the relay's defaults. Server and broker have
+# run before: the server has WAL segments to reuse, and the broker's code is compiled.
 package latency;
 
 use strict;
@@ -13,12 +13,12 @@ use Bench::Result;
 use Bench::Server;
 
 my $bytes = 200;
-my $commit_interval_ms = 50;    # the relay's default in exactly-once
+my $commit_interval_ms = 50;    # the relay's default
 my $steady = '500/s';
 my $half = '50% of drain';
 
-# A commit for each event where that is what applications do; where the rate is the point, a hundred in one, or the writers would need
-# more of the machine than all the rest.
+# At 500 events/s each event has a commit of its own, as in applications. At high rates a hundred events share a commit, or the writers would need
+# more CPU than everything else.
 my @points = (
     { name => $half, share => 0.5, per_transaction => 100, seconds => 20 },
     { name => '90% of drain', share => 0.9, per_transaction => 100, seconds => 20 },
@@ -27,8 +27,8 @@ my @points = (
     { name => $steady, rate => 500, per_transaction => 1, seconds => 30 },
 );
 
-# Rounds that are not counted, before each delivery: for a minute or two of them the broker's compiler wants a quarter of two cores, and it
-# starts anew where the requests change. Only then is it known what can be drained.
+# Rounds that are not counted, before each delivery: Java's compiler in the broker takes a quarter of two cores for a minute or two, and again when
+# the kind of requests changes. The drain rate is measured after them.
 my $warm_up = 6;
 
 my ($at_least, $exactly) = qw(at-least-once exactly-once);
@@ -59,7 +59,7 @@ sub run {
     return $result;
 }
 
-# The median of three, after one that warms up the broker.
+# The median of three drains, after one that warms up the broker.
 sub _drain_rate {
     my ($bench, $server, $delivery) = @_;
     my $backlog = $server->backlog(events => $bench->scaled(500_000, 100), per_transaction => 100, bytes => $bytes, topic => 'latency');
@@ -108,7 +108,7 @@ sub _measure {
     return %figures, wanted => $rate, others => $used->{others};
 }
 
-# Where the writers fall behind, the machine is too small for writers, relay, broker and consumer at this rate: then the delay is not the relay's.
+# If the writers fall behind, the machine is too small for writers, relay, broker and consumer at this rate, and the delay is not the relay's.
 sub _note_overload {
     my ($result, $point, $delivery) = @_;
     my ($rate, $wanted) = map { $result->median($point->{name}, $delivery, $_) } qw(rate wanted);

@@ -1,8 +1,8 @@
-# Peers: the backlogs of drain through other relays and through ours, on one server and one broker, in turn. Each reads what it is made for: ours
-# messages of outbox.emit, Debezium rows of its outbox table, the Go relay either, of messages also without validating their JSON.
+# Peers: the backlogs of the case drain, delivered by other relays and by outbox-relay, in turn, with one server and one broker. outbox-relay reads
+# messages of outbox.emit, Debezium rows of its outbox table, and the Go relay either, messages also without validating their JSON.
 #
-# Time ends when the topic holds all records; a virtual machine of Java has started before it begins, but its code is cold: "2nd half" is the rate
-# of the second half of the events.
+# The time ends when the topic has all records, and begins when the program reads the slot. Java's virtual machine has started by then, but its code
+# is not compiled yet; "2nd half" is the rate for the second half of the events.
 package peers;
 
 use strict;
@@ -29,7 +29,7 @@ my $debezium = 'Debezium, table';
 my @go = ('Go relay, table', 'Go relay, messages', 'Go relay, messages, no validation');
 my @messages = qw(-mode messages -prefix peer);
 
-# name, program, plugin, what writes an event
+# name, program, plugin, the function that writes an event
 my @candidates = (
     [ $ours, relay(kafka => 1, seen => 'arrived'), 'outbox', 'outbox.emit' ],
     [ $go[0], go('outbox_table'), 'pgoutput', 'row_event' ],
@@ -49,7 +49,7 @@ sub run {
     for my $shape ($bench->chosen(\@shapes)) {
         my $events = $bench->scaled($shape->{events}, $shape->{per_transaction});
         $bench->say("$shape->{name}: $events events");
-        for my $round (0 .. $bench->runs) {    # in the first, the broker compiles its hot code
+        for my $round (0 .. $bench->runs) {    # in round 0 the broker compiles its code
             _round($round ? $result : undef, $server, { %$shape, events => $events }, @present);
             _tell($bench, $result, $shape->{name}, $round) if $round;
         }
@@ -60,7 +60,7 @@ sub run {
 
 sub _is_here { my ($name) = @_; return $name =~ /^Go/ ? has_go() : $name =~ /^Debezium/ ? has_debezium() : 1 }
 
-# A backlog for each way to write an event, and all who read it.
+# A backlog for each way to write an event, and the candidates that read it.
 sub _round {
     my ($result, $server, $shape, @candidates) = @_;
     my ($backlog, $written) = (undef, '');
@@ -93,7 +93,7 @@ sub _tell {
     return;
 }
 
-# Against the best of the Go relay's ways.
+# Compared with the fastest way of the Go relay.
 sub _judge {
     my ($result, $point) = @_;
     my $figures = sub { my ($name, @candidates) = @_; return grep { defined } map { $result->median($point, $_, $name) } @candidates };

@@ -1,6 +1,6 @@
-# Scale: what more of something does to a drain. More slots, each with its share of the topics and a relay of its own; more topics; more
-# partitions; and larger transactions, in which the relay must not need more memory: it keeps what Kafka has not acknowledged, never a transaction.
-# Topics are drained to once before they are measured: to the broker the first record of a partition costs the blocks of its index files.
+# Scale: a drain with more slots, each with its share of the topics and a relay of its own; with more topics; with more partitions; and with larger
+# transactions, for which the relay must not need more memory, because it keeps the events that Kafka has not acknowledged, and no whole transaction.
+# A first drain to the topics is not measured, because the broker creates a partition's index files with its first record.
 package scale;
 
 use strict;
@@ -24,7 +24,7 @@ my @points = (
     (map { { name => "1 topic of $_ partitions", topics => 1, partitions => $_, per_transaction => 100 } } 6, 48, 300),
 );
 
-# One partition each, so that no more than their number differs. Measured at the end: they stay.
+# Each topic has one partition, so that only the number of topics differs. This part is last, because its topics stay.
 my @topics = map { { name => _plural($_, 'topic') . ' of 1 partition', topics => $_, partitions => 1, per_transaction => 100 } } 1, 100, 1000;
 my @sizes = (1000, 10_000, 100_000, 1_000_000, 5_000_000);
 
@@ -42,7 +42,7 @@ sub run {
     return $result;
 }
 
-# As many events in all, so that only what a transaction holds differs; where one is more than that, one of them.
+# The total number of events is the same, so that only the size of transactions differs; a larger transaction comes once.
 sub _transaction {
     my ($bench, $size) = @_;
     my $in_one = $bench->scaled($size);

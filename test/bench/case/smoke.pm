@@ -1,5 +1,5 @@
-# Smoke: in a minute, with every test run. Instructions per event, which no other work on the machine changes, against those in the
-# repository; and a small drain and a little latency through everything, with bounds so wide that only a blunder is beyond them.
+# Smoke: a minute of measurement in every test run. It compares instructions per event, which do not depend on other work on the machine, with those
+# in test/bench/counts, and runs a small drain and a short latency measurement, with bounds that only a gross mistake exceeds.
 package smoke;
 
 use strict;
@@ -33,7 +33,7 @@ sub _stored {
     return map { [split] } grep { /^\w/ } split /\n/, slurp("$FindBin::RealBin/counts");
 }
 
-# The start of the program is in both counts, and so in neither figure.
+# The difference of two counts leaves out the start of the program.
 sub _count {
     my ($result, $program, $part, $stored) = @_;
     my ($small, $large) = map { _instructions($program, $part, $_) } $few, $many;

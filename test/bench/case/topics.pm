@@ -1,6 +1,6 @@
-# Topics: what many of them cost a drain. In each round every number of topics has its turn, so that the hour of the machine is the same for all.
-# Topics are drained to once before they are measured: to the broker the first record of a partition costs the blocks of its index files.
-# BENCH_BEFORE: another relay, an earlier one perhaps, that is measured beside.
+# Topics: the cost of many topics in a drain. Each round measures every number of topics, so that changes of the machine's speed affect all alike. A
+# first drain to the topics is not measured, because the broker creates a partition's index files with its first record. BENCH_BEFORE: the path of
+# another relay to compare with, such as an earlier one.
 package topics;
 
 use strict;
