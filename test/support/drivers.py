@@ -1,4 +1,4 @@
-# Calls outbox.emit through drivers of Python as an application does, and prints what came of each call. Run by test/t/085_drivers.t.
+# Calls outbox.emit through Python's drivers as an application does, and prints the result of each call. test/t/085_drivers.t runs it.
 import asyncio
 import decimal
 import json
@@ -16,7 +16,7 @@ order = {"item": "Macbook", "price": 1.50}
 headers = {"traceparent": "00-4bf9", "b": "2"}
 order_id = uuid.UUID("01930000-0000-7000-8000-000000000000")
 
-# What psycopg2 and psycopg take alike: they send the types of Python's values.
+# Calls for psycopg2 and psycopg, which both send the types of Python's values.
 calls = {
     "text": ("k", json.dumps(order), "order.created", json.dumps(headers)),
     "int": (42, json.dumps(order)),

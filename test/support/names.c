@@ -1,5 +1,6 @@
-// Loaded before the C library: getaddrinfo() as ever, but for names that end in ".test". These are 127.0.0.1, unless there is a file of the name in
-// the folder $DEAD_NAMES: then no name server answers, for a minute, until the file has gone. Outbox::Names makes and removes such files.
+// A getaddrinfo() for LD_PRELOAD: it resolves names that end in ".test" to 127.0.0.1, and passes other names to the C library. While the
+// folder $DEAD_NAMES has a file of the name, it behaves as without a name server, for a minute at most. Outbox::Names creates and removes
+// such files.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>

@@ -1,4 +1,4 @@
-// The output plugin with the option gather as it was in 1.0: a boolean. For test/t/084_versions.t.
+// The output plugin with the option gather of 1.0, which was a boolean. For test/t/084_versions.t.
 #define _PG_output_plugin_init current_plugin_init
 #include "outbox_ext/plugin.cpp"
 #undef _PG_output_plugin_init

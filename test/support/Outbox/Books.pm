@@ -1,6 +1,6 @@
-# What sessions of a test write that keep books of what they emit, for a judge to compare with what Kafka has: an event and a row in the same
-# transaction, and a line that says what must arrive. The row lock of a key's counter is held until the commit, so that the counter is the
-# commit order of that key.
+# The SQL of a test's writers: for each event a writer writes a row in the same transaction, and prints a line with the event that must arrive, which
+# a checker compares with Kafka's records. The transaction holds the row lock of the key's counter until the commit, so the counter is the commit
+# order of the key.
 package Outbox::Books;
 
 use strict;
@@ -41,10 +41,10 @@ BEGIN
 END $$;
 END
 
-# Tables and functions. As what a payload is booked is an expression of SQL: itself, or less where there are many.
+# Creates tables and functions. An SQL expression gives what the line has of a payload: the payload itself, or less where there are many events.
 sub fixture { my ($expression) = @_; return $fixture =~ s/%s/$expression =~ s{'}{''}gr/er }
 
-# A line of act: { id, txn, topic, key, seq, headers, payload (as it is booked, or undef) }.
+# Reads a line: { id, txn, topic, key, seq, headers, payload (as in the line, or undef) }.
 sub event_of {
     my ($line) = @_;
     my (undef, $txn, $id, $topic, $key, $seq, $type, $trace, $payload) = split /\t/, $line, -1;

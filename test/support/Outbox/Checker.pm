@@ -1,18 +1,17 @@
-# The judge of the end-to-end tests: compares what writers committed with what Kafka holds, and names every broken promise.
-# It knows neither PostgreSQL nor Kafka. Tested by test/t/001_checker.t, which feeds it histories with one thing wrong.
+# The checker of the end-to-end tests: compares what writers committed with what Kafka holds, and names every broken promise. The checker knows
+# neither PostgreSQL nor Kafka. test/t/001_checker.t tests it with histories that have one fault.
 #
-# A transaction is { name, outcome => 'ok' or 'fail', events => [...] }; an event { id, topic, key, value, headers, seq }, where
-# headers are [name, value] pairs as they must arrive, and seq orders the committed events of one topic and key by commit. An outcome
-# that the writer never learned has to be looked up in the database before.
-# A record is what Outbox::Kafka::consume returns, in offset order within each partition.
+# A transaction is { name, outcome => 'ok' or 'fail', events => [...] }; an event is { id, topic, key, value, headers, seq }, where headers are [name,
+# value] pairs as they must arrive, and seq orders the committed events of one topic and key by commit. The caller looks up unknown outcomes in the
+# database before. A record is what Outbox::Kafka::consume returns, in offset order within each partition.
 #
-#   lost            a committed event is not there
+#   lost            a committed event is missing
 #   phantom         a record that no committed transaction emitted
 #   altered         key, value, headers or topic differ from what was emitted
 #   altered_replay  a repeated record differs from what was emitted
-#   partition       the records of one key lie in two partitions
+#   partition       the records of one key are in two partitions
 #   order           first occurrences within a key do not follow commit order
-#   duplicate       a record came twice though nothing failed
+#   duplicate       a record came twice although nothing failed
 #   replay          a repetition skips: it is not a replay of the stream from an earlier position
 package Outbox::Checker;
 
@@ -25,7 +24,7 @@ use Test::More;
 our @EXPORT = qw(check_history history_ok);
 
 # check_history(transactions, records, duplicates => 'none' | 'any' | 'replays'): a list of [violation, what about].
-# 'any' leaves the sequence of repetitions open: a broker that slept may wake up and append what a dead relay had sent it.
+# 'any' accepts any order of repetitions: a frozen broker may wake up and append what a dead relay had sent.
 sub check_history {
     my ($transactions, $records, %options) = @_;
     my $self = bless { duplicates => $options{duplicates} // 'replays', violations => [] }, __PACKAGE__;
@@ -36,7 +35,7 @@ sub check_history {
     return @{ $self->{violations} };
 }
 
-# A test assertion that prints the first violations.
+# The same as a test assertion, which prints the first violations.
 sub history_ok {
     my ($transactions, $records, $name, %options) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -67,7 +66,7 @@ sub _learn_events {
     return;
 }
 
-# Sees every record once, and gathers the sequence of each key's events.
+# Checks every record, and collects the sequence of each key's events.
 sub _judge_records {
     my ($self, $records) = @_;
     for my $record (@$records) {
@@ -107,7 +106,7 @@ sub _judge_sequences {
     return;
 }
 
-# Ranks number the events that did arrive, so that a lost one is not also reported as a disorder.
+# Ranks number the events that arrived, so that a lost event is not also reported as a wrong order.
 sub _judge_sequence {
     my ($self, $key, $events) = @_;
     my %distinct = map { $_->{id} => $_ } grep { defined $_->{seq} } @$events;

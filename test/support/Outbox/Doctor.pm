@@ -1,5 +1,5 @@
-# outbox-relay doctor under test: what it finds, and what its printed repair does. A repair is run as it is printed: a line that ends with ";" by
-# psql as the server's administrator, another one by a shell.
+# Runs outbox-relay doctor in a test, and carries out the repairs that it prints: psql runs a line that ends with ";", as the server's administrator,
+# and a shell runs any other line.
 package Outbox::Doctor;
 
 use strict;
@@ -34,7 +34,7 @@ sub tool {
     return;
 }
 
-# Runs it; (exit code, the JSON object).
+# Runs the doctor; returns (exit code, the JSON object).
 sub examine {
     my ($self, @arguments) = @_;
     my ($out, $err) = ('', '');
@@ -49,7 +49,7 @@ sub examine {
     return ($code, $report);
 }
 
-# One check of the last examination has this verdict and a sentence like this.
+# In the last run this check has this verdict, and its sentence matches.
 sub found {
     my ($self, $check, $verdict, $pattern) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -59,7 +59,7 @@ sub found {
     return $finding;
 }
 
-# Breaks something, sees it found, does what is printed, and sees the check pass.
+# Breaks something, expects the finding, carries out the printed repair, and expects the check to pass.
 sub mends {
     my ($self, $check, %case) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -99,7 +99,7 @@ sub repair {
     return;
 }
 
-# Ends the relays that a repair has started.
+# Ends relays that a repair has started.
 sub end_relays {
     my ($self) = @_;
     for my $relay (splice @{ $self->{running} // [] }) {

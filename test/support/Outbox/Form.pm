@@ -1,5 +1,5 @@
-# The form of outbox that the tests run with: the extension, or with FORM=hosted what servers have that take no library, emit in SQL and
-# slots of pgoutput. A file of test/t runs in both forms unless it is named here with the reason why not; Outbox::Node skips it then.
+# The form of outbox in the tests: the extension, or with FORM=hosted the hosted form, emit in SQL and slots of pgoutput. A file of test/t runs in
+# both forms unless it is listed here with a reason; then Outbox::Node skips the file.
 package Outbox::Form;
 
 use strict;
@@ -42,22 +42,22 @@ our %extension_only = (
 
 sub is_hosted { return ($ENV{FORM} // '') eq 'hosted' }
 
-# Why this file has no hosted form; undef where it has one, or where the tests run with the extension.
+# Why this file does not run with the hosted form; undef where it does, or where the tests run with the extension.
 sub reason_to_skip { return is_hosted() ? $extension_only{ basename($0) } : undef }
 
 sub plugin { return is_hosted() ? 'pgoutput' : 'outbox' }
 
-# What setup is told, besides what a test tells it.
+# Arguments for setup, besides those of a test.
 sub setup_arguments { return is_hosted() ? (qw(--plugin pgoutput)) : () }
 
-# Puts the form into the database of that name: the extension, or the script.
+# Creates the extension, or runs the script of the hosted form, in this database.
 sub install {
     my ($node, $database) = @_;
     return $node->safe_psql($database, 'CREATE EXTENSION outbox') if !is_hosted();
     return $node->safe_psql($database, 'BEGIN;\i ' . abs_path(dirname(__FILE__) . '/../../../outbox_ext/hosted/outbox.sql') . "\nCOMMIT;");
 }
 
-# emit demands the slot from now on, as setup would have it. The slots of the extension need no such thing.
+# From now on emit demands the slot, as after setup. The extension demands its slots without this.
 sub demand {
     my ($node, $database, $slot) = @_;
     $node->safe_psql($database, "UPDATE outbox.settings SET slots = array_append(slots, '$slot')") if is_hosted();
@@ -70,7 +70,7 @@ sub demand_no_more {
     return;
 }
 
-# The configuration without the extension's settings, and the statement that makes them for the hosted form.
+# Returns the configuration without the extension's settings, and the statement that sets these for the hosted form.
 sub settings {
     my ($conf) = @_;
     my @changes;

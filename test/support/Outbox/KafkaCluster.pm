@@ -1,8 +1,8 @@
-# A real Apache Kafka of three nodes, each broker and controller, with three replicas of which two must be in sync: what production has.
-# Answers to what Outbox::Kafka answers to; node(N) is one of them, to be killed, stopped and started.
+# An Apache Kafka of three nodes, each broker and controller, with three replicas of which two must be in sync, as in production. The object has the
+# methods of Outbox::Kafka; node(N) is one node, which a test can kill, stop and start.
 #
-# Each node reaches each other through a link of its own: a node has its own idea of the others' addresses (a hosts file for its Java), and
-# a proxy listens there. So one can be cut off from the others while clients reach it as before.
+# Each node reaches each other node through a link of its own: a node's Java has its own file of host names, and a proxy listens at the addresses in
+# it. So a test can cut a node off from the others while clients reach it as before.
 package Outbox::KafkaCluster;
 
 use strict;
@@ -19,7 +19,7 @@ use PostgreSQL::Test::Utils;
 my @ids = (1 .. 3);
 my @small_java = qw(java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto);
 
-# A replica that does not keep up leaves the set within some seconds, so that a node cut off from the others holds nobody up for half a minute.
+# A replica that falls behind leaves the set of in-sync replicas within seconds, so a node that is cut off does not hold up writers for half a minute.
 my $properties = "replica.lag.time.max.ms=5000\n";
 
 # new(inner_ports => [...], proxy_ports => [...]: of a second listener of each node, whose clients are sent to the proxy's port; what else
@@ -57,7 +57,7 @@ sub alive { my ($self) = @_; return !grep { !$_->alive } $self->nodes }
 sub log { my ($self) = @_; return join '', map { $_->log } $self->nodes }
 sub stop { my ($self) = @_; $_->signal('TERM') for $self->nodes; $_->{process}->wait_for_exit(60) for $self->nodes; return }
 
-# The node that is the controllers' leader now.
+# The node that is the active controller.
 sub controller {
     my ($self) = @_;
     my ($leader) = $self->_tool('org.apache.kafka.tools.MetadataQuorumCommand', '--bootstrap-server', $self->brokers, qw(describe --status))
@@ -65,7 +65,7 @@ sub controller {
     return $leader;
 }
 
-# Gives each partition of a topic these replicas, and does not wait until they are in sync.
+# Gives each partition of a topic these replicas, without waiting until they are in sync.
 sub reassign {
     my ($self, $topic, @replicas) = @_;
     my $file = PostgreSQL::Test::Utils::tempdir('reassign') . '/plan.json';
@@ -77,7 +77,7 @@ sub reassign {
     return;
 }
 
-# Cuts a node off from the others, in both ways; its clients notice nothing by themselves. And the other way round.
+# Cuts a node off from the others, in both directions, while its clients stay connected; and connects it again.
 sub isolate { my ($self, $id) = @_; $self->{proxy}->command($_, 'silence', 'both') for $self->_links_of($id); return }
 sub join_again { my ($self, $id) = @_; $self->{proxy}->command($_, 'heal') for $self->_links_of($id); return }
 sub _links_of { my ($self, $id) = @_; return grep { /-$id\b/ } @{ $self->{links} } }

@@ -18,7 +18,7 @@ plan skip_all => $reason if defined $reason;
 our @EXPORT = qw(outbox_node create_slot drop_slot slot emitted crash current_lsn wait_for_confirmation);
 our @EXPORT_OK = qw(postmaster children settings_of_standby);
 
-# What `make check` of the server's own tests would set.
+# Variables that the server's own `make check` sets.
 $ENV{PG_REGRESS} //= do {
     chomp(my $pgxs = `pg_config --pgxs`);
     $pgxs =~ s{makefiles/pgxs\.mk$}{test/regress/pg_regress}r;
@@ -32,8 +32,8 @@ max_wal_size = 2GB
 log_statement = none
 END
 
-# outbox_node(name, conf => text, plugins => other output plugins): running, with emit and the role `relay`; the slot is the test's business.
-# A server of the hosted form refuses our plugin, as hosts do, unless `plugins` names it.
+# outbox_node(name, conf => text, plugins => other output plugins): a running server with emit and the role `relay`, without a slot. With the hosted
+# form the server refuses the plugin outbox, as hosted servers do, unless `plugins` names it.
 sub outbox_node {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
@@ -69,7 +69,7 @@ sub has_plugin_list {
     return `postgres --describe-config` =~ /^output_plugin_libraries\t/m;
 }
 
-# A slot of the form, which emit demands then, or of another plugin.
+# Creates a slot of the form's plugin, which emit then demands, or of another plugin.
 sub create_slot {
     my ($node, $name, $plugin) = @_;
     $name //= 'outbox';
@@ -78,7 +78,7 @@ sub create_slot {
     return;
 }
 
-# Away with it, and nothing demands it any more.
+# Drops the slot, and emit demands it no more.
 sub drop_slot {
     my ($node, $name) = @_;
     $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$name')");
@@ -93,7 +93,7 @@ sub slot {
     return $node->safe_psql('postgres', "SELECT $expression FROM pg_replication_slots WHERE slot_name = '$name'");
 }
 
-# The envelopes that a slot has for its relay, as text; how: get takes them out, peek leaves them in.
+# The envelopes in a slot, as text: `get` consumes them, `peek` does not.
 sub emitted {
     my ($node, $name, $how, $database) = @_;
     my $plugin = $node->safe_psql('postgres', "SELECT plugin FROM pg_replication_slots WHERE slot_name = '$name'");
@@ -106,7 +106,7 @@ sub emitted {
 
 sub current_lsn { return $_[0]->safe_psql('postgres', 'SELECT pg_current_wal_lsn()') }
 
-# Until the relay has confirmed everything that is committed now.
+# Waits until the relay has confirmed everything that is committed now.
 sub wait_for_confirmation {
     my ($node, $name, $lsn) = @_;
     $name //= 'outbox';
@@ -115,24 +115,24 @@ sub wait_for_confirmation {
         "SELECT confirmed_flush_lsn >= '$lsn' FROM pg_replication_slots WHERE slot_name = '$name'");
 }
 
-# kill -9 of the postmaster and all its children at one moment, as when the machine's power goes but the page cache stays.
+# Kills the postmaster and all its children at one moment by kill -9, as a power failure does, except that the page cache stays.
 sub crash {
     my ($node) = @_;
     my $lock_file = _lock_file($node);
     my $postmaster = postmaster($node);
-    kill 'STOP', $postmaster;    # no child is born meanwhile
+    kill 'STOP', $postmaster;    # so that it starts no child meanwhile
     my @children = children($postmaster);
     $node->kill9;
     kill 'KILL', @children;
     wait_until { !grep { _lives($_) } $postmaster, @children } 'server processes do not die';
-    # The next postmaster would take a dead one that nobody has waited for yet for a running one.
+    # A dead postmaster for which no process has waited yet would look like a running one to the next postmaster.
     unlink $lock_file, $node->host . '/.s.PGSQL.' . $node->port . '.lock';
     return;
 }
 
 sub _lock_file { return $_[0]->data_dir . '/postmaster.pid' }
 
-# Its process ID.
+# The postmaster's process ID.
 sub postmaster { return (split /\n/, slurp(_lock_file($_[0])))[0] }
 
 # The process IDs of a process's children.

@@ -1,16 +1,16 @@
-# A page of the documentation, read: its blocks of code, its links, its headings.
+# A page of the documentation, parsed: its blocks of code, its links, its headings.
 #
-# A block is fenced and names its language. Blocks of sh and sql are commands, all others are shown only. What a reader has to know beside the
-# text of a block stands in an HTML comment on the line above it, and is the whole of what a page can ask for:
+# A block is fenced and names its language. Blocks of sh and sql are commands that 090_docs.t runs; other blocks are text. An HTML comment on the line
+# above a block, the mark, says how to run the block, and is one of:
 #
-#   <!-- not run: REASON -->            cannot be run in a test; its syntax is looked at
-#   <!-- run: as ROLE -->               SQL of that role, not of the superuser
-#   <!-- run: stays until "TEXT" -->    goes on until the end of the page; its output has TEXT first
-#   <!-- run: exits N, REASON -->       its exit status is N
-#   <!-- run: while no relay has the slot -->   what stays is ended first
-#   <!-- run: writes no event -->       SQL after which the slot has no more events than before
-#   <!-- checked as WHAT -->            lines for something else than a shell: --property-file, --dsn (each line), pg_hba.conf
-#   <!-- shows -->                      above a block of text: its lines are in the output of the block before
+#   <!-- not run: REASON -->            the test checks the block's syntax only
+#   <!-- run: as ROLE -->               psql runs the SQL as this role, not as the superuser
+#   <!-- run: stays until "TEXT" -->    the command prints TEXT and runs until the end of the page
+#   <!-- run: exits N, REASON -->       the exit code is N
+#   <!-- run: while no relay has the slot -->   the test ends running commands first
+#   <!-- run: writes no event -->       after the SQL the slot has no more events than before
+#   <!-- checked as WHAT -->            lines for another program than a shell: --property-file, --config, --dsn (each line), pg_hba.conf
+#   <!-- shows -->                      the lines of this block are in the output of the block before
 package Outbox::Page;
 
 use strict;
@@ -18,7 +18,7 @@ use warnings;
 
 use Outbox::Process qw(slurp);
 
-# read(path): its text must be there.
+# read(path): parses the page; dies where there is none.
 sub read {
     my ($class, $path) = @_;
     my $text = slurp($path);
@@ -28,7 +28,7 @@ sub read {
 
 sub text { return $_[0]{text} }
 
-# In the page's order: {line, language, mark, text}. The mark is the comment's text, or empty.
+# The blocks in the page's order: {line, language, mark, text}. The mark is empty where there is none.
 sub blocks {
     my ($self) = @_;
     my (@blocks, $open);
@@ -55,10 +55,10 @@ sub prose {
     return $self->{text} =~ s/^```.*?^```$//gmsr;
 }
 
-# Targets of its links, as they stand there.
+# The targets of the page's links, as written.
 sub links { return $_[0]->prose =~ /\]\(([^)\s]+)\)/g }
 
-# The anchors that a reader's browser knows, made of the headings as GitHub makes them.
+# The anchors of the headings, as GitHub makes them.
 sub anchors {
     my ($self) = @_;
     return map { lc =~ s/[^\w\- ]//gr =~ tr/ /-/r } $self->prose =~ /^#+ (.*)$/gm;

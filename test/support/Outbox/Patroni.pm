@@ -1,5 +1,5 @@
-# A cluster of Patroni: its etcd, and three members of one PostgreSQL cluster, each in a folder of its own. The slot "outbox" is one of
-# Patroni's permanent slots, which it makes on the primary, copies to the others and moves on there.
+# A cluster of Patroni: an etcd, and three members of one PostgreSQL cluster, each in a folder of its own. The slot "outbox" is one of Patroni's
+# permanent slots, which Patroni creates on the primary, copies to the other members and advances there.
 package Outbox::Patroni;
 
 use strict;
@@ -16,14 +16,14 @@ use PostgreSQL::Test::Utils;
 
 sub _log { my ($name) = @_; return "$PostgreSQL::Test::Utils::log_path/" . basename($0, ".t") . "_$name.log" }
 
-# What is missing here, or nothing.
+# The program that is missing on this machine, or undef.
 sub missing {
     my @missing = grep { system("command -v $_ >/dev/null") } qw(patroni etcd);
     push @missing, 'python3-etcd' if system('/usr/bin/python3 -c "import etcd" 2>/dev/null');
     return join ', ', @missing;
 }
 
-# new(members => n, plugin => the slot's): not started yet.
+# new(members => n, plugin => the slot's plugin): a cluster that is not started yet.
 sub new {
     my ($class, %options) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('patroni');
@@ -61,7 +61,7 @@ sub start_member {
     return;
 }
 
-# Until there is a primary, every other member streams from it, and has a copy of the slot.
+# Waits until there is a primary, and every other member streams from it and has a copy of the slot.
 sub wait_for_members {
     my ($self) = @_;
     my $wanted = keys %{ $self->{members} };
@@ -84,14 +84,14 @@ sub primary {
 
 sub members { return sort keys %{ $_[0]{members} } }
 
-# libpq's words for whichever member is the primary.
+# A connection string for whichever member is the primary.
 sub connstr {
     my ($self) = @_;
     my @members = map { $self->{members}{$_} } $self->members;
     return 'host=' . join(',', ('127.0.0.1') x @members) . ' port=' . join(',', map { $_->{port} } @members) . ' dbname=postgres target_session_attrs=read-write';
 }
 
-# One statement on the primary, or the member given, as the superuser.
+# Runs a statement on the primary, or on the given member, as the superuser.
 sub sql {
     my ($self, $statement, $name) = @_;
     my $where = $name ? "host=127.0.0.1 port=$self->{members}{$name}{port} dbname=postgres" : $self->connstr;
@@ -102,7 +102,7 @@ sub sql {
     return $out;
 }
 
-# A planned change of the primary, to a member that has all of it.
+# A planned switchover to a member that has all WAL of the primary.
 sub switchover {
     my ($self) = @_;
     my $primary = $self->primary;
@@ -116,7 +116,7 @@ sub switchover {
     return $primary;
 }
 
-# The primary's server dies, with all its children, and its Patroni lives on.
+# Kills the primary's server with all its children; the member's Patroni lives on.
 sub kill_server {
     my ($self) = @_;
     my $primary = $self->primary;
@@ -124,7 +124,7 @@ sub kill_server {
     return $primary;
 }
 
-# The whole machine of the primary is gone. Patroni is the first to die, so that it does not see its server die.
+# Kills Patroni and server of the primary, as when the machine dies. Patroni dies first, so that it does not see the server's death.
 sub kill_machine {
     my ($self) = @_;
     my $primary = $self->primary;
@@ -149,7 +149,7 @@ sub DESTROY { my ($self) = @_; local ($?, $@); eval { $self->stop }; return }
 sub _kill_postmaster {
     my ($member) = @_;
     my ($postmaster) = slurp("$member->{folder}/data/postmaster.pid") =~ /\A(\d+)/ or return;
-    kill 'STOP', $postmaster;    # no child is born meanwhile
+    kill 'STOP', $postmaster;    # so that it starts no child meanwhile
     kill 'KILL', $postmaster, Outbox::Node::children($postmaster);
     return;
 }
@@ -171,7 +171,7 @@ sub _list {
 sub _configure {
     my ($self, $member) = @_;
     my ($postgres) = grep { -x "$_/postgres" } split /:/, $ENV{PATH};
-    # Patroni drops settings that it does not know from its own list of parameters.
+    # Patroni removes settings that it does not know from its own list of parameters, so this one is in a file of its own.
     open my $conf, '>', "$member->{folder}/custom.conf" or croak $!;
     print {$conf} "output_plugin_libraries = 'pgoutput, $self->{plugin}'\n" if Outbox::Node::has_plugin_list();
     close $conf or croak $!;

@@ -1,4 +1,4 @@
-# A child process of a test: its output goes to files, it is awaited by condition, and it never outlives the test.
+# A child process of a test. Its output goes to files, tests wait for it by conditions, and it never outlives the test.
 package Outbox::Process;
 
 use strict;
@@ -14,17 +14,17 @@ our @EXPORT_OK = qw(wait_until slurp random_seed cpu_s slowness);
 
 my %running;    # pid => object
 
-# The suite's own variables begin as the relay's do, and are none of it.
+# The test suite's own variables begin with OUTBOX_, too, and a relay must not see them.
 my %of_the_suite = map { ($_ => $ENV{$_}) } grep { /^OUTBOX_/ } keys %ENV;
 
 # An END block runs after die, but not after a signal's default action.
 $SIG{INT} = $SIG{TERM} = sub { die "ended by SIG$_[0]\n" };
 
-# Where the test itself is killed outright, the kernel ends what it started.
+# Where the test is killed by kill -9, the kernel ends the processes that the test has started.
 my @leash = -x '/usr/bin/setpriv' ? qw(/usr/bin/setpriv --pdeathsig KILL --) : ();
 
-# Waits until the code returns something true and returns that; dies after so many seconds. Between two looks it sleeps for as long as a look
-# takes (20 ms to 200 ms), so that looks that start a program leave the machine to what is waited for.
+# Calls the code until it returns something true, and returns that; dies after this many seconds. Between two calls it sleeps for as long as a call
+# takes (20 ms to 200 ms), so that calls that start programs leave CPU time to what the test waits for.
 sub wait_until (&$;$) {
     my ($condition, $what, $seconds) = @_;
     $seconds //= 60;
@@ -47,15 +47,15 @@ sub slurp {
     return <$file> // '';
 }
 
-# What all threads of a process have used, negative where there is none. Its CPU clock has nanoseconds where /proc/PID/stat has ticks of ten
-# milliseconds. The number is Linux's for "this process".
+# The CPU time of all threads of a process; negative where the process does not exist. The process's CPU clock has nanoseconds, /proc/PID/stat only
+# ticks of ten milliseconds. The clock's number is made of the PID as Linux does.
 sub cpu_s {
     my ($pid) = @_;
     return clock_gettime(-8 * ($pid + 1) + 2);
 }
 
-# How many times longer than on a quiet machine things take now, at least 1: a twentieth of a second of work, timed, for a second at most.
-# For a limit in seconds that a promise gives.
+# How many times as long as on a quiet machine work takes now, at least 1: the function times a piece of work of a twentieth of a second, for at most
+# a second. Tests multiply limits in seconds by this factor.
 sub slowness {
     my ($start, $before) = (clock_gettime(CLOCK_MONOTONIC), cpu_s($$));
     my ($work_s, $seconds) = (0, 0);
@@ -65,7 +65,7 @@ sub slowness {
     return $seconds < 1.2 * $work_s ? 1 : $seconds / $work_s;
 }
 
-# Seeds rand() and says with what, so that a failure can be played again.
+# Seeds rand() and prints the seed, so that a failure can be repeated.
 sub random_seed {
     my $seed = $ENV{OUTBOX_TEST_SEED} // (time * 1000 ^ $$) % 2**31;
     srand $seed;
@@ -73,8 +73,8 @@ sub random_seed {
     return $seed;
 }
 
-# spawn(command => [...], stdout => path, stderr => path, stdin => path, env => {...}): output is appended, so that a log survives
-# a restart; a variable that is undef in env is removed.
+# spawn(command => [...], stdout => path, stderr => path, stdin => path, env => {...}): starts a process. Output is appended, so that a log survives
+# restarts; a variable that is undef in env is removed.
 sub spawn {
     my ($class, %args) = @_;
     my ($command, $environment) = Outbox::Tls::secured(@{ $args{command} });
@@ -100,7 +100,7 @@ sub spawn {
 sub O_RDONLY { return POSIX::O_RDONLY() }
 sub O_APPEND { return POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_APPEND() }
 
-# By descriptor: the test framework has tied the handles of these names.
+# Uses file descriptors, because the test framework has tied the handles of these names.
 sub _redirect {
     my ($path, $flags, $descriptor) = @_;
     my $opened = POSIX::open($path, $flags, 0644);
@@ -119,7 +119,7 @@ sub signal {
 
 sub alive { return !defined $_[0]->status }
 
-# The wait status once it has ended, undef before.
+# The wait status once the process has ended; undef before.
 sub status {
     my ($self) = @_;
     if (!defined $self->{status} && waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
@@ -129,7 +129,7 @@ sub status {
     return $self->{status};
 }
 
-# Waits for its end; returns the exit code, or "signal N".
+# Waits for the end of the process; returns the exit code, or "signal N".
 sub wait_for_exit {
     my ($self, $seconds) = @_;
     local $?;

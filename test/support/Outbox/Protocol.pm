@@ -1,4 +1,5 @@
-# A connection that speaks the frontend's protocol itself, for what libpq hides or refuses to send. Over the Unix socket, without a password.
+# A connection that speaks PostgreSQL's frontend protocol itself, for messages that libpq hides or refuses to send. It uses the Unix socket, without a
+# password.
 package Outbox::Protocol;
 
 use strict;
@@ -19,7 +20,7 @@ sub new {
 
 sub send { my ($self, $type, $body) = @_; return $self->_put($type . pack('N', 4 + length $body) . $body) }
 
-# The next message, type and body; nothing where the server has gone.
+# The next message, as (type, body); an empty list where the server has gone.
 sub message {
     my ($self) = @_;
     $self->_fill(5) or return;
@@ -30,7 +31,7 @@ sub message {
     return $type, $body;
 }
 
-# The body of the next message of a type. What comes before it is skipped; an error is none of that.
+# The body of the next message of this type. Other messages are skipped, except errors.
 sub until {
     my ($self, $wanted) = @_;
     while (my ($type, $body) = $self->message) {

@@ -20,7 +20,7 @@ sub new {
     my %port = map { $_ => ref $targets{$_} ? $targets{$_}[1] : PostgreSQL::Test::Cluster::get_free_port() } keys %targets;
     my $log = "$PostgreSQL::Test::Utils::log_path/" . basename($0, '.t') . '_proxy.log';
     mkfifo("$folder/commands", 0600) or croak "mkfifo: $!";
-    open my $commands, '+<', "$folder/commands" or croak "commands: $!";    # both ways, or the open would wait for the reader
+    open my $commands, '+<', "$folder/commands" or croak "commands: $!";    # read and write, or the open would wait for the reader
     $commands->autoflush;
     my $process = Outbox::Process->spawn(
         name => 'proxy', command => [ $ENV{OUTBOX_PROXY}, map { "$_=" . (ref $targets{$_} ? join(':', @{ $targets{$_} }) : "$port{$_}:$targets{$_}") } sort keys %targets ],
@@ -32,7 +32,7 @@ sub new {
 
 sub port { my ($self, $name) = @_; return $self->{port}{$name} }
 
-# One command; returns when it has been obeyed.
+# Sends one command; returns when the proxy has carried it out.
 sub command {
     my ($self, @words) = @_;
     print { $self->{commands} } "@words\n" or croak "proxy: $!";

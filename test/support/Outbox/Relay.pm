@@ -1,5 +1,5 @@
-# One outbox-relay under test. Its log (standard error) and its events (standard output) go to files of the test's log folder
-# and are appended to over restarts.
+# An outbox-relay under test. Its log (standard error) and its events (standard output) go to files in the test's log folder, which grow over
+# restarts.
 package Outbox::Relay;
 
 use strict;
@@ -11,8 +11,8 @@ use Outbox::Form;
 use Outbox::Process qw(wait_until slurp);
 use PostgreSQL::Test::Utils;
 
-# new(node, name => 'relay', kafka => Outbox::Kafka or "host:port" (none: standard output), args => [...], env => {...}, user => 'relay', output => path,
-# dsn => instead of the node's own, program => instead of OUTBOX_RELAY): not started yet.
+# new(node, name => 'relay', kafka => Outbox::Kafka or "host:port" (none: standard output), args => [...], env => {...}, user => 'relay', output =>
+# path, dsn => another DSN than the node's, program => another program than OUTBOX_RELAY): a relay that is not started yet.
 sub new {
     my ($class, $node, %options) = @_;
     croak 'OUTBOX_RELAY is not set' if !$ENV{OUTBOX_RELAY};
@@ -43,18 +43,18 @@ sub signal { my ($self, $signal) = @_; return $self->{process}->signal($signal) 
 sub kill_nine { return $_[0]{process}->kill_nine }
 sub wait_for_exit { my ($self, $seconds) = @_; return $self->{process}->wait_for_exit($seconds) }
 
-# Ends it in good order; returns the exit code.
+# Ends the relay by SIGTERM; returns the exit code.
 sub terminate {
     my ($self, $seconds) = @_;
     $self->signal('TERM');
     return $self->wait_for_exit($seconds);
 }
 
-# What it has logged since its last start, or since ever.
+# The log since the relay's last start, or the whole log.
 sub log { my ($self) = @_; return slurp($self->{log}, $self->{log_start}) }
 sub whole_log { return slurp($_[0]{log}) }
 
-# Lines of its standard output since ever.
+# The lines of the relay's standard output, over all starts.
 sub output { return split /\n/, slurp($_[0]{output}) }
 
 sub wait_for_log {
@@ -62,18 +62,18 @@ sub wait_for_log {
     return wait_until { $self->log =~ $pattern } "$self->{name} does not log $pattern; it says:\n" . $self->log, $seconds;
 }
 
-# How many log lines since its last start match.
+# The number of log lines since the last start that match.
 sub count_log { my ($self, $pattern) = @_; return scalar grep { /$pattern/ } split /\n/, $self->log }
 
-# Its peak resident memory so far, in kB.
+# The relay's peak resident memory so far, in kB.
 sub peak_memory_kb {
     my ($self) = @_;
-    # Not of the test itself, which the process is for a moment before it becomes the relay.
+    # Before exec the process is a copy of the test for a moment, whose memory does not count.
     my ($kb) = slurp('/proc/' . $self->pid . '/status') =~ /\AName:\s+outbox-relay\n.*?^VmHWM:\s+(\d+) kB/ms;
     return $kb // croak "$self->{name} is not running";
 }
 
-# Until it is attached to the slot.
+# Waits until the relay reads the slot.
 sub wait_until_streaming {
     my ($self, $node, $slot) = @_;
     $slot //= 'outbox';
@@ -81,19 +81,19 @@ sub wait_until_streaming {
         "SELECT state = 'streaming' FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE slot_name = '$slot'");
 }
 
-# outbox-relay setup for exactly-once delivery, as a superuser. Returns what call() does.
+# Runs outbox-relay setup for exactly-once delivery, as a superuser. Returns what call() returns.
 sub set_up_exactly_once {
     my ($node, $kafka, @arguments) = @_;
     return call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, '--delivery', 'exactly-once', @arguments);
 }
 
-# Whether its librdkafka can log in to today's Kafka by SCRAM (confluentinc/librdkafka#4895).
+# Whether the relay's librdkafka can log in to Kafka 4 by SCRAM (confluentinc/librdkafka#4895).
 sub knows_scram {
     my ($major, $minor) = (call('version'))[1] =~ /librdkafka (\d+)\.(\d+)/;
     return $major > 2 || $major == 2 && $minor >= 6;
 }
 
-# The arguments, and where they call setup, what it takes in this form.
+# The arguments; for setup also those of the form that the tests run with.
 sub in_form {
     my @arguments = @_;
     splice @arguments, 1, 0, Outbox::Form::setup_arguments() if ($arguments[0] // '') eq 'setup' && !grep { $_ eq '--plugin' } @arguments;
@@ -102,7 +102,7 @@ sub in_form {
 
 our $call_patience_s = 10;
 
-# One call that should end by itself: (exit code, standard output, standard error).
+# Runs a command that should end by itself: (exit code, standard output, standard error).
 sub call {
     my (@arguments) = in_form(@_);
     my $folder = PostgreSQL::Test::Utils::tempdir('call');

@@ -1,4 +1,4 @@
-# What a relay answers over HTTP where it was started with --listen 127.0.0.1:0.
+# Asks a relay over HTTP that was started with --listen 127.0.0.1:0.
 package Outbox::Status;
 
 use strict;
@@ -16,7 +16,7 @@ sub address {
     return ($relay->log =~ m{status on http://(127\.0\.0\.1:\d+)/})[0];
 }
 
-# HTTP::Tiny's answer.
+# The response, as HTTP::Tiny has it.
 sub ask {
     my ($relay, $path, $method) = @_;
     return HTTP::Tiny->new(timeout => 10)->request($method // 'GET', 'http://' . address($relay) . $path);
@@ -24,7 +24,7 @@ sub ask {
 
 sub metrics_text { return ask($_[0], '/metrics')->{content} }
 
-# { 'name{label="value",…}' => number }, without the prefix outbox_relay_.
+# The metrics: { 'name{label="value",…}' => number }, without the prefix outbox_relay_.
 sub metrics {
     my ($relay) = @_;
     return { map { /^(?:outbox_relay_)?([a-z]\S*(?: \S+)*?) (-?[0-9.e+-]+|NaN|\+Inf)$/ ? ($1 => $2) : () } split /\n/, metrics_text($relay) };

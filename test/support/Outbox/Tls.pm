@@ -1,5 +1,5 @@
-# Certificates for one test: an authority of its own and what it signs, made by openssl in a temporary folder. And with TLS=1 the settings that put TLS
-# between the relay, PostgreSQL and Kafka in every test.
+# Certificates for one test: an authority and certificates that it signs, made by openssl in a temporary folder. With TLS=1 this module also has the
+# settings with which relay, PostgreSQL and Kafka use TLS in every test.
 package Outbox::Tls;
 
 use strict;
@@ -9,7 +9,7 @@ use Carp qw(croak);
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 
-# new(name): an authority.
+# new(name): creates an authority.
 sub new {
     my ($class, $name) = @_;
     my $self = bless { name => $name // 'authority', folder => PostgreSQL::Test::Utils::tempdir('tls') }, $class;
@@ -17,11 +17,11 @@ sub new {
     return $self;
 }
 
-# The file of its own certificate, which clients trust.
+# The file with the authority's own certificate, which clients trust.
 sub ca { return $_[0]->_path('ca.pem') }
 
-# certificate(name, host => 'IP:127.0.0.1' or 'DNS:…', expired => 1): signs one for the common name; a hash of the files cert, key and both (key and
-# certificate in one, as Kafka reads them).
+# certificate(name, host => 'IP:127.0.0.1' or 'DNS:…', expired => 1): signs a certificate for the common name. Returns a hash of the files cert, key
+# and both (key and certificate in one file, as Kafka reads them).
 sub certificate {
     my ($self, $name, %options) = @_;
     my $number = ++$self->{number};
@@ -51,7 +51,7 @@ sub _run {
 
 my $everywhere;
 
-# The authority of this test, where every connection is to use TLS.
+# The authority of this test, where TLS=1.
 sub everywhere {
     return if !$ENV{TLS};
     return $everywhere //= do {
@@ -74,7 +74,7 @@ ssl_ca_file = '@{[ $self->ca ]}'
 END
 }
 
-# The command line of a relay, and what its environment needs beside it: over TCP and TLS instead of the server's socket, and with TLS to Kafka.
+# The command line and the environment of a relay that connects over TCP and TLS instead of the server's socket, and to Kafka over TLS.
 sub secured {
     my (@command) = @_;
     my $tls = everywhere() or return (\@command, {});
@@ -86,7 +86,7 @@ sub secured {
     my $names_protocol = grep { /security\.protocol|^--property-file$/ } @command;
     return (\@command, {}) if !$asks_kafka || $names_protocol;
     my @properties = $tls->kafka_client_properties;
-    return ([ @command, map { ('-X', $_) } @properties ], {}) if grep { $_ eq '-X' } @command;    # which a variable would not add to
+    return ([ @command, map { ('-X', $_) } @properties ], {}) if grep { $_ eq '-X' } @command;    # because -X in the command line replaces the variable
     return (\@command, { OUTBOX_PROPERTY => join "\n", @properties });
 }
 
@@ -96,10 +96,10 @@ sub _secured_dsn {
     return "$dsn sslmode=verify-full sslrootcert=" . $self->ca;
 }
 
-# Properties of a client of Kafka.
+# The properties of a client of Kafka.
 sub kafka_client_properties { my ($self) = @_; return ('security.protocol=SSL', 'ssl.ca.location=' . $self->ca) }
 
-# Lines for a broker's listener of this name.
+# Lines in the broker's configuration for the listener of this name.
 sub kafka_listener_settings {
     my ($self, $listener, $certificate, %options) = @_;
     my $of = 'listener.name.' . lc $listener;

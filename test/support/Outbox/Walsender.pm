@@ -1,4 +1,5 @@
-# A client of the replication protocol that sees what libpq's tools hide: where a CopyData ends, and keepalives whenever it likes.
+# A client of the replication protocol that sees what libpq's tools hide: the bounds of CopyData messages, and a keepalive whenever the test asks for
+# one.
 package Outbox::Walsender;
 
 use strict;
@@ -6,7 +7,7 @@ use warnings;
 
 use Outbox::Protocol;
 
-# new(node, slot, 'option value, …'): streaming from the slot.
+# new(node, slot, 'option value, …'): starts the stream of the slot.
 sub new {
     my ($class, $node, $slot, $options) = @_;
     my $connection = Outbox::Protocol->new($node, user => 'relay', database => 'postgres', replication => 'database');
@@ -21,7 +22,7 @@ sub ask { my ($self) = @_; return $self->{connection}->send('d', pack('a Q> Q> Q
 # Confirms a position, as a number.
 sub confirm { my ($self, $lsn) = @_; return $self->{connection}->send('d', pack('a Q> Q> Q> Q> C', 'r', $lsn, $lsn, $lsn, 0, 0)) }
 
-# Ends the stream in good order: all that was sent before is read by then.
+# Ends the stream after everything that was sent before is read.
 sub end {
     my ($self) = @_;
     $self->{connection}->send('c', '');
@@ -29,7 +30,7 @@ sub end {
     return $self->close;
 }
 
-# The next thing in the stream: { lines => [...] } of a CopyData, or { wal_end => number, sent_us => the server's clock } of a keepalive.
+# The next message of the stream: { lines => [...] } of a CopyData message, or { wal_end => number, sent_us => the server's clock } of a keepalive.
 sub next {
     my ($self) = @_;
     my $body = $self->{connection}->until('d');

@@ -1,8 +1,8 @@
-# Writers that keep honest books: several psql sessions run transactions of every fate (committed, rolled back, half undone by a
-# savepoint, prepared and then committed or not) and record what became of each, for Outbox::Checker to compare with Kafka.
+# Writers for Outbox::Checker: several psql sessions run transactions of every kind (committed, rolled back, rolled back to a savepoint, prepared and
+# then committed or rolled back), and record the outcome of each.
 #
-# Every event goes into a table in the same transaction, and its row is printed by the session; the session prints the outcome
-# after it got it. A transaction whose outcome it never got, because the server died, is looked up in the table.
+# Every event has a row in a table, written in the same transaction, which the session prints. The session prints the outcome once it knows it. Where
+# the server died before, the table has the outcome.
 package Outbox::Workload;
 
 use strict;
@@ -28,8 +28,7 @@ sub new {
 
 sub topics { return @topics }
 
-# Starts so many sessions, each with so many transactions ahead of it, not more than 2,000 a second. They end by themselves at the end or with
-# the server.
+# Starts this many sessions with this many transactions each, at most 2,000 a second. The sessions end after their transactions, or with the server.
 sub start {
     my ($self, $sessions, $transactions) = @_;
     for (1 .. $sessions) {
@@ -42,7 +41,7 @@ sub start {
     return;
 }
 
-# Ends the sessions, in the middle of what they do if need be, and brings prepared transactions to an end.
+# Ends the sessions, also in the middle of a transaction, and ends prepared transactions.
 sub stop {
     my ($self) = @_;
     my $end = q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'writer'};
@@ -52,7 +51,7 @@ sub stop {
     return;
 }
 
-# Until the sessions have ended.
+# Waits until the sessions have ended.
 sub wait {
     my ($self) = @_;
     wait_until { !$self->running } 'writers do not end';
@@ -65,7 +64,7 @@ sub running {
     return scalar @{ $self->{running} };
 }
 
-# A prepared transaction survives its session and keeps its locks; whoever restarts writers must call this first.
+# Ends prepared transactions, which survive their session and keep their locks: call it before writers start again.
 sub commit_prepared {
     my ($self) = @_;
     my $gids = $self->{node}->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts');
@@ -73,10 +72,10 @@ sub commit_prepared {
     return;
 }
 
-# How many events are committed so far.
+# The number of events that are committed so far.
 sub committed { return $_[0]{node}->safe_psql('postgres', 'SELECT count(*) FROM ledger') }
 
-# What the checker wants. Only after stop or wait.
+# The history for Outbox::Checker. Call it after stop or wait.
 sub transactions {
     my ($self) = @_;
     my %transactions;
@@ -112,7 +111,7 @@ sub _read_book {
 
 sub _script {
     my ($session, $transactions) = @_;
-    my $pause = "SELECT pg_sleep(0.005) \\g /dev/null\n";    # a machine may be fast, and a fault takes its time
+    my $pause = "SELECT pg_sleep(0.005) \\g /dev/null\n";    # so that the transactions of a fast machine do not end before the fault
     return join '', map { _transaction("$session-$_") . ($_ % 10 ? '' : $pause) } 1 .. $transactions;
 }
 
@@ -132,14 +131,14 @@ sub _prepared {
     return "PREPARE TRANSACTION '$name';\n$end PREPARED '$name';\n\\echo $outcome $name\n";
 }
 
-# Keys are locked in one order, so that writers never meet in a deadlock.
+# Each transaction locks its keys in the same order, so that writers cause no deadlock.
 sub _events {
     my ($name, $count) = @_;
     my @places = sort map { sprintf "%s\tk%02d", $topics[ rand @topics ], 1 + rand $keys } 1 .. $count;
     return join '', map { _event($name, split /\t/) } @places;
 }
 
-# Without a key, or with one but for every tenth.
+# Every tenth event has no key.
 sub _event {
     my ($name, $topic, $key) = @_;
     my $size = rand() < 0.01 ? 100_000 + int rand 200_000 : 1 + int rand 400;

@@ -1,4 +1,4 @@
-# Starts Kafka once for all tests of a run, and leaves in OUTBOX_KAFKA_WARM what makes its later starts take half the time (see
+# Starts Kafka once before the tests of a run, and leaves two files in OUTBOX_KAFKA_WARM with which later starts take half the time (see
 # Outbox::Kafka).
 use strict;
 use warnings;

@@ -6,7 +6,7 @@
 namespace kafka_client {
 namespace {
 
-// Of KAFKA_CLIENT_PROPERTIES: property=value, one a line.
+// Reads KAFKA_CLIENT_PROPERTIES: one property=value on each line.
 template <typename Visit>
 void for_each_property(Visit visit) {
     const char *text = std::getenv("KAFKA_CLIENT_PROPERTIES");

@@ -1,4 +1,4 @@
-// What the commands of kafka-client share: librdkafka's objects with owners, a client, and the cluster's metadata. Errors are exceptions.
+// Shared by the commands of kafka-client: owners of librdkafka's objects, a client, and the cluster's metadata. Errors are exceptions.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -52,19 +52,19 @@ private:
     std::chrono::steady_clock::time_point end_;
 };
 
-// With the properties that the tests give by KAFKA_CLIENT_PROPERTIES: property=value, one a line.
+// A client with the properties of the variable KAFKA_CLIENT_PROPERTIES, which has one property=value on each line.
 Client connect(rd_kafka_type_t type, const char *brokers);
 
-// Of all topics; empty where no broker has answered in time.
+// The metadata of all topics; empty where no broker has answered in time.
 Metadata metadata_of(rd_kafka_t *client, int timeout_ms);
 
-// Every partition has a leader. A broker answers before it serves: after a crash its partitions have none until the controller trusts it
-// again.
+// Whether every partition has a leader. A broker answers before it serves: after a crash its partitions have no leader until the
+// controller accepts the broker again.
 bool serves(const rd_kafka_metadata_t &metadata);
 
 bool has_topic(const rd_kafka_metadata_t &metadata, std::string_view name);
 
-// Asks again until `condition` holds of the cluster's metadata.
+// Asks for the cluster's metadata until `condition` holds for it.
 template <typename Condition>
 void wait_until(rd_kafka_t *client, int seconds, const std::string &what, Condition condition) {
     for (const Deadline deadline(seconds); !deadline.passed();) {
@@ -76,10 +76,11 @@ void wait_until(rd_kafka_t *client, int seconds, const std::string &what, Condit
     fail("gave up after " + std::to_string(seconds) + " s: " + what);
 }
 
-// The answer to a request of the admin's interface, without an error.
+// The answer to a request of the admin interface; throws where the answer is an error.
 Event await_result(rd_kafka_queue_t *queue, const std::string &what);
 
-// Where a partition begins and ends. Metadata names a leader a moment before the leader knows: refusals are asked again.
+// The first and the end offset of a partition. Metadata names a leader a moment before that broker knows it, so the function repeats
+// refused requests.
 std::pair<int64_t, int64_t> ends_of(rd_kafka_t *client, const char *topic, int partition);
 
 } // namespace kafka_client

@@ -1,25 +1,26 @@
-// The commands of kafka-client. Each throws where Kafka does not do what was asked for.
+// The commands of kafka-client. Each throws where Kafka refuses.
 #pragma once
 
 #include "test/support/kafka_client/client.h"
 
 namespace kafka_client {
 
-// The cluster: [SECONDS [NODES]], and [SECONDS].
+// Commands about the cluster; arguments: [SECONDS [NODES]], and [SECONDS].
 void ready(const char *brokers, Arguments arguments);
 void in_sync(const char *brokers, Arguments arguments);
 
-// Which node leads each partition of the topics.
+// Prints the node that leads each partition of the topics.
 void leaders(const char *brokers, Arguments topics);
 
-// One topic by its name; they return when every broker shows what was asked for.
+// Commands about one topic; they return when the metadata of every broker shows the change.
 void create_topic(const char *brokers, Arguments arguments);
-void create_topics(const char *brokers, Arguments arguments);   // so many, each with the prefix and a number: some hundred in one request
-void configure_topic(const char *brokers, Arguments arguments); // what is not named gets its default again
-void add_partitions(const char *brokers, Arguments arguments);  // so that the topic has as many as PARTITIONS says
+void create_topics(const char *brokers,
+                   Arguments arguments); // a number of topics, each named by the prefix and a number; some hundred in one request
+void configure_topic(const char *brokers, Arguments arguments); // settings that are not named get their defaults
+void add_partitions(const char *brokers, Arguments arguments);  // until the topic has PARTITIONS
 void delete_topic(const char *brokers, Arguments arguments);
 
-// The records of topics: every one that there was at the start, where the partitions end, and the deletion of all.
+// Commands about records: print every record that exists at the start, print the end offsets, delete all records.
 void consume(const char *brokers, Arguments topics);
 void ends(const char *brokers, Arguments topics);
 void trim(const char *brokers, Arguments topics);

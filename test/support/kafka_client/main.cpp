@@ -1,6 +1,6 @@
-// kafka-client: the tests' own view of a broker, through librdkafka only, so that nothing the relay believes about Kafka is
-// believed here. Not a general tool: one broker, everything printed is for a program to read.
-// Tested by test/t/002_records.t, which compares what it prints with what was emitted.
+// kafka-client: the tests' view of a broker, through librdkafka and without the relay's code, so that a wrong assumption of the relay is
+// not repeated here. It is no general tool: it knows one broker, and programs read its output. test/t/002_records.t tests it, by
+// comparing its output with what was emitted.
 #include "test/support/kafka_client/commands.h"
 
 #include <cstdio>

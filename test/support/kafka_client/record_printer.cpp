@@ -75,7 +75,7 @@ void RecordPrinter::base64_member(const char *key, Bytes bytes) {
     member(key, Bytes(base64_));
 }
 
-// [name, text]; a value that is no UTF-8 is [name, null, base64], an absent one [name, null].
+// Writes a header as [name, text]; a value that is no UTF-8 as [name, null, base64], and an absent value as [name, null].
 void RecordPrinter::headers(const rd_kafka_message_t &message) {
     name("headers");
     json_.StartArray();

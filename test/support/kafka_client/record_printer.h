@@ -1,4 +1,4 @@
-// Records as JSON lines on standard output, members always in the same order.
+// Prints records as lines of JSON on standard output, with the members always in the same order.
 #pragma once
 
 #include <librdkafka/rdkafka.h>

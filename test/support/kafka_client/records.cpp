@@ -10,8 +10,8 @@ namespace {
 
 constexpr int end_timeout_ms = 60'000;
 
-// One topic on its way from its beginnings to the ends it had at the start, all partitions through one queue. The simple consumer
-// of librdkafka: no group, no offsets kept, nothing that the broker would remember.
+// Reads one topic from its first offsets to the end offsets at the start, all partitions through one queue, with librdkafka's simple
+// consumer: without a group and without committed offsets, so it leaves nothing in the broker.
 class Reading {
 public:
     Reading(rd_kafka_t *client, const char *name, const rd_kafka_metadata_t &metadata, rd_kafka_queue_t *queue)
@@ -25,8 +25,8 @@ public:
 
     bool finished() const { return ends_.empty(); }
 
-    // Whether the record is to be printed. The end is proven by offsets (an end-of-partition event covers an end made of
-    // markers), never guessed from silence.
+    // Whether the record is to be printed. The end of a partition is known from offsets (or from an end-of-partition event, where control
+    // records are last), never from silence.
     bool take(const rd_kafka_message_t &message) {
         const auto end = ends_.find(message.partition);
         if (end == ends_.end())
@@ -56,7 +56,7 @@ private:
     std::map<int, int64_t> ends_;
 };
 
-// Calls back with topic, partition and where it ends, for every partition of the topics.
+// Calls back with topic, partition and end offset, for every partition of the topics.
 template <typename Visit>
 void for_each_end(rd_kafka_t *client, Arguments topics, Visit visit) {
     const Metadata metadata = metadata_of(client, request_timeout_ms);
@@ -89,7 +89,7 @@ void consume(const char *brokers, Arguments topics) {
     }
     if (std::fflush(stdout))
         fail("cannot write");
-    std::_Exit(0); // an orderly shutdown of fetchers in flight takes longer than the reading
+    std::_Exit(0); // without the orderly shutdown of fetchers, which takes longer than the reading
 }
 
 void ends(const char *brokers, Arguments topics) {
@@ -99,7 +99,7 @@ void ends(const char *brokers, Arguments topics) {
     });
 }
 
-// Partitions then begin where they end.
+// Afterwards the first offset of each partition is its end offset.
 void trim(const char *brokers, Arguments topics) {
     const Client client = connect(RD_KAFKA_CONSUMER, brokers);
     const Queue queue(rd_kafka_queue_new(client.get()));

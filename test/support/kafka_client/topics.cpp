@@ -12,7 +12,7 @@ void check_topics(const rd_kafka_topic_result_t **results, size_t count, const s
         check(rd_kafka_topic_result_error(result), what);
 }
 
-// Every replica of every partition is in sync.
+// Whether every replica of every partition is in sync.
 bool is_in_sync(const rd_kafka_metadata_t &metadata) {
     for (const auto &topic : std::span(metadata.topics, metadata.topic_cnt))
         for (const auto &partition : std::span(topic.partitions, topic.partition_cnt))
@@ -21,7 +21,7 @@ bool is_in_sync(const rd_kafka_metadata_t &metadata) {
     return serves(metadata);
 }
 
-// Calls back with each name and value of CONFIG=VALUE.
+// Calls back with name and value of each CONFIG=VALUE.
 template <typename Visit>
 void for_each_setting(Arguments settings, Visit visit) {
     for (const std::string setting : settings) {

@@ -1,5 +1,5 @@
-# Reads records, a line of JSON each, {"key": BASE64 or null, "value": BASE64 or null, "headers": [[NAME, BASE64], …]}, and has the CloudEvents
-# project's own SDK parse them. Prints a line for each: the event's attributes and data, or what the SDK says against it.
+# Reads records, one JSON object a line, {"key": BASE64 or null, "value": BASE64 or null, "headers": [[NAME, BASE64], …]}, and parses them with the
+# SDK of the CloudEvents project. Prints a line for each: the event's attributes and data, or the SDK's error.
 import base64
 import json
 import sys

@@ -1,5 +1,5 @@
-# A consumer whose records have their schema's id in a header: Confluent's client reads the record, and its deserializer the id. Prints a line of
-# JSON for each of so many records of the topic: schema_id_reader.py BROKERS TOPIC COUNT
+# A consumer of records with a schema id in a header: Confluent's client reads the records, and Confluent's deserializer the id. Prints a line of JSON
+# for each of the first COUNT records of the topic: schema_id_reader.py BROKERS TOPIC COUNT
 import json
 import sys
 
