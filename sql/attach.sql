@@ -5,7 +5,7 @@ CREATE SCHEMA regress_shop;
 SET search_path = regress_shop;
 CREATE TABLE orders (id int PRIMARY KEY, item text, secret text, net int, gross int GENERATED ALWAYS AS (net * 2) STORED);
 
--- every row that is written: the payload is the row, a key that goes gets a tombstone
+-- each written row becomes an event with the row as payload; a key that disappears gets a tombstone
 SELECT outbox.attach('orders', 'orders');
 SELECT * FROM outbox.attachments;
 INSERT INTO orders VALUES (1, 'Macbook', 's', 10), (2, 'Mouse', 's', 1);
@@ -23,7 +23,7 @@ ROLLBACK;
 SELECT pg_temp.events();
 SELECT pg_temp.refusal('TRUNCATE orders');
 
--- it follows when the table is renamed or a column is added, and says so when its columns are gone
+-- the trigger follows a renamed table and an added column, and fails when its columns are gone
 ALTER TABLE orders RENAME TO purchases;
 ALTER TABLE purchases ADD COLUMN later text DEFAULT 'later';
 ALTER TABLE purchases DROP COLUMN secret;
@@ -39,7 +39,7 @@ DELETE FROM purchases;
 TRUNCATE purchases;
 SELECT pg_temp.events();
 
--- some columns, another key, a type of one's own, some operations; several topics for one table
+-- some columns, another key, another type, some operations; several topics for one table
 CREATE TABLE lines ("Order" text, position int, item text, payload jsonb, PRIMARY KEY ("Order", position));
 SELECT outbox.attach('lines', 'lines', key => 'Order', type => 'line was {op}d', columns => '{item,"Order",payload}', operations => 'Insert,delete, truncate');
 SELECT outbox.attach('lines', 'audit', 'position', operations => 'update');

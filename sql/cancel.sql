@@ -1,4 +1,4 @@
--- A user can cancel emit, and the decoding of a slot. A cancelled event is not published, a cancelled reader has read nothing.
+-- A user can cancel emit, and the decoding of a slot. A cancelled event is not published, a cancelled reader has consumed nothing.
 -- A walsender that is cancelled: test/t/087_cancel.t.
 \set slot regress_cancel
 \i sql/include/helpers.sql

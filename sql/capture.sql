@@ -5,7 +5,7 @@ CREATE EXTENSION IF NOT EXISTS outbox;
 \t on
 \a
 
--- off: nothing is kept, and nobody takes that for "nothing was emitted"
+-- off: nothing is kept, and captured() fails, so that nobody takes it for "nothing was emitted"
 SELECT * FROM outbox.captured();
 
 -- on: the events of the transaction. No slot is needed
@@ -21,7 +21,7 @@ SELECT FROM outbox.emit_many('many', ARRAY['a', 'b'], ARRAY['1', '2']);
 SELECT topic, key, type, headers, payload, payload_bytes, id IS NOT NULL, id = :'id' FROM outbox.captured();
 SELECT outbox.was_emitted('orders'), outbox.was_emitted('orders', '42'), outbox.was_emitted('orders', '42', '{"item": "Macbook"}'), outbox.was_emitted('orders', NULL, '{"n": [2]}');
 SELECT outbox.was_emitted('other'), outbox.was_emitted('orders', '43'), outbox.was_emitted('orders', '42', '{"item": "Mouse"}');
--- what emit refuses it refuses as ever
+-- emit refuses the same events as without capture
 SAVEPOINT s;
 SELECT FROM outbox.emit('bad topic', 'k', '{}');
 ROLLBACK TO s;
@@ -92,7 +92,7 @@ ROLLBACK;
 SELECT string_agg(key, ', ') FROM outbox.captured();
 RESET outbox.capture;
 
--- where a slot can deliver, the events are delivered as ever; where the slots that must deliver cannot, nothing is written
+-- where a slot can deliver, the events are delivered as usual; where the slots that must deliver cannot, nothing is written
 SELECT 'slot' FROM pg_create_logical_replication_slot('regress_capture', 'outbox');
 SET outbox.capture = on;
 SELECT FROM outbox.emit('t', 'delivered', '{}');

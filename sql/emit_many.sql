@@ -42,7 +42,7 @@ SELECT pg_temp.refusal(call) FROM (VALUES
     ($$SELECT outbox.emit_many('t', ARRAY['a'], ARRAY['{}'], NULL, ARRAY['["secret"]'::jsonb])$$)) AS given(call);
 SELECT pg_temp.events();
 
--- who may
+-- who may call it
 CREATE ROLE regress_outbox_user;
 GRANT USAGE ON SCHEMA outbox TO regress_outbox_user;
 SET ROLE regress_outbox_user;

@@ -34,7 +34,7 @@ SELECT pg_temp.events();
 INSERT INTO outbox.events (id, topic, key, payload) VALUES ('01930000-0000-7000-8000-000000000001', 't', 'own id', '{}') RETURNING id;
 SELECT data::json ->> 'id' FROM pg_logical_slot_get_changes('regress_events_view', NULL, NULL) WHERE data LIKE '{"topic"%';
 
--- a rollback takes the events along
+-- a rollback drops the events
 BEGIN;
 INSERT INTO outbox.events (topic, key, payload) VALUES ('t', 'kept', '{}');
 SAVEPOINT s;

@@ -15,7 +15,7 @@ SELECT outbox.first_time('billing', '01930000-0000-7000-8000-000000000002');
 ROLLBACK;
 SELECT outbox.first_time('billing', '01930000-0000-7000-8000-000000000002');
 
--- the partitions take turns: a week each
+-- the partitions take turns, each for a week
 SELECT DISTINCT outbox.week_of(id) FROM (SELECT (lpad(to_hex(ms), 12, '0') || '-7000-8000-000000000000')::text::uuid AS id FROM generate_series(1700000000000, 1700000000000 + 7 * 604800000::bigint, 604800000) AS ms) AS s ORDER BY 1;
 SELECT outbox.week_of('00000000-0000-7000-8000-000000000000'), outbox.week_of('ffffffff-ffff-7fff-8000-000000000000'), outbox.week_of('01930000-0000-6000-8000-000000000000');
 SELECT tableoid::regclass, consumer, id FROM outbox.seen ORDER BY 3, 2;
@@ -47,7 +47,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT outbox.forget('1 day');
 ROLLBACK;
 
--- who may: the consumer needs no right on the table; to forget one does
+-- rights: a consumer needs none on the table; forget() needs them
 CREATE ROLE regress_outbox_user;
 GRANT USAGE ON SCHEMA outbox TO regress_outbox_user;
 SET ROLE regress_outbox_user;

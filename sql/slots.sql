@@ -52,7 +52,7 @@ DROP DATABASE regress_elsewhere;
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_other_plugin');
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_physical');
 
--- outbox.missing_slot says what emit does then
+-- outbox.missing_slot decides what emit does then
 SET outbox.missing_slot = warning;
 SELECT FROM outbox.emit('t', 'k', '{}');
 RESET outbox.missing_slot;

@@ -1,4 +1,4 @@
--- outbox.status has a row for each slot of the plugin in this database, and for one that emit misses. outbox.delivered() looks at the same slots.
+-- outbox.status has a row for each slot of the plugin in this database, and one for a slot that emit demands and that does not exist. outbox.delivered() looks at the same slots.
 -- A relay that streams, a standby, wal_level and an invalidated slot: test/t/130_status.t.
 \set slot regress_status
 \i sql/include/helpers.sql
@@ -41,7 +41,7 @@ SELECT outbox.delivered(:'lsn');
 SET outbox.slots = regress_status, regress_second;
 SELECT outbox.delivered(:'lsn');
 
--- slots that cannot deliver: emit's own words, in the row of the slot
+-- slots that cannot deliver: the row of the slot has the error of emit
 SET outbox.slots = regress_absent, regress_status;
 SELECT slot_name, state, emit_accepts, refusal FROM outbox.status;
 SELECT pg_temp.same_words();
@@ -62,7 +62,7 @@ SELECT * FROM outbox.status;
 SELECT pg_temp.same_words();
 SELECT * FROM outbox.emit_refusal();
 
--- what the setting makes of it
+-- with outbox.missing_slot emit accepts events, and refusal still has the reason
 SET outbox.missing_slot = ignore;
 SELECT slot_name, state, emit_accepts, refusal FROM outbox.status;
 RESET outbox.missing_slot;

@@ -12,7 +12,7 @@ COMMIT;
 SELECT FROM outbox.emit('orders', 45, '{}');
 SELECT pg_temp.stream();
 
--- a transaction without events says nothing, whatever else it does
+-- a transaction without events has no lines, whatever else it does
 CREATE TABLE regress_stream (n int);
 INSERT INTO regress_stream VALUES (1);
 BEGIN;
@@ -55,7 +55,7 @@ SELECT 'sent' FROM (VALUES ('outbo'), ('outbox2'), (''), ('OUTBOX')) AS other(pr
 SELECT 'sent' FROM pg_logical_emit_message(false, 'outbox', '{"topic":"t","key":"k","id":"01930000-0000-7000-8000-000000000000"}');
 SELECT pg_temp.stream();
 
--- many such messages do not disturb
+-- many such messages change nothing in the stream
 DO $$
 BEGIN
     FOR i IN 1..250 LOOP

@@ -5,7 +5,7 @@
 CREATE FUNCTION public.regress_check(key text, payload jsonb, headers jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT CASE WHEN payload IS NULL THEN NULL WHEN NOT payload ? 'item' THEN 'an order needs an item' WHEN headers ->> 'tenant' IS NULL THEN format('no tenant for key %s', key) END $$;
 
--- without a row every topic is accepted; with one a slip of the pen is told with the nearest name
+-- while the table is empty every topic is accepted; otherwise a mistyped topic is refused with the nearest name
 SELECT FROM outbox.emit('anything', 'k', '{}');
 INSERT INTO outbox.topics (name) VALUES ('orders'), ('order.lines'), ('customers');
 SELECT FROM outbox.emit('orders', 'k', '{}');
@@ -18,7 +18,7 @@ SELECT pg_temp.refusal('INSERT INTO outbox.events (topic, key, payload) VALUES (
 SELECT pg_temp.refusal('SELECT outbox.emit_many(''oders'', ARRAY[''k''], ARRAY[''{}''])');
 SELECT pg_temp.events();
 
--- a change counts at once, in the same transaction, too; a rollback takes it back
+-- a change applies at once, also in the same transaction; a rollback undoes it
 BEGIN;
 INSERT INTO outbox.topics (name) VALUES ('new');
 SELECT FROM outbox.emit('new', 'k', '{}');
@@ -30,7 +30,7 @@ SELECT pg_temp.refusal('SELECT outbox.emit(''newer'', ''k'', ''{}'')');
 SELECT FROM outbox.emit('new', 'k', '{}');
 ROLLBACK;
 SELECT pg_temp.refusal('SELECT outbox.emit(''new'', ''k'', ''{}'')');
--- whatever the transaction's snapshot
+-- a change applies whatever the transaction's snapshot
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM outbox.topics;
 SELECT FROM outbox.emit('orders', 'k', '{}');
@@ -70,7 +70,7 @@ DROP VIEW public.regress_orders_events;
 DROP OWNED BY regress_outbox_user;
 DROP ROLE regress_outbox_user, regress_outbox_seller;
 
--- what the events must be like: the function gets the headers of the transaction, too, and no bytes
+-- the check function also gets the headers of the transaction, and NULL for a payload of bytes
 UPDATE outbox.topics SET writers = NULL, check_function = 'public.regress_check' WHERE name = 'orders';
 SELECT pg_temp.refusal('SELECT outbox.emit(''orders'', ''k'', ''{}'')');
 SELECT pg_temp.refusal('SELECT outbox.emit(''orders'', 42, ''{"item": "Macbook"}'')');
@@ -88,7 +88,7 @@ ALTER FUNCTION public.regress_check SET SCHEMA regress_later;
 SELECT pg_temp.refusal('SELECT outbox.emit(''orders'', 42, ''{"item": "Macbook"}'')');
 DROP SCHEMA regress_later CASCADE;
 
--- what the table takes
+-- values that the table accepts and refuses
 SELECT pg_temp.refusal(format('INSERT INTO outbox.topics (name, check_function) VALUES (%L, %L)', name, check_function)) LIKE '23514%'
 FROM (VALUES ('bad topic', NULL), ('..', NULL), ('__mine', NULL), ('t', 'unqualified'), ('t', 'a.b.c')) AS given(name, check_function);
 SELECT pg_temp.refusal('SELECT outbox.topics_changed()');

@@ -27,6 +27,6 @@ END $$;
 CALL pg_temp.emit_and_wait();
 SELECT count(*) FROM pg_temp.events();
 
--- a slot that cannot deliver is no reason to wait
+-- with a slot that cannot deliver the call fails, and does not wait
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_wait_delivered');
 CALL outbox.wait_delivered();
