@@ -1,4 +1,4 @@
-// When the next Kafka transaction begins after one that was aborted.
+// The pause between an aborted Kafka transaction and the next one.
 #include "relay/core/abort_pace.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 
 class AbortPaceTest : public testing::Test {
 protected:
-    // How long the next transaction waits.
+    // How long the next Kafka transaction waits.
     Clock::duration fail(bool is_examining = false) {
         pace_.aborted(now_);
         pace_.failed("Broker: not enough in-sync replicas", is_examining);
@@ -30,7 +30,7 @@ TEST_F(AbortPaceTest, waits_longer_each_time_and_then_another_producer_has_to_tr
     Clock::duration before{};
     for (int i = 0; i < AbortPace::in_a_row_max; i++) {
         Clock::duration pause = fail();
-        EXPECT_GE(pause, std::min<Clock::duration>(before, milliseconds(2500))); // at random between a half and the whole of a step
+        EXPECT_GE(pause, std::min<Clock::duration>(before, milliseconds(2500))); // random, between half a step and a whole step
         EXPECT_LE(pause, milliseconds(5000));
         before = pause;
     }

@@ -1,5 +1,5 @@
-// The at-least-once sink and records that Kafka refuses, against librdkafka's mock cluster: which event is to blame, which one waits, and
-// what takes the place of an event.
+// The at-least-once sink and records that Kafka refuses, with librdkafka's mock cluster: which event the sink blames, which event waits,
+// and what replaces an event.
 #include "lone_sink.h"
 #include "mock_kafka.h"
 
@@ -19,7 +19,7 @@ TEST_F(AtLeastOnceRefusals, takes_a_lone_refused_event_for_poison) {
     for (const char *part : {"01a20c11-09d4-7b9d-95a5-66f7b2170e7a", "topic \"orders\"", "0/100", "outbox-relay skip --id", "dead-letter"})
         EXPECT_NE(text.find(part), std::string::npos) << text;
 
-    sink_.reset(); // the next session tries it again
+    sink_.reset(); // the next session tries the event again
     EXPECT_EQ(budget_.used(), 0u);
     start();
     taken_--;
@@ -27,7 +27,7 @@ TEST_F(AtLeastOnceRefusals, takes_a_lone_refused_event_for_poison) {
 }
 
 TEST_F(AtLeastOnceRefusals, delivers_all_the_others_once_when_a_batch_is_refused) {
-    target_.properties = {{"linger.ms", "1000"}}; // so that they are one batch
+    target_.properties = {{"linger.ms", "1000"}}; // so that the events are one batch
     ASSERT_TRUE(start_and_deliver_one());
     for (auto error : {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
                        static_cast<rd_kafka_resp_err_t>(200)}) {
@@ -47,7 +47,7 @@ TEST_F(AtLeastOnceRefusals, delivers_all_the_others_once_when_a_batch_is_refused
 
 // ---- events that wait -----------------------------------------------------------------------------------------------
 
-// A topic that may be looked at but not written to, or Kafka's own: nothing else is repeated for it.
+// The relay may describe the topic and not write to it, or the topic is Kafka's own: no other event is repeated for it.
 TEST_F(AtLeastOnceRefusals, waits_for_a_topic_and_names_the_event) {
     ASSERT_TRUE(start_and_deliver_one());
     for (auto error : {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION}) {
@@ -66,7 +66,7 @@ TEST_F(AtLeastOnceRefusals, waits_for_a_topic_and_names_the_event) {
     }
 }
 
-// Codes that nobody knows today: an event that is refused alone again and again is to blame. Once is not enough.
+// Unknown error codes: an event that is refused alone several times is to blame. Once is not enough.
 TEST_F(AtLeastOnceRefusals, takes_an_unknown_error_that_stays_for_a_refusal) {
     target_.on_poison = OnPoison::dead_letter;
     ASSERT_TRUE(start_and_deliver_one());
@@ -95,7 +95,7 @@ TEST_F(AtLeastOnceRefusals, waits_for_nothing_of_a_session_that_has_ended) {
     EXPECT_EQ(delivered_, 2);
 }
 
-// Where a clock is wrong, every event would be.
+// With a wrong clock every event would be set aside.
 TEST_F(AtLeastOnceRefusals, waits_for_the_clocks) {
     ASSERT_TRUE(start_and_deliver_one());
     commit_time_ms_ += 125 * 60 * 1000;
@@ -136,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(, AtLeastOnceDeadLetter,
                                          RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP),
                          [](const auto &info) { return std::string(rd_kafka_err2name(info.param)); });
 
-// What is as large as a record that Kafka has refused need not be tried.
+// The sink does not try an event that is as large as a record that Kafka has refused.
 TEST_F(AtLeastOnceDeadLetter, takes_the_place_of_all_that_are_as_large) {
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
     ASSERT_TRUE(deliver(1));
@@ -148,7 +148,7 @@ TEST_F(AtLeastOnceDeadLetter, takes_the_place_of_all_that_are_as_large) {
     EXPECT_EQ(kafka_.size_of("payments"), 1);
 }
 
-// Their sizes in a batch are not known.
+// The sink does not know the sizes of compressed records in a batch.
 TEST_F(AtLeastOnceRefusals, tries_each_record_where_they_are_compressed) {
     target_.on_poison = OnPoison::dead_letter;
     target_.properties = {{"compression.type", "lz4"}};
@@ -160,14 +160,14 @@ TEST_F(AtLeastOnceRefusals, tries_each_record_where_they_are_compressed) {
     EXPECT_EQ(orders(), 2);
 }
 
-// Such as one that is too large for the dead letters' topic, too.
+// The event is too large for the dead-letter topic, too.
 TEST_F(AtLeastOnceDeadLetter, leaves_out_payload_then_key_and_headers_and_then_stops) {
-    key_ = std::string(1000, 'k'); // larger than the digests that stand for them
+    key_ = std::string(1000, 'k'); // larger than the digest that replaces the key
     payload_ = '"' + std::string(1000, 'p') + '"';
     for (size_t refusals : {2, 3}) {
         kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, refusals);
         ASSERT_TRUE(deliver(1)) << refusals;
-        target_.learned.size_limits = {}; // the mock refuses what it is told to, whatever the size
+        target_.learned.size_limits = {}; // the mock refuses records whatever their size
     }
     EXPECT_EQ(delivered_, 3);
     EXPECT_EQ(dead_letters(), 2);
@@ -183,7 +183,7 @@ TEST_F(AtLeastOnceDeadLetter, leaves_out_payload_then_key_and_headers_and_then_s
     EXPECT_EQ(dead_letters(), 2);
 }
 
-// The letter has the time of now, so a clock is what Kafka refuses.
+// The dead letter has the current time, so Kafka's refusal means a wrong clock.
 TEST_F(AtLeastOnceDeadLetter, waits_for_the_clocks_where_its_own_time_is_refused) {
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 3);
     ASSERT_TRUE(offer());

@@ -1,5 +1,5 @@
-// The at-least-once sink against librdkafka's mock cluster, for the faults that a real broker cannot be asked to show. What becomes of
-// events that Kafka refuses: at_least_once_refusals_test.cpp. All else: test/t/.
+// The at-least-once sink with librdkafka's mock cluster, for faults that a test cannot cause in a real broker.
+// at_least_once_refusals_test.cpp has refused events, test/t/ everything else.
 #include "lone_sink.h"
 #include "mock_kafka.h"
 
@@ -15,7 +15,7 @@ std::atomic<bool> is_looking_up{false};
 
 } // namespace
 
-// librdkafka's threads ask it before each connection, and can do nothing else meanwhile.
+// librdkafka's threads call the function for names before each connection, and do nothing else meanwhile.
 extern "C" int getaddrinfo(const char *node, const char *service, const addrinfo *hints, addrinfo **result) {
     static auto real = reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
     if (int ms = look_up_takes_ms; ms > 0) {
@@ -30,7 +30,7 @@ namespace {
 
 class AtLeastOnceSinkTest : public LoneSink {};
 
-// Otherwise what comes while nobody has looked yet wakes nobody: the relay would read until its budget is exhausted, and sleep.
+// Otherwise reports that come before the first poll wake nobody: the relay would read until its memory is full, and sleep.
 TEST_F(AtLeastOnceSinkTest, wakes_from_the_beginning) {
     start();
     pollfd wanted = sink_->wanted();
@@ -49,7 +49,7 @@ TEST_F(AtLeastOnceSinkTest, reports_what_is_delivered_and_lets_go_of_it) {
     EXPECT_EQ(budget_.used(), 0u);
 }
 
-// librdkafka forgets no topic: only another producer does.
+// librdkafka frees no topic; only a new producer starts without topics.
 TEST_F(AtLeastOnceSinkTest, makes_another_producer_where_one_knows_too_many_topics) {
     target_.properties = {{"allow.auto.create.topics", "true"}};
     target_.many_topics = 2;
@@ -75,7 +75,7 @@ TEST_F(AtLeastOnceSinkTest, has_no_more_in_flight_than_told_and_then_goes_on) {
     EXPECT_TRUE(offer());
 }
 
-// What an earlier session waited for: the relay would turn without a pause as soon as the sink is full.
+// The wish of an earlier session must end with it, or the relay would turn without a pause as soon as the sink is full.
 TEST_F(AtLeastOnceSinkTest, does_not_wait_for_a_topic_that_nobody_asks_for_any_more) {
     target_.properties = {{"queue.buffering.max.messages", "1"}, {"linger.ms", "1000"}};
     kafka_.forbid("payments");
@@ -86,7 +86,7 @@ TEST_F(AtLeastOnceSinkTest, does_not_wait_for_a_topic_that_nobody_asks_for_any_m
     EXPECT_EQ(sink_->retry_at(), Clock::time_point::max());
 }
 
-// The mock takes whatever comes next, as a partition does from a producer that it does not know.
+// The mock accepts any next batch, as a partition does from a producer that it does not know.
 TEST_F(AtLeastOnceSinkTest, loses_nothing_where_the_first_batch_fails_and_others_follow) {
     target_.properties = {{"batch.num.messages", "1"}, {"linger.ms", "0"}};
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
@@ -97,7 +97,7 @@ TEST_F(AtLeastOnceSinkTest, loses_nothing_where_the_first_batch_fails_and_others
     EXPECT_EQ(kafka_.size_of("orders"), 5);
 }
 
-// Also librdkafka 2.0.2's false ones: another producer has to go on, and nothing may be counted as delivered.
+// Also the false fatal errors of librdkafka 2.0.2: a new producer has to go on, and no event counts as delivered.
 TEST_F(AtLeastOnceSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
     ASSERT_TRUE(start_and_deliver_one());
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -116,11 +116,11 @@ TEST_F(AtLeastOnceSinkTest, fails_on_a_fatal_error_and_a_new_one_goes_on) {
     EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
 }
 
-// What is not reported before the producer's end would count against the relay's memory for ever.
+// An event without a report before the producer's end would count against the relay's memory for ever.
 TEST_F(AtLeastOnceSinkTest, lets_go_of_everything_though_a_name_server_is_slow) {
     target_.properties = {{"broker.address.ttl", "0"}};
     ASSERT_TRUE(start_and_deliver_one());
-    kafka_.set_round_trip_ms(5000); // so that what is sent now has no answer yet
+    kafka_.set_round_trip_ms(5000); // so that records that are sent now have no answer yet
     for (int i = 0; i < 10; i++)
         ASSERT_TRUE(offer());
     sink_->flush();
@@ -140,7 +140,7 @@ TEST_F(AtLeastOnceSinkTest, retries_what_is_operational) {
     EXPECT_TRUE(serve_until([this] { return delivered_ == 2; }));
 }
 
-// ---- topics that are none for events --------------------------------------------------------------------------------
+// ---- topics that are not for events --------------------------------------------------------------------------------
 
 TEST_F(AtLeastOnceSinkTest, rejects_events_for_topics_of_kafka_and_of_the_relay) {
     ASSERT_TRUE(start_and_deliver_one());
@@ -157,8 +157,8 @@ TEST_F(AtLeastOnceSinkTest, rejects_events_for_topics_of_kafka_and_of_the_relay)
 
 // ---- old backlogs ---------------------------------------------------------------------------------------------------
 
-// The partitions forget the producer at once, and take whatever batch comes first: the second one, where the first is refused for a moment.
-// The mock takes them so. An acknowledgement of the second counts for the first in librdkafka, and so the first would be lost.
+// The partitions forget the producer at once, and accept any first batch: the second one, where the first is refused for a moment. The mock
+// does the same. In librdkafka an acknowledgement of the second batch counts for the first, and so the first would be lost.
 TEST_F(AtLeastOnceSinkTest, has_one_batch_of_old_events_on_the_way) {
     target_.properties = {{"batch.num.messages", "1"}, {"linger.ms", "0"}};
     commit_time_ms_ = now_ms() - 13 * 3600 * 1000;

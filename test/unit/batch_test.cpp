@@ -102,10 +102,10 @@ TEST_F(BatchTest, ends_where_its_part_ends) {
 }
 
 TEST_F(BatchTest, ends_where_the_commit_says_when_the_transactions_name_is_not_its_end) {
-    constexpr Lsn end_of_first{0x208}, end_of_second{0x308}; // first and second are places in the commit records
+    constexpr Lsn end_of_first{0x208}, end_of_second{0x308}; // first and second are LSNs within the commit records
     add(first, 1);
     batch_.transaction_ended(end_of_first);
-    batch_.transaction_ended(Lsn{0x288}); // of a transaction of which nothing was taken
+    batch_.transaction_ended(Lsn{0x288}); // the end of a transaction without events for this batch
     add(second, 1);
     batch_.close(now_);
     expect_end(second, 1, false);
@@ -141,7 +141,7 @@ TEST_F(BatchTest, may_have_a_position_alone) {
     EXPECT_EQ(batch_.part(), 0u);
 }
 
-// A naive model: the whole stream as a list, of which the batch has a window.
+// A naive model: the whole stream as a list, and the batch as a window on it.
 TEST_F(BatchTest, does_what_a_naive_model_does) {
     struct Event {
         Lsn transaction;
@@ -151,7 +151,7 @@ TEST_F(BatchTest, does_what_a_naive_model_does) {
     std::minstd_rand random(5);
     auto chance = [&](unsigned of) { return random() % of == 0; };
     std::vector<Event> stream;
-    size_t begins = 0; // of the window
+    size_t begins = 0; // the start of the window
     uint64_t end = 1000;
     for (int step = 0; step < 400000; step++) {
         now_ += milliseconds(random() % 20);
@@ -192,7 +192,7 @@ TEST_F(BatchTest, does_what_a_naive_model_does) {
             break;
         }
         default:
-            if (size > 0 && chance(4)) { // the rest is never delivered, and a transaction begins after it
+            if (size > 0 && chance(4)) { // the rest of the transaction is never delivered, and another transaction follows
                 size_t index = random() % size;
                 bool was_within = index > 0 && stream[begins + index - 1].transaction == stream[begins + index].transaction;
                 stream.resize(begins + index);

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 class ConfirmerTest : public testing::Test {
 protected:
-    // Turns the clock, and does what the relay does: an update when one is due. Returns how many of them requested a reply.
+    // Advances the clock, and sends an update whenever one is due, as the relay does. Returns how many updates requested a reply.
     int run_for(milliseconds time, Lsn confirmable = {}) {
         int asked = 0;
         for (auto end = now_ + time; now_ < end && !confirmer_.server_is_silent(now_); now_ += 1ms) {
@@ -94,7 +94,7 @@ TEST_F(ConfirmerTest, a_relay_that_was_frozen_asks_before_it_judges) {
 TEST_F(ConfirmerTest, patience_doubles_with_each_silence_until_something_is_confirmed) {
     begin();
     for (auto expected : {30s, 60s, 120s}) {
-        run_for(1s, Lsn{100}); // the same position again and again
+        run_for(1s, Lsn{100}); // the position does not change
         EXPECT_EQ(until_silent() + 1s, expected);
         confirmer_.give_up();
         begin();
@@ -104,7 +104,7 @@ TEST_F(ConfirmerTest, patience_doubles_with_each_silence_until_something_is_conf
     EXPECT_EQ(confirmer_.patience(), 30s);
 }
 
-// The server reads a little further each time, answers meanwhile, and then decodes for 100 s.
+// In each session the server decodes a little further, answers meanwhile, and then decodes for 100 s without an answer.
 TEST_F(ConfirmerTest, a_position_before_the_transaction_that_takes_long_does_not_end_the_doubling) {
     begin();
     until_silent();

@@ -11,7 +11,7 @@ namespace {
 
 using Hosts = std::vector<Host>;
 
-// Without libpq's variables of the machine that the test runs on.
+// Removes libpq's variables of this machine from the environment.
 class ConninfoTest : public testing::Test {
 protected:
     void SetUp() override {

@@ -112,7 +112,7 @@ TEST(Base64, is_decoded_in_place) {
         EXPECT_THROW(decode(text), FormatError) << text;
 }
 
-// Any bytes at all end in a parsed line or a FormatError. Changes one to eight bytes of good lines.
+// Any bytes give a parsed line or a FormatError. The test changes one to eight bytes of valid lines.
 TEST(Parser, survives_any_line) {
     const char *given = getenv("SEED");
     uint32_t seed = given != nullptr ? static_cast<uint32_t>(strtoul(given, nullptr, 10)) : std::random_device()();

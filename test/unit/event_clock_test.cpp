@@ -6,7 +6,7 @@ namespace {
 
 constexpr int64_t start = 1764322920123456789; // 2025-11-28
 
-// As an id compares: the milliseconds, then the fraction.
+// Compares as ids do: the milliseconds, then the fraction.
 uint64_t in_id(int64_t time_ns) { return event_time_ms(time_ns) << 12 | event_time_fraction(time_ns); }
 
 TEST(EventClockTest, follows_the_clock) {

@@ -10,7 +10,7 @@ using Error = rd_kafka_resp_err_t;
 
 class ExactlyOnceRefusals : public SmallRelay {
 protected:
-    // Records are refused one by one: they reach the broker before the position does.
+    // The records are sent one by one, so they reach the broker before the position.
     void refuse_content(Error error) {
         kafka_.answer(MockKafka::produce, error);
         is_quiet_ = false;
@@ -18,7 +18,7 @@ protected:
 };
 
 TEST_F(ExactlyOnceRefusals, stops_at_a_refused_event_and_delivers_what_came_before) {
-    commit_interval_ = milliseconds(1500); // of one batch, and its records go one by one
+    commit_interval_ = milliseconds(1500); // one batch, whose records are sent one by one
     start_session();
     Lsn before = add_transaction(2);
     is_quiet_ = false;
@@ -37,13 +37,13 @@ TEST_F(ExactlyOnceRefusals, stops_at_a_refused_event_and_delivers_what_came_befo
     sink_.reset();
     EXPECT_EQ(budget_.used(), 0u);
     is_quiet_ = true;
-    set_position({before, 0, true}); // the mock still shows that of the batch that was aborted
-    start_session();                 // the next attempt: nobody refuses it any more
+    set_position({before, 0, true}); // the mock still shows the position of the aborted batch
+    start_session();                 // in the next attempt the mock refuses nothing
     ASSERT_TRUE(run_until_confirmed(after));
     expect_each_delivered_once();
 }
 
-// Otherwise the relay, which ends for it, would wait in vain for the batch before to be confirmed.
+// Otherwise the relay, which ends because of the event, would wait in vain until the batch before is confirmed.
 TEST_F(ExactlyOnceRefusals, stops_at_a_refused_event_only_when_the_batch_before_is_seen) {
     Lsn before = start_with_unseen_batch(2);
     refuse_content(RD_KAFKA_RESP_ERR_INVALID_RECORD);
@@ -77,7 +77,7 @@ TEST_F(ExactlyOnceRefusals, stops_where_the_dead_letter_is_refused_as_well) {
     target_.on_poison = OnPoison::dead_letter;
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
-    // The event, its dead letter, those without payload and without key and headers.
+    // Kafka refuses the event, its dead letter, the one without payload, and the one without key and headers.
     kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_INVALID_RECORD, 4);
     is_quiet_ = false;
     commit_interval_ = milliseconds(500);
@@ -87,7 +87,7 @@ TEST_F(ExactlyOnceRefusals, stops_where_the_dead_letter_is_refused_as_well) {
     EXPECT_LT(confirmed_, end);
 }
 
-// Kafka refuses whole batches: the guilty one is found in smaller ones, and then they grow again.
+// Kafka refuses whole batches: the sink finds the guilty record with smaller batches, and then the batches grow again.
 TEST_F(ExactlyOnceRefusals, finds_the_refused_event_of_a_batch) {
     target_.on_poison = OnPoison::dead_letter;
     start_session();
@@ -104,10 +104,10 @@ TEST_F(ExactlyOnceRefusals, finds_the_refused_event_of_a_batch) {
     EXPECT_EQ(failures_, std::vector<std::string>()) << "it took a new session";
 }
 
-// The mock counts what is aborted, too.
+// The mock also counts records of aborted Kafka transactions.
 TEST_F(ExactlyOnceRefusals, writes_an_event_three_times_at_most_however_many_others_are_refused) {
     target_.on_poison = OnPoison::dead_letter;
-    commit_interval_ = milliseconds(5000); // the batch stays open, and takes more
+    commit_interval_ = milliseconds(5000); // the batch stays open and takes more events
     start_session();
     is_quiet_ = false;
     int64_t innocent = 20;

@@ -1,5 +1,5 @@
-// The transactional sink and every answer that Kafka may give to its requests: whatever it is, each event is delivered once in the sink's
-// own books, and nothing is confirmed before. Which answers end a producer, and which a transaction, is librdkafka's business.
+// The exactly-once sink and every error that Kafka may answer: in each case the sink reports each event as delivered once, and confirms
+// nothing before. librdkafka decides which errors end a producer, and which a Kafka transaction.
 #include "small_relay.h"
 
 namespace outbox {
@@ -22,14 +22,14 @@ protected:
         ASSERT_TRUE(run_until_confirmed(add_transaction(3)));
     }
 
-    // Some transactions with that answer to the first request of the kind; returns the last one's end.
+    // Delivers some transactions while Kafka answers the first request of this kind with the error; returns the end of the last.
     Lsn deliver_with(MockKafka::Request request, Error error) {
         int64_t before = kafka_.size_of("orders");
         kafka_.answer(request, error);
         Lsn last{};
         for (int i = 0; i < 3; i++)
             last = add_transaction(5);
-        is_quiet_ = request != produce; // with time for the records to go before the position, which is a batch's last
+        is_quiet_ = request != produce; // so that the records are sent before the position, which is the last record of a batch
         EXPECT_TRUE(run_until_confirmed(last)) << "it never gets there";
         EXPECT_GE(kafka_.size_of("orders") - before, 15) << "what was aborted is there as well, but not less";
         return last;
@@ -74,7 +74,7 @@ TEST_F(ExactlyOnceSinkErrors, that_pass_or_abort_are_got_over_within_the_session
     }
 }
 
-// The new session may find that the transaction was committed after all: then nobody hears of its events again.
+// The next session may find that the Kafka transaction was committed; then its events do not come again.
 TEST_F(ExactlyOnceSinkErrors, that_are_fatal_take_a_new_session) {
     start_with_a_delivery();
     for (auto [request, error] :
@@ -83,7 +83,8 @@ TEST_F(ExactlyOnceSinkErrors, that_are_fatal_take_a_new_session) {
           std::pair{add, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE}, std::pair{end, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH},
           std::pair{end, RD_KAFKA_RESP_ERR_PRODUCER_FENCED}, std::pair{end, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE},
           std::pair{end, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED},
-          std::pair{end, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING}}) { // librdkafka would abort, but it may be committed
+          std::pair{end,
+                    RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING}}) { // librdkafka asks for an abort, but the commit may have taken place
         SCOPED_TRACE(fmt::format("{} is answered with {}", name_of(request), rd_kafka_err2name(error)));
         failures_.clear();
         Lsn last = deliver_with(request, error);

@@ -1,5 +1,5 @@
-// The transactional sink against librdkafka's mock cluster, driven as the relay drives it: batches, splits, positions, poisoned events.
-// What Kafka may answer: exactly_once_sink_errors_test.cpp. What consumers see: test/t/.
+// The exactly-once sink with librdkafka's mock cluster, driven as the relay drives it: batches, split transactions, positions, refused
+// events. exactly_once_sink_errors_test.cpp has Kafka's errors, test/t/ what consumers see.
 #include "small_relay.h"
 
 #include "relay/base/exit_code.h"
@@ -38,7 +38,7 @@ TEST_F(ExactlyOnceSinkTest, says_nothing_before_the_commit) {
     expect_each_delivered_once();
 }
 
-// Acknowledged is not yet visible. The next batch is not committed on top of one that may have to come again.
+// An acknowledged batch may not be visible yet. The sink does not commit the next batch on top of one that may have to come again.
 TEST_F(ExactlyOnceSinkTest, confirms_what_it_has_read_back) {
     Lsn end = start_with_unseen_batch(3);
     Lsn next = add_transaction(2);
@@ -70,7 +70,7 @@ TEST_F(ExactlyOnceSinkTest, closes_a_batch_after_its_time_though_the_stream_is_b
     EXPECT_GE(Clock::now() - began_at, commit_interval_);
 }
 
-// Single events are not a Kafka transaction each.
+// Single events share Kafka transactions.
 TEST_F(ExactlyOnceSinkTest, commits_a_lone_event_at_once_and_the_next_after_an_interval) {
     commit_interval_ = milliseconds(1000);
     start_session();
@@ -98,7 +98,7 @@ TEST_F(ExactlyOnceSinkTest, does_not_wait_for_an_interval_in_a_hurry) {
     EXPECT_LT(Clock::now() - began_at, commit_interval_ / 2);
 }
 
-// Otherwise the slot would pin the WAL of an idle or foreign database. Not more often than once a second.
+// Otherwise the slot would keep the WAL of an idle database, or of other databases. At most once a second.
 TEST_F(ExactlyOnceSinkTest, writes_a_position_where_there_was_nothing_to_deliver) {
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
@@ -140,7 +140,7 @@ TEST_F(ExactlyOnceSinkTest, goes_on_in_the_middle_of_a_transaction) {
     EXPECT_TRUE(position().complete);
 }
 
-// All its events are there, but nobody could know that they are all.
+// All events of the transaction are in Kafka, but the position does not say so.
 TEST_F(ExactlyOnceSinkTest, goes_on_at_the_commit_of_a_transaction) {
     Lsn end = add_transaction(5, 10, true);
     set_position({end, 5, false});
@@ -159,11 +159,12 @@ TEST_F(ExactlyOnceSinkTest, refuses_to_go_on_where_the_rest_of_a_split_is_missin
     EXPECT_EQ(confirmed_, slot_start);
 }
 
-// A commit that took long, or lost its broker on the way, is followed by a new producer, which reads the position again.
+// After a commit that took too long, or that lost its broker, a new producer reads the position again.
 TEST_F(ExactlyOnceSinkTest, goes_on_after_a_doubtful_commit) {
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
-    for (size_t cut : {1, 3, 5}) { // of the six CopyData of a transaction: after which the batch is closed, and its commit is in doubt
+    for (size_t cut :
+         {1, 3, 5}) { // the batch is closed after this many of the transaction's six CopyData messages, and its commit is in doubt
         SCOPED_TRACE(cut);
         Lsn end = add_transaction(5, 10, true);
         read_up_to_ = next_ + cut;
@@ -179,13 +180,13 @@ TEST_F(ExactlyOnceSinkTest, goes_on_after_a_doubtful_commit) {
     EXPECT_EQ(failures_, std::vector<std::string>());
 }
 
-// Acknowledged by a doubtful commit, not shown, then ended by an operator: the position that is read is older than what was acknowledged,
-// and nothing but the slot has the events. The mock shows every position at once, so the older one is put behind it.
+// Kafka acknowledges a doubtful commit and does not show it, then an operator aborts it: the position that is read is older than what was
+// acknowledged, and only the slot has the events. The mock shows every position at once, so the test writes the older one after it.
 TEST_F(ExactlyOnceSinkTest, starts_again_from_the_slot_where_less_is_read_back_than_was_acknowledged) {
     start_session();
     Lsn before = add_transaction(1);
     ASSERT_TRUE(run_until_confirmed(before));
-    for (size_t events : {3, 4}) { // the second time in the session that came after
+    for (size_t events : {3, 4}) { // the second time in the next session
         SCOPED_TRACE(events);
         failures_.clear();
         kafka_.answer(MockKafka::fetch, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, 100000);

@@ -1,5 +1,5 @@
-// Who is to blame where Kafka refuses records of a batch, and what the next Kafka transaction has. With Kafka's answers made up: what the
-// sink does with the decisions is exactly_once_sink_test.cpp.
+// Which record is to blame where Kafka refuses records of a batch, and which records the next Kafka transaction has. The test makes up
+// Kafka's answers. exactly_once_sink_test.cpp has what the sink does with the decisions.
 #include "relay/kafka/examination.h"
 #include "relay/kafka/properties.h"
 
@@ -20,7 +20,7 @@ protected:
     void producer_died(const std::string &) override {}
     void records_lost(const std::string &) override {}
 
-    // Events of one transaction, whose records are on their way.
+    // Adds events of one transaction, whose records are on their way.
     void fill(uint64_t events) {
         for (uint64_t ordinal = 1; ordinal <= events; ordinal++) {
             std::string line = R"({"topic":"orders","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":1})";
@@ -38,7 +38,7 @@ protected:
             batch_[i].state = Entry::State::in_flight;
     }
 
-    // Kafka answers for a batch of these records.
+    // Gives Kafka's answer for a batch of these records.
     void refuse(size_t from, size_t to, rd_kafka_resp_err_t error) {
         report_++;
         for (size_t i = from; i < to; i++)
@@ -53,7 +53,7 @@ protected:
     KafkaTarget target_;
     Source source_;
     LogEnds ends_;
-    KafkaProducer producer_{make_kafka_conf("127.0.0.1:1", {}), ends_, *this}; // which reaches nobody
+    KafkaProducer producer_{make_kafka_conf("127.0.0.1:1", {}), ends_, *this}; // which reaches no broker
     Budget budget_{1 << 20};
     Batch batch_{std::chrono::milliseconds(100)};
     Care care_;
@@ -82,7 +82,7 @@ TEST_F(ExaminationTest, makes_the_groups_smaller_until_each_event_is_alone) {
     EXPECT_EQ(target_.learned.quarantine.size(), 0u);
 }
 
-// Where nobody says which record, those that were on their way are taken for a batch.
+// If the answer names no record, the records that were on their way count as one batch.
 TEST_F(ExaminationTest, takes_a_transaction_that_has_failed_as_a_whole_for_a_refused_batch) {
     fill(16);
     EXPECT_TRUE(judge(RD_KAFKA_RESP_ERR_POLICY_VIOLATION));
@@ -127,7 +127,7 @@ TEST_F(ExaminationTest, lets_what_came_before_go_and_then_the_event_that_waits_f
     EXPECT_EQ(examination_.waiting_for(), "");
 }
 
-// Otherwise each refusal among later events would have all that came before written once more.
+// Otherwise each refusal among later events would write all events before once more.
 TEST_F(ExaminationTest, lets_nothing_into_a_batch_that_is_examined_a_second_time) {
     target_.learned.quarantine.follow(true, {});
     fill(5);

@@ -1,4 +1,4 @@
-// An upstream and inquiries that do what a test says, without a server. What the stream brings is queued; what is confirmed is kept.
+// An upstream and inquiries that a test controls, without a server. The test queues what the stream brings, and reads what was confirmed.
 #pragma once
 
 #include "relay/core/inquiry.h"
@@ -124,7 +124,7 @@ public:
     int asked_ = 0;
 };
 
-// Takes as many events as it has room for, and delivers them when it is told to.
+// A sink that takes as many events as it has room for, and delivers them when the test lets it.
 class FakeSink : public Sink {
 public:
     explicit FakeSink(DeliveryListener *listener = nullptr) : listener_(listener) {}
@@ -164,7 +164,7 @@ private:
     DeliveryListener *listener_;
 };
 
-// A transaction's lines; its commit record ends at `end`, which is 0/<end>.
+// The lines of a transaction, whose commit record ends at 0/`end`.
 inline std::string transaction(const std::string &end, int events, const std::string &topic = "t") {
     std::string lines = R"({"begin":"0/)" + end + R"(","xid":7,"ts":"2026-11-23T09:42:00.123456Z"})";
     for (int i = 0; i < events; i++)

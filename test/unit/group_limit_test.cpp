@@ -1,4 +1,4 @@
-// How the guilty records are found among the innocent.
+// How smaller batches find the refused records among all others.
 #include "relay/core/group_limit.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 namespace outbox {
 namespace {
 
-// Batches as large as the limit, refused where one of their records is guilty, as a broker does that names none.
+// A broker that refuses a batch if one of its records is guilty, and does not name the record; batches are as large as the limit.
 struct Search {
     size_t refused_batches = 0, written = 0, found = 0;
 

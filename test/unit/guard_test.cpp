@@ -12,7 +12,7 @@ namespace {
 
 const char delivered[] = "delivered";
 
-// From memory of exactly the message's size, so that a sanitizer sees one byte more.
+// Copies the message into memory of its exact size, so that a sanitizer finds a read beyond it.
 std::string verdict(std::string_view message, size_t head_max = envelope_head_max) {
     std::unique_ptr<char[]> copy(new char[message.size()]);
     memcpy(copy.get(), message.data(), message.size());
@@ -40,7 +40,7 @@ std::string repeated(std::string_view text, int times) {
     return all;
 }
 
-// In every shape that emit writes.
+// Envelopes in every form that emit writes.
 const std::vector<std::string> envelopes = {
     R"({"topic":"t","key":"k","id":"01930000-0000-7000-8000-000000000000"})",
     R"({"topic":"t","key":"","id":"01930000-0000-7000-8000-000000000000","payload":null})",
@@ -153,7 +153,7 @@ TEST(Guard, rejects_headers_that_are_no_object_of_strings) {
         EXPECT_EQ(with_rest(std::string(R"(,"headers":)") + headers), "a header is there twice") << headers;
     for (const char *headers : {R"({"id":"x"})", R"({"a":"b","type":"x"})"})
         EXPECT_EQ(with_rest(std::string(R"(,"headers":)") + headers), "a header has a reserved name") << headers;
-    for (const char *name : {R"(\u0069d)", R"(i\u0064)", R"(typ\u0065)"}) // the reserved names, written otherwise
+    for (const char *name : {R"(\u0069d)", R"(i\u0064)", R"(typ\u0065)"}) // the reserved names, with escapes
         EXPECT_NE(with_rest(std::string(R"(,"headers":{")") + name + R"(":"x"})"), delivered) << name;
 }
 

@@ -30,7 +30,7 @@ std::string with_lower_case_escapes(std::string json) {
     return json;
 }
 
-// From and to memory of exactly the sizes that are allowed, so that a sanitizer sees one byte more.
+// Source and target are memory of the exact sizes, so that a sanitizer finds an access beyond them.
 Minified scan(const std::string &text) {
     std::unique_ptr<char[]> in(new char[text.size()]), out(new char[text.size()]);
     memcpy(in.get(), text.data(), text.size());
@@ -43,7 +43,7 @@ Minified scan(const std::string &text) {
     return valid ? Minified(std::string(out.get(), written)) : std::nullopt;
 }
 
-// ---- what RapidJSON makes of it -------------------------------------------------------------------------------------
+// ---- RapidJSON as the model ----------------------------------------------------------------------------------------
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
@@ -54,7 +54,7 @@ public:
     bool Null() { return writer_.Null(); }
     bool Bool(bool value) { return writer_.Bool(value); }
     bool RawNumber(const char *digits, rapidjson::SizeType size, bool) {
-        if (next_ == numbers_.size() && next_ > 0) // the start of what is no number
+        if (next_ == numbers_.size() && next_ > 0) // the start of a text that is no number
             return false;
         std::string number = numbers_.empty() ? std::string(digits, size) : numbers_[next_++];
         return writer_.RawValue(number.data(), number.size(), rapidjson::kNumberType);
@@ -67,7 +67,7 @@ public:
     bool EndArray(rapidjson::SizeType) { return --depth_, writer_.EndArray(); }
 
 private:
-    // RapidJSON 1.1 makes three bytes of a low surrogate that has no high one.
+    // RapidJSON 1.1 writes three bytes for a low surrogate without a high one.
     static bool has_no_surrogate(const char *text, size_t size) {
         for (size_t i = 0; i + 1 < size; i++)
             if (text[i] == '\xED' && static_cast<unsigned char>(text[i + 1]) >= 0xA0)
@@ -76,12 +76,12 @@ private:
     }
 
     Writer writer_;
-    std::vector<std::string> numbers_; // where it is not empty, the numbers that stood where RapidJSON reads zeros
+    std::vector<std::string> numbers_; // if not empty, the numbers in whose place RapidJSON reads zeros
     size_t next_ = 0;
     int depth_ = 0;
 };
 
-// A double cannot hold every number. Each becomes a zero, and what stood there is noted.
+// A double cannot hold every number, so each number becomes a zero for RapidJSON, and its text is kept.
 std::string without_numbers(const std::string &text, std::vector<std::string> *numbers) {
     static const std::regex number("-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?");
     std::string masked;
@@ -115,7 +115,7 @@ Minified rapidjson(const std::string &text, std::vector<std::string> numbers = {
     return result.IsError() ? std::nullopt : Minified(with_lower_case_escapes(std::string(out.GetString(), out.GetSize())));
 }
 
-// ---- documents and what may happen to them --------------------------------------------------------------------------
+// ---- documents, and changes of them --------------------------------------------------------------------------------
 
 const std::vector<std::string> documents = {
     R"({"order": 4711, "item": "Macbook", "price": "1299.00", "urgent": true, "weight": 2.75, "tags": ["fragile", "gift"], "x": null})",
@@ -161,7 +161,7 @@ private:
         case 3: text->insert(at_most(text->size()), text->substr(at, size)); break;
         default:
             if (at < text->size())
-                (*text)[at] = static_cast<char>(1 + at_most(0x7E)); // no NUL: RapidJSON takes it for the end
+                (*text)[at] = static_cast<char>(1 + at_most(0x7E)); // no NUL, which is the end of the text for RapidJSON
         }
     }
 

@@ -1,4 +1,4 @@
-// What Kafka's answers mean for a record.
+// What Kafka's error codes mean for a record.
 #include "relay/kafka/errors.h"
 
 #include <gtest/gtest.h>

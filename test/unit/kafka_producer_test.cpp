@@ -1,4 +1,4 @@
-// What one producer does by itself, against librdkafka's mock cluster: handles of topics, and what it says of Kafka's absence.
+// One producer with librdkafka's mock cluster: handles of topics, and what the producer reports while Kafka is away.
 #include "mock_kafka.h"
 
 #include "relay/kafka/producer.h"
@@ -18,7 +18,7 @@ protected:
     void producer_died(const std::string &reason) override { ADD_FAILURE() << reason; }
     void records_lost(const std::string &sentence) override { ADD_FAILURE() << sentence; }
 
-    // Whose topics the mock creates when they are looked up.
+    // A producer for whose topics the mock creates what is looked up.
     std::unique_ptr<KafkaProducer> make_producer() {
         return std::make_unique<KafkaProducer>(
             make_kafka_conf(kafka_.brokers(), {{"linger.ms", "0"}, {"allow.auto.create.topics", "true"}}), ends_,
@@ -47,7 +47,7 @@ protected:
     int acknowledged_ = 0;
 };
 
-// However many: what throws a handle away frees nothing.
+// Any number of topics: destroying a handle would free nothing.
 TEST_F(KafkaProducerTest, needs_kafka_for_no_topic_that_it_has_known) {
     auto producer = make_producer();
     constexpr int topics = 1030;
@@ -59,7 +59,7 @@ TEST_F(KafkaProducerTest, needs_kafka_for_no_topic_that_it_has_known) {
         EXPECT_EQ(produce(*producer, fmt::format("t{}", i)), KafkaProducer::Outcome::taken) << i;
 }
 
-// Deliveries and PostgreSQL have their turns meanwhile.
+// The loop goes on with deliveries and PostgreSQL meanwhile.
 TEST_F(KafkaProducerTest, does_not_wait_for_the_answer_of_a_lookup) {
     kafka_.set_round_trip_ms(200);
     auto producer = make_producer();
@@ -100,7 +100,7 @@ TEST_F(KafkaProducerTest, asks_for_all_topics_at_once_where_many_are_new) {
     ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 2 * topics; }));
 }
 
-// What is not among all topics may be hidden, or newer.
+// A topic that is not in the list of all topics may be hidden, or newer.
 TEST_F(KafkaProducerTest, looks_up_by_itself_what_was_not_among_all_topics) {
     auto producer = make_producer();
     for (int i = 0; i < 10; i++)

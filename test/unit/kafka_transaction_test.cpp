@@ -1,4 +1,4 @@
-// What Kafka and librdkafka may answer to the end and the beginning of a Kafka transaction, against librdkafka's mock cluster.
+// Answers of Kafka and librdkafka to the end and the beginning of a Kafka transaction, with librdkafka's mock cluster.
 #include "mock_kafka.h"
 
 #include "relay/kafka/properties.h"
@@ -19,7 +19,7 @@ namespace {
 
 using Step = KafkaTransaction::Step;
 using Error = rd_kafka_resp_err_t;
-constexpr auto patience = std::chrono::seconds(60); // a busy machine takes its time
+constexpr auto patience = std::chrono::seconds(60); // long enough for a busy machine
 
 class KafkaTransactionTest : public testing::Test, public KafkaProducer::Listener {
 protected:
@@ -65,7 +65,7 @@ protected:
         ASSERT_EQ(transaction_->begin(), Step::done) << transaction_->reason();
     }
 
-    // One record, reported in one way or the other.
+    // Produces one record, and waits for its report.
     void produce() {
         static char value[] = "1";
         KafkaRecord record;
@@ -85,7 +85,7 @@ protected:
     LogEnds ends_;
     std::unique_ptr<KafkaTransaction> transaction_;
     int acknowledged_ = 0;
-    std::optional<Error> error_; // of the last record that was not acknowledged
+    std::optional<Error> error_; // the error of the last record that was not acknowledged
     bool is_dead_ = false;
 };
 
@@ -144,7 +144,7 @@ TEST_F(KafkaTransactionTest, is_lost_where_a_call_was_not_allowed) {
     EXPECT_EQ(transaction_->reason().rfind("cannot begin a Kafka transaction: ", 0), 0u) << transaction_->reason();
 }
 
-// The transaction of a topic that is forbidden: the records are purged, and their reports do not say why.
+// A Kafka transaction with a forbidden topic: librdkafka purges the records, and their reports do not name the cause.
 TEST_F(KafkaTransactionTest, says_why_the_open_one_has_failed_and_goes_on_after_an_abort) {
     open_and_begin();
     kafka_.answer(MockKafka::add_partitions_to_txn, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
@@ -159,7 +159,7 @@ TEST_F(KafkaTransactionTest, says_why_the_open_one_has_failed_and_goes_on_after_
     EXPECT_EQ(commit(), Step::done);
 }
 
-// librdkafka asks for an abort. But the request to commit has been sent, and who knows what became of it.
+// librdkafka asks for an abort, but the request to commit has been sent, and the commit may have taken place.
 TEST_F(KafkaTransactionTest, is_lost_where_a_commit_fails_that_may_have_taken_place) {
     open_and_begin();
     produce();
@@ -177,11 +177,11 @@ TEST_F(KafkaTransactionTest, is_lost_where_another_producer_has_fenced_it) {
         kafka_.answer(MockKafka::end_txn, RD_KAFKA_RESP_ERR_PRODUCER_FENCED);
         EXPECT_EQ(is_commit ? commit() : abort(), Step::lost);
         EXPECT_TRUE(is_dead_);
-        transaction_->abort_within(patience); // which is of no use, and so takes no time
+        transaction_->abort_within(patience); // returns at once, because an abort is of no use here
     }
 }
 
-// The first copy of the request may still be on its way.
+// The first request may still be on its way.
 TEST_F(KafkaTransactionTest, knows_when_its_end_was_sent_twice) {
     open_and_begin();
     produce();

@@ -5,7 +5,7 @@
 namespace outbox {
 namespace {
 
-constexpr Lag::Ms t = 1'000'000'000; // when the process began
+constexpr Lag::Ms t = 1'000'000'000; // the start of the process
 
 class LagTest : public testing::Test {
 protected:
@@ -22,7 +22,7 @@ TEST_F(LagTest, of_an_idle_stream_is_none) {
     look(t, 100, 100);
     idle(t + 1000, 100);
     EXPECT_EQ(lag_.since(t + 1000), 0);
-    look(t + 10000, 180, 100); // the server has written something that is no event
+    look(t + 10000, 180, 100); // the server has written WAL without an event
     EXPECT_EQ(lag_.since(t + 10000), 0);
     idle(t + 10100, 180);
     EXPECT_EQ(lag_.since(t + 60000), 0) << "also where nobody looks";
@@ -114,7 +114,7 @@ TEST_F(LagTest, of_another_server_starts_again) {
     look(t, 9000, 9000);
     idle(t + 1, 9000);
     lag_.turn_without_stream();
-    look(t + 10000, 500, 100, false); // promoted, with less WAL
+    look(t + 10000, 500, 100, false); // after a failover, with less WAL
     EXPECT_EQ(lag_.since(t + 11000), t + 10000);
 }
 

@@ -86,7 +86,7 @@ TEST(Ledger, wants_the_rest_of_a_split_transaction_first) {
     EXPECT_NO_THROW(ledger.require_rest(third));
 }
 
-// The second transaction's commit record, as the extension's plugin and as pgoutput names it; records of the first and third beside it.
+// The second transaction's commit record, as the plugin outbox and as pgoutput name it, between those of the first and the third.
 constexpr Lsn first_start{0x101}, first_end{0x140}, second_start{0x181}, second_end{0x1c0}, third_start{0x1c1}, third_end{0x200};
 
 TEST(Ledger, knows_the_rest_of_a_split_transaction_by_the_name_of_another_plugin) {
@@ -158,7 +158,7 @@ TEST(Ledger, writes_a_position_where_there_was_nothing_to_deliver) {
     EXPECT_EQ(ledger.events(), first) << "the position goes on without them";
 }
 
-// A naive model keeps the whole history, and looks at all of it each time.
+// A naive model keeps the whole history, and searches all of it each time.
 struct Model {
     struct Commit {
         Position position;
@@ -196,7 +196,7 @@ TEST(Ledger, does_what_a_naive_model_does) {
             Lsn before = ledger.confirmable();
             switch (random() % 6) {
             case 0:
-            case 1: { // some events more, to the end of a transaction or within one
+            case 1: { // more events, up to the end of a transaction or within one
                 if (!ledger.is_shown())
                     break;
                 Position next = at;
@@ -213,7 +213,7 @@ TEST(Ledger, does_what_a_naive_model_does) {
                 at = next;
                 break;
             }
-            case 2: { // what is read back: now and then something that was written before
+            case 2: { // a position is read back, sometimes an earlier one
                 bool is_late = chance(3) && model.history.size() > 1;
                 const Position &seen = is_late ? model.history[model.history.size() - 2].position : model.last();
                 if (!is_late)
@@ -235,7 +235,7 @@ TEST(Ledger, does_what_a_naive_model_does) {
                 at = *overdue;
                 break;
             }
-            default: // read again: an operator may have ended what nobody could see
+            default: // a position is read again: an operator may have aborted an invisible Kafka transaction
                 if (chance(4) && model.history.size() > 1 && !model.history.back().is_shown) {
                     ASSERT_THROW(ledger.resume(model.history[model.history.size() - 2].position, slot, slot), Regressed);
                     regressions++;

@@ -1,4 +1,4 @@
-// Versions of librdkafka that are known to be bad.
+// Versions of librdkafka with known faults.
 #include "relay/kafka/librdkafka_version.h"
 
 #include <gtest/gtest.h>

@@ -16,7 +16,7 @@ TEST(Condition, is_said_when_it_changes) {
     EXPECT_TRUE(condition.changed("the server is shutting down")) << "again after it was over";
 }
 
-// A server with a full disk names another temporary file in every attempt.
+// With a full disk the server's error names another temporary file at each attempt.
 TEST(Condition, is_the_same_whatever_numbers_are_in_it) {
     for (auto [one, other] :
          {std::pair{"could not write to file \"pg_logical/snapshots/0-16B3748.snap.12528.tmp\": No space left on device",

@@ -1,4 +1,4 @@
-// One at-least-once sink against librdkafka's mock cluster, driven as the relay drives it, with one transaction's events.
+// One at-least-once sink with librdkafka's mock cluster, driven as the relay drives it, with the events of one transaction.
 #pragma once
 
 #include "mock_kafka.h"
@@ -19,7 +19,7 @@ protected:
         sink_->start({});
     }
 
-    // One event in a chunk of its own; the sink holds the chunk from then on. All are of one transaction.
+    // Offers one event in a chunk of its own, which the sink then holds. All events are of one transaction.
     bool offer(const std::string &topic = "orders") {
         std::string line = R"({"topic":")" + topic + R"(","key":")" + key_ + R"(","id":"01a20c11-09d4-7b9d-95a5-66f7b2170e7a","payload":)" +
                            payload_ + "}";
@@ -73,7 +73,7 @@ protected:
         return serve_until([this] { return sink_->empty(); });
     }
 
-    // What Kafka says when it has refused an event, and nothing can stand for it.
+    // The error after Kafka has refused an event, and nothing can replace the event.
     std::string poison() {
         try {
             serve_until([] { return false; });

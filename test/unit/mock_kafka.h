@@ -1,5 +1,5 @@
-// librdkafka's mock cluster: a broker that does what it is told. It knows no transaction markers: what was produced is seen at once, also
-// what is aborted later; and it fences nobody.
+// librdkafka's mock cluster: a broker whose answers the test chooses. The mock has no transaction markers, so every record is visible at
+// once, also one that is aborted later; and it fences no producer.
 #pragma once
 
 // clang-format off: the second needs the first
@@ -33,7 +33,7 @@ public:
 
     std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
 
-    // The next requests of this kind, whoever sends them, are not carried out but answered so.
+    // The broker does not carry out the next requests of this kind, from any client, and answers with these errors.
     void answer(Request request, rd_kafka_resp_err_t error, size_t times = 1) {
         std::vector<rd_kafka_resp_err_t> errors(times, error);
         rd_kafka_mock_push_request_errors_array(cluster_, request, errors.size(), errors.data());
@@ -43,11 +43,11 @@ public:
     void go_down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
     void set_round_trip_ms(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, -1, ms); }
 
-    // A record, outside of any transaction; with the header `id` where one is given, as an event has it.
+    // Produces a record outside of any Kafka transaction; with an id, the record has the header `id`, as an event has.
     void put(const char *name, const std::string &key, const std::optional<std::string> &value, const char *id = nullptr) {
         rd_kafka_t *client = make_client();
         rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, nullptr);
-        const rd_kafka_metadata_t *metadata; // asked for, so that nothing waits for the next look-up
+        const rd_kafka_metadata_t *metadata; // asks for metadata, so that nobody waits for the next look-up
         if (rd_kafka_metadata(client, 0, topic, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR)
             rd_kafka_metadata_destroy(metadata);
         rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
@@ -66,7 +66,7 @@ public:
         rd_kafka_destroy(client);
     }
 
-    // How many records the topic has got.
+    // The number of records in the topic.
     int64_t size_of(const char *topic) {
         rd_kafka_t *client = make_client();
         int64_t low = 0, high = -1;

@@ -17,7 +17,7 @@ std::string envelope(const std::string &topic = "orders", const std::string &pay
 
 class PgoutputDialectTest : public testing::Test {
 protected:
-    // All that one CopyData brings, copied: the views look into what is kept here.
+    // Reads one CopyData message; the items' views refer to the copy that is kept here.
     std::vector<Item> read(const std::string &bytes) {
         kept_.push_back(std::make_unique<std::string>(bytes));
         std::string_view rest = *kept_.back();

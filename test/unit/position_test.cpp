@@ -77,7 +77,7 @@ TEST_F(Resume, refuses_a_state_behind_the_slot) {
 
 TEST_F(Resume, refuses_a_server_whose_wal_does_not_reach_the_state) { EXPECT_NE(refusal(state_at(0x10001), source_at(0x100)), ""); }
 
-// It delivered, from this server, what was written since; only then did it end.
+// The relay delivered what this server has written since, and ended afterwards.
 TEST_F(Resume, goes_on_after_a_relay_that_had_the_slot_when_the_server_was_asked) {
     Source source = source_at(0x100);
     source.was_held = true;
@@ -96,7 +96,7 @@ TEST_F(Resume, goes_on_after_a_failover_that_lost_nothing) {
     EXPECT_EQ(resume_at(state_at(0x200, 1), source_at(0x100, 3, {{1, Lsn{0x300}}, {2, Lsn{0x400}}})).end, Lsn{0x200});
 }
 
-// The new primary uses the same LSNs for other transactions: none of them may be taken for delivered.
+// The new primary uses the same LSNs for other transactions, of which none counts as delivered.
 TEST_F(Resume, refuses_a_failover_that_lost_what_consumers_have_seen_until_an_operator_accepts_it) {
     State partial{{Lsn{0x300}, 7, false}, Lsn{0x300}, 1, ""};
     Source source = source_at(0x100, 2, {{1, Lsn{0x200}}});

@@ -1,4 +1,4 @@
-// What becomes of events that Kafka refuses.
+// What happens to events that Kafka refuses.
 #include "relay/core/quarantine.h"
 
 #include <gtest/gtest.h>
@@ -76,7 +76,7 @@ TEST(Quarantine, does_what_a_naive_model_does) {
     std::minstd_rand random(7);
     Quarantine quarantine;
     quarantine.follow(true, {"3"});
-    std::vector<std::pair<EventPosition, int>> refusals; // how often
+    std::vector<std::pair<EventPosition, int>> refusals; // how often each event was refused
     std::optional<EventPosition> skipped;
     for (int i = 0; i < 20000; i++) {
         EventPosition position{Lsn{0x100 * (1 + random() % 5)}, 1 + random() % 5};

@@ -36,7 +36,7 @@ TEST(Reachability, says_where_and_why) {
     EXPECT_EQ(Reachability().sentence(), "Kafka cannot be reached");
 }
 
-// TLS on one side only, or a client certificate that is missing under TLS 1.3, comes as an error of the transport.
+// With TLS on one side only, or without a client certificate under TLS 1.3, librdkafka reports an error of the transport.
 TEST(Reachability, takes_the_wrong_protocol_for_a_refusal) {
     for (const char *text :
          {"127.0.0.1:1/bootstrap: Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol configuration "
@@ -51,7 +51,7 @@ TEST(Reachability, takes_the_wrong_protocol_for_a_refusal) {
     }
 }
 
-// librdkafka 2.14 writes a line to its log, and makes no error event, where the broker has closed the connection.
+// Where the broker has closed the connection, librdkafka 2.14 writes a line to its log and raises no error event.
 TEST(Reachability, takes_a_first_request_without_TLS_that_is_closed_for_a_refusal) {
     const char *text = "127.0.0.1:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 29ms in state "
                        "APIVERSION_QUERY)";
@@ -84,7 +84,7 @@ TEST(Reachability, is_gone_when_no_broker_is_left) {
     EXPECT_TRUE(kafka.has_answered());
 }
 
-// Brokers end connections that are idle. Nobody has tried to make another one.
+// Brokers close idle connections, and librdkafka has not tried to connect again.
 TEST(Reachability, is_not_lost_with_an_idle_connection) {
     Reachability kafka;
     kafka.note(transport, "127.0.0.1:9092/1: Disconnected (after 5003ms in state UP)", Time{});

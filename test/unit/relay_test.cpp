@@ -1,4 +1,4 @@
-// The relay alone, with an upstream and a sink that do what the test says: no server and no Kafka.
+// The relay's loop with an upstream and a sink that the test controls, without PostgreSQL and Kafka.
 #include "fake_upstream.h"
 #include "relay/loop/relay.h"
 
@@ -106,7 +106,7 @@ TEST_F(RelayTest, a_sink_that_fails_is_replaced_and_the_stream_begins_again) {
         [&](int) {
             if (!has_failed && !sink_->empty()) {
                 sink_->fails_ = has_failed = true;
-                upstream_.bring(transaction("100", 1)); // the slot sends it again
+                upstream_.bring(transaction("100", 1)); // the slot sends the transaction again
             }
         },
         reach(Lsn{0x100}));

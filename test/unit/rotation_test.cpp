@@ -73,7 +73,7 @@ TEST_F(RotationFiles, that_cannot_be_used_change_nothing) {
     EXPECT_EQ(password(), "first");
 }
 
-// librdkafka loads certificates once: the properties are the same.
+// The properties do not change, but librdkafka loads certificates only once, so a new producer is needed.
 TEST_F(RotationFiles, that_properties_name_count_as_well) {
     std::string key = file_ + ".pem";
     write(key, "one");

@@ -1,4 +1,4 @@
-// What most files include, compiled once for the unit tests with sanitizers.
+// Headers that most files include, compiled once for the unit tests with sanitizers.
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
 #include <spdlog/spdlog.h>

@@ -30,7 +30,7 @@ TEST_F(ServerLinkTest, confirms_when_an_update_is_due_and_not_before) {
 TEST_F(ServerLinkTest, loses_a_stream_whose_server_is_silent) {
     upstream_.hears_ = false;
     link_.require_answers(true, now_ + 1s);
-    link_.confirm_if_due(Lsn{}, now_ + 1s); // asks for a reply
+    link_.confirm_if_due(Lsn{}, now_ + 1s); // requests a reply
     link_.require_answers(true, now_ + 2900ms);
     EXPECT_THROW(link_.require_answers(true, now_ + 3s), StreamLost);
     EXPECT_EQ(upstream_.given_up_, 1);

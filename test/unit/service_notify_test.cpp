@@ -1,4 +1,4 @@
-// What the service manager hears as a sign of life. What it hears of the state: test/t/018_status.t.
+// The relay's signs of life to the service manager. test/t/018_status.t has the notifications of the state.
 #include "relay/watch/service_notify.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A manager with a socket of an abstract name.
+// A service manager whose socket has an abstract name.
 class ServiceNotifyTest : public testing::Test {
 protected:
     ServiceNotifyTest() : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {

@@ -9,7 +9,7 @@
 namespace outbox {
 namespace {
 
-// Takes as many events as it has room for, and keeps their chunks until told to deliver.
+// A sink that takes as many events as it has room for, and keeps their chunks until the test lets it deliver.
 class RoomySink : public Sink {
 public:
     Offer offer(const Begin &begin, const Event &event, Chunk &chunk) override {
@@ -170,7 +170,7 @@ TEST_F(SessionTest, keeps_the_bytes_for_the_last_of_the_transactions_that_share_
 
 TEST_F(SessionTest, confirms_no_keepalive_while_the_server_is_ahead) {
     EXPECT_TRUE(give(begin + "\n" + commit + "0}\n{\"ahead\":true}"));
-    session_.keepalive(Lsn{0x300}); // there may be a transaction before it that was not sent yet
+    session_.keepalive(Lsn{0x300}); // a transaction before this position may not have been sent yet
     EXPECT_EQ(session_.confirmed(), Lsn{0x100});
     EXPECT_TRUE(give(R"({"ahead":false})"));
     EXPECT_EQ(session_.confirmed(), Lsn{0x100}); // nor later

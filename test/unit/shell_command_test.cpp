@@ -36,7 +36,7 @@ TEST(ShellCommandTest, output_is_bounded) {
 
 TEST(ShellCommandTest, time_is_bounded_and_nothing_stays_behind) {
     int ends[2];
-    ASSERT_EQ(pipe(ends), 0); // a grandchild that keeps the writing end would keep the reading end from ending
+    ASSERT_EQ(pipe(ends), 0); // while a grandchild holds the writing end, a read does not end
     std::string path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(ends[1]);
     EXPECT_EQ(run("exec 9>" + path + "; echo canary; sleep 600 & sleep 600", std::chrono::milliseconds(200)).failure,
               "did not end within 200 ms");

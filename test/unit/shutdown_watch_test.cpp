@@ -12,7 +12,7 @@ using Answer = ShutdownInquiry::Answer;
 class ShutdownWatchTest : public testing::Test {
 protected:
     void SetUp() override { watch_.begin(now_); }
-    // The relay's turns, with events that wait for Kafka.
+    // Makes turns of the relay while events wait for Kafka.
     void wait_for(Clock::duration time, bool events_wait = true) {
         for (auto end = now_ + time; now_ < end; now_ += 100ms)
             watch_.look(events_wait, Lsn{1}, Lsn{1}, true, now_);

@@ -1,4 +1,4 @@
-// What is known of the topics' limits from refusals.
+// What refusals tell about the limits of topics.
 #include "relay/core/size_limits.h"
 
 #include <gtest/gtest.h>
@@ -54,7 +54,7 @@ TEST(SizeLimits, makes_batches_smaller_until_they_are_let_in_and_tries_larger_on
     EXPECT_EQ(limits.batch_bytes(start + SizeLimits::batches_small_for), 0u);
 }
 
-// A broker with a limit, and a sink that makes batches as large as it may, and produces each record whose batch is refused alone again.
+// A broker with a limit, and a sink that makes batches as large as permitted, and sends the records of a refused batch again, one by one.
 TEST(SizeLimits, find_all_that_are_too_large_in_a_few_refusals) {
     std::minstd_rand random(3);
     for (size_t limit : {100, 2000, 50000, 1000000}) {

@@ -14,7 +14,7 @@ int64_t now_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// In the order of SlotColumn.
+// The values are in the order of SlotColumn.
 constexpr SlotRow answer = {"f",        "241000000", "1000", "240999944", "17", "64000000", "1073741824",
                             "extended", "t",         "t",    nullptr,     "5",  "outbox"};
 

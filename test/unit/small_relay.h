@@ -1,5 +1,5 @@
-// A relay in small for tests of exactly_once_sink.cpp: one stream, sessions that start where the slot stands, the sink driven in the
-// order in which relay.cpp does it. Checks at every step that nothing is confirmed before the sink has delivered it.
+// A small relay for tests of exactly_once_sink.cpp: one stream, sessions that start at the slot's position, and calls of the sink in the
+// order of relay.cpp. It checks at every step that nothing is confirmed before the sink has delivered it.
 #pragma once
 
 #include "mock_kafka.h"
@@ -17,13 +17,13 @@ namespace outbox {
 class SmallRelay : public testing::Test, public DeliveryListener {
 protected:
     static constexpr Lsn slot_start{0x100};
-    static constexpr auto patience = std::chrono::seconds(60); // a busy machine takes its time
+    static constexpr auto patience = std::chrono::seconds(60); // long enough for a busy machine
 
     // ---- the stream: transactions at 0x200, 0x300, …
 
     static std::string event_id(uint64_t number) { return fmt::format("01a20c11-09d4-7b9d-95a5-{:012x}", number); }
 
-    // One CopyData a line where `apart`. Returns its end.
+    // Adds a transaction to the stream; with `apart` each line is a CopyData message. Returns the transaction's end.
     Lsn add_transaction(size_t events, size_t bytes = 10, bool apart = false, const char *topic = "orders") {
         Lsn end{0x100 * (ends_.size() + 2)};
         std::string text = fmt::format(R"({{"begin":"{}","xid":7,"ts":"2026-11-23T09:42:00.123456Z"}})", format_lsn(end));
@@ -48,7 +48,7 @@ protected:
 
     // ---- the relay
 
-    // A session with a batch that Kafka has acknowledged and does not show.
+    // Starts a session with a batch that Kafka has acknowledged and does not show to consumers.
     Lsn start_with_unseen_batch(unsigned events) {
         start_session();
         EXPECT_TRUE(run_until_confirmed(add_transaction(1)));
@@ -71,7 +71,7 @@ protected:
     }
     Position position() { return stored().value_or(State{}).position; }
 
-    // A connection: what was not confirmed comes again.
+    // Starts a session: what was not confirmed comes again.
     void start_session() {
         sink_ = std::make_unique<ExactlyOnceSink>(target_, commit_interval_, budget_, *this);
         session_ = std::make_unique<Session>(++session_number_, budget_, [](const Rejected &) {});
@@ -83,7 +83,7 @@ protected:
         sink_->start(source());
     }
 
-    // As lose_sink.
+    // As Relay::lose_sink.
     void lose_sink(const SinkFailure &failure) {
         failures_.push_back(failure.what());
         confirm();
@@ -100,7 +100,7 @@ protected:
         confirm();
     }
 
-    // The sink has to ask for what it needs: a wait that only the server's next keepalive would end is one too long.
+    // The sink has to ask for its next turn: a wait that only the server's next keepalive would end is too long.
     void wait() {
         constexpr auto too_long = std::chrono::seconds(5);
         bool has_more = !is_busy_ && (session_->is_offering() || may_read());
@@ -136,13 +136,13 @@ protected:
 
     void delivered(const Chunk &chunk) override {
         heard_[chunk.commit()]++;
-        session_->delivered(chunk); // throws where it hears more than it offered
+        session_->delivered(chunk); // throws where the sink reports more than it was offered
     }
 
     void confirm() {
         confirmed_ = std::max(confirmed_, sink_->confirmable(session_->confirmed()));
         for (Lsn end : ends_) {
-            size_t there = 0; // when the session began
+            size_t there = 0; // at the start of the session
             while (there < events_[end] && covered_.covers(end, there + 1))
                 there++;
             EXPECT_TRUE(end > confirmed_ || heard_[end] + there >= events_[end])
@@ -182,7 +182,7 @@ protected:
     void SetUp() override { set_position({slot_start, 0, true}); }
 
     struct Copy {
-        Lsn end; // of its transaction
+        Lsn end; // the end of the chunk's transaction
         std::string text;
     };
     std::vector<Copy> copies_;
@@ -197,9 +197,9 @@ protected:
     Budget budget_{1 << 20};
     Lsn confirmed_ = slot_start; // the slot
     Position covered_;           // what the state topic had when the session began
-    bool is_quiet_ = true;       // nothing more comes for the moment
+    bool is_quiet_ = true;       // no more lines come for the moment
     bool is_busy_ = false;
-    Clock::time_point stop_at_ = Clock::time_point::max(); // of run_for
+    Clock::time_point stop_at_ = Clock::time_point::max(); // the end of run_for
     std::vector<std::string> failures_;
     PluginDialect dialect_;
     std::unique_ptr<Session> session_;

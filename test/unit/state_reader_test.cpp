@@ -1,4 +1,4 @@
-// What the reader of the state topic takes for a position, against librdkafka's mock cluster. With real brokers: test/t/.
+// Which records of the state topic the reader accepts as positions, with librdkafka's mock cluster. test/t/ has real brokers.
 #include "mock_kafka.h"
 
 #include "relay/kafka/state_reader.h"
@@ -42,7 +42,7 @@ TEST_F(StateReaderTest, takes_the_last_position_of_its_key) {
     EXPECT_EQ(position(), Lsn{}) << "somebody has deleted it";
 }
 
-// Any role of any database that has a relay to this Kafka can have an event produced there, under any key.
+// Any role in a database with a relay to this Kafka can write an event to the state topic, with any key.
 TEST_F(StateReaderTest, takes_no_event_for_a_position) {
     put(format_state(state_at(0x200)));
     for (const std::optional<std::string> &payload :

@@ -65,7 +65,7 @@ TEST(StatusView, says_when_the_slot_is_lost_or_the_disk_is_full) {
               std::string::npos);
     now.safe_wal_bytes = 1e9;
     EXPECT_NE(screen_of(now, rates_of(before, now, {}), 80, false).find("slot lost in: 100.0 s at this rate"), std::string::npos);
-    now.wal_grows_bytes_per_s = 0; // of minutes, as the relay says
+    now.wal_grows_bytes_per_s = 0; // the relay's average over minutes
     EXPECT_NE(screen_of(now, rates_of(before, now, {}), 80, false).find("slot lost in: never at this rate"), std::string::npos);
     EXPECT_NE(json_of(now, rates_of(before, now, {})).find("\"slot_lost_in_seconds\":null,\"disk_full_in_seconds\":null,"),
               std::string::npos);

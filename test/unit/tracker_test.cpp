@@ -74,7 +74,7 @@ TEST(Tracker, confirms_a_keepalive_only_when_nothing_is_in_flight) {
     tracker.add();
     tracker.keepalive(Lsn{90});
     tracker.commit(Lsn{100});
-    tracker.keepalive(Lsn{150}); // arrives right behind the commit, before Kafka has the event
+    tracker.keepalive(Lsn{150}); // arrives right after the commit, before Kafka has the event
     EXPECT_EQ(tracker.confirmed(), Lsn{50});
     tracker.delivered(number);
     EXPECT_EQ(tracker.confirmed(), Lsn{150});
@@ -97,7 +97,7 @@ TEST(Tracker, refuses_what_cannot_be) {
     auto number = tracker.begin(Lsn{100});
     EXPECT_THROW(tracker.begin(Lsn{200}), std::logic_error);
     EXPECT_THROW(tracker.commit(Lsn{99}), std::logic_error);
-    EXPECT_THROW(tracker.delivered(number), std::logic_error); // it has no event
+    EXPECT_THROW(tracker.delivered(number), std::logic_error); // the transaction has no event
     EXPECT_THROW(tracker.delivered(number + 1), std::logic_error);
 }
 
@@ -118,7 +118,7 @@ TEST(Tracker, keeps_its_order_while_the_ring_grows_and_turns) {
     }
 }
 
-// What the tracker must do, without its tricks: everything is kept, and the answer is looked for from the start.
+// A naive model of the tracker: it keeps everything, and searches for each answer from the start.
 class Model {
 public:
     void begin(uint64_t end) { transactions_.push_back({end, 0, 0, false}); }
@@ -145,7 +145,7 @@ private:
     uint64_t keepalive_ = 0, confirmed_ = 0;
 };
 
-// One schedule: what the server could send and Kafka report, in any order that can be.
+// One random schedule of what the server may send and Kafka may report, in any possible order.
 void run_schedule(uint32_t seed) {
     std::mt19937 random(seed);
     auto chance = [&](int percent) { return static_cast<int>(random() % 100) < percent; };

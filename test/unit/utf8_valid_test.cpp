@@ -10,7 +10,7 @@
 
 namespace {
 
-// From memory of exactly that size, so that a sanitizer sees one byte more.
+// Copies the text into memory of its exact size, so that a sanitizer finds a read beyond it.
 bool is_valid(const std::string &text) {
     std::unique_ptr<char[]> copy(new char[text.size()]);
     memcpy(copy.get(), text.data(), text.size());

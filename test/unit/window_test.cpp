@@ -1,5 +1,5 @@
-// The bound on what is in flight, against simulated brokers: some way off, with some partitions, and with a processor that requests and
-// events cost.
+// The bound on what is in flight, with simulated brokers, which have a round trip, a number of partitions, and CPU time for each request
+// and each event.
 #include "relay/core/lanes.h"
 #include "relay/core/window.h"
 
@@ -17,16 +17,16 @@ constexpr double bases_max = 32;
 struct Broker {
     double round_trip_s;
     size_t partitions;
-    double request_s = 40e-6, event_s = 1.5e-6; // of its processor
+    double request_s = 40e-6, event_s = 1.5e-6; // CPU time of the broker
 };
 
-// What librdkafka does: a request for each partition in turn, at most five on their way, each with all that the partition has by then.
+// As librdkafka does: a request for each partition in turn, at most five on their way, each with all events of the partition by then.
 class Simulation {
 public:
     Simulation(Broker broker, Window window)
         : broker_(broker), window_(window), queues_(broker.partitions), first_s_(broker.partitions), lane_(broker.partitions) {}
 
-    // A source that has more than the broker takes, or so many events a second.
+    // A source with more events than the broker takes, or with this many events a second.
     void run(double seconds, double events_per_s = 1e6) {
         for (double until = now_s_ + seconds; now_s_ < until; now_s_ += tick_s) {
             receive();
@@ -42,7 +42,7 @@ public:
         run(seconds);
         return static_cast<double>(delivered_ - before) / seconds;
     }
-    // A second, or a few turns of the partitions where that takes longer: nobody can know earlier.
+    // The window settles within a second, or within a few turns of all partitions where these take longer.
     void settle() { run(1 + 8 * broker_.round_trip_s * static_cast<double>(broker_.partitions) / requests_max); }
     void move(double round_trip_s) { broker_.round_trip_s = round_trip_s; }
 
@@ -99,8 +99,8 @@ private:
 
     Broker broker_;
     Window window_;
-    std::vector<size_t> queues_;  // events of each partition
-    std::vector<double> first_s_; // when the first of the queue came
+    std::vector<size_t> queues_;  // the events of each partition
+    std::vector<double> first_s_; // when the first event of the queue came
     std::vector<Lanes::Lane> lane_;
     Lanes lanes_;
     std::deque<Request> requests_;
@@ -168,7 +168,7 @@ TEST(Window, grows_and_shrinks_with_the_memory_that_an_operator_changes) {
     simulation.run(5);
     EXPECT_GT(simulation.window().bases(), 3);
 
-    window.set_memory(size_t{1} << 20); // has room for less than one base
+    window.set_memory(size_t{1} << 20); // room for less than one base
     Simulation smaller({100e-3, 300}, window);
     smaller.run(2);
     EXPECT_EQ(smaller.window().bases(), 1);
@@ -190,7 +190,7 @@ TEST(Window, shrinks_when_what_asked_for_it_is_over) {
     EXPECT_LT(simulation.window().bases(), 3);
 }
 
-// The shortest round trip of before would keep it small.
+// The shortest round trip of the time before would keep the window small.
 TEST(Window, finds_out_that_the_way_has_become_longer) {
     Broker slow{1e-3, 1, 40e-6, 20e-6};
     Simulation simulation(slow, Window(base, bases_max));

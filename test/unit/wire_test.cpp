@@ -24,7 +24,7 @@ TEST(Lsn, is_written_as_before_19) {
 }
 
 TEST(Lsn, is_compared_as_an_unsigned_number) {
-    EXPECT_LT(*parse_lsn("9/FFFFFFFF"), *parse_lsn("10/0")); // as text it would be the other way
+    EXPECT_LT(*parse_lsn("9/FFFFFFFF"), *parse_lsn("10/0")); // as text the order would be the opposite
     EXPECT_LT(*parse_lsn("7FFFFFFF/FFFFFFFF"), *parse_lsn("80000000/0"));
 }
 
