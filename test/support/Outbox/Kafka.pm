@@ -1,5 +1,5 @@
-# A real Apache Kafka, one node in KRaft mode, for one test: free ports, a temporary folder, gone with the test. Outbox::KafkaCluster has
-# three. OUTBOX_KAFKA_LIBS is the folder of its jars, OUTBOX_KAFKA_CLIENT the program that creates topics and reads them back.
+# An Apache Kafka of one node in KRaft mode, for one test: with free ports and a temporary folder, both released at the end of the test.
+# Outbox::KafkaCluster has three nodes. OUTBOX_KAFKA_LIBS is the folder of Kafka's jars, OUTBOX_KAFKA_CLIENT the program that creates and reads topics.
 package Outbox::Kafka;
 
 use strict;
@@ -20,7 +20,7 @@ my @small_java = qw(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-
 
 my $cluster_id = 'MkU3OEVBNTcwNTJENDM2Qg';
 
-# The two broker.* lines let it serve again within seconds after a crash; the default session time-out would fence it for ten.
+# With the two broker.* lines a crashed broker serves again within seconds; the default session timeout would fence it for ten.
 sub _properties {
     my ($self) = @_;
     my $cluster = $self->{cluster};
@@ -78,15 +78,13 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 END
 
-# new(acls => 1): with an authorizer, which lets everybody do what no rule is about. java => [...]: another way to start Java than the
-# small and quick one. The ports are free and reserved, the broker does not run yet.
-# listeners: others beside the plain one, such as MINE://127.0.0.1:PORT, protocols: what each speaks, as in ',MINE:SASL_SSL'.
-# scram: users, as the storage tool's --add-scram takes them.
-# inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port, by proxy_host where that is not 127.0.0.1, and by
-# proxied_protocol. data: another folder for the records;
-# inside: a command that runs the broker where that folder is.
-# cluster: { id, voters, controller and internal (host names of this node, of which each node has its own idea), hosts (the file of
-# its idea) }.
+# new(options): reserves free ports; the broker does not run yet. The options:
+# acls => 1: an authorizer, which allows what no rule is about. java => [...]: the command for Java, instead of one for a small and quick start.
+# listeners: listeners beside the plain one, such as MINE://127.0.0.1:PORT; protocols: their protocols, such as ',MINE:SASL_SSL'.
+# scram: users, in the form of the storage tool's --add-scram.
+# inner_port and proxy_port: a second listener, whose clients are sent to the proxy's port, at proxy_host (127.0.0.1) and by proxied_protocol.
+# data: another folder for the records; inside: a command that runs the broker where that folder is.
+# cluster: { id, voters, controller and internal (host names of this node), hosts (this node's file of host names) }.
 sub new {
     my ($class, %options) = @_;
     for my $variable (qw(OUTBOX_KAFKA_LIBS OUTBOX_KAFKA_CLIENT)) {
@@ -118,11 +116,11 @@ sub new {
     return $self;
 }
 
-# Where clients connect: with TLS=1 to a listener of their own, and only Java's tools to the plain one.
+# The address for clients: with TLS=1 a listener of their own, while Java's tools use the plain listener.
 sub brokers { my ($self) = @_; return '127.0.0.1:' . ($ENV{TLS} ? $self->{secured_port} : $self->{port}) }
 sub _plain_brokers { return "127.0.0.1:$_[0]{port}" }
 
-# Returns when it serves. The first start formats the storage.
+# Starts the broker, and returns when the broker serves. The first start formats the storage.
 sub start {
     my ($self) = @_;
     $self->launch;
@@ -130,7 +128,7 @@ sub start {
     return $self;
 }
 
-# Only begins to.
+# Starts the broker without waiting.
 sub launch {
     my ($self) = @_;
     $self->_format if !-d "$self->{folder}/metadata";
@@ -138,9 +136,9 @@ sub launch {
     return;
 }
 
-sub wait_until_ready { return $_[0]->_client('ready', 180) } # Java on a busy machine
+sub wait_until_ready { return $_[0]->_client('ready', 180) } # Java is slow on a busy machine
 
-# A process that ends when every partition has a leader ("ready") or all its replicas ("in-sync").
+# Starts a process that ends when every partition has a leader ("ready") or all its replicas ("in-sync").
 sub begin_waiting {
     my ($self, $state) = @_;
     return Outbox::Process->spawn(
@@ -160,15 +158,15 @@ sub _format {
     return;
 }
 
-# A run of many tests starts Kafka once for all of them (warm_up.pl). OUTBOX_KAFKA_WARM is the folder with what makes the later starts
-# quick, once it is there: an archive of Java's classes, and the records that a formatted storage begins with.
+# A run of many tests starts Kafka once before them (warm_up.pl), and keeps in OUTBOX_KAFKA_WARM two files that make later starts quick: an archive of
+# Java's classes, and the records with which a formatted storage begins.
 sub _warm {
     my ($file) = @_;
     my $path = ($ENV{OUTBOX_KAFKA_WARM} // '') . "/$file";
     return -e $path ? $path : undef;
 }
 
-# What the storage tool does. Each folder has an ID of its own, 22 characters of base64 for 16 bytes.
+# Formats the storage as Kafka's storage tool does. Each folder has an ID of its own, 16 bytes as 22 characters of base64.
 sub _copy_format {
     my ($self) = @_;
     my $checkpoint = _warm('bootstrap.checkpoint') or return 0;
@@ -182,7 +180,7 @@ sub _copy_format {
     return 1;
 }
 
-# Starts, serves, and ends; and leaves that in the folder.
+# Starts Kafka, waits until it serves, ends it, and leaves the two files in the folder.
 sub warm_up {
     my ($self) = @_;
     my $classes = "$ENV{OUTBOX_KAFKA_WARM}/classes.jsa";
@@ -192,7 +190,7 @@ sub warm_up {
     $self->wait_until_ready;
     $self->create_topic('orders');
     $self->{process}->signal('TERM');
-    $self->{process}->wait_for_exit(200);    # the archive takes longer than the end
+    $self->{process}->wait_for_exit(200);    # Java writes the archive at its end
     return rename "$classes.new", $classes;
 }
 

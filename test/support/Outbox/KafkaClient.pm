@@ -1,5 +1,5 @@
-# What clients and operators do with a broker or a cluster: topics, records, rules, passwords. Outbox::Kafka and Outbox::KafkaCluster are such; they
-# know where it is reached (brokers, _plain_brokers) and how its tools are called (_java, _java_command).
+# The methods of clients and operators for a broker or a cluster: topics, records, rules, passwords. Outbox::Kafka and Outbox::KafkaCluster inherit
+# them, and supply the addresses (brokers, _plain_brokers) and the commands of Kafka's tools (_java, _java_command).
 package Outbox::KafkaClient;
 
 use strict;
@@ -16,16 +16,16 @@ sub create_topic {
     return $self->_client('create-topic', $name, $partitions // 1, @config);
 }
 
-# So many of them, each its prefix and a number from 0 on.
+# Creates this many topics, whose names are the prefix and a number from 0 on.
 sub create_topics {
     my ($self, $prefix, $count, $partitions) = @_;
     return $self->_client('create-topics', $prefix, $count, $partitions // 1);
 }
 
-# Gives it these settings, and no others.
+# Gives the topic these settings, and the defaults of all others.
 sub configure_topic { my ($self, $name, @config) = @_; return $self->_client('configure-topic', $name, @config) }
 
-# Takes a topic away from everybody but one, or gives it back.
+# Denies a topic to all users but one, or allows it again.
 sub reserve_topic { my ($self, $name, $user) = @_; return $self->_acl('--add', $name, $user) }
 sub free_topic { my ($self, $name, $user) = @_; return $self->_acl('--remove', '--force', $name, $user) }
 
@@ -35,7 +35,7 @@ sub _acl {
     return $self->change_rules(@change, '--allow-principal', "User:$user", '--operation', 'Write', '--operation', 'Describe', '--topic', $name);
 }
 
-# What kafka-acls.sh takes.
+# Runs kafka-acls.sh with these arguments.
 sub change_rules {
     my ($self, @change) = @_;
     my $tool = $self->_java('org.apache.kafka.tools.AclCommand', '--bootstrap-server', $self->_plain_brokers, @change);
@@ -43,14 +43,14 @@ sub change_rules {
     return;
 }
 
-# Gives a user of SCRAM-SHA-256 another password. Returns the process that does so.
+# Changes the password of a user of SCRAM-SHA-256. Returns the process that does it.
 sub begin_password_change {
     my ($self, $user, $word) = @_;
     return $self->_java('kafka.admin.ConfigCommand', '--bootstrap-server', $self->_plain_brokers, qw(--alter --entity-type users --entity-name), $user,
         '--add-config', "SCRAM-SHA-256=[password=$word]");
 }
 
-# What an operator does about a transaction that Kafka has forgotten: ends it in this topic's only partition.
+# Aborts, as an operator does, a Kafka transaction that the coordinator has forgotten, in this topic's only partition.
 sub abort_hanging {
     my ($self, $topic) = @_;
     my @partition = ('--topic', $topic, '--partition', 0);
@@ -67,7 +67,7 @@ sub _transactions {
     return $out;
 }
 
-# A record without headers, by Kafka's own producer, as an operator would write it.
+# Writes a record without headers, with Kafka's own producer, as an operator would.
 sub produce {
     my ($self, $topic, $key, $value) = @_;
     my @java = $self->_java_command('org.apache.kafka.tools.ConsoleProducer', '--bootstrap-server', $self->brokers, '--topic', $topic,
@@ -79,17 +79,17 @@ sub produce {
 
 sub delete_topic { my ($self, $name) = @_; return $self->_client('delete-topic', $name) }
 
-# So that it has so many.
+# Adds partitions until the topic has this number.
 sub add_partitions { my ($self, $name, $count) = @_; return $self->_client('add-partitions', $name, $count) }
 
-# The node that leads a topic's first partition; undef: there is no such topic.
+# The node that leads a topic's first partition; undef where the topic does not exist.
 sub leader { my ($self, $topic) = @_; return ($self->_client('leaders', $topic) =~ m{/0 (\d+)$}m)[0] }
 
-# Where the partitions of the topics end, as text; and of a topic with one partition, as a number.
+# The end offsets of the partitions of topics, as text; and of a topic with one partition, as a number.
 sub ends { my ($self, @topics) = @_; return $self->_client('ends', @topics) }
 sub end_of { my ($self, $topic) = @_; return ($self->ends($topic) =~ /(\d+)\s*\z/)[0] }
 
-# Forgets the records of the topics, as their consumers have read them.
+# Deletes the records of the topics, whose consumers have read them.
 sub trim { my ($self, @topics) = @_; return $self->_client('trim', @topics) }
 
 sub _client {
@@ -100,8 +100,8 @@ sub _client {
     return $out;
 }
 
-# Every record of the topics: hashes of topic, partition, offset, timestamp, key, value, headers ([name, value], ...). Keys,
-# values and headers are bytes, or undef.
+# Every record of the topics: hashes of topic, partition, offset, timestamp, key, value and headers ([name, value], ...). Keys, values and headers are
+# bytes, or undef.
 sub consume {
     my ($self, @topics) = @_;
     my @records;
@@ -109,7 +109,7 @@ sub consume {
     return @records;
 }
 
-# The same, one at a time, for topics larger than memory should be.
+# The same, one record at a time, for large topics.
 sub for_each_record {
     my ($self, $visit, @topics) = @_;
     open my $lines, '-|', $ENV{OUTBOX_KAFKA_CLIENT}, $self->brokers, 'consume', @topics or croak "kafka-client: $!";
@@ -120,7 +120,7 @@ sub for_each_record {
     return;
 }
 
-# A line without an escape, nearly every one, is taken apart without a JSON parser: ten times as fast.
+# Parses a line without escapes, as nearly all are, without a JSON parser, which is ten times as fast.
 my $string = qr/null|"[^"]*"/;
 my $plain = qr/^\{"topic":"(.*?)","partition":(\d+),"offset":(\d+),"timestamp":(-?\d+),
     "key":($string),"value":($string),"headers":\[((?:,?\["[^"]*",(?:$string)\])*)\]\}$/x;
@@ -135,7 +135,7 @@ sub _record {
         push @{ $record{headers} }, [ $1, $2 ] while $headers =~ /\["([^"]*)",(?:null|"([^"]*)")\]/g;
     }
     else {
-        my $value = $line =~ s/,"value":"([^"]*)"/,"value":null/ ? $1 : undef;    # long, and without an escape: not for JSON::PP
+        my $value = $line =~ s/,"value":"([^"]*)"/,"value":null/ ? $1 : undef;    # a long value without escapes does not go through JSON::PP
         %record = %{ JSON::PP->new->decode($line) };
         $record{value} = $value;
         $record{key} = decode_base64(delete $record{key_base64}) if exists $record{key_base64};
