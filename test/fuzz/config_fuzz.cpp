@@ -1,4 +1,4 @@
-// The text of a file of settings: whatever stands there is taken, or refused in one line that can be printed and repeats no value.
+// The text of a file of settings: any text is accepted, or refused in one printable line that repeats no value.
 #include "relay/config/file.h"
 
 #include <cstdlib>

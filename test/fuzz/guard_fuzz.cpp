@@ -1,5 +1,5 @@
-// The guard, and behind it the relay: a message that the guard lets through is one line that the relay reads without an error,
-// and its texts have no escape that the relay does not know.
+// The guard, and the relay's parser after it: a message that the guard accepts is one line that the relay reads without an error, and its
+// texts have no escape that the relay does not know.
 #include "outbox_ext/contract/guard.h"
 #include "relay/core/decode.h"
 #include "relay/core/plugin_dialect.h"

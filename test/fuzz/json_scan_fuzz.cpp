@@ -1,4 +1,4 @@
-// The JSON scanner: what it accepts, it accepts again in the form it has given it, which has no shorter form and is never longer.
+// The JSON scanner: it accepts its own output again, and its output is never longer than the input, and does not get shorter again.
 #include "outbox_ext/contract/json_scan.h"
 
 #include <cstdlib>
@@ -16,7 +16,7 @@ void require(bool holds) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *text = reinterpret_cast<const char *>(data);
-    std::unique_ptr<char[]> once(new char[size]), twice(new char[size]); // a byte more is seen by the sanitizer
+    std::unique_ptr<char[]> once(new char[size]), twice(new char[size]); // exact sizes, so that the sanitizer finds an access beyond them
     size_t once_size = 0, twice_size = 0;
     bool valid = json_scan(text, size, once.get(), &once_size);
     require(json_scan(text, size) == valid);

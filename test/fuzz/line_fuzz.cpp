@@ -1,4 +1,4 @@
-// The relay's reading of lines: whatever stands there is read or a FormatError.
+// The relay's parser of lines: any line is read, or is a FormatError.
 #include "relay/core/decode.h"
 #include "relay/core/plugin_dialect.h"
 

@@ -1,6 +1,6 @@
-// The command line and the environment, a line each: NAME=value of OUTBOX_… and PG… is a variable, any other line an argument. Whatever
-// stands there is taken, or refused in one line that can be printed. Left out are the arguments that end the process after a text of help,
-// the property file and the file of settings, which are any files of this machine (config_fuzz.cpp has the latter's text), and librdkafka's
+// The command line and the environment: a line NAME=value with OUTBOX_… or PG… is a variable, any other line an argument. Any input is
+// accepted, or refused in one printable line. The fuzzer leaves out arguments that print help and end the process, the property file and
+// the file of settings, which would be any files of this machine (config_fuzz.cpp has the text of the latter), and librdkafka's
 // properties, which values_fuzz.cpp has.
 #include "relay/config/options.h"
 

@@ -1,5 +1,5 @@
-// pgoutput's messages: whatever stands there is passed over, an item, or a FormatError; and what becomes an event is read on without one.
-// An input is several messages, each behind two bytes with its size.
+// pgoutput's messages: any message is passed over, becomes an item, or is a FormatError, and an item that is an event is read without an
+// error. An input is several messages, each after two bytes with its size.
 #include "relay/core/decode.h"
 #include "relay/core/pgoutput_dialect.h"
 
@@ -11,7 +11,7 @@ namespace {
 
 using namespace outbox;
 
-// What the session does with an event.
+// Reads an event as the session does.
 void read_on(const Event &event) {
     std::string scratch;
     if (event.topic.empty())
@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint64_t events = 0;
     while (input.size() > 2) {
         size_t bytes = std::min<size_t>(data[size - input.size()] << 8 | data[size - input.size() + 1], input.size() - 2);
-        std::string message(input.substr(2, bytes)); // of its own: a byte too far is seen
+        std::string message(input.substr(2, bytes)); // memory of its own, so that the sanitizer finds a read beyond it
         input.remove_prefix(2 + bytes);
         std::string_view rest = message;
         for (;;) {

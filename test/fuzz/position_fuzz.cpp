@@ -1,5 +1,5 @@
-// A record of the state topic and a timeline history file: read or refused. What was read from a record is written and read again alike,
-// and the rules of where to go on end in a position or in PositionRefused.
+// A record of the state topic and a timeline history file: each is read or refused. A position that was read is written and read again
+// without a change, and resume() returns a position or throws PositionRefused.
 #include "relay/core/position.h"
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     using namespace outbox;
     std::string_view text(reinterpret_cast<const char *>(data), size);
-    size_t middle = text.find('\0'); // a record and a history file
+    size_t middle = text.find('\0'); // between the record and the history file
     std::optional<State> state = parse_state(text.substr(0, middle));
     Source source;
     source.timeline = 3;

@@ -1,5 +1,5 @@
-// The values of options: each check answers with nothing or with one line, and what was read is written as it was meant. The first byte
-// says which value the others are.
+// The values of options: each check returns nothing or one line, and a value that was read is written without a change. The first byte
+// chooses the option.
 #include "relay/config/dsn.h"
 #include "relay/config/values.h"
 #include "relay/kafka/properties.h"
@@ -52,7 +52,7 @@ void read_names(const std::string &text) {
     is_blank(text);
 }
 
-// Not the one that has librdkafka load any library of this machine.
+// Leaves out the property with which librdkafka loads any library of this machine.
 void read_property(const std::string &text) {
     try {
         KafkaProperty property = parse_kafka_property(text);

@@ -1,4 +1,4 @@
-// Replication messages and the text of an LSN: read or refused, and what was read is written as it was meant.
+// Replication messages and the text of an LSN: each is read or refused, and an LSN that was read is written without a change.
 #include "relay/core/wire.h"
 
 #include <cstdlib>

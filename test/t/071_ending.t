@@ -7,9 +7,9 @@ use Outbox::Kafka;
 use Outbox::Node;
 use Outbox::Process qw(wait_until);
 use Outbox::Relay;
+use Outbox::Status qw(metrics);
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $node = outbox_node('main');
 create_slot($node);
@@ -28,13 +28,13 @@ sub two_at_once {
     return;
 }
 
-my $relay = Outbox::Relay->new($node, kafka => $kafka, args => [qw(--shutdown-grace-ms 20000)])->start;
+my $relay = Outbox::Relay->new($node, kafka => $kafka, args => [qw(--shutdown-grace-ms 20000 --listen 127.0.0.1:0)])->start;
 $relay->wait_until_streaming($node);
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
 ok(wait_for_confirmation($node), 'the topic is known');
 $kafka->pause;
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '2') FROM generate_series(1, 3)});
-sleep 0.5;
+wait_until { metrics($relay)->{in_flight_bytes} > 0 } 'the events are in flight';
 two_at_once($relay);
 $relay->wait_for_log(qr/stopping: waiting up to 20000 ms for 3 events in flight, the last of topic "orders"/);
 $kafka->resume;
