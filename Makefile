@@ -1,37 +1,38 @@
 # outbox: the PostgreSQL extension and the relay to Kafka.
 #
-#   make               build both below build/ (PG_CONFIG=… chooses the server; WERROR=1 makes warnings errors)
-#   make install       install the extension next to the server, the relay (stripped), its manual pages and completion below $(PREFIX)
-#   make installcheck  pg_regress against a running server with the extension, wal_level=logical and
-#                      max_prepared_transactions (and output_plugin_libraries, where it knows that)
-#   make check         the quick tests (unit, symbols, regress, isolation), on a private PostgreSQL; installs missing packages
-#   make check TESTS=test/t/042_poison.t      one test: a TAP file, sql/limits.sql, test/specs/savepoint.spec, or what --gtest_filter takes, as
-#                      'Tracker.*'; several are separated by blanks
-#   make test          everything, on private servers, with a private Apache Kafka, too; SANITIZE=1: regress, isolation, tap and chaos with
-#                      a relay and an extension that sanitizers watch
+#   make               builds both in build/ (PG_CONFIG=… chooses the server; WERROR=1 makes warnings errors; V=1 shows the commands)
+#   make install       installs the extension beside the server, and the relay, its manual pages and completion in $(PREFIX)
+#   make installcheck  pg_regress against a running server with the extension, wal_level=logical and max_prepared_transactions
+#                      (and output_plugin_libraries, where the server has it)
+#   make check         the quick suites (unit, symbols, regress, isolation), on a private PostgreSQL; installs missing packages
+#   make check TESTS=test/t/042_poison.t      one test: a TAP file, sql/limits.sql, test/specs/savepoint.spec, or a pattern for --gtest_filter,
+#                      such as 'Tracker.*'; blanks separate several
+#   make test          all suites, on private servers and a private Apache Kafka; with SANITIZE=1 regress, isolation, tap and chaos, with
+#                      sanitizers in the relay and in the extension
 #   make test-hosted   the TAP files with the hosted form, emit in SQL and slots of pgoutput, instead of the extension
-#   make fuzz          fuzzers of what reads foreign bytes, FUZZ_SECONDS=20 each, part of make test; needs clang
-#   make sanitize      the unit tests with the address and undefined-behaviour sanitizers, part of make test
-#   make mutants       bugs put in one by one, each of which the test that its patch names must find; MUTANT='NAME …' only these. All take six
-#                      minutes of two cores
-#   make chaos         faults of every kind, part of make test (30 s for each delivery); DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
-#                      BROKERS=3 against a cluster, ALONE=75 each fault in a round of its own for so many seconds
-#   make test-failover    failover slots (PostgreSQL 17 and later) and Patroni, with every kind of failover; make test plays two of them
-#   make bench         measure, for hours; CASE='drain …' some of test/bench/case (hosted: the price of the hosted form), RUNS=5, SCALE=1, PEERS=1: others too. Results are in
-#                      build/bench-results; test/bench/report and test/bench/readme make texts of them
-#   make demo          an order becomes an event, on throw-away servers (KAFKA=1: through a real Kafka)
+#   make fuzz          fuzzers of the parsers of foreign bytes, FUZZ_SECONDS=20 each; make test runs them, too; needs clang
+#   make sanitize      the unit tests with the address and undefined-behaviour sanitizers; make test runs them, too
+#   make mutants       applies bugs one by one, each of which the test named in its patch must find; MUTANT='NAME …' only these. All take six
+#                      minutes on two cores
+#   make chaos         random faults; make test runs 30 s of them with each delivery; DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
+#                      BROKERS=3 against a cluster, ALONE=75 each kind of fault in a round of its own for this many seconds
+#   make test-failover    failover slots (PostgreSQL 17 and later) and Patroni, with every kind of failover; make test runs two of them
+#   make test-matrix   the suites on PostgreSQL 14 to 19, with the extension and with the hosted form; MAJORS=17 only these; needs root
+#   make bench         measures, for hours; CASE='drain …' only these files of test/bench/case, RUNS=5, SCALE=1, PEERS=1 other relays, too.
+#                      Results are in build/bench-results, from which test/bench/report and test/bench/readme write texts
+#   make demo          an order becomes an event, on servers of the demo's own (KAFKA=1: with Apache Kafka)
 #   make lint          clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error
-#   make format        clang-format over the sources
-#   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; nothing is linked
-#   make other-debian  unit, symbols, regress, isolation and eleven TAP files in a root of Debian 13 on 12, or of 12 on 13, made for it; root's
-#   make test-matrix   the suites on PostgreSQL 14 to 19, with the extension and in the hosted form; MAJORS=17 only these; root's
+#   make format        clang-format on the sources
+#   make relay-page    writes the table of options in docs/relay.md from the settings of the relay
+#   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; links nothing
+#   make other-debian  unit, symbols, regress, isolation and eleven TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
-#   make test-deb      those of Debian 12 and of 13: built, installed, started, upgraded and purged in clean roots made for it; root's
-#   make check-kubernetes   docker/kubernetes against the schemas of Kubernetes' API
-#   make clean         delete build/
+#   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
+#   make check-kubernetes   checks docker/kubernetes against the schemas of Kubernetes' API
+#   make clean         deletes build/
 #
-# The relay is linked with the librdkafka that packaging/librdkafka makes, a version that is known to be good. LIBRDKAFKA=system
-# takes the distribution's instead, LIBRDKAFKA=pinned goes back; build/ remembers which. V=1 shows the commands.
+# The relay is linked with the tested librdkafka that packaging/librdkafka builds. LIBRDKAFKA=system links the distribution's instead,
+# LIBRDKAFKA=pinned goes back; build/ remembers the choice.
 
 OUTBOX_VERSION := 1.0.0
 PG_CONFIG ?= pg_config
@@ -42,9 +43,9 @@ export LIBRDKAFKA
 
 quiet := $(if $(V),,@)
 say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-4s %s\n' $(1) $(2))
-# How many things a make that was called without -j does at once.
+# The number of jobs, where make was called without -j.
 jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-# Some flags are of some processors and compilers only.
+# A flag, if the compiler accepts it for this processor.
 taken = $(shell $(CXX) -Werror $(1) -fsyntax-only -x c++ /dev/null 2>/dev/null && echo ' $(1)')
 
 # ---- the extension: PGXS --------------------------------------------------------------------------------------------
@@ -59,7 +60,7 @@ ext_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard outbox_ext/*.cpp outbox_
 
 strict := -std=c++20 -Wall -Wextra $(if $(WERROR),-Werror)
 strict += $(if $(call taken,-Wunknown-warning-option),-Wno-unknown-warning-option) # clang: PostgreSQL's own flags are gcc's
-strict += $(if $(REPRODUCIBLE),-ffile-prefix-map=$(CURDIR)=outbox) # the same bytes wherever the tree is
+strict += $(if $(REPRODUCIBLE),-ffile-prefix-map=$(CURDIR)=outbox) # the same bytes in whichever folder the tree is
 harden := -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(call taken,-fstack-clash-protection)
 harden += $(call taken,-fcf-protection)$(call taken,-mbranch-protection=standard)
 
@@ -69,7 +70,7 @@ override with_llvm = no # bitcode would be compiled without PG_CXXFLAGS
 
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(filter check,$(MAKECMDGOALS)),)
-# PGXS has a target check, which says that there is none. A make that is asked for ours leaves PGXS to the makes that ours calls.
+# PGXS has a target check of its own, which only says that there is none. So for `make check` this make does not include PGXS; the makes that it calls do.
 all clean install installcheck: ; @$(MAKE) --no-print-directory $@
 else ifeq ($(wildcard $(PGXS)),)
 # No server headers yet: `make test` and `make demo` install them first.
@@ -83,7 +84,7 @@ $(BUILD)/outbox_ext/%.o: outbox_ext/%.cpp
 	$(call say,CXX,$<)
 	$(quiet)$(COMPILE.cc) -MMD -MP -o $@ $<
 
-# Linked by the C compiler: libstdc++ has no business in the server.
+# The C compiler links the extension, so that libstdc++ is not loaded into the server.
 $(BUILD)/outbox.so: $(ext_objects) outbox_ext/exports.map
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(ext_objects) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined-version,--version-script=outbox_ext/exports.map -o $@
@@ -137,7 +138,7 @@ core_objects := $(filter $(addprefix $(BUILD)/relay/,base/% core/% loop/%),$(rel
 program_objects := $(filter-out $(core_objects),$(relay_objects))
 part_objects := $(filter-out $(BUILD)/relay/main.o,$(program_objects)) # those of tests and benchmarks
 
-# Manual pages out of docs/, and what completes the command line in a shell, which the relay prints.
+# Manual pages, made of docs/, and completion for shells, which the relay prints.
 manual := $(addprefix $(BUILD)/man/,outbox-relay.1 outbox-relay.toml.5 outbox.7)
 completion := $(addprefix $(BUILD)/completion/,bash zsh fish)
 $(manual) &: packaging/man docs/relay.md docs/configuration.md docs/emit.md Makefile
@@ -193,7 +194,7 @@ unit_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/unit/*.cpp))
 orders_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard docker/orders/*.cpp))
 
 $(BUILD)/test/%.o $(BUILD)/docker/%.o: relay_cxxflags += -I.
-# With the library's own macros, or its classes have other sizes.
+# Defines the library's own macros, without which its classes have other sizes.
 $(BUILD)/docker/%.o: relay_cxxflags += $(shell pkg-config --cflags cpp-httplib 2>/dev/null)
 $(BUILD)/test/%.o: test/%.cpp $(rdkafka_choice) | $(rdkafka)
 	@mkdir -p $(@D)
@@ -208,7 +209,7 @@ $(BUILD)/unit_tests: $(unit_objects) $(part_objects) $(core)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
-# core_tests has the unit tests that need the library alone. The linker takes the library as a whole, so no object stays unlinked.
+# core_tests has the unit tests that need the library only. The linker takes the whole library, so that every object is linked.
 core_tests := $(shell grep -LE '"relay/(kafka|postgres|stdout|watch|config|command)/|"(mock_kafka|small_relay)\.h"' test/unit/*_test.cpp)
 $(BUILD)/core_tests: $(core_tests:%.cpp=$(BUILD)/%.o) $(core)
 	$(call say,LINK,$@)
@@ -241,14 +242,14 @@ $(BUILD)/kafka/complete: test/support/kafka/pom.xml
 	@rm -rf $(BUILD)/maven
 	@touch $@
 
-# Python packages that Debian does not have, for tests alone, and for Debian's Python, which has the others.
+# Python packages for the tests that Debian does not have, for Debian's Python.
 $(BUILD)/python/complete: test/support/python/requirements.txt
 	$(call say,PIP,$(@D))
 	@rm -rf $(@D)
 	$(quiet)/usr/bin/python3 -m pip install -q --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target $(@D) -r $<
 	@touch $@
 
-# The programs of pages, where there is Go, and Rust.
+# The programs of docs/how-to, where Go and Rust are installed.
 how_to := $(if $(shell command -v go),$(BUILD)/how-to/go/shop) $(if $(shell command -v cargo),$(BUILD)/how-to/rust/shop)
 $(BUILD)/how-to/go/shop: docs/how-to/go.md test/support/how-to/go.mod test/support/how-to/go.sum
 	$(call say,GO,$@)
@@ -274,7 +275,7 @@ $(bench_programs): $(BUILD)/bench-%: $(BUILD)/test/bench/%.o $(part_objects) $(c
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) $(relay_ldflags) -o $@ $^ $(relay_libs)
 
-# The extension's pure parts in a program of their own, compiled as for the server.
+# A program with the extension's pure parts, compiled as for the server.
 count_extension := $(addprefix $(BUILD)/,test/bench/count-extension.o test/bench/no-server.o outbox_ext/envelope.o outbox_ext/json.o) \
 	$(filter $(BUILD)/outbox_ext/contract/%,$(ext_objects))
 $(BUILD)/test/bench/count-extension.o: test/bench/count-extension.cpp
@@ -285,7 +286,7 @@ $(BUILD)/bench-count-extension: $(count_extension)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) -o $@ $^
 
-# The extension with another plugin: one that lets the server queue what others write, for a measurement of what that costs, and the one of 1.0.
+# The extension with other plugins: one without the filter, for a benchmark, and the plugin of 1.0, for a test.
 other_plugins := $(addprefix $(BUILD)/test/,bench/plugin_no_filter.o support/plugin_1_0.o)
 $(other_plugins): $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
@@ -298,7 +299,7 @@ $(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugi
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
 
-# What reads bytes of others, fuzzed: by clang, with its sanitizers. RapidJSON itself adds numbers to null pointers.
+# Fuzzers of the parsers of foreign bytes, built by clang with sanitizers, but without the check of pointer overflow: RapidJSON adds numbers to null pointers.
 fuzzers := $(patsubst test/fuzz/%_fuzz.cpp,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.cpp))
 fuzz_cxx = clang++ -std=c++20 -O1 -g -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -I. -Irelay
 fuzzed := $(addprefix $(BUILD)/fuzz/,relay/core/wire.o relay/core/envelope.o relay/core/plugin_dialect.o relay/core/pgoutput_dialect.o relay/core/decode.o relay/core/position.o) \
@@ -307,7 +308,7 @@ $(BUILD)/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)
 	$(quiet)$(fuzz_cxx) -MMD -MP -c -o $@ $<
-# The options need the libraries, and of the relay what they name. Not optimized, they are compiled in a third of the time.
+# The fuzzers of options need the libraries, and these parts of the relay. Without optimization they compile in a third of the time.
 fuzzed_options := $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(filter-out %/libraries.cpp,$(wildcard relay/config/*.cpp)) $(addprefix relay/,core/wire.cpp watch/endpoint.cpp \
 	kafka/properties.cpp kafka/record_style.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp kafka/property_sources.cpp kafka/token.cpp postgres/conninfo.cpp \
 	postgres/connection.cpp postgres/connect_error.cpp postgres/hosts.cpp postgres/login.cpp base/log.cpp base/secret_file.cpp base/shell_command.cpp))
@@ -322,7 +323,7 @@ $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/fuzz/test/fuzz/%_fuzz.o $(fuzzed)
 	$(quiet)$(fuzz_cxx) -fsanitize=fuzzer -o $@ $< $(fuzzed) $(fuzz_libs)
 -include $(wildcard $(BUILD)/fuzz/*/*.d $(BUILD)/fuzz/*/*/*.d)
 
-# Other relays to compare with, each where it can be fetched.
+# Other relays for comparison, each where it can be fetched.
 go_relay := test/bench/peers/go-relay
 $(BUILD)/peers/go-relay: $(go_relay)/main.go $(go_relay)/go.mod $(go_relay)/go.sum
 	$(call say,GO,$@)
@@ -402,7 +403,7 @@ demo: # make -s: the terminal shows what the demo says, not what is compiled
 format:
 	clang-format -i $(formatted)
 
-# The other processor, and the other compiler. The libraries' headers are those of this machine.
+# Compiles for another processor, and with another compiler, with the libraries' headers of this machine.
 cross := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp docker/orders/*.cpp)
 cross-check:
 	@test/support/packages cross
@@ -415,7 +416,7 @@ $(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
 	$(quiet)$(CXX) $(call flags_of,$<) -idirafter /usr/include/$(shell $(CC) -print-multiarch) -fsyntax-only $<
 	@touch $@
 
-# The table of the settings, out of their rows.
+# Writes the table of options in docs/relay.md.
 relay-page: $(BUILD)/outbox-relay
 	perl -0pi -e 'BEGIN { $$table = `$< help --markdown` } s/^(<!-- options -->\n).*?^(?=<!-- \/options -->)/$$1$$table/ms' docs/relay.md
 
@@ -427,10 +428,10 @@ print-module:
 
 # ---- the unit tests with sanitizers ---------------------------------------------------------------------------------
 
-# The unit tests once more, compiled by clang with the address and the undefined-behaviour sanitizer. Code that is not optimized has all of
-# its checks and is compiled in a third of the time, and a precompiled header of what most files include saves half of the rest. What is
-# pure, and tested by millions of operations, is optimized. RapidJSON itself adds numbers to null pointers, and librdkafka's error codes, an
-# enum of C, can be any number that a broker sends.
+# The unit tests, compiled by clang with the address and the undefined-behaviour sanitizer. Code without optimization keeps all checks and compiles
+# in a third of the time, and a precompiled header of what most files include saves half of the rest. Pure code is optimized, because its tests do
+# millions of operations. Two checks are off: RapidJSON adds numbers to null pointers, and librdkafka's error codes, a C enum, can be any number that
+# a broker sends.
 sanitize_cxx = clang++ -std=c++20 -gline-tables-only -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize=pointer-overflow,enum \
 	-fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' -I. -Irelay $(rdkafka_cflags) \
 	$(shell pkg-config --cflags libpq spdlog libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null)
@@ -451,7 +452,7 @@ $(BUILD)/sanitize/unit_tests: $(sanitized)
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -lgtest -lgtest_main -pthread
 
-# make test SANITIZE=1 runs this relay, with both sanitizers, and this extension, with the sanitizer of undefined behaviour.
+# The relay with both sanitizers, and the extension with the sanitizer of undefined behaviour, for make test SANITIZE=1.
 $(BUILD)/sanitize/outbox-relay: $(BUILD)/sanitize/relay/main.o $(filter-out $(BUILD)/sanitize/test/%,$(sanitized))
 	$(call say,LINK,$@)
 	$(quiet)$(sanitize_cxx) -o $@ $^ $(relay_libs) -pthread
@@ -472,7 +473,7 @@ sanitize:
 	@$(MAKE) --no-print-directory $(jobs) sanitize-programs
 	@test/support/unprivileged test/run sanitize
 
-# Bugs, one after the other, each of which the test that its patch names must find. MUTANT='NAME …' only these.
+# Applies one bug after the other; the test that the patch names must find it.
 mutants:
 	@test/support/packages test
 	@$(MAKE) --no-print-directory $(jobs) check-programs tap-programs
@@ -480,7 +481,7 @@ mutants:
 
 # ---- the other Debian -----------------------------------------------------------------------------------------------
 
-# Every major of PostgreSQL, both forms; MAJORS=17, MATRIX_FILES="003 042" and MATRIX_CHAOS=30s choose.
+# Every major of PostgreSQL, with both forms. MAJORS=17 and MATRIX_FILES="003 042" choose; MATRIX_CHAOS=30s adds chaos runs.
 test-matrix:
 	@test/support/matrix && test/support/matrix page
 .PHONY: test-matrix test-hosted
@@ -491,7 +492,7 @@ other-debian:
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
-# librdkafka is built where it is kept, before the tree of the packages takes it over.
+# Builds librdkafka in build/ first, because the packages are built in another folder.
 deb:
 	@test/support/packages build deb
 	@$(MAKE) --no-print-directory $(BUILD)/librdkafka/complete
@@ -502,7 +503,7 @@ test-deb:
 
 # ---- Kubernetes -----------------------------------------------------------------------------------------------------
 
-# The schemas are in a package of PyPI, of which no program is run.
+# The schemas come from a package of PyPI, none of whose programs is run.
 schemas := $(BUILD)/kubernetes/kubernetes_validate-1.37.0-py3-none-any.whl
 schemas_sha256 := 85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
 check-kubernetes:
@@ -515,7 +516,6 @@ check-kubernetes:
 
 # ---- lint -----------------------------------------------------------------------------------------------------------
 
-# clang-format, shellcheck, perl -c, and clang-tidy with the checks of .clang-tidy; each finding is an error.
 formatted := $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cpp outbox_ext/contract/*.h relay/*.cpp relay/*/*.cpp relay/*/*.h relay/*/*/*.cpp relay/*/*/*.h \
 	test/*/*.cpp test/*/*/*.cpp test/*/*/*.h test/*/*.h docker/orders/*.cpp docker/orders/*.h)
 shell_scripts = $(shell grep -rlE '^\#!.*\b(ba)?sh\b' .ci test packaging docker)
