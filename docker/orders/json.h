@@ -13,7 +13,7 @@ struct BadRequest : std::runtime_error {
     int status;
 };
 
-// The item of a request to place an order; BadRequest if there is none that can be ordered.
+// The item of a request to place an order; throws BadRequest if the request has none.
 std::string parse_item(const std::string &body);
 
 std::string order_json(std::int64_t id, std::string_view item);

@@ -1,5 +1,5 @@
-// The sample order service: an application that publishes through the outbox. It knows PostgreSQL and HTTP, nothing of Kafka.
-// Tried by `make demo`.
+// The sample order service: an application that publishes events with outbox. It uses PostgreSQL and HTTP, and knows nothing of Kafka.
+// test/t/030_orders.t tests it, and `make demo` runs it.
 
 #include "service.h"
 

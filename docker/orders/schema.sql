@@ -1,4 +1,4 @@
--- The order service's own tables and its role. The extension comes first: setup creates it, or this does.
+-- The order service's tables and its role. The extension comes first: setup creates it, or this script.
 CREATE EXTENSION IF NOT EXISTS outbox;
 
 CREATE TABLE orders (
@@ -7,7 +7,7 @@ CREATE TABLE orders (
     placed_at timestamptz NOT NULL DEFAULT now()
 );
 
--- A rule that is checked at commit, so after the event was emitted: it shows that the event goes with the order.
+-- A constraint that is checked at commit, after the event was emitted: it shows that the rollback of the order drops its event.
 CREATE TABLE sold_out (item text PRIMARY KEY);
 INSERT INTO sold_out VALUES ('Unicorn');
 
@@ -22,7 +22,7 @@ END $$;
 CREATE CONSTRAINT TRIGGER check_stock AFTER INSERT ON orders
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_stock();
 
--- What the service may do, and nothing else.
+-- The rights of the service.
 CREATE ROLE orders LOGIN;
 GRANT SELECT, INSERT ON orders TO orders;
 GRANT SELECT ON sold_out TO orders;

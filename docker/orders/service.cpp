@@ -25,7 +25,7 @@ void answer(Response &response, int status, const std::string &json) {
 
 void fail(Response &response, int status, std::string_view text) { answer(response, status, error_json(text)); }
 
-// Every worker thread has its connection; it is closed when the thread ends.
+// Every worker thread has a connection of its own, which is closed when the thread ends.
 Store &store(const std::string &conninfo) {
     thread_local Store store(conninfo);
     return store;
@@ -44,7 +44,7 @@ void check_health(Store &store, const Request &, Response &response) {
     answer(response, 200, R"({"status":"ok"})");
 }
 
-// The one place where exceptions become status codes.
+// Turns exceptions into status codes, for all requests.
 httplib::Server::Handler route(const std::string &conninfo, void (*handle)(Store &, const Request &, Response &)) {
     return [conninfo, handle](const Request &request, Response &response) {
         try {
@@ -62,7 +62,7 @@ httplib::Server::Handler route(const std::string &conninfo, void (*handle)(Store
     };
 }
 
-// httplib wants a body with PUT and the like, and complains of a missing one before it looks whether there is such a route.
+// httplib refuses a PUT without a body before it checks whether the route exists.
 HandlerResponse refuse_early(const Request &request, Response &response) {
     const auto known = allowed_methods.find(request.path);
     if (known != allowed_methods.end() && known->second.find(request.method) != std::string::npos)
@@ -73,7 +73,7 @@ HandlerResponse refuse_early(const Request &request, Response &response) {
     return HandlerResponse::Handled;
 }
 
-// What was refused before a route saw it.
+// Errors of requests that reach no route.
 void explain(const Request &request, Response &response) {
     if (!response.body.empty())
         return;
@@ -90,7 +90,7 @@ void explain(const Request &request, Response &response) {
     }
 }
 
-// httplib's own options would let two services share the port.
+// With httplib's own socket options two services could share the port.
 void socket_options(socket_t socket) {
     const int on = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

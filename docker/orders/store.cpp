@@ -9,8 +9,8 @@ namespace {
 
 constexpr char options[] = "-c statement_timeout=5s -c idle_in_transaction_session_timeout=10s";
 
-// Not the caller's fault, and no bug either: connection, read-only server, conflict, resources, the server's state, an operator's
-// intervention; and an outbox whose slot is still missing.
+// Errors that neither the caller nor a bug causes: connection, read-only server, conflict, resources, the server's state, an operator's
+// intervention, and a slot that is still missing.
 bool is_passing(std::string_view sqlstate) {
     for (const std::string_view state_class : {"08", "25", "40", "53", "55", "57"})
         if (sqlstate.starts_with(state_class))
@@ -18,7 +18,7 @@ bool is_passing(std::string_view sqlstate) {
     return sqlstate.empty() || sqlstate == "42704";
 }
 
-// What a failed statement means for the caller.
+// Throws the exception that fits a failed statement.
 [[noreturn]] void raise(const PGconn *connection, const PGresult *result) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const std::string_view state = sqlstate ? sqlstate : "";
@@ -101,7 +101,7 @@ Store::Result Store::query(const char *sql, const std::vector<std::string> &para
     return result;
 }
 
-// For the first statement of a piece of work: that a connection broke while it was idle shows only now, and nothing is lost yet.
+// Runs the first statement of a piece of work. Only now the program sees that an idle connection broke, and nothing is lost yet.
 Store::Result Store::query_reconnecting(const char *sql, const std::vector<std::string> &parameters) {
     if (connected()) {
         try {

@@ -1,4 +1,5 @@
-// Orders in PostgreSQL. A Store is one connection, opened when first needed and again after it broke; one thread uses it.
+// Orders in PostgreSQL. A Store is one connection, which it opens at the first use, and again after the connection broke; one thread uses
+// it.
 #pragma once
 
 #include <libpq-fe.h>
@@ -15,12 +16,12 @@ struct Order {
     std::string placed_at;
 };
 
-// The database refused this order: nothing of it is there, and no event.
+// The database refused this order: there is neither the order nor an event.
 struct Refused : std::runtime_error {
     using runtime_error::runtime_error;
 };
 
-// No database, or none that can take orders now. The text says whether the outcome is known.
+// The database is away, or cannot take orders now. The text says whether the outcome is known.
 struct Unavailable : std::runtime_error {
     using runtime_error::runtime_error;
 };
@@ -29,10 +30,10 @@ class Store {
 public:
     explicit Store(std::string conninfo) : conninfo_(std::move(conninfo)) {}
 
-    // The order and its event, in one transaction: both are there afterwards, or neither.
+    // Writes the order and its event in one transaction: afterwards both exist, or neither.
     std::int64_t place(const std::string &item);
 
-    // The newest orders first.
+    // Orders, the newest first.
     std::vector<Order> newest(int limit);
 
     void ping();
