@@ -1,5 +1,6 @@
 // Kafka's absence as one producer sees it: the log has no line while nothing waits for Kafka, and one line when Kafka has been away for a
-// second in which something waited. The clock is the caller's. Tested by test/unit/kafka_producer_test.cpp.
+// second in which something waited; and whether librdkafka itself is silent. The clock is the caller's. Tested by
+// test/unit/kafka_producer_test.cpp and test/unit/absence_test.cpp.
 #pragma once
 
 #include "base/log.h"
@@ -7,6 +8,7 @@
 #include "core/clock.h"
 #include "kafka/reachability.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace outbox {
@@ -20,6 +22,9 @@ public:
 
     // Kafka has answered, or something begins to wait for Kafka.
     void heard(Time now) { heard_at_ = now; }
+
+    // librdkafka has reported a record, a connection or anything else.
+    void spoke(Time now) { spoke_at_ = now; }
 
     // expect_answer(): something waits for an answer other than a delivery report. expect_topic(): a record waits for its topic's metadata.
     void expect_answer(bool is_expected, Time now) {
@@ -35,6 +40,18 @@ public:
     // True where Kafka's absence matters: something waits for Kafka, or Kafka has never answered.
     bool is_a_matter(bool has_records_in_flight) const {
         return has_records_in_flight || expects_answer_ || expects_topic_ || !kafka_.has_answered();
+    }
+
+    // librdkafka tries to connect every two seconds while something waits, and reports each failure. Where it reports nothing it tries
+    // nothing. True once in so many seconds of silence; due at silent_at().
+    bool is_silent(bool has_records_in_flight, Time now) {
+        if (now < silent_at(has_records_in_flight))
+            return false;
+        spoke_at_ = now;
+        return true;
+    }
+    Time silent_at(bool has_records_in_flight) const {
+        return is_a_matter(has_records_in_flight) ? std::max(heard_at_, spoke_at_) + silent_after : Time::max();
     }
 
     // When complain_if_due() is due though nothing happens.
@@ -55,6 +72,7 @@ public:
 
 private:
     static constexpr std::chrono::milliseconds complain_after{1000}; // a lost connection is soon made again
+    static constexpr std::chrono::seconds silent_after{15};          // more than socket.timeout.ms, after which a request fails
 
     Time due(bool has_records_in_flight) const {
         return kafka_.is_away() && is_a_matter(has_records_in_flight) ? heard_at_ + complain_after : Time::max();
@@ -64,6 +82,7 @@ private:
     Condition said_;
     bool expects_answer_ = false, expects_topic_ = false; // beside the records in flight
     Time heard_at_ = Clock::now();                        // when Kafka last answered, or something began to wait for Kafka
+    Time spoke_at_ = Clock::now();                        // when librdkafka last reported anything
 };
 
 } // namespace outbox

@@ -19,9 +19,12 @@ constexpr auto give_up_after = std::chrono::milliseconds(30000);
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
 std::string text_of(const rd_kafka_conf_t *conf, const char *property) {
-    char value[32] = "";
-    size_t size = sizeof(value);
-    return rd_kafka_conf_get(conf, property, value, &size) == RD_KAFKA_CONF_OK ? value : "";
+    size_t size = 0; // with the zero at the end
+    if (rd_kafka_conf_get(conf, property, nullptr, &size) != RD_KAFKA_CONF_OK || size == 0)
+        return "";
+    std::string value(size, '\0');
+    rd_kafka_conf_get(conf, property, value.data(), &size);
+    return value.c_str();
 }
 
 size_t number_of(const rd_kafka_conf_t *conf, const char *property) { return strtoull(text_of(conf, property).c_str(), nullptr, 10); }
@@ -31,6 +34,7 @@ size_t number_of(const rd_kafka_conf_t *conf, const char *property) { return str
 KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) : ends_(ends), listener_(listener) {
     ends_.end_period();
     compresses_ = text_of(conf.get(), "compression.codec") != "none";
+    brokers_ = text_of(conf.get(), "bootstrap.servers");
     auto sticky_for = std::chrono::milliseconds(number_of(conf.get(), sticky_property));
     rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // with another value librdkafka does not ask choose_partition()
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS);
@@ -131,6 +135,8 @@ void KafkaProducer::serve(int timeout_ms) {
     (void)!read(wakeup_, &count, sizeof(count)); // resets the eventfd
     now_ = Clock::now();
     while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, timeout_ms)) {
+        if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_STATS) // which come whatever happens
+            absence_.spoke(now_);
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_DR: serve_reports(event); break;
         case RD_KAFKA_EVENT_ERROR: serve_error(event); break;
@@ -141,6 +147,15 @@ void KafkaProducer::serve(int timeout_ms) {
         timeout_ms = 0;
     }
     absence_.complain_if_due(in_flight_ > 0, Clock::now());
+    if (absence_.is_silent(in_flight_ > 0, Clock::now()))
+        give_brokers_again();
+}
+
+// librdkafka drops every broker that an answer of the cluster does not name, the configured addresses as well. A cluster of one broker
+// names none while that broker shuts down; librdkafka 2.10 to 2.14 then knows nobody to connect to, and waits for ever without a word.
+void KafkaProducer::give_brokers_again() {
+    spdlog::debug("librdkafka is silent: it gets the addresses of the brokers again");
+    rd_kafka_brokers_add(handle_, brokers_.c_str());
 }
 
 void KafkaProducer::serve_reports(rd_kafka_event_t *event) {

@@ -10,6 +10,7 @@
 #include "kafka/record.h"
 #include "kafka/topics.h"
 
+#include <algorithm>
 #include <string>
 
 namespace outbox {
@@ -66,7 +67,9 @@ public:
     bool is_a_matter() const { return absence_.is_a_matter(in_flight_ > 0); }
 
     pollfd wanted() const { return {wakeup_, POLLIN, 0}; }
-    Clock::time_point serve_at() const { return absence_.complain_at(in_flight_ > 0); } // when to serve though nothing happens
+    Clock::time_point serve_at() const { // when to serve though nothing happens
+        return std::min(absence_.complain_at(in_flight_ > 0), absence_.silent_at(in_flight_ > 0));
+    }
     Clock::time_point retry_at() const { return topics_.retry_at(); }
     bool is_looking_up() const { return topics_.is_looking_up(); } // produce() waits for a look-up, after which wanted() becomes ready
     size_t topics() const { return topics_.size(); }
@@ -83,6 +86,7 @@ private:
     void note_report(const rd_kafka_message_t &message);
     void serve_error(rd_kafka_event_t *event);
     void serve_log(rd_kafka_event_t *event);
+    void give_brokers_again();
 
     LogEnds &ends_;
     Listener &listener_;
@@ -94,6 +98,7 @@ private:
     KafkaTopics topics_{ends_, absence_};
     size_t in_flight_ = 0;
     bool compresses_ = false;
+    std::string brokers_; // as configured
     uint64_t report_ = 0;
     Clock::time_point now_ = Clock::now(); // when the queue was last served
     bool is_unplaced_ = false;             // librdkafka did not know the partitions of the last record's topic
