@@ -249,24 +249,56 @@ $(BUILD)/python/complete: test/support/python/requirements.txt
 	$(quiet)/usr/bin/python3 -m pip install -q --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target $(@D) -r $<
 	@touch $@
 
-# The programs of docs/how-to, where Go and Rust are installed.
-how_to := $(if $(shell command -v go),$(BUILD)/how-to/go/shop) $(if $(shell command -v cargo),$(BUILD)/how-to/rust/shop)
-$(BUILD)/how-to/go/shop: docs/how-to/go.md test/support/how-to/go.mod test/support/how-to/go.sum
-	$(call say,GO,$@)
+# The programs of pages, and those that try drivers, where there is what compiles them: Go, Rust, a JDK; npm and Maven fetch packages and jars.
+how_to := $(foreach each,go:go/shop cargo:rust/shop javac:java/complete,$(if $(shell command -v $(firstword $(subst :, ,$(each)))),$(BUILD)/how-to/$(lastword $(subst :, ,$(each)))))
+how_to += $(if $(shell command -v npm),$(BUILD)/node/complete)
+blocks = awk '/^```$$/ { file = "" } file { print > file } /^```$(1)$$/ { getline; file = "$(@D)/" $$2; folder = file; sub(/[^\/]*$$/, "", folder); system("mkdir -p " folder) }' $(filter %.md,$^)
+$(BUILD)/how-to/go/shop: docs/how-to/go.md docs/how-to/consume-go.md test/support/how-to/go.mod test/support/how-to/go.sum test/support/drivers/drivers.go
+	$(call say,GO,$(@D))
+	@rm -rf $(@D)
+	@mkdir -p $(@D)/drivers
+	@cp $(filter %.mod %.sum,$^) $(@D)
+	@cp $(filter %.go,$^) $(@D)/drivers/main.go
+	$(quiet)$(call blocks,go)
+	$(quiet)cd $(@D) && export CGO_ENABLED=0 GOTOOLCHAIN=auto && go test -c -o shop.test && go build -buildvcs=false -o ./consume ./consumer && \
+		go build -buildvcs=false -o ./drive ./drivers && go build -buildvcs=false -o shop
+# Its client of Kafka is linked with the librdkafka that the relay is linked with.
+$(BUILD)/how-to/rust/shop: docs/how-to/rust.md docs/how-to/consume-rust.md test/support/how-to/Cargo.toml test/support/how-to/Cargo.lock test/support/drivers/drivers.rs | $(BUILD)/librdkafka/complete
+	$(call say,CARGO,$(@D))
+	@rm -rf $(@D)
+	@mkdir -p $(@D)/src/bin
+	@cp $(filter %.toml %.lock,$^) $(@D)
+	@cp $(filter %.rs,$^) $(@D)/src/bin
+	$(quiet)$(call blocks,rust)
+	@printf 'Name: rdkafka\nDescription: pinned\nVersion: 2.14.2\nLibs: -L%s -lrdkafka %s\n' '$(abspath $(BUILD))/librdkafka' "$$(cat $(BUILD)/librdkafka/link-with)" >$(@D)/rdkafka.pc
+	$(quiet)cd $(@D) && export CARGO_TARGET_DIR=target PKG_CONFIG_PATH='$(abspath $(@D))' && cargo test -q --locked --no-run --bin shop && \
+		find target/debug/deps -name 'shop-*' -type f -executable -exec mv {} shop.test ';' && cargo build -q --locked && mv target/debug/consumer consume && \
+		mv target/debug/drivers drive && mv target/debug/shop shop
+	@rm -rf $(@D)/target
+$(BUILD)/how-to/java/complete: docs/how-to/consume-java.md test/support/drivers/Drivers.java $(BUILD)/java/complete
+	$(call say,JAVAC,$(@D))
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
-	@cp $(filter-out %.md,$^) $(@D)
-	$(quiet)awk '/^```$$/ { file = "" } file { print > file } /^```go$$/ { getline; file = "$(@D)/" $$2 }' $<
-	$(quiet)cd $(@D) && export CGO_ENABLED=0 GOTOOLCHAIN=auto && go test -c -o shop.test && go build -buildvcs=false -o shop
-$(BUILD)/how-to/rust/shop: docs/how-to/rust.md test/support/how-to/Cargo.toml test/support/how-to/Cargo.lock
-	$(call say,CARGO,$@)
+	$(quiet)$(call blocks,java)
+	$(quiet)javac -proc:none -parameters -d $(@D)/classes -cp '$(BUILD)/java/libs/*' $(@D)/shop/*.java $(filter %.java,$^)
+	@touch $@
+
+# Jars for programs of Java, out of Maven Central, and packages for programs of JavaScript, without what they would run when they are installed.
+$(BUILD)/java/complete: test/support/java/pom.xml | $(BUILD)/kafka/complete $(BUILD)/peers/debezium/complete
+	$(call say,MVN,$(@D)/libs)
 	@rm -rf $(@D)
-	@mkdir -p $(@D)/src
-	@cp $(filter-out %.md,$^) $(@D)
-	$(quiet)awk '/^```$$/ { file = "" } file { print > file } /^```rust$$/ { getline; file = "$(@D)/" $$2 }' $<
-	$(quiet)cd $(@D) && export CARGO_TARGET_DIR=target && cargo test -q --locked --no-run && \
-		find target/debug/deps -name 'shop-*' -type f -executable -exec mv {} shop.test ';' && cargo build -q --locked && mv target/debug/shop shop
-	@rm -rf $(@D)/target
+	$(quiet)$(maven) -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(abspath $(@D))/libs'
+	@rm -rf $(BUILD)/maven
+	@touch $@
+$(BUILD)/node/complete: test/support/node/package-lock.json test/support/node/package.json
+	$(call say,NPM,$(@D))
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	$(quiet)cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund --no-update-notifier --cache ./cache
+	@rm -rf $(@D)/cache
+	@find $(@D)/node_modules \( -name '*.map' -o -path '*/runtime/query_*' \( -name '*mysql*' -o -name '*sqlite*' -o -name '*sqlserver*' -o -name '*cockroachdb*' \) \) -type f -delete
+	@touch $@
 
 -include $(wildcard $(BUILD)/test/*/*.d $(BUILD)/test/*/*/*.d $(BUILD)/docker/*/*.d)
 
