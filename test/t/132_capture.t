@@ -1,5 +1,5 @@
-# outbox.capture on a server that could deliver nothing, with wal_level minimal and no slot: in SQL, with pgTAP, and with the pytest example of the
-# page. The server's log has a line.
+# outbox.capture on a server that could deliver nothing, with wal_level minimal and no slot: in SQL, with pgTAP, and with the examples of the page
+# for pytest and JUnit. The server's log has a line.
 use strict;
 use warnings;
 
@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $project = abs_path(dirname(__FILE__) . '/../..');
-my $node = outbox_node('laptop', conf => "wal_level = minimal\nmax_wal_senders = 0\nlog_min_error_statement = error\n");
+my $node = outbox_node('laptop', conf => "listen_addresses = '127.0.0.1'\nwal_level = minimal\nmax_wal_senders = 0\nlog_min_error_statement = error\n");
 $node->safe_psql('postgres', 'CREATE ROLE developer LOGIN; GRANT USAGE ON SCHEMA outbox TO developer; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO developer');
 
 sub as_developer { my ($sql) = @_; my (undef, $out, $err) = $node->psql('postgres', $sql, extra_params => [qw(-U developer)]); return ($out, $err) }
@@ -57,6 +57,23 @@ ok($python, 'a Python with pytest and psycopg') or BAIL_OUT('install python3-psy
     local $ENV{DATABASE_URL} = $node->connstr('postgres') . ' user=developer';
     ($out, $err) = run_command([ $python, qw(-m pytest -q -p no:cacheprovider), $folder ]);
     like($out, qr/^2 passed/m, 'the tests of docs/testing.md pass') or diag("$out\n$err");
+}
+
+# Where no Docker engine is, the test with a container is compiled, and comes as far as to ask for one.
+my $jars = "$ENV{OUTBOX_BUILD}/java/libs";
+SKIP: {
+    skip 'no JDK or no jars are here', 3 if !-d $jars || system('javac -version >/dev/null 2>&1') != 0;
+    for my $block (grep { $_->{language} eq 'java' } Outbox::Page->read("$project/docs/testing.md")->blocks) {
+        my ($name) = $block->{text} =~ m{^// (\w+\.java)\n} or die 'a block names no file';
+        append_to_file("$folder/$name", $block->{text});
+    }
+    local $ENV{JDBC_URL} = 'jdbc:postgresql://127.0.0.1:' . $node->port . '/postgres?user=developer';
+    my $compiled = qx{cd '$folder' && javac -proc:none -d classes -cp '$jars/*' *.java 2>&1};
+    is($?, 0, 'the tests in Java are compiled') or diag $compiled;
+    my $junit = "cd '$folder' && java -XX:TieredStopAtLevel=1 -XX:-UsePerfData -cp 'classes:$jars/*' org.junit.platform.console.ConsoleLauncher execute --disable-banner --details=tree --select-class";
+    like(qx{$junit OrdersTest 2>&1}, qr/2 tests successful/, 'those of JUnit pass');
+    like(qx{$junit ContainerTest 2>&1}, qr/2 tests successful|Could not find a valid Docker environment|Can't get Docker image: RemoteDockerImage\(imageName=outbox-postgres/,
+        'those with a container pass, or there is no container to be had');
 }
 $node->stop;
 done_testing();
