@@ -26,6 +26,7 @@
 #   make relay-page    writes the table of options in docs/relay.md from the settings of the relay
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; links nothing
 #   make other-debian  unit, symbols, regress, isolation and eleven TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
+#   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
 #   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
 #   make check-kubernetes   checks docker/kubernetes against the schemas of Kubernetes' API
@@ -388,7 +389,7 @@ check-programs chaos-programs tap-programs bench-programs test-programs demo-pro
 ifneq ($(filter check,$(MAKECMDGOALS)),)
 check:
 	@test/support/packages $(if $(findstring test/t/,$(TESTS)),test demo,check)
-	@$(MAKE) --no-print-directory $(jobs) $(if $(findstring test/t/,$(TESTS)),check-programs tap-programs,check-programs)
+	@$(MAKE) --no-print-directory $(jobs) $(if $(findstring test/t/,$(TESTS)),tap-programs) $(if $(TESTS),all $(if $(filter-out test/% sql/%,$(TESTS)),check-programs),check-programs)
 	@test/support/unprivileged test/run $(if $(TESTS),,unit symbols regress isolation)
 endif
 
@@ -520,7 +521,9 @@ test-matrix:
 
 other-debian:
 	@test/support/other-debian
-.PHONY: other-debian
+bare-debian:
+	@test/support/bare-debian $(SUITES)
+.PHONY: other-debian bare-debian
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
