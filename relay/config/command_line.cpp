@@ -1,6 +1,7 @@
 #include "config/command_line.h"
 
 #include "base/exit_code.h"
+#include "base/nearest.h"
 #include "config/values.h"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,7 @@
 #include "config/sources.h"
 
 #include "base/exit_code.h"
+#include "base/nearest.h"
 #include "config/values.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "config/topics_file.h"
 
+#include "base/nearest.h"
 #include "config/toml.h"
 #include "config/values.h"
 

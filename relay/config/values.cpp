@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <numeric>
-#include <utility>
 
 namespace outbox {
 namespace {
@@ -53,20 +51,6 @@ bool begins_topic(std::string_view text) {
 }
 
 bool is_topic(std::string_view text) { return begins_topic(text) && !text.empty() && text != "." && text != ".."; }
-
-size_t distance(std::string_view one, std::string_view other) {
-    std::vector<size_t> row(other.size() + 1); // the distance of the part of `one` seen so far to each beginning of `other`
-    std::iota(row.begin(), row.end(), 0);
-    for (size_t i = 0; i < one.size(); i++) {
-        size_t diagonal = std::exchange(row[0], i + 1);
-        for (size_t j = 0; j < other.size(); j++) {
-            size_t substituted = diagonal + (one[i] != other[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
-        }
-    }
-    return row.back();
-}
 
 } // namespace
 
@@ -197,11 +181,6 @@ bool is_service_link(std::string_view variable, std::string_view value) {
     bool has_number = port != std::string_view::npos && variable.find_first_of("0123456789", port) == port + 6;
     return variable.ends_with("_SERVICE_HOST") || variable.find("_SERVICE_PORT") != std::string_view::npos || has_number ||
            (variable.ends_with("_PORT") && value.find("://") != std::string_view::npos);
-}
-
-std::string nearest(std::string_view text, const std::vector<std::string> &known) {
-    return *std::min_element(known.begin(), known.end(),
-                             [&](const std::string &a, const std::string &b) { return distance(text, a) < distance(text, b); });
 }
 
 } // namespace outbox

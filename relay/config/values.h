@@ -39,7 +39,4 @@ bool is_same_topic(std::string_view one, std::string_view other);
 // True for a variable that Kubernetes sets for a service named "outbox": OUTBOX_SERVICE_HOST, OUTBOX_PORT=tcp://… and others.
 bool is_service_link(std::string_view variable, std::string_view value);
 
-// The element of `known`, which is not empty, that takes the fewest insertions, deletions and substitutions.
-std::string nearest(std::string_view text, const std::vector<std::string> &known);
-
 } // namespace outbox

@@ -1,6 +1,7 @@
 #include "kafka/properties.h"
 
 #include "kafka/librdkafka_version.h"
+#include "kafka/property_names.h"
 
 #include <algorithm>
 #include <array>
@@ -74,7 +75,8 @@ void set(rd_kafka_conf_t *conf, const std::string &property, const std::string &
     switch (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), error, sizeof(error))) {
     case RD_KAFKA_CONF_OK: return;
     case RD_KAFKA_CONF_UNKNOWN:
-        throw std::invalid_argument("\"" + property + "\" is not a property of librdkafka " + rd_kafka_version_str());
+        throw std::invalid_argument("\"" + property + "\" is not a property of librdkafka " + rd_kafka_version_str() +
+                                    "; the nearest that is: " + nearest_kafka_property(property));
     default:
         // librdkafka's own words repeat the value, so a secret's error does without.
         throw std::invalid_argument("invalid value for property \"" + property + "\"" +

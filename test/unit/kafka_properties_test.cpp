@@ -54,6 +54,14 @@ TEST(KafkaProperties, bound_the_events_in_flight_but_not_those_of_a_kafka_transa
               "7");
 }
 
+TEST(KafkaProperties, that_do_not_exist_are_refused_with_the_nearest_one) {
+    EXPECT_NE(refusal({{"linger.mss", "7"}}).find("\"linger.mss\" is not a property of librdkafka "), std::string::npos);
+    EXPECT_TRUE(refusal({{"linger.mss", "7"}}).ends_with("; the nearest that is: linger.ms")) << refusal({{"linger.mss", "7"}});
+    EXPECT_TRUE(refusal({{"sasl.pasword", "x"}}).ends_with(": sasl.password"));         // without a value by default
+    EXPECT_TRUE(refusal({{"compresion.type", "lz4"}}).ends_with(": compression.type")); // an alias
+    EXPECT_TRUE(refusal({{"partitionr", "x"}}).ends_with(": partitioner"));             // of topics
+}
+
 TEST(KafkaProperties, that_are_locked_are_refused_by_name_with_the_reason) {
     for (const char *property :
          {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms", "max.in.flight",

@@ -1,3 +1,4 @@
+#include "relay/base/nearest.h"
 #include "relay/config/values.h"
 
 #include <gtest/gtest.h>
