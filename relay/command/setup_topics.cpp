@@ -52,7 +52,9 @@ std::vector<std::string> differences(const SetupCommand &command, const TopicSpe
     return all;
 }
 
-void prepare_in_kafka(const Steps &steps, const SetupCommand &command, ClusterView &cluster, const TopicSpec &spec) {
+// Under the name that the relay gives the topic in Kafka.
+void prepare_in_kafka(const Steps &steps, const SetupCommand &command, ClusterView &cluster, TopicSpec spec) {
+    spec.name = command.kafka.style.topic(spec.name);
     std::string name = "topic \"" + spec.name + "\"";
     TopicView found = cluster.topic(spec.name);
     if (!found.is_missing && !found.problem.empty())

@@ -117,9 +117,14 @@ std::vector<TopicSpec> topic_specs(const Values &values, const KafkaTarget &kafk
     if (values.remove)
         throw std::invalid_argument("--topics-file makes topics, which --remove does not take away: expected one of the two");
     std::vector<TopicSpec> topics = read_topics_file(values.topics_file);
-    for (const TopicSpec &topic : topics)
+    for (const TopicSpec &topic : topics) {
         if (kafka.is_reserved(topic.name))
             throw std::invalid_argument("--topics-file: \"" + topic.name + "\" is the relay's own, no topic for events");
+        if (size_t bytes = kafka.style.topic(topic.name).size(); bytes > RecordStyle::topic_max)
+            throw std::invalid_argument(
+                fmt::format("--topics-file: with --topic-template the name of \"{}\" has {} bytes, and Kafka takes {}", topic.name, bytes,
+                            RecordStyle::topic_max));
+    }
     return topics;
 }
 

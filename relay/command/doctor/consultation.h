@@ -47,13 +47,13 @@ public:
     ClusterView &cluster();
     ClusterView &connect_to_kafka(); // throws std::runtime_error
 
-    // The topics to look at: those of --topics, with the existing topics that a "*" at the end stands for, and the topic of dead letters
-    // where the relay writes dead letters.
+    // The topics to look at, under Kafka's names: those of --topics, with the existing topics that a "*" at the end stands for, and the
+    // topic of dead letters where the relay writes dead letters.
     std::vector<std::string> topics();
     std::string kafka_principal() const;
     std::string reassign_line(const std::string &topic, size_t partitions, size_t replicas);
     double largest_event_bytes();
-    double backlog_age_s();
+    double backlog_age_s(); // throws Skipped where nobody can look
 
     // Commits one event, and returns its id: no other check writes.
     std::string emit_probe(const std::string &topic);

@@ -50,22 +50,25 @@ std::vector<std::string> Consultation::topics() {
         named.emplace_back(left.substr(0, comma));
         left.remove_prefix(std::min(comma + 1, left.size()));
     }
-    if (command_.kafka.on_poison == OnPoison::dead_letter)
-        named.push_back(command_.kafka.dead_letter_topic);
-    if (named.empty())
+    if (named.empty() && command_.kafka.on_poison != OnPoison::dead_letter)
         throw Skipped("--topics names no topic to look at");
     topics_.emplace();
+    const RecordStyle &style = command_.kafka.style;
     for (const std::string &name : named) {
         if (!name.ends_with('*')) {
-            topics_->push_back(name);
+            topics_->push_back(style.topic(name));
             continue;
         }
         if (there.empty())
             there = cluster().topic_names();
+        std::string begin = style.before_topic + name.substr(0, name.size() - 1);
         for (const std::string &topic : there)
-            if (topic.starts_with(name.substr(0, name.size() - 1)) && !command_.kafka.is_reserved(topic))
+            if (topic.size() > begin.size() + style.after_topic.size() && topic.starts_with(begin) && topic.ends_with(style.after_topic) &&
+                !command_.kafka.is_own(topic))
                 topics_->push_back(topic);
     }
+    if (command_.kafka.on_poison == OnPoison::dead_letter)
+        topics_->push_back(command_.kafka.dead_letter_topic);
     topics_->resize(std::min(topics_->size(), topics_max));
     return *topics_;
 }
@@ -100,16 +103,6 @@ double Consultation::largest_event_bytes() {
     constexpr double by_default = 900 * 1024;
     double here = ours.empty() ? by_default : strtod(ours.c_str(), nullptr);
     return std::max(here, most.empty() ? 0 : strtod(most.c_str(), nullptr));
-}
-
-// The age of the oldest event that is not confirmed, while no relay has the slot.
-double Consultation::backlog_age_s() {
-    if (!slot_value("active_pid").empty())
-        throw Skipped("a relay reads from the slot: its lag_seconds says how old the backlog is");
-    std::string age = server().value(
-        "SELECT date_part('epoch', clock_timestamp() - (data::json ->> 'ts')::timestamptz) FROM pg_logical_slot_peek_changes(" +
-        quote_literal(command_.slot) + ", NULL, 1) LIMIT 1");
-    return age.empty() ? 0 : strtod(age.c_str(), nullptr);
 }
 
 } // namespace outbox

@@ -18,14 +18,14 @@ constexpr double clock_tolerance_s = 5;
 Finding probe(Consultation &doctor) {
     if (!doctor.command().probe)
         throw Skipped("only --probe sends an event");
-    TopicView topic = doctor.cluster().topic(probe_topic);
+    std::string name = doctor.command().kafka.style.topic(probe_topic);
+    TopicView topic = doctor.cluster().topic(name);
     if (topic.is_missing)
-        return fail("the probe's topic \"outbox.probe\" does not exist",
-                    {"kafka-topics.sh --bootstrap-server " + doctor.command().kafka.brokers +
-                     " --create --topic outbox.probe --partitions 1 --replication-factor " +
-                     std::to_string(std::min<size_t>(3, doctor.cluster().brokers().size())) +
+        return fail("the probe's topic \"" + name + "\" does not exist",
+                    {"kafka-topics.sh --bootstrap-server " + doctor.command().kafka.brokers + " --create --topic " + name +
+                     " --partitions 1 --replication-factor " + std::to_string(std::min<size_t>(3, doctor.cluster().brokers().size())) +
                      " --config message.timestamp.type=LogAppendTime"});
-    TopicWatch watch(doctor.command().kafka, probe_topic, doctor.signals());
+    TopicWatch watch(doctor.command().kafka, name, doctor.signals());
     std::string id = doctor.emit_probe(probe_topic);
     auto start = std::chrono::steady_clock::now();
     std::optional<TopicWatch::Arrival> arrival = watch.wait_for(id, probe_patience);
@@ -43,11 +43,12 @@ Finding kafka_clock(Consultation &doctor) {
     if (!doctor.command().probe)
         throw Skipped("only --probe learns the time of a broker");
     std::optional<double> ahead_s = doctor.broker_ahead_s();
-    if (!ahead_s && doctor.cluster().topic(probe_topic).problem.empty())
-        throw Skipped("the topic \"outbox.probe\" does not have message.timestamp.type = LogAppendTime, or the probe did not arrive",
-                      {setting_line(doctor, probe_topic, "message.timestamp.type=LogAppendTime")});
+    std::string name = doctor.command().kafka.style.topic(probe_topic);
+    if (!ahead_s && doctor.cluster().topic(name).problem.empty())
+        throw Skipped("the topic \"" + name + "\" does not have message.timestamp.type = LogAppendTime, or the probe did not arrive",
+                      {setting_line(doctor, name, "message.timestamp.type=LogAppendTime")});
     if (!ahead_s)
-        throw Skipped("there is no topic \"outbox.probe\"");
+        throw Skipped("there is no topic \"" + name + "\"");
     if (std::abs(*ahead_s) <= clock_tolerance_s)
         return ok("the clocks of Kafka and of this machine agree");
     return warn(
