@@ -29,6 +29,7 @@
 #   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
 #   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
+#   make test-images   builds the images with podman, on stand-ins for their bases, and runs them as docker/compose.yaml does; needs root
 #   make check-kubernetes   checks docker/kubernetes against the schemas of Kubernetes' API
 #   make clean         deletes build/
 #
@@ -126,7 +127,7 @@ optimize := -O2 -g
 relay_cxxflags := -Irelay $(optimize) $(strict) $(harden) -fPIE -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) \
 	$(shell pkg-config --cflags libpq spdlog libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null)
 relay_ldflags := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null) -pthread
+relay_libs = $(rdkafka_libs) $(shell pkg-config --libs libpq spdlog fmt libmicrohttpd prometheus-cpp-core libssl libcrypto 2>/dev/null) -pthread
 
 relay_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp))
 
@@ -343,8 +344,8 @@ $(BUILD)/fuzz/%.o: %.cpp
 	$(quiet)$(fuzz_cxx) -MMD -MP -c -o $@ $<
 # The fuzzers of options need the libraries, and these parts of the relay. Without optimization they compile in a third of the time.
 fuzzed_options := $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(filter-out %/libraries.cpp,$(wildcard relay/config/*.cpp)) $(addprefix relay/,core/wire.cpp watch/endpoint.cpp \
-	kafka/properties.cpp kafka/record_style.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp kafka/property_sources.cpp kafka/token.cpp postgres/conninfo.cpp \
-	postgres/connection.cpp postgres/connect_error.cpp postgres/hosts.cpp postgres/login.cpp base/log.cpp base/secret_file.cpp base/shell_command.cpp))
+	kafka/properties.cpp kafka/record_style.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp kafka/property_names.cpp kafka/property_sources.cpp kafka/token.cpp postgres/conninfo.cpp \
+	postgres/connection.cpp postgres/connect_error.cpp postgres/hosts.cpp postgres/login.cpp base/log.cpp base/nearest.cpp base/secret_file.cpp base/shell_command.cpp))
 fuzzes_options := $(addprefix $(BUILD)/fuzz/,options values config)
 $(fuzzed_options) $(fuzzes_options:$(BUILD)/fuzz/%=$(BUILD)/fuzz/test/fuzz/%_fuzz.o): fuzz_cxx += -O0 -gline-tables-only \
 	-DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) $(shell pkg-config --cflags libpq spdlog 2>/dev/null)
@@ -535,6 +536,12 @@ deb:
 test-deb:
 	@test/support/deb
 .PHONY: deb test-deb
+
+# ---- images ---------------------------------------------------------------------------------------------------------
+
+test-images:
+	@test/support/images
+.PHONY: test-images
 
 # ---- Kubernetes -----------------------------------------------------------------------------------------------------
 

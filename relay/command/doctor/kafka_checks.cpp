@@ -1,6 +1,7 @@
 // The checks of Kafka's brokers: whether the client reaches each of them, and until when the certificates are valid.
 #include "base/log.h"
 #include "command/doctor/kafka_words.h"
+#include "kafka/broker_features.h"
 #include "kafka/librdkafka_version.h"
 
 #include <algorithm>
@@ -41,23 +42,44 @@ Finding brokers(Consultation &doctor) {
     return ok("each broker answers at the address that the cluster gives");
 }
 
+// Exactly-once waits for what such a broker has forgotten, until an operator ends it.
+Finding kafka_version(Consultation &doctor) {
+    constexpr size_t brokers_max = 16;
+    const std::vector<BrokerView> &all = doctor.cluster().brokers();
+    if (doctor.command().delivery != Delivery::exactly_once)
+        throw Skipped("only exactly-once delivery has Kafka transactions");
+    size_t looked_at = std::min(all.size(), brokers_max), silent = 0;
+    for (size_t i = 0; i < looked_at; i++) {
+        std::optional<int> level = ask_metadata_level(all[i].address, doctor.command().kafka.properties);
+        if (level && can_forget_commits(*level))
+            return warn(
+                fmt::format("broker {} is of Kafka 4.3 or 4.4: up to 4.4.0 brokers that crash can forget a commit that they have "
+                            "acknowledged (KAFKA-20734), and the relay then waits",
+                            all[i].id),
+                {}, "use 4.2, or a release after 4.4.0; what to do while it waits: docs/exactly-once.md#when-a-broker-forgets-a-commit");
+        silent += !level;
+    }
+    if (silent == looked_at)
+        throw Skipped("no broker says of which Kafka it is");
+    return ok("no broker is of Kafka 4.3 or 4.4, which can forget a commit");
+}
+
 Finding certificates(Consultation &doctor) {
     std::vector<CertificateView> all = doctor.cluster().certificates();
     if (all.empty())
         throw Skipped("the connection to Kafka has no certificates");
     auto first = std::min_element(all.begin(), all.end(), [](auto &a, auto &b) { return a.ends_at_s < b.ends_at_s; });
     int64_t left_s = first->ends_at_s - time(nullptr);
-    std::string said = fmt::format("the certificate of {} ends in {} days", first->whose, left_s / day_s);
+    std::string said = "the certificate of " + first->whose +
+                       (left_s > 0 ? fmt::format(" ends in {} days", left_s / day_s) : fmt::format(" ended {} days ago", -left_s / day_s));
     if (left_s > soon_s)
         return ok(said);
     return {left_s > 0 ? Verdict::warn : Verdict::fail, said, {}, "put a new one in its place; the relay takes it up by itself"};
 }
 
 constexpr Check checks[] = {
-    {"librdkafka", librdkafka},
-    {"kafka-connection", kafka_connection},
-    {"brokers", brokers},
-    {"certificates", certificates},
+    {"librdkafka", librdkafka},       {"kafka-connection", kafka_connection}, {"brokers", brokers},
+    {"kafka-version", kafka_version}, {"certificates", certificates},
 };
 
 } // namespace

@@ -1,0 +1,231 @@
+#include "kafka/broker_features.h"
+
+#include "base/destroy.h"
+
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+
+namespace outbox {
+namespace {
+
+constexpr int first_that_forgets = 30, last_that_forgets = 33; // 4.3-IV0, 4.4-IV2; 4.2 has 29, and 4.5 34
+constexpr int step_s = 5;
+constexpr size_t answer_max = 65536;
+
+// Kafka's encoding of the newer messages: numbers are big-endian, lengths are varints of one more than they mean, 0 is null.
+class Reader {
+public:
+    explicit Reader(std::string_view bytes) : rest_(bytes) {}
+
+    std::string_view bytes(size_t size) {
+        if (size > rest_.size())
+            throw std::out_of_range("the answer is cut off");
+        std::string_view taken = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return taken;
+    }
+    int int16() {
+        std::string_view two = bytes(2);
+        return static_cast<int16_t>(static_cast<unsigned char>(two[0]) << 8 | static_cast<unsigned char>(two[1]));
+    }
+    size_t varint() {
+        uint32_t value = 0;
+        for (unsigned shift = 0; shift < 35; shift += 7) {
+            auto byte = static_cast<unsigned char>(bytes(1)[0]);
+            value |= static_cast<uint32_t>(byte & 0x7f) << shift;
+            if ((byte & 0x80) == 0)
+                return value;
+        }
+        throw std::out_of_range("a number is too long");
+    }
+    size_t length() {
+        size_t one_more = varint();
+        return one_more == 0 ? 0 : one_more - 1;
+    }
+    void skip_tags() {
+        for (size_t left = varint(); left > 0; left--) {
+            varint();
+            bytes(varint());
+        }
+    }
+
+private:
+    std::string_view rest_;
+};
+
+// The features that the broker knows: name, lowest and highest version of each.
+std::optional<int> level_among(std::string_view features) {
+    Reader reader(features);
+    for (size_t left = reader.length(); left > 0; left--) {
+        std::string_view name = reader.bytes(reader.length());
+        reader.int16();
+        int highest = reader.int16();
+        reader.skip_tags();
+        if (name == "metadata.version")
+            return highest;
+    }
+    return std::nullopt;
+}
+
+// ---- the connection
+
+struct Socket {
+    int descriptor = -1;
+    Socket() = default;
+    Socket(const Socket &) = delete;
+    Socket &operator=(const Socket &) = delete;
+    ~Socket() {
+        if (descriptor >= 0)
+            close(descriptor);
+    }
+};
+
+using Addresses = std::unique_ptr<addrinfo, Destroy<freeaddrinfo>>;
+using TlsSettings = std::unique_ptr<SSL_CTX, Destroy<SSL_CTX_free>>;
+using Tls = std::unique_ptr<SSL, Destroy<SSL_free>>;
+
+bool connect_to(const std::string &host, const std::string &port, Socket &socket_) {
+    addrinfo wanted = {}, *found = nullptr;
+    wanted.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(host.c_str(), port.c_str(), &wanted, &found) != 0)
+        return false;
+    Addresses addresses(found);
+    timeval limit = {.tv_sec = step_s, .tv_usec = 0};
+    for (const addrinfo *each = addresses.get(); each != nullptr; each = each->ai_next) {
+        Socket one;
+        one.descriptor = socket(each->ai_family, each->ai_socktype | SOCK_CLOEXEC, each->ai_protocol);
+        setsockopt(one.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); // connect() keeps to it, too
+        setsockopt(one.descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        if (connect(one.descriptor, each->ai_addr, each->ai_addrlen) == 0) {
+            std::swap(socket_.descriptor, one.descriptor);
+            return true;
+        }
+    }
+    return false;
+}
+
+std::string value_of(const std::vector<KafkaProperty> &properties, std::string_view name) {
+    std::string last;
+    for (const auto &[property, value] : properties)
+        if (property == name)
+            last = value;
+    return last;
+}
+
+// Nothing secret is said on the connection, and what is heard decides about a sentence of the doctor alone: who answers need not prove
+// anything.
+Tls secure(const Socket &socket_, const std::string &host, const std::vector<KafkaProperty> &properties, TlsSettings &settings) {
+    settings.reset(SSL_CTX_new(TLS_client_method()));
+    if (!settings)
+        return nullptr;
+    std::string certificate = value_of(properties, "ssl.certificate.location"), key = value_of(properties, "ssl.key.location");
+    if (!certificate.empty() && value_of(properties, "ssl.key.password").empty()) {
+        SSL_CTX_use_certificate_chain_file(settings.get(), certificate.c_str());
+        SSL_CTX_use_PrivateKey_file(settings.get(), key.c_str(), SSL_FILETYPE_PEM);
+    }
+    Tls tls(SSL_new(settings.get()));
+    if (!tls || SSL_set_fd(tls.get(), socket_.descriptor) != 1 || SSL_set_tlsext_host_name(tls.get(), host.c_str()) != 1 ||
+        SSL_connect(tls.get()) != 1)
+        return nullptr;
+    return tls;
+}
+
+class Line {
+public:
+    Line(const Socket &socket_, SSL *tls) : descriptor_(socket_.descriptor), tls_(tls) {}
+
+    bool say(std::string_view bytes) {
+        auto size = static_cast<int>(bytes.size());
+        return tls_ != nullptr ? SSL_write(tls_, bytes.data(), size) == size
+                               : send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+    }
+    bool hear(char *to, size_t size) {
+        for (size_t heard = 0; heard < size;) {
+            ssize_t now = tls_ != nullptr ? SSL_read(tls_, to + heard, static_cast<int>(size - heard))
+                                          : recv(descriptor_, to + heard, size - heard, 0);
+            if (now <= 0)
+                return false;
+            heard += static_cast<size_t>(now);
+        }
+        return true;
+    }
+
+private:
+    int descriptor_;
+    SSL *tls_;
+};
+
+// ApiVersions, version 3: its length, key, version, correlation id, client id, no tags; then name and version of the client, no tags.
+constexpr std::string_view question("\0\0\0\x27\0\x12\0\x03\0\0\0\x01\0\x0c"
+                                    "outbox-relay\0\x0d"
+                                    "outbox-relay\x02"
+                                    "1\0",
+                                    43);
+
+std::optional<int> converse(Line line) {
+    unsigned char size_bytes[4];
+    if (!line.say(question) || !line.hear(reinterpret_cast<char *>(size_bytes), sizeof(size_bytes)))
+        return std::nullopt;
+    size_t size = 0;
+    for (unsigned char byte : size_bytes)
+        size = size << 8 | byte;
+    if (size > answer_max)
+        return std::nullopt;
+    std::string answer(size, '\0');
+    if (!line.hear(answer.data(), size))
+        return std::nullopt;
+    return metadata_level(answer);
+}
+
+} // namespace
+
+std::optional<int> metadata_level(std::string_view answer) {
+    try {
+        Reader reader(answer);
+        reader.bytes(4); // the correlation id
+        if (reader.int16() != 0)
+            return std::nullopt;
+        for (size_t left = reader.length(); left > 0; left--) { // the requests that it knows
+            reader.bytes(6);
+            reader.skip_tags();
+        }
+        reader.bytes(4); // how long it throttles
+        for (size_t left = reader.varint(); left > 0; left--) {
+            constexpr size_t supported_features = 0;
+            size_t tag = reader.varint();
+            std::string_view value = reader.bytes(reader.varint());
+            if (tag == supported_features)
+                return level_among(value);
+        }
+    } catch (const std::out_of_range &) {
+    }
+    return std::nullopt;
+}
+
+std::optional<int> ask_metadata_level(const std::string &address, const std::vector<KafkaProperty> &properties) {
+    size_t colon = address.rfind(':');
+    if (colon == std::string::npos)
+        return std::nullopt;
+    std::string host = address.substr(0, colon), protocol = value_of(properties, "security.protocol");
+    Socket broker;
+    if (!connect_to(host, address.substr(colon + 1), broker))
+        return std::nullopt;
+    std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](unsigned char c) { return tolower(c); });
+    if (!protocol.ends_with("ssl"))
+        return converse(Line(broker, nullptr));
+    TlsSettings settings;
+    Tls tls = secure(broker, host, properties, settings);
+    return tls ? converse(Line(broker, tls.get())) : std::nullopt;
+}
+
+bool can_forget_commits(int metadata_level) { return metadata_level >= first_that_forgets && metadata_level <= last_that_forgets; }
+
+} // namespace outbox
