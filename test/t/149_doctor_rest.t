@@ -1,8 +1,10 @@
 # `outbox-relay doctor`: checks that need other servers: a standby, a broker that is not reached at its advertised address, three brokers of which one
-# is away, a certificate that expires soon. The test causes each finding, carries out what the doctor prints, and the check passes.
+# is away, certificates that expire soon, a disk that is nearly full, a broker with another clock. The test causes each finding, carries out what the
+# doctor prints, and the check passes.
 use strict;
 use warnings;
 
+use File::Copy ();
 use IPC::Run ();
 use Outbox::Doctor;
 use Outbox::Kafka;
@@ -10,6 +12,7 @@ use Outbox::KafkaCluster;
 use Outbox::Node;
 use Outbox::Process qw(wait_until);
 use Outbox::Proxy;
+use Outbox::Relay;
 use Outbox::Tls;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -60,13 +63,83 @@ $standby->stop('immediate');
 # ---- certificates
 
 {
-    my $tls = Outbox::Tls->new;
+    my $tls = Outbox::Tls->new('authority', days => 90);
+    my ($late, $new) = map { $tls->certificate('127.0.0.1', host => 'IP:127.0.0.1', days => $_) } 2, 80;
     my $port = PostgreSQL::Test::Cluster::get_free_port();
-    my $kafka = Outbox::Kafka->new(listeners => ["MINE://127.0.0.1:$port"], protocols => ',MINE:SSL',
-        properties => $tls->kafka_listener_settings('MINE', $tls->certificate('127.0.0.1', host => 'IP:127.0.0.1')))->start;
+    my $kafka = Outbox::Kafka->new(listeners => ["MINE://127.0.0.1:$port"], protocols => ',MINE:SSL', properties => $tls->kafka_listener_settings('MINE', $late))->start;
     $doctor->{args} = [ '--brokers', "127.0.0.1:$port", '-X', 'security.protocol=SSL', '-X', 'ssl.ca.location=' . $tls->ca ];
     $doctor->examine;
-    $doctor->found('certificates', 'WARN', qr/the certificate of .* ends in [01] days/);
+    my $finding = $doctor->found('certificates', 'WARN', qr/^the certificate of broker .* ends in [12] days$/);
+    like($finding->{then}, qr/^put a new one in its place/, 'what to do');
+    $kafka->stop;
+    File::Copy::copy($new->{both}, $late->{both}) or die $!;
+    $kafka->start;
+    $doctor->examine;
+    $doctor->found('certificates', 'OK', qr/^the certificate of broker .* ends in (?:79|80) days$/);
+
+    # The client's own, which this broker does not ask for.
+    my ($past, $present) = map {
+        my $own = $tls->certificate('relay', expired => $_, days => $_ ? 2 : 85);
+        [ '-X', "ssl.certificate.location=$own->{cert}", '-X', "ssl.key.location=$own->{key}" ]
+    } 1, 0;
+    my ($code) = $doctor->examine(@$past);
+    is($code, 10, 'an expired one: exit code 10');
+    $doctor->found('certificates', 'FAIL', qr/^the certificate of ssl\.certificate\.location .* ended [678] days ago$/);
+    $doctor->examine(@$present);
+    $doctor->found('certificates', 'OK', qr/./);
+    $kafka->stop;
+}
+
+# ---- the disk with the WAL, whose figures are told to the doctor by a library of this test
+
+{
+    my $folder = PostgreSQL::Test::Utils::tempdir('disk');
+    PostgreSQL::Test::Utils::append_to_file("$folder/statvfs.c", <<'END');
+#include <stdio.h>
+#include <sys/statvfs.h>
+int statvfs(const char *path, struct statvfs *to)
+{
+    FILE *figures = fopen(FIGURES, "r");
+    (void) path;
+    *to = (struct statvfs){.f_frsize = 4096};
+    if (figures == NULL || fscanf(figures, "%lu %lu", &to->f_bavail, &to->f_blocks) != 2)
+        return -1;
+    fclose(figures);
+    return 0;
+}
+END
+    PostgreSQL::Test::Utils::system_or_bail('gcc', '-D_GNU_SOURCE', "-DFIGURES=\"$folder/figures\"", '-shared', '-fPIC', '-o', "$folder/statvfs.so", "$folder/statvfs.c");
+    my $figures = sub { my ($free, $all) = @_; open my $file, '>', "$folder/figures" or die $!; print {$file} "$free $all\n"; close $file; return };
+    $doctor->{args} = [];
+    $doctor->{before} = [ 'env', "LD_PRELOAD=$folder/statvfs.so" ];
+    $doctor->tool('df', 'exit 0');
+    my $room = sub { $figures->(200_000, 1_000_000) };
+    $doctor->mends('disk', says => qr/^164 MB of the disk's 4\.\d GB are free, and the slot keeps .*: PostgreSQL stops when it is full/, break => sub { $figures->(40_000, 1_000_000) }, after => $room,
+        then => qr/^819 MB of the disk's 4\.\d GB are free/);
+    $node->safe_psql('postgres', q{SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 100)});
+    $doctor->mends('disk', verdict => 'WARN', says => qr/^4\d\d MB .*: the WAL will fill it/, break => sub { $figures->(100_000, 1_000_000) }, after => $room);
+    delete $doctor->{before};
+}
+
+# ---- Kafka's clock
+
+SKIP: {
+    my ($library) = grep { -e } glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
+    skip 'no libfaketime', 1 if !$library;
+    my $ahead = PostgreSQL::Test::Utils::tempdir('clock') . '/offset';
+    PostgreSQL::Test::Utils::append_to_file($ahead, "+0\n");
+    my @java = ('env', "LD_PRELOAD=$library", "FAKETIME_TIMESTAMP_FILE=$ahead", 'FAKETIME_NO_CACHE=1', 'FAKETIME_DONT_FAKE_MONOTONIC=1', qw(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1));
+    my $kafka = Outbox::Kafka->new(java => \@java)->start;
+    $kafka->create_topic('outbox.probe', 1, 'message.timestamp.type=LogAppendTime');
+    $node->safe_psql('postgres', 'GRANT USAGE ON SCHEMA outbox TO relay; GRANT EXECUTE ON FUNCTION outbox.emit(text, bigint, anycompatible, text, jsonb) TO relay');
+    my $relay = Outbox::Relay->new($node, kafka => $kafka);
+    $relay->start;
+    $relay->wait_until_streaming($node);
+    $doctor->{args} = [ '--brokers', $kafka->brokers ];
+    $doctor->tool('timedatectl', "echo +0 >$ahead");
+    $doctor->mends('kafka-clock', verdict => 'WARN', says => qr/^Kafka's clock is (?:29|30|31) s ahead of this machine's/, args => ['--probe'],
+        break => sub { PostgreSQL::Test::Utils::append_to_file("$ahead.new", "+30\n"); rename "$ahead.new", $ahead or die $! }, then => qr/agree/);
+    $relay->terminate;
     $kafka->stop;
 }
 

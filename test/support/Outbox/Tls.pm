@@ -9,18 +9,18 @@ use Carp qw(croak);
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 
-# new(name): creates an authority.
+# new(name, days => 2): creates an authority whose certificate is valid for so many days.
 sub new {
-    my ($class, $name) = @_;
+    my ($class, $name, %options) = @_;
     my $self = bless { name => $name // 'authority', folder => PostgreSQL::Test::Utils::tempdir('tls') }, $class;
-    _openssl(qw(req -x509 -days 2 -nodes), @{ _key($self->_path('ca')) }, '-subj', "/CN=$self->{name}", '-out', $self->ca);
+    _openssl(qw(req -x509 -nodes -days), $options{days} // 2, @{ _key($self->_path('ca')) }, '-subj', "/CN=$self->{name}", '-out', $self->ca);
     return $self;
 }
 
 # The file with the authority's own certificate, which clients trust.
 sub ca { return $_[0]->_path('ca.pem') }
 
-# certificate(name, host => 'IP:127.0.0.1' or 'DNS:…', expired => 1): signs a certificate for the common name. Returns a hash of the files cert, key
+# certificate(name, host => 'IP:127.0.0.1' or 'DNS:…', days => 2, expired => 1): signs a certificate for the common name. Returns a hash of the files cert, key
 # and both (key and certificate in one file, as Kafka reads them).
 sub certificate {
     my ($self, $name, %options) = @_;
@@ -29,7 +29,7 @@ sub certificate {
     PostgreSQL::Test::Utils::append_to_file($self->_path("$number.ext"), $options{host} ? "subjectAltName=$options{host}\n" : "basicConstraints=CA:FALSE\n");
     _openssl(qw(req -new -nodes), @{ _key($self->_path($number)) }, '-subj', "/CN=$name", '-out', $request);
     my @early = $options{expired} ? qw(faketime -f -9d) : ();
-    _run(@early, qw(openssl x509 -req -days 2 -in), $request, '-CA', $self->ca, '-CAkey', $self->_path('ca.key'), '-set_serial', $number,
+    _run(@early, qw(openssl x509 -req -days), $options{days} // 2, '-in', $request, '-CA', $self->ca, '-CAkey', $self->_path('ca.key'), '-set_serial', $number,
         '-extfile', $self->_path("$number.ext"), '-out', $cert);
     PostgreSQL::Test::Utils::append_to_file($both, PostgreSQL::Test::Utils::slurp_file($key) . PostgreSQL::Test::Utils::slurp_file($cert));
     chmod 0600, $key, $both;
