@@ -113,6 +113,7 @@ END
     $doctor->{args} = [];
     $doctor->{before} = [ 'env', "LD_PRELOAD=$folder/statvfs.so" ];
     $doctor->tool('df', 'exit 0');
+    $node->safe_psql('postgres', 'GRANT pg_monitor TO relay');    # who may not read data_directory is told so
     my $room = sub { $figures->(200_000, 1_000_000) };
     $doctor->mends('disk', says => qr/^164 MB of the disk's 4\.\d GB are free, and the slot keeps .*: PostgreSQL stops when it is full/, break => sub { $figures->(40_000, 1_000_000) }, after => $room,
         then => qr/^819 MB of the disk's 4\.\d GB are free/);
