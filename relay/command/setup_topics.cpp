@@ -2,6 +2,7 @@
 
 #include "kafka/cluster_view.h"
 #include "kafka/topic_admin.h"
+#include "kafka/topic_names.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -54,7 +55,7 @@ std::vector<std::string> differences(const SetupCommand &command, const TopicSpe
 
 // Under the name that the relay gives the topic in Kafka.
 void prepare_in_kafka(const Steps &steps, const SetupCommand &command, ClusterView &cluster, TopicSpec spec) {
-    spec.name = command.kafka.style.topic(spec.name);
+    spec.name = name_in_kafka(command.kafka.style, spec.name);
     std::string name = "topic \"" + spec.name + "\"";
     TopicView found = cluster.topic(spec.name);
     if (!found.is_missing && !found.problem.empty())

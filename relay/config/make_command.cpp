@@ -7,6 +7,7 @@
 #include "config/values.h"
 #include "kafka/librdkafka_version.h"
 #include "kafka/property_sources.h"
+#include "kafka/topic_names.h"
 #include "postgres/conninfo.h"
 
 #include <algorithm>
@@ -120,7 +121,7 @@ std::vector<TopicSpec> topic_specs(const Values &values, const KafkaTarget &kafk
     for (const TopicSpec &topic : topics) {
         if (kafka.is_reserved(topic.name))
             throw std::invalid_argument("--topics-file: \"" + topic.name + "\" is the relay's own, no topic for events");
-        if (size_t bytes = kafka.style.topic(topic.name).size(); bytes > RecordStyle::topic_max)
+        if (size_t bytes = name_in_kafka(kafka.style, topic.name).size(); bytes > RecordStyle::topic_max)
             throw std::invalid_argument(
                 fmt::format("--topics-file: with --topic-template the name of \"{}\" has {} bytes, and Kafka takes {}", topic.name, bytes,
                             RecordStyle::topic_max));

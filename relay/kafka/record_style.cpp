@@ -12,10 +12,6 @@ void RecordStyle::set_topic_template(const std::string &text) {
     after_topic = text.substr(at + topic_placeholder.size());
 }
 
-std::string RecordStyle::topic_template() const {
-    return before_topic.empty() && after_topic.empty() ? "" : before_topic + std::string(topic_placeholder) + after_topic;
-}
-
 namespace {
 
 void append_escape(unsigned unit, std::string &to) { fmt::format_to(std::back_inserter(to), "\\u{:04X}", unit); }

@@ -34,14 +34,8 @@ struct RecordStyle {
         return scratch.assign(before_topic).append(name).append(after_topic);
     }
 
-    std::string topic(std::string_view name) const {
-        std::string scratch;
-        return std::string(topic(name, scratch));
-    }
-
-    // Takes a template such as "outbox.event.{topic}", which has been checked; topic_template() gives it back, and nothing where there is none.
+    // Takes a template such as "outbox.event.{topic}", which has been checked.
     void set_topic_template(const std::string &text);
-    std::string topic_template() const;
 };
 
 constexpr std::string_view topic_placeholder = "{topic}";

@@ -58,11 +58,9 @@ struct KafkaTarget {
     // pass for a position or a dead letter.
     bool is_reserved(std::string_view topic) const {
         std::string scratch;
-        return is_own(style.topic(topic, scratch));
+        std::string_view name = style.topic(topic, scratch);
+        return name.starts_with("__") || name == state_topic || name == dead_letter_topic;
     }
-
-    // The same for a topic under its name in Kafka.
-    bool is_own(std::string_view name) const { return name.starts_with("__") || name == state_topic || name == dead_letter_topic; }
 
     // True where a producer with so many topics can go on.
     bool bears_topics(size_t count) {

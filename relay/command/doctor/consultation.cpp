@@ -1,5 +1,6 @@
 #include "command/doctor/consultation.h"
 
+#include "kafka/topic_names.h"
 #include "postgres/conninfo.h"
 
 namespace outbox {
@@ -56,7 +57,7 @@ std::string Consultation::run_line(const std::string &more_topics) {
         line += " --topics " + shell_quoted(command_.topics + (more_topics.empty() ? "" : "," + more_topics));
     if (command_.delivery == Delivery::exactly_once)
         line += " --delivery exactly-once";
-    if (std::string text = command_.kafka.style.topic_template(); !text.empty())
+    if (std::string text = topic_template(command_.kafka.style); !text.empty())
         line += " --topic-template " + shell_quoted(text);
     return line + (command_.kafka.brokers.empty() ? " --stdout" : " --brokers " + shell_quoted(command_.kafka.brokers));
 }

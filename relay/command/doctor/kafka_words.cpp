@@ -1,6 +1,7 @@
 #include "command/doctor/kafka_words.h"
 
 #include "base/log.h"
+#include "kafka/topic_names.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -56,7 +57,7 @@ std::vector<std::string> Consultation::topics() {
     const RecordStyle &style = command_.kafka.style;
     for (const std::string &name : named) {
         if (!name.ends_with('*')) {
-            topics_->push_back(style.topic(name));
+            topics_->push_back(name_in_kafka(style, name));
             continue;
         }
         if (there.empty())
@@ -64,7 +65,7 @@ std::vector<std::string> Consultation::topics() {
         std::string begin = style.before_topic + name.substr(0, name.size() - 1);
         for (const std::string &topic : there)
             if (topic.size() > begin.size() + style.after_topic.size() && topic.starts_with(begin) && topic.ends_with(style.after_topic) &&
-                !command_.kafka.is_own(topic))
+                !is_own_topic(command_.kafka, topic))
                 topics_->push_back(topic);
     }
     if (command_.kafka.on_poison == OnPoison::dead_letter)

@@ -2,6 +2,7 @@
 // failover.
 #include "base/log.h"
 #include "command/doctor/kafka_words.h"
+#include "kafka/topic_names.h"
 #include "kafka/topic_watch.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ constexpr double clock_tolerance_s = 5;
 Finding probe(Consultation &doctor) {
     if (!doctor.command().probe)
         throw Skipped("only --probe sends an event");
-    std::string name = doctor.command().kafka.style.topic(probe_topic);
+    std::string name = name_in_kafka(doctor.command().kafka.style, probe_topic);
     TopicView topic = doctor.cluster().topic(name);
     if (topic.is_missing)
         return fail("the probe's topic \"" + name + "\" does not exist",
@@ -43,7 +44,7 @@ Finding kafka_clock(Consultation &doctor) {
     if (!doctor.command().probe)
         throw Skipped("only --probe learns the time of a broker");
     std::optional<double> ahead_s = doctor.broker_ahead_s();
-    std::string name = doctor.command().kafka.style.topic(probe_topic);
+    std::string name = name_in_kafka(doctor.command().kafka.style, probe_topic);
     if (!ahead_s && doctor.cluster().topic(name).problem.empty())
         throw Skipped("the topic \"" + name + "\" does not have message.timestamp.type = LogAppendTime, or the probe did not arrive",
                       {setting_line(doctor, name, "message.timestamp.type=LogAppendTime")});
