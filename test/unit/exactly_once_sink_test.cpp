@@ -215,6 +215,19 @@ TEST_F(ExactlyOnceSinkTest, refuses_a_slot_that_is_ahead_of_its_position) {
     EXPECT_NE(refusal().find("may be missing"), std::string::npos);
 }
 
+// The relay before delivers until it is fenced: here, when this one has asked Kafka for its epoch already.
+TEST_F(ExactlyOnceSinkTest, looks_at_the_position_only_when_the_relay_before_is_fenced) {
+    Lsn theirs = add_transaction(3), ours = add_transaction(1);
+    kafka_.answer_one(MockKafka::init_producer_id, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+    start_session();
+    ASSERT_TRUE(run_until([&] { return kafka_.is_answered(MockKafka::init_producer_id); }));
+    covered_ = {theirs, 0, true};
+    set_position(covered_);
+    ASSERT_TRUE(run_until_confirmed(ours));
+    EXPECT_EQ(heard_[theirs], 0u) << "the relay before has delivered these events";
+    EXPECT_EQ(heard_[ours], 1u);
+}
+
 TEST_F(ExactlyOnceSinkTest, passes_what_is_there_already) {
     Lsn there = add_transaction(4), next = add_transaction(2);
     set_position({there, 0, true});

@@ -38,6 +38,15 @@ public:
         std::vector<rd_kafka_resp_err_t> errors(times, error);
         rd_kafka_mock_push_request_errors_array(cluster_, request, errors.size(), errors.data());
     }
+    // One request of this kind is answered so; is_answered() says when it has come.
+    void answer_one(Request request, rd_kafka_resp_err_t error) {
+        rd_kafka_mock_broker_push_request_error_rtts(cluster_, 1, request, 1, error, 0);
+    }
+    bool is_answered(Request request) {
+        size_t left = 1;
+        rd_kafka_mock_broker_error_stack_cnt(cluster_, 1, request, &left);
+        return left == 0;
+    }
     void answer_as_usual(Request request) { rd_kafka_mock_clear_request_errors(cluster_, request); }
     void forbid(const char *topic) { rd_kafka_mock_topic_set_error(cluster_, topic, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED); }
     void go_down() { rd_kafka_mock_broker_set_down(cluster_, 1); }

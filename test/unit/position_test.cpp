@@ -48,6 +48,19 @@ TEST(Position, takes_nothing_else_for_a_record) {
         EXPECT_FALSE(parse_state(text)) << text;
 }
 
+// Two relays of a slot, wherever they run, have one id, so that the later one fences the other; those of other slots are left alone.
+TEST(TransactionalId, is_that_of_the_slot_whoever_delivers) {
+    Source source = source_at(0x100), later = source_at(0x200, 2);
+    later.topics = "orders";
+    EXPECT_EQ(transactional_id(source), "outbox-7300000000000000001-outbox");
+    EXPECT_EQ(transactional_id(later), transactional_id(source));
+    Source other_slot = source, other_server = source;
+    other_slot.slot = "audit";
+    other_server.system_identifier = "7300000000000000002";
+    EXPECT_NE(transactional_id(other_slot), transactional_id(source));
+    EXPECT_NE(transactional_id(other_server), transactional_id(source));
+}
+
 class Resume : public testing::Test {
 protected:
     Position resume_at(const std::optional<State> &state, const Source &source) { return resume(state, source); }
