@@ -154,7 +154,7 @@ sub _format {
     my ($self) = @_;
     return if !@{ $self->{scram} } && !@{ $self->{inside} } && !$self->{cluster} && $self->_copy_format;
     my $tool = $self->_java('kafka.tools.StorageTool', 'format', '-t', $cluster_id, '-c', $self->{config}, map { ('--add-scram', $_) } @{ $self->{scram} });
-    croak 'cannot format: ' . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
+    croak 'cannot format: ' . slurp($self->{log}) if $tool->wait_for_exit(180) ne '0';
     return;
 }
 
@@ -211,7 +211,7 @@ sub _java {
 sub stop {
     my ($self) = @_;
     $self->{process}->signal('TERM');
-    return $self->{process}->wait_for_exit(60);
+    return $self->{process}->wait_for_exit(180);
 }
 
 sub kill_nine { return $_[0]{process}->kill_nine }

@@ -39,7 +39,7 @@ sub _acl {
 sub change_rules {
     my ($self, @change) = @_;
     my $tool = $self->_java('org.apache.kafka.tools.AclCommand', '--bootstrap-server', $self->_plain_brokers, @change);
-    croak "cannot change the rules: " . slurp($self->{log}) if $tool->wait_for_exit(60) ne '0';
+    croak "cannot change the rules: " . slurp($self->{log}) if $tool->wait_for_exit(180) ne '0';
     return;
 }
 
