@@ -115,9 +115,9 @@ END
     $doctor->tool('df', 'exit 0');
     $node->safe_psql('postgres', 'GRANT pg_monitor TO relay');    # who may not read data_directory is told so
     my $room = sub { $figures->(200_000, 1_000_000) };
-    $doctor->mends('disk', says => qr/^164 MB of the disk's 4\.\d GB are free, and the slot keeps .*: PostgreSQL stops when it is full/, break => sub { $figures->(40_000, 1_000_000) }, after => $room,
+    $doctor->mends('disk', says => qr/^16\d MB of the disk's 4\.\d GB are free, and the slot keeps .*: PostgreSQL stops when it is full/, break => sub { $figures->(40_000, 1_000_000) }, after => $room,
         then => qr/^819 MB of the disk's 4\.\d GB are free/);
-    $node->safe_psql('postgres', q{SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 100)});
+    $node->safe_psql('postgres', q{SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 140)});
     $doctor->mends('disk', verdict => 'WARN', says => qr/^4\d\d MB .*: the WAL will fill it/, break => sub { $figures->(100_000, 1_000_000) }, after => $room);
     delete $doctor->{before};
 }
