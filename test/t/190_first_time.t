@@ -77,7 +77,10 @@ is($relay->terminate, 0, 'and ends in good order');
 my $orders = $node->safe_psql('postgres', q{SELECT string_agg(id::text, ' ' ORDER BY id) FROM orders});
 my $count = () = $orders =~ /\d+/g;
 my $in_kafka = () = $kafka->consume('orders');
-wait_until { invoices() >= $count } 'the last consumer works off what is left';
+for (my $done = invoices(); $done < $count;) {    # on a busy machine much is left: each new invoice gives it time again
+    my $before = $done;
+    wait_until { ($done = invoices()) > $before } 'the last consumer makes no more invoices';
+}
 $consumer->kill_nine;
 cmp_ok($count, '>', 20 * $kills, 'the program has emitted events');
 cmp_ok($in_kafka, '>', $count, 'the relay has delivered some twice');
