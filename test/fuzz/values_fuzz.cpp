@@ -1,7 +1,7 @@
 // The values of options: each check returns nothing or one line, and a value that was read is written without a change. The first byte
 // chooses the option.
-#include "relay/config/dsn.h"
 #include "relay/base/nearest.h"
+#include "relay/config/dsn.h"
 #include "relay/config/values.h"
 #include "relay/kafka/properties.h"
 #include "relay/watch/endpoint.h"
