@@ -26,7 +26,7 @@ protected:
     // Adds a transaction to the stream; with `apart` each line is a CopyData message. Returns the transaction's end.
     Lsn add_transaction(size_t events, size_t bytes = 10, bool apart = false, const char *topic = "orders") {
         Lsn end{0x100 * (ends_.size() + 2)};
-        std::string text = fmt::format(R"({{"begin":"{}","xid":7,"ts":"2026-11-23T09:42:00.123456Z"}})", format_lsn(end));
+        std::string text = fmt::format(R"({{"begin":"{}","xid":7,"ts":"{}"}})", format_lsn(end), committed_at_);
         for (size_t i = 0; i < events; i++) {
             std::string line =
                 fmt::format(R"({{"topic":"{}","key":"k","id":"{}","payload":"{}"}})", topic, event_id(ids_++), std::string(bytes, 'x'));
@@ -185,6 +185,7 @@ protected:
         Lsn end; // the end of the chunk's transaction
         std::string text;
     };
+    std::string committed_at_ = "2026-11-23T09:42:00.123456Z"; // every transaction; old events take a producer of their own
     std::vector<Copy> copies_;
     std::vector<Lsn> ends_;
     std::map<Lsn, size_t> events_, heard_;
