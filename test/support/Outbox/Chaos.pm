@@ -85,7 +85,7 @@ sub run {
 # Kinds that cannot be done here, and says so.
 sub _leave_out {
     my ($self) = @_;
-    my %why = $self->{faults}->impossible($self->{deck});
+    my %why = $self->{faults}->impossible;
     my %deck = %{ $self->{schedule}{deck} };
     my @kinds = grep { $deck{$_} } sort keys %why;
     diag "left out: $_, for $why{$_}" for @kinds;

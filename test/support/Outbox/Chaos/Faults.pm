@@ -31,14 +31,13 @@ sub steps {
     return $self->$steps($fault);
 }
 
-# Which kinds this run does not do: kind => why not. named: whether the run was told which kinds it has.
+# Which kinds this run cannot do: kind => why not.
 sub impossible {
-    my ($self, $named) = @_;
+    my ($self) = @_;
     my $stage = $self->{stage};
     my %why;
     @why{qw(clock_jump pg_clock)} = ('libfaketime is not installed') x 2 if !Outbox::Chaos::Steps::faketime();
     $why{disk_full} = 'there is no small file system for the broker' if !$stage->has_disk;
-    $why{failover_slot} = "DECK='failover_slot=1' has not been run yet" if !$named;
     $why{failover_slot} = 'the server has no failover slots before PostgreSQL 17' if $stage->major < 17;
     @why{qw(pg_certificate kafka_certificate)} = ('the connections are without TLS; TLS=1 has it') x 2 if !$stage->secrets->has_tls;
     $why{kafka_password} = 'this librdkafka cannot log in by SCRAM' if !$stage->secrets->has_kafka_password;

@@ -181,10 +181,10 @@ sub supervise {
     return @ended;
 }
 
-# How often relays have begun to send events in order, ever: with a stream, and from what is in flight where Kafka has refused a batch as a whole.
+# How often relays have begun to send events in order, ever: with a stream, and with what is in flight where Kafka has refused a batch or a topic.
 sub sessions {
     my ($self) = @_;
-    return scalar map { $_->whole_log =~ /streaming from slot|batches have at most/g } values %{ $self->{relays} };
+    return scalar map { $_->whole_log =~ /streaming from slot|batches have at most|waiting for topic/g } values %{ $self->{relays} };
 }
 
 sub peak_memory_kb {
