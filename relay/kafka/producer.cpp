@@ -151,8 +151,9 @@ void KafkaProducer::serve(int timeout_ms) {
         give_brokers_again();
 }
 
-// librdkafka drops every broker that an answer of the cluster does not name, the configured addresses as well. A cluster of one broker
-// names none while that broker shuts down; librdkafka 2.10 to 2.14 then knows nobody to connect to, and waits for ever without a word.
+// A producer was once seen silent for four minutes behind a restart of the only broker, and why is not known. librdkafka drops every broker
+// that an answer of the cluster does not name, the configured addresses as well: this call gives them back, and does nothing where they are
+// there.
 void KafkaProducer::give_brokers_again() {
     spdlog::debug("librdkafka is silent: it gets the addresses of the brokers again");
     rd_kafka_brokers_add(handle_, brokers_.c_str());
