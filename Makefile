@@ -473,7 +473,7 @@ sanitized := $(patsubst $(BUILD)/%,$(BUILD)/sanitize/%,$(unit_objects) $(filter-
 	$(patsubst %.cpp,$(BUILD)/sanitize/%.o,$(wildcard outbox_ext/contract/*.cpp))
 sanitize_header := $(BUILD)/sanitize/common.pch
 
-# It holds the absolute path of its header, so that one of another tree, out of a cache, would be of no use.
+# The precompiled header holds the absolute path of its source. ccache would serve the one of another tree, which the compiler refuses here.
 $(sanitize_header): test/unit/sanitize.h $(rdkafka_choice) | $(rdkafka)
 	@mkdir -p $(@D)
 	$(call say,PCH,$<)

@@ -1,5 +1,5 @@
-// The fields that a log line has beside time, level and message with --log-format json. The event is one word of a fixed vocabulary, by
-// which an operator searches the log for a change of state. Tested by test/t/116_log_fields.t.
+// The fields that a log line has beside time, level and message with --log-format json. The field `event` is one word of a fixed
+// vocabulary: an operator searches the log for that word to find a change of state. Tested by test/t/116_log_fields.t.
 #pragma once
 
 #include <spdlog/spdlog.h>

@@ -1,11 +1,7 @@
 #include "command/http_get.h"
 
 #include "base/destroy.h"
-
-#include <netdb.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
+#include "base/timed_socket.h"
 
 #include <cerrno>
 #include <cstring>
@@ -15,28 +11,13 @@
 namespace outbox {
 namespace {
 
-constexpr timeval patience = {3, 0};
-
-class Socket {
-public:
-    explicit Socket(const addrinfo &address) : descriptor_(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-        setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)); // bounds connect(), too
-    }
-    ~Socket() { close(descriptor_); }
-    Socket(const Socket &) = delete;
-    Socket &operator=(const Socket &) = delete;
-    int descriptor() const { return descriptor_; }
-
-private:
-    int descriptor_;
-};
+constexpr auto patience = std::chrono::seconds(3);
 
 // The whole answer; empty, with errno, where there is none.
 std::string ask(const addrinfo &address, const std::string &path, size_t bytes_max) {
-    Socket relay(address);
+    TimedSocket relay(address, patience);
     std::string request = "GET " + path + " HTTP/1.0\r\n\r\n", answer;
-    if (connect(relay.descriptor(), address.ai_addr, address.ai_addrlen) != 0 ||
+    if (!relay.connect_to(address) ||
         send(relay.descriptor(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
         return "";
     char buffer[512];

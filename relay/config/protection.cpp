@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace outbox {
 namespace {
@@ -25,9 +26,7 @@ bool all_local(std::string_view brokers) {
 
 // The property's last value in lower case, or else `value`.
 std::string value_of(const std::vector<KafkaProperty> &properties, std::string_view name, std::string value) {
-    for (const auto &[property, text] : properties)
-        if (property == name)
-            value = text;
+    value = last_value(properties, name, std::move(value));
     std::transform(value.begin(), value.end(), value.begin(), [](unsigned char c) { return tolower(c); });
     return value;
 }

@@ -1,6 +1,7 @@
 // The number of records that may be on their way together while the refused ones of a batch are looked for, where Kafka refuses a whole
-// batch for another reason than its size and names no record. A refused group comes again in an eighth of its size, down to one record,
-// which is then to blame. Accepted records make the groups larger again. Pure. Tested by test/unit/group_limit_test.cpp.
+// batch for another reason than its size and names no record. A refused group comes again in an eighth of its size, down to one record:
+// a lone record that Kafka refuses is the guilty one. Accepted records make the groups larger again. Pure. Tested by
+// test/unit/group_limit_test.cpp.
 #pragma once
 
 #include <algorithm>
@@ -46,8 +47,8 @@ public:
     }
 
 private:
-    // So many records in a row are accepted alone before the groups grow, so that one guilty record in ten does not let the groups grow:
-    // each growth takes a new producer.
+    // The groups grow after Kafka has accepted this number of lone records in a row. One guilty record in ten keeps the groups from growing
+    // then: each growth takes a new producer.
     static constexpr size_t run_alone = 64;
     static constexpr size_t growth = 8;
     static constexpr size_t limit_max = 8192;

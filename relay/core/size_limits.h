@@ -1,6 +1,6 @@
 // The size of a batch that each topic refuses, learned from Kafka's refusals. Kafka compares the size of a batch with the topic's
 // max.message.bytes: where one batch was refused for its size, every batch that is as large is refused, too, even one with a single record.
-// So of ten thousand records that are too large only the smallest ones have to be tried. That rule holds for batches without compression,
+// Of ten thousand records that are too large, the relay has to try only the smallest ones. That rule holds for batches without compression,
 // and for a while, since an operator may raise the limit. Pure; the clock is the caller's. Outlives the sinks. Tested by
 // test/unit/size_limits_test.cpp.
 #pragma once

@@ -1,14 +1,12 @@
 #include "kafka/broker_features.h"
 
 #include "base/destroy.h"
+#include "base/timed_socket.h"
 
-#include <netdb.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -17,13 +15,13 @@ namespace outbox {
 namespace {
 
 constexpr int first_that_forgets = 30, last_that_forgets = 33; // 4.3-IV0, 4.4-IV2; 4.2 has 29, and 4.5 34
-constexpr int step_s = 5;
+constexpr auto step_patience = std::chrono::seconds(5);
 constexpr size_t answer_max = 65536;
 
 // Kafka's encoding of the newer messages: numbers are big-endian, lengths are varints of one more than they mean, 0 is null.
-class Reader {
+class AnswerReader {
 public:
-    explicit Reader(std::string_view bytes) : rest_(bytes) {}
+    explicit AnswerReader(std::string_view bytes) : rest_(bytes) {}
 
     std::string_view bytes(size_t size) {
         if (size > rest_.size())
@@ -63,7 +61,7 @@ private:
 
 // The features that the broker knows: name, lowest and highest version of each.
 std::optional<int> level_among(std::string_view features) {
-    Reader reader(features);
+    AnswerReader reader(features);
     for (size_t left = reader.length(); left > 0; left--) {
         std::string_view name = reader.bytes(reader.length());
         reader.int16();
@@ -77,62 +75,36 @@ std::optional<int> level_among(std::string_view features) {
 
 // ---- the connection
 
-struct Socket {
-    int descriptor = -1;
-    Socket() = default;
-    Socket(const Socket &) = delete;
-    Socket &operator=(const Socket &) = delete;
-    ~Socket() {
-        if (descriptor >= 0)
-            close(descriptor);
-    }
-};
-
 using Addresses = std::unique_ptr<addrinfo, Destroy<freeaddrinfo>>;
 using TlsSettings = std::unique_ptr<SSL_CTX, Destroy<SSL_CTX_free>>;
 using Tls = std::unique_ptr<SSL, Destroy<SSL_free>>;
 
-bool connect_to(const std::string &host, const std::string &port, Socket &socket_) {
-    addrinfo wanted = {}, *found = nullptr;
-    wanted.ai_socktype = SOCK_STREAM;
-    if (getaddrinfo(host.c_str(), port.c_str(), &wanted, &found) != 0)
-        return false;
+// Null: no address of the host takes a connection.
+std::unique_ptr<TimedSocket> connect_to(const std::string &host, const std::string &port) {
+    addrinfo hints = {}, *found = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0)
+        return nullptr;
     Addresses addresses(found);
-    timeval limit = {.tv_sec = step_s, .tv_usec = 0};
-    for (const addrinfo *each = addresses.get(); each != nullptr; each = each->ai_next) {
-        Socket one;
-        one.descriptor = socket(each->ai_family, each->ai_socktype | SOCK_CLOEXEC, each->ai_protocol);
-        setsockopt(one.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); // connect() keeps to it, too
-        setsockopt(one.descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-        if (connect(one.descriptor, each->ai_addr, each->ai_addrlen) == 0) {
-            std::swap(socket_.descriptor, one.descriptor);
-            return true;
-        }
-    }
-    return false;
-}
-
-std::string value_of(const std::vector<KafkaProperty> &properties, std::string_view name) {
-    std::string last;
-    for (const auto &[property, value] : properties)
-        if (property == name)
-            last = value;
-    return last;
+    for (const addrinfo *each = found; each != nullptr; each = each->ai_next)
+        if (auto broker = std::make_unique<TimedSocket>(*each, step_patience); broker->connect_to(*each))
+            return broker;
+    return nullptr;
 }
 
 // Nothing secret is said on the connection, and what is heard decides about a sentence of the doctor alone: who answers need not prove
 // anything.
-Tls secure(const Socket &socket_, const std::string &host, const std::vector<KafkaProperty> &properties, TlsSettings &settings) {
+Tls secure(int descriptor, const std::string &host, const std::vector<KafkaProperty> &properties, TlsSettings &settings) {
     settings.reset(SSL_CTX_new(TLS_client_method()));
     if (!settings)
         return nullptr;
-    std::string certificate = value_of(properties, "ssl.certificate.location"), key = value_of(properties, "ssl.key.location");
-    if (!certificate.empty() && value_of(properties, "ssl.key.password").empty()) {
+    std::string certificate = last_value(properties, "ssl.certificate.location"), key = last_value(properties, "ssl.key.location");
+    if (!certificate.empty() && last_value(properties, "ssl.key.password").empty()) {
         SSL_CTX_use_certificate_chain_file(settings.get(), certificate.c_str());
         SSL_CTX_use_PrivateKey_file(settings.get(), key.c_str(), SSL_FILETYPE_PEM);
     }
     Tls tls(SSL_new(settings.get()));
-    if (!tls || SSL_set_fd(tls.get(), socket_.descriptor) != 1 || SSL_set_tlsext_host_name(tls.get(), host.c_str()) != 1 ||
+    if (!tls || SSL_set_fd(tls.get(), descriptor) != 1 || SSL_set_tlsext_host_name(tls.get(), host.c_str()) != 1 ||
         SSL_connect(tls.get()) != 1)
         return nullptr;
     return tls;
@@ -140,7 +112,7 @@ Tls secure(const Socket &socket_, const std::string &host, const std::vector<Kaf
 
 class Line {
 public:
-    Line(const Socket &socket_, SSL *tls) : descriptor_(socket_.descriptor), tls_(tls) {}
+    Line(int descriptor, SSL *tls) : descriptor_(descriptor), tls_(tls) {}
 
     bool say(std::string_view bytes) {
         auto size = static_cast<int>(bytes.size());
@@ -189,7 +161,7 @@ std::optional<int> converse(Line line) {
 
 std::optional<int> metadata_level(std::string_view answer) {
     try {
-        Reader reader(answer);
+        AnswerReader reader(answer);
         reader.bytes(4); // the correlation id
         if (reader.int16() != 0)
             return std::nullopt;
@@ -214,16 +186,16 @@ std::optional<int> ask_metadata_level(const std::string &address, const std::vec
     size_t colon = address.rfind(':');
     if (colon == std::string::npos)
         return std::nullopt;
-    std::string host = address.substr(0, colon), protocol = value_of(properties, "security.protocol");
-    Socket broker;
-    if (!connect_to(host, address.substr(colon + 1), broker))
+    std::string host = address.substr(0, colon), protocol = last_value(properties, "security.protocol");
+    std::unique_ptr<TimedSocket> broker = connect_to(host, address.substr(colon + 1));
+    if (!broker)
         return std::nullopt;
     std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](unsigned char c) { return tolower(c); });
     if (!protocol.ends_with("ssl"))
-        return converse(Line(broker, nullptr));
+        return converse(Line(broker->descriptor(), nullptr));
     TlsSettings settings;
-    Tls tls = secure(broker, host, properties, settings);
-    return tls ? converse(Line(broker, tls.get())) : std::nullopt;
+    Tls tls = secure(broker->descriptor(), host, properties, settings);
+    return tls ? converse(Line(broker->descriptor(), tls.get())) : std::nullopt;
 }
 
 bool can_forget_commits(int metadata_level) { return metadata_level >= first_that_forgets && metadata_level <= last_that_forgets; }

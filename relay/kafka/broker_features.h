@@ -1,6 +1,6 @@
-// Of which Kafka a broker is, as far as it tells anybody: by the highest metadata.version that it knows, in its answer to ApiVersions, for
-// which nobody has to log in. librdkafka asks the same and keeps the answer to itself, so the question goes over a connection of its own.
-// Tested by test/unit/broker_features_test.cpp and test/t/174_kafka_version.t.
+// The version of a broker, as far as a broker tells it: the answer to ApiVersions names the highest metadata.version that the broker knows,
+// and a broker answers ApiVersions before a login. librdkafka sends the same request and keeps the answer to itself, so the relay sends its
+// own request over a connection of its own. Tested by test/unit/broker_features_test.cpp and test/t/174_doctor_versions.t.
 #pragma once
 
 #include "kafka/properties.h"
@@ -12,7 +12,7 @@
 
 namespace outbox {
 
-// Of an answer, from the correlation id on; nullopt: it names none, or is none. Pure.
+// The level in an answer, which begins with the correlation id; nullopt: the answer names none, or is cut off. Pure.
 std::optional<int> metadata_level(std::string_view answer);
 
 // Asks the broker at host:port, by TLS where the properties say so. Each step waits five seconds at most, the answer has 64 kB at most;

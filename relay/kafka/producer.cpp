@@ -135,7 +135,7 @@ void KafkaProducer::serve(int timeout_ms) {
     (void)!read(wakeup_, &count, sizeof(count)); // resets the eventfd
     now_ = Clock::now();
     while (rd_kafka_event_t *event = rd_kafka_queue_poll(queue_, timeout_ms)) {
-        if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_STATS) // which come whatever happens
+        if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_STATS) // statistics come also while librdkafka stands still
             absence_.spoke(now_);
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_DR: serve_reports(event); break;

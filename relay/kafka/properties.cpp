@@ -120,6 +120,13 @@ std::vector<KafkaProperty> read_kafka_property_file(const std::string &path) {
     return properties;
 }
 
+std::string last_value(const std::vector<KafkaProperty> &properties, std::string_view name, std::string fallback) {
+    for (const auto &[property, value] : properties)
+        if (property == name)
+            fallback = value;
+    return fallback;
+}
+
 bool is_secret(std::string_view property) {
     constexpr auto words = std::to_array<std::string_view>({"password", "secret", ".pem", "oauthbearer.config", "token"});
     return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return property.find(word) != std::string_view::npos; });

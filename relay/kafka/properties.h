@@ -31,6 +31,9 @@ KafkaProperty parse_kafka_property(std::string_view text);
 // parse_kafka_property().
 std::vector<KafkaProperty> read_kafka_property_file(const std::string &path);
 
+// The value of the property's last entry, which is the one in force; `fallback` where there is no entry.
+std::string last_value(const std::vector<KafkaProperty> &properties, std::string_view name, std::string fallback = "");
+
 // True for passwords, keys and tokens, which have no place on command lines or in logs.
 bool is_secret(std::string_view property);
 
@@ -49,7 +52,8 @@ size_t events_in_flight_set(const std::vector<KafkaProperty> &properties);
 // librdkafka's words.
 void check_kafka_properties(const std::vector<KafkaProperty> &properties, bool exactly_once);
 
-// The same as make_kafka_conf() for a producer of Kafka transactions, and for a consumer that reads a partition to its end.
+// make_transactional_conf() makes the configuration of a producer of Kafka transactions, and make_consumer_conf() that of a consumer that
+// reads a partition to its end. Both throw as make_kafka_conf().
 KafkaConf make_transactional_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties,
                                   const std::string &transactional_id);
 KafkaConf make_consumer_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties, const char *isolation_level);

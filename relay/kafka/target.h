@@ -54,12 +54,15 @@ struct KafkaTarget {
 
     Learned learned = {};
 
-    // True where events of the topic would go to a topic that is not for events: Kafka's own topics, or the relay's, where an event could
-    // pass for a position or a dead letter.
+    // True where the topic of this name in Kafka is not for events: Kafka's own topics, and the relay's, where an event could pass for a
+    // position or a dead letter.
+    bool is_own_topic(std::string_view name_in_kafka) const {
+        return name_in_kafka.starts_with("__") || name_in_kafka == state_topic || name_in_kafka == dead_letter_topic;
+    }
+    // True where events of the topic that emit() named would go to such a topic.
     bool is_reserved(std::string_view topic) const {
         std::string scratch;
-        std::string_view name = style.topic(topic, scratch);
-        return name.starts_with("__") || name == state_topic || name == dead_letter_topic;
+        return is_own_topic(style.topic(topic, scratch));
     }
 
     // True where a producer with so many topics can go on.

@@ -48,7 +48,8 @@ public:
     // Aborts at the end of a session, within the patience, after the call that is running: two seconds more at most. Nobody judges the
     // outcome.
     void abort_within(std::chrono::milliseconds patience);
-    // Of an answer that is there the loop may have been told already.
+    // The time of the next step; max while librdkafka works on a call. An answer that is there makes the step due at once, because the loop
+    // may have used up its wake-up already.
     Clock::time_point step_at() const { return call_.is_running() && !call_.is_answered() ? Clock::time_point::max() : step_at_; }
 
     // The error for which librdkafka has let the open Kafka transaction fail as a whole, with its words in reason(). NO_ERROR: it has not

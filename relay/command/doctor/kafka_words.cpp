@@ -65,7 +65,7 @@ std::vector<std::string> Consultation::topics() {
         std::string begin = style.before_topic + name.substr(0, name.size() - 1);
         for (const std::string &topic : there)
             if (topic.size() > begin.size() + style.after_topic.size() && topic.starts_with(begin) && topic.ends_with(style.after_topic) &&
-                !is_own_topic(command_.kafka, topic))
+                !command_.kafka.is_own_topic(topic))
                 topics_->push_back(topic);
     }
     if (command_.kafka.on_poison == OnPoison::dead_letter)
