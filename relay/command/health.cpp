@@ -12,7 +12,7 @@ constexpr size_t answer_bytes_max = 4096;
 } // namespace
 
 int ask_health(const HealthCommand &command) {
-    HttpAnswer answer = http_get(command.relay, command.ready ? "/ready" : "/live", answer_bytes_max);
+    HttpAnswer answer = http_get(command.relay, command.ready ? "/readyz" : "/livez", answer_bytes_max);
     if (!answer.reason.empty()) {
         std::cout << text_of(command.relay) << ": " << answer.reason << std::endl;
         return 1;

@@ -14,6 +14,7 @@ std::string only_in(const Setting &setting) {
     case in_setup: return " (setup)";
     case in_health: return " (health)";
     case in_config: return " (config show)";
+    case in_doctor: return " (doctor)";
     case in_version: return " (version)";
     case in_status: return " (status)";
     case in_dead_letters: return " (dead-letters)";

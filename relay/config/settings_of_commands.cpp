@@ -79,7 +79,7 @@ const Setting rows[] = {
     {"ready",
      in_health,
      "",
-     "ask /ready, whether it streams, instead of /live, whether its loop turns",
+     "ask whether it streams, /readyz, instead of whether its loop turns, /livez",
      "",
      {nullptr, nullptr, &Values::ready},
      for_once},

@@ -90,7 +90,7 @@ const Setting rows[] = {
     {"listen",
      in_relay | in_health | in_status,
      "",
-     "host:port where the relay answers /live, /ready and /metrics over HTTP (none: nowhere)",
+     "host:port where the relay answers /livez, /readyz and /metrics over HTTP (none: nowhere)",
      "IPv6 in brackets; port 0: any free one",
      {check_listen, assign<&Values::listen>}},
     {"max-in-flight-bytes",

@@ -143,4 +143,14 @@ my ($table) = slurp('docs/relay.md') =~ /^<!-- options -->\n(.*?)^<!-- \/options
 my (undef, $rows) = Outbox::Relay::call(qw(help --markdown));
 is($table, $rows, 'docs/relay.md has the table that the settings make: make relay-page writes it');
 
+# Where one command alone takes an option, its row says which.
+my @commands = (qw(run skip setup doctor health status dead-letters drain tail version), 'config show');
+my %takers;
+for my $command (@commands) {
+    my (undef, $help) = Outbox::Relay::call(split(' ', $command), '--help');
+    push @{ $takers{$_} }, $command for grep { $_ ne 'help' } $help =~ /^\s+(?:-X,)?--([a-z-]+)/mg;
+}
+my @unnamed = grep { @{ $takers{$_} } == 1 && $rows !~ /`--\Q$_\E` \(\Q$takers{$_}[0]\E\)/ } sort keys %takers;
+is("@unnamed", '', 'an option of one command alone names the command');
+
 done_testing();
