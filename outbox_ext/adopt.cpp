@@ -22,9 +22,9 @@ const TriggerData *require_trigger(FunctionCallInfo fcinfo) {
     if (trigger == nullptr || !(TRIGGER_FIRED_AFTER(trigger->tg_event) || TRIGGER_FIRED_INSTEAD(trigger->tg_event)) ||
         !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
         trigger->tg_trigger->tgnargs != TRIGGER_ARGUMENTS)
-        ereport(ERROR,
-                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                 errmsg("outbox.emit_adopted() must be a trigger that outbox.adopt() has made"), errhint("SELECT outbox.adopt('table').")));
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("outbox.emit_adopted() must be a trigger that outbox.adopt() has made"),
+                        errhint("Create the trigger with SELECT outbox.adopt('table').")));
     return trigger;
 }
 

@@ -88,7 +88,7 @@ void tell_once(bool is_logged) {
 void capture_event(Text envelope, bool is_logged) {
     if (bytes + envelope.size > capture_max_bytes)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("\"outbox.capture\" keeps no more than 64 MB of events"),
-                        errhint("SET outbox.capture = off forgets them; the setting is meant for tests.")));
+                        errhint("SET outbox.capture = off forgets the events; the setting is meant for tests.")));
     make_ready();
     char *line = static_cast<char *>(MemoryContextAlloc(memory, envelope.size + 1));
     memcpy(line, envelope.data, envelope.size);

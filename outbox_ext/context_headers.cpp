@@ -45,7 +45,7 @@ const char *what_is_wrong(const char *value, Checked *checked) {
     const char *reason = guard_reject_headers(checked->text, checked->size);
     if (checked->size == 2)
         checked->size = 0;
-    return reason == nullptr ? nullptr : psprintf("Wrong in the value: %s.", reason);
+    return reason == nullptr ? nullptr : psprintf("The value is not valid: %s.", reason);
 }
 
 // The headers in UTF-8 and without white space.

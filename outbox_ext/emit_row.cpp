@@ -205,7 +205,7 @@ const TriggerData *require_trigger(FunctionCallInfo fcinfo) {
     if (!fits)
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("outbox.emit_row() must be a trigger that outbox.attach() has made"),
-                        errhint("SELECT outbox.attach('table', 'topic').")));
+                        errhint("Create the trigger with SELECT outbox.attach('table', 'topic').")));
     return trigger;
 }
 

@@ -29,9 +29,11 @@ void require_writable_transaction() {
 void require_transaction_block(Door door) {
     if (outbox_require_transaction == REQUIRE_NOTHING || door == DOOR_OF_TABLE || IsTransactionBlock())
         return;
-    ereport(outbox_require_transaction == REQUIRE_BY_ERROR ? ERROR : WARNING,
-            (errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION), errmsg("an event must be emitted in a transaction block"),
-             errhint("BEGIN, write the rows that the event tells of, emit, COMMIT. \"outbox.require_transaction\" demands that.")));
+    ereport(
+        outbox_require_transaction == REQUIRE_BY_ERROR ? ERROR : WARNING,
+        (errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION), errmsg("an event must be emitted in a transaction block"),
+         errhint(
+             "BEGIN, write the rows that the event tells of, emit, COMMIT. \"outbox.require_transaction\" demands a transaction block.")));
 }
 
 [[noreturn]] void refuse_size(size_t size) {
@@ -70,10 +72,10 @@ Text utf8_of(Datum value, size_t limit, const char *what) {
 const char *what_is_wrong(Text topic) {
     for (size_t i = 0; i < topic.size; i++)
         if (!envelope_topic_allows(topic.data[i]))
-            return psprintf("Byte %zu of %zu is none of them.", i + 1, topic.size);
+            return psprintf("Byte %zu of %zu is not an allowed character.", i + 1, topic.size);
     if (topic.size == 0 || topic.size > envelope_topic_max)
         return psprintf("The name has %zu bytes.", topic.size);
-    return "The name is one of these two.";
+    return "The name is \".\" or \"..\".";
 }
 
 [[noreturn]] void refuse_topic(Text topic) {
@@ -212,7 +214,7 @@ void add_payload(StringInfo envelope, const Argument &argument) {
 void require_head_size(size_t size) {
     if (size > envelope_head_max)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("key, type and headers are larger than 900 kB"),
-                        errdetail("Together they have %zu bytes.", size), errhint("Large data belongs into the payload.")));
+                        errdetail("Key, type and headers have %zu bytes together.", size), errhint("Large data belongs in the payload.")));
 }
 
 } // namespace

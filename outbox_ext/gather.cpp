@@ -73,8 +73,9 @@ int read_page(XLogReaderState *reader, XLogRecPtr page, int size, XLogRecPtr rec
 void gather_start(LogicalDecodingContext *ctx) {
     XLogPageReadCB *routine = &ctx->reader->routine.page_read;
     if (!outbox_reads_for_walsender(ctx)) // an SQL function may stop between two transactions
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("option \"gather\" of output plugin \"outbox\" needs a replication connection"), errhint("Leave it out.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("option \"gather\" of output plugin \"outbox\" needs a replication connection"), errhint("Leave the option out.")));
     plugin_of(ctx)->gather.read_page = *routine;
     *routine = read_page;
 }

@@ -27,7 +27,7 @@ void require_count(int count) {
 void require_name(Text name) {
     if (envelope_header_is_reserved(name))
         ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("headers must not be named \"id\" or \"type\""),
-                        errhint("The relay sets both: from the event's id and from the argument \"type\".")));
+                        errhint("The relay sets the headers \"id\" and \"type\" from the event's id and from the argument \"type\".")));
 }
 
 // ---- jsonb ----------------------------------------------------------------------------------------------------------

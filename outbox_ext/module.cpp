@@ -58,10 +58,11 @@ void _PG_init(void) {
                                "A header of the same name in the call wins.", &outbox_headers, "", PGC_USERSET, 0,
                                context_headers_are_valid, context_headers_changed, nullptr);
     DefineCustomEnumVariable("outbox.capture", "Keeps the emitted events in memory for outbox.captured(), for tests.",
-                             "With \"session\" also those of committed transactions. Where no slot can deliver an event, it is kept only.",
+                             "With \"session\", events of committed transactions are kept, too. An event that no slot can deliver is only "
+                             "kept, and not written.",
                              &outbox_capture, CAPTURE_OFF, capture_options, PGC_USERSET, 0, nullptr, capture_changed, nullptr);
     DefineCustomEnumVariable("outbox.require_transaction", "What happens to an event that is emitted outside of a transaction block.",
-                             "There the event is committed with its statement alone.", &outbox_require_transaction, REQUIRE_NOTHING,
-                             require_transaction_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                             "Outside of a transaction block, an event is committed with its statement alone.", &outbox_require_transaction,
+                             REQUIRE_NOTHING, require_transaction_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     EmitWarningsOnPlaceholders("outbox");
 }

@@ -125,8 +125,9 @@ const char *nearest(Text name) {
 [[noreturn]] void refuse_unknown(Text name) {
     const char *best = nearest(name);
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("topic is not in outbox.topics"),
-                    best == nullptr ? errdetail("No name there is like it.") : errdetail("The nearest name there is \"%s\".", best),
-                    errhint("Mend the name; or, once the topic is in Kafka: INSERT INTO outbox.topics (name) VALUES (...).")));
+                    best == nullptr ? errdetail("No name in outbox.topics is like this one.")
+                                    : errdetail("The nearest name in outbox.topics is \"%s\".", best),
+                    errhint("Correct the name; or, once the topic is in Kafka: INSERT INTO outbox.topics (name) VALUES (...).")));
     pg_unreachable();
 }
 
@@ -179,7 +180,7 @@ TopicRules topic_require(Text name, bool has_own_right) {
         refuse_unknown(name);
     if (!has_own_right && !may_write(topic))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for topic \"%s\"", topic->name.data),
-                        errhint("Whoever may write to it is in the column writers of outbox.topics.")));
+                        errhint("The column writers of outbox.topics names the roles that may write to the topic.")));
     if (topic->check_function == nullptr)
         return {false, InvalidOid};
     return {true, check_function_of(topic)};
@@ -198,9 +199,9 @@ void topic_check_event(const TopicRules &rules, Text envelope) {
         return;
     Datum reason = FunctionCallInvoke(call);
     if (!call->isnull)
-        ereport(ERROR,
-                (errcode(ERRCODE_CHECK_VIOLATION), errmsg("the event is not what its topic demands"),
-                 errdetail_internal("%s", TextDatumGetCString(reason)), errhint("The function in outbox.topics decides, and says why.")));
+        ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION), errmsg("event fails the check function of its topic"),
+                        errdetail_internal("%s", TextDatumGetCString(reason)),
+                        errhint("The detail is the reason that the check function in outbox.topics gives.")));
 }
 
 // The trigger of outbox.topics: makes every backend read the table again.

@@ -153,7 +153,7 @@ DECLARE
 BEGIN
     IF octet_length(kept) + octet_length(envelope) > 64 * 1024 * 1024 THEN
         RAISE EXCEPTION '"outbox.capture" keeps no more than 64 MB of events' USING ERRCODE = 'program_limit_exceeded',
-            HINT = 'SET outbox.capture = off forgets them; the setting is meant for tests.';
+            HINT = 'SET outbox.capture = off forgets the events; the setting is meant for tests.';
     END IF;
     PERFORM set_config('outbox_hosted.captured', kept || envelope || E'\n', mode = 'on');
 END $$;

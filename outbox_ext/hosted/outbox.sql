@@ -118,8 +118,8 @@ BEGIN
     ELSIF wrong IS NOT NULL OR topic IN ('.', '..') OR octet_length(topic) NOT BETWEEN 1 AND 249 THEN
         RAISE EXCEPTION 'invalid topic name' USING ERRCODE = 'invalid_parameter_value',
             DETAIL = CASE WHEN wrong IS NOT NULL
-                THEN format('Byte %s of %s is none of them.', octet_length(split_part(topic, wrong, 1)) + 1, octet_length(topic))
-                WHEN topic IN ('.', '..') THEN 'The name is one of these two.'
+                THEN format('Byte %s of %s is not an allowed character.', octet_length(split_part(topic, wrong, 1)) + 1, octet_length(topic))
+                WHEN topic IN ('.', '..') THEN 'The name is "." or "..".'
                 ELSE format('The name has %s bytes.', octet_length(topic)) END,
             HINT = 'Kafka allows 1 to 249 letters, digits, ".", "_" and "-", but not "." or "..".';
     ELSIF starts_with(topic, '__') THEN
@@ -170,7 +170,7 @@ BEGIN
                 ELSE 'For example: ''{"traceparent": "00-4bf92f35"}''.' END;
     ELSIF names && ARRAY['id', 'type'] THEN
         RAISE EXCEPTION 'headers must not be named "id" or "type"' USING
-            ERRCODE = 'reserved_name', HINT = 'The relay sets both: from the event''s id and from the argument "type".';
+            ERRCODE = 'reserved_name', HINT = 'The relay sets the headers "id" and "type" from the event''s id and from the argument "type".';
     ELSIF cardinality(names) <> (SELECT count(DISTINCT name COLLATE "C") FROM unnest(names) AS name) THEN
         RAISE EXCEPTION 'headers must not repeat a name' USING ERRCODE = 'duplicate_json_object_key_value';
     END IF;
@@ -384,7 +384,7 @@ BEGIN
     size := octet_length(outbox.utf8(envelope));
     IF size > 900 * 1024 THEN
         RAISE EXCEPTION 'key, type and headers are larger than 900 kB' USING ERRCODE = 'program_limit_exceeded',
-            DETAIL = format('Together they have %s bytes.', size), HINT = 'Large data belongs into the payload.';
+            DETAIL = format('Key, type and headers have %s bytes together.', size), HINT = 'Large data belongs in the payload.';
     END IF;
     envelope := envelope || outbox.payload_member(payload) || '}';
     size := octet_length(outbox.utf8(envelope));
