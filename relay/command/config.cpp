@@ -127,6 +127,6 @@ void show_config(const ShowConfigCommand &command) {
     print_toml(kafka, command.origin, true);
 }
 
-void say_config_is_good() { std::cout << "the settings are good; nothing was connected to\n"; }
+void say_config_is_good() { std::cout << "the settings are valid; no connection was made\n"; }
 
 } // namespace outbox

@@ -139,7 +139,7 @@ CommandLine parse_command_line(int argc, char **argv, const std::vector<CommandN
             if ((row.commands & command.takes) != 0)
                 add_option(*each, row, (row.traits & required) != 0);
     }
-    app.add_subcommand("help", "print this, or the options of a command");
+    app.add_subcommand("help", "print this help, or the options of a command");
     try {
         app.parse(arguments_of(argc, argv));
     } catch (const CLI::Success &asked) { // --help, --version

@@ -33,12 +33,13 @@ void Reload::apply_to(RunCommand &run) const {
         say(spdlog::level::info, {.event = LogEvent::settings_read}, "the settings were read again");
         start_logging(values.log_format, values.log_level);
     } catch (const std::exception &error) {
-        say(spdlog::level::warn, {.event = LogEvent::settings_refused}, "the settings cannot be read again: {}; nothing has changed",
-            error.what());
+        say(spdlog::level::warn, {.event = LogEvent::settings_refused},
+            "the settings cannot be read again: {}; the relay goes on with the earlier settings", error.what());
         return;
     }
     if (std::string keys = waiting_for_restart(now); !keys.empty())
-        say(spdlog::level::warn, {.event = LogEvent::restart_needed}, "these settings are others now and need a restart: {}", keys);
+        say(spdlog::level::warn, {.event = LogEvent::restart_needed}, "the relay must be restarted for changes of these settings: {}",
+            keys);
 }
 
 } // namespace outbox

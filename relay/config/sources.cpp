@@ -31,7 +31,7 @@ void check_variables() {
         std::string_view value = entry.substr(name.size() + 1);
         bool is_known = std::find(known.begin(), known.end(), name) != known.end();
         if (is_known && is_blank(value))
-            throw Failure(ExitCode::usage, fmt::format("{} is blank: give it a value, or take it away", name));
+            throw Failure(ExitCode::usage, fmt::format("{} is blank: give it a value, or leave it out", name));
         if (!is_known && !is_service_link(name, value))
             throw Failure(ExitCode::usage,
                           fmt::format("{} is no variable of outbox-relay; the nearest that is: {}", printable(name), nearest(name, known)));

@@ -47,7 +47,7 @@ bool reread_properties(KafkaTarget &target) {
         return !is_first;
     } catch (const std::invalid_argument &error) {
         if (target.learned.reading.trouble.changed(error.what()))
-            spdlog::warn("the Kafka properties cannot be read again: {}; going on with those from before", error.what());
+            spdlog::warn("the Kafka properties cannot be read again: {}; the relay goes on with the earlier properties", error.what());
         return false;
     }
 }
