@@ -62,19 +62,18 @@ std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &s
     std::string name = "slot \"" + slot + "\"", another = "; choose another name with --slot, for setup and run alike",
                 drop = "SELECT pg_drop_replication_slot(" + quote_literal(slot) + ")";
     if (state.plugin.empty())
-        return Unusable{ExitCode::plugin_refused, name + " is there, but a physical one", another, ""};
+        return Unusable{ExitCode::plugin_refused, name + " is a physical slot", another, ""};
     if (state.plugin != plugin)
-        return Unusable{ExitCode::plugin_refused, name + " is there, but of the output plugin \"" + printable(state.plugin) + "\"", another,
-                        ""};
+        return Unusable{ExitCode::plugin_refused, name + " belongs to the output plugin \"" + printable(state.plugin) + "\"", another, ""};
     if (!state.is_of_this_database)
         return Unusable{ExitCode::slot_unusable,
-                        name + " is there, but of database \"" + printable(state.database) + "\": a slot's name is the whole server's",
+                        name + " belongs to database \"" + printable(state.database) + "\"; a slot's name is unique in the whole server",
                         another, ""};
     if (state.is_temporary)
-        return Unusable{ExitCode::slot_unusable, name + " is there, but a temporary one, which goes with its session, PID " + state.holder,
+        return Unusable{ExitCode::slot_unusable, name + " is temporary and ends with its session, PID " + state.holder,
                         ": end that session, then run setup again", "SELECT pg_terminate_backend(" + state.holder + ")"};
     if (state.is_lost)
-        return Unusable{ExitCode::slot_unusable, name + " has been invalidated and what it had not delivered is lost",
+        return Unusable{ExitCode::slot_unusable, name + " has been invalidated: the events that it had not delivered are lost",
                         "; to start anew: " + drop + ", then run setup again", drop};
     return std::nullopt;
 }
@@ -145,11 +144,11 @@ Making look_at_making(Server &server, const std::string &maker_process) {
 }
 
 std::string unfinished_text(const std::string &slot, const Making &making) {
-    std::string name = "slot \"" + slot + "\" is unfinished: ", until = ". Until it is made no event can be emitted. ";
+    std::string name = "slot \"" + slot + "\" is unfinished: ", until = ". No event can be emitted until the slot is complete. ";
     if (!making.maker)
-        return name + "nobody makes it any more" + until + "Remove it: SELECT pg_drop_replication_slot(" + quote_literal(slot) +
+        return name + "no session creates the slot any more" + until + "Remove it: SELECT pg_drop_replication_slot(" + quote_literal(slot) +
                "), then run setup again";
-    std::string text = name + making.maker->described() + " makes it and waits for " + making.waits_for_text() + until;
+    std::string text = name + making.maker->described() + " creates the slot and waits for " + making.waits_for_text() + until;
     if (!making.waits_for.empty())
         text += "Let the transaction end, or end it: " + making.waits_for[0].ended_by() + ". ";
     return text + "To give up this slot: " + making.maker->ended_by() + ". Then run setup again";

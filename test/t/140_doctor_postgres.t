@@ -45,10 +45,10 @@ $doctor->end_relays;
 
 $doctor->mends('emit-accepts', break => sub { sql(q{SELECT pg_drop_replication_slot('outbox')}) }, says => qr/no replication slot can deliver the event/);
 $doctor->mends(
-    'slot', says => qr/of the output plugin "pgoutput"/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
+    'slot', says => qr/belongs to the output plugin "pgoutput"/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
     break => sub { create_slot($node, 'other', 'pgoutput') });
 sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'other%'});
-$doctor->mends('slot', says => qr/a physical one/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
+$doctor->mends('slot', says => qr/is a physical slot/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
     break => sub { sql(q{SELECT pg_create_physical_replication_slot('other')}) });
 sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'other%'});
 $doctor->mends('slot', says => qr/of database "elsewhere"/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
@@ -56,7 +56,7 @@ $doctor->mends('slot', says => qr/of database "elsewhere"/, args => [qw(--slot o
 sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'other%'});
 {
     my $session = $node->background_psql('postgres');
-    $doctor->mends('slot', says => qr/a temporary one/, args => [qw(--slot brief)],
+    $doctor->mends('slot', says => qr/is temporary and ends with its session/, args => [qw(--slot brief)],
         break => sub { $session->query_safe(q{SELECT pg_create_logical_replication_slot('brief', 'outbox', true)}) });
     sql(q{SELECT pg_drop_replication_slot('brief')});
     eval { $session->quit };
@@ -64,7 +64,7 @@ sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE
 {
     my $holder = $node->background_psql('postgres');
     my $maker;
-    $doctor->mends('slot', says => qr/unfinished.*makes it and waits for/, args => [qw(--slot slow)],
+    $doctor->mends('slot', says => qr/unfinished.*creates the slot and waits for/, args => [qw(--slot slow)],
         break => sub {
             $holder->query_safe('BEGIN; SELECT pg_current_xact_id()');
             $maker = Outbox::Process->spawn(name => 'maker', command => [ 'psql', '-d', $node->connstr('postgres'), '-c', q{SELECT pg_create_logical_replication_slot('slow', 'outbox')} ],
@@ -88,7 +88,7 @@ sub lose {
     reload_until('ALTER SYSTEM RESET max_slot_wal_keep_size', q{current_setting('max_slot_wal_keep_size') = '-1'});
     return;
 }
-$doctor->mends('slot', says => qr/invalidated and what it had not delivered is lost/, break => sub { lose('outbox') });
+$doctor->mends('slot', says => qr/invalidated: the events that it had not delivered are lost/, break => sub { lose('outbox') });
 $doctor->mends('emit-accepts', says => qr/replication slot "second" cannot deliver the event/,
     break => sub { create_slot($node, 'second'); lose('second'); sql(q{SELECT pg_drop_replication_slot('outbox')}); create_slot($node) });
 $doctor->mends('other-slots', verdict => 'WARN', says => qr/slot "third" .* is read by nobody/, break => sub { create_slot($node, 'third') });

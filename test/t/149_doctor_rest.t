@@ -71,7 +71,7 @@ $standby->stop('immediate');
     $doctor->{args} = [ '--brokers', "127.0.0.1:$port", '-X', 'security.protocol=SSL', '-X', 'ssl.ca.location=' . $tls->ca ];
     $doctor->examine;
     my $finding = $doctor->found('certificates', 'WARN', qr/^the certificate of broker .* ends in [12] days$/);
-    like($finding->{then}, qr/^put a new one in its place/, 'what to do');
+    like($finding->{then}, qr/^replace the certificate/, 'what to do');
     $kafka->stop;
     File::Copy::copy($new->{both}, $late->{both}) or die $!;
     $kafka->start;
@@ -85,7 +85,7 @@ $standby->stop('immediate');
     } 1, 0;
     my ($code) = $doctor->examine(@$past);
     is($code, 10, 'an expired one: exit code 10');
-    $doctor->found('certificates', 'FAIL', qr/^the certificate of ssl\.certificate\.location .* ended [678] days ago$/);
+    $doctor->found('certificates', 'FAIL', qr/^the certificate of ssl\.certificate\.location .* expired [678] days ago$/);
     $doctor->examine(@$present);
     $doctor->found('certificates', 'OK', qr/./);
     $kafka->stop;
@@ -166,7 +166,7 @@ END
     my $said = '';
     IPC::Run::run([ @tool, '--bootstrap-server', $cluster->brokers, '--execute', '--reassignment-json-file', one_replica() ], '<', \'', '>&', \$said) or diag $said;
     wait_until { replicas() ne 'OK' } 'the replicas do not go', 60;
-    $doctor->repair($doctor->found('replicas', 'WARN', qr/topic "orders" has 1 of 3 replicas: with a broker its events are lost/));
+    $doctor->repair($doctor->found('replicas', 'WARN', qr/topic "orders" has 1 of 3 replicas: the loss of a broker loses the topic's events/));
     wait_until { replicas() eq 'OK' } 'the replicas do not come', 90;
     $doctor->found('replicas', 'OK', qr/./);
     $_->kill_nine for $cluster->nodes;    # brokers that stop in good order wait for each other

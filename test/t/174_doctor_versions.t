@@ -30,7 +30,7 @@ create_slot($node);
         skip 'no minor of this major has a hole that is known', 8 if $major > 18;
         $doctor->tool('apt-get', "echo \"\$@\" >$doctor->{folder}/installed; touch " . $old->truth);
         $doctor->mends('version', verdict => 'WARN', says => qr/PostgreSQL $major\.1 can take a slot's confirmed position back.*; $major\.\d+ mends both/, break => sub { },
-            then => qr/^PostgreSQL $major\.\d+ has no known hole/);
+            then => qr/^PostgreSQL $major\.\d+ has no known fault/);
         is(PostgreSQL::Test::Utils::slurp_file("$doctor->{folder}/installed"), "install --only-upgrade postgresql-$major\n", 'what was pasted is the upgrade of this major');
     }
     my $ancient = Outbox::Retelling->new(to => $node->host . '/.s.PGSQL.' . $node->port, says => sub { s/(server_version\0)\d\d/${1}13/ });

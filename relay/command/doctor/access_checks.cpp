@@ -29,13 +29,13 @@ Finding replication(Consultation &doctor) {
         repair = {"echo " + shell_quoted("hostssl " + doctor.database() + " " + doctor.role() + " samenet scram-sha-256") +
                   " | sudo tee -a pg_hba.conf"};
     return fail("the relay's connection is refused: " + reason, repair,
-                lacks_line ? "in the server's folder, above other lines; then SELECT pg_reload_conf()" : "");
+                lacks_line ? "in the directory of pg_hba.conf, above other lines; then SELECT pg_reload_conf()" : "");
 }
 
 Finding who_emits(Consultation &doctor) {
     Server &server = doctor.server();
     if (server.value("SELECT count(*)" + std::string(emit_sql)) == "0")
-        throw Skipped("extension \"outbox\" is not there");
+        throw Skipped("extension \"outbox\" is not installed");
     std::string functions = server.value("SELECT string_agg(f.oid::regprocedure::text, ', ')" + std::string(emit_sql));
     if (server.is_true("SELECT bool_or(has_function_privilege('public', f.oid, 'EXECUTE'))" + std::string(emit_sql)))
         return warn("every role may call outbox.emit(), for every topic", {"REVOKE EXECUTE ON FUNCTION " + functions + " FROM PUBLIC;"});
@@ -63,7 +63,7 @@ Finding forgers(Consultation &doctor) {
     repair.reserve(functions.size());
     for (const std::string &function : functions)
         repair.push_back("REVOKE EXECUTE ON FUNCTION " + function + " FROM PUBLIC;");
-    std::string more = doctor.server().version() < 160000 ? ", and with 1 GB of it make the slot unreadable for ever" : "";
+    std::string more = doctor.server().version() < 160000 ? ", and with a message of 1 GB make the slot unreadable for ever" : "";
     return warn("every role can forge an event with pg_logical_emit_message()" + more, repair);
 }
 
@@ -90,26 +90,26 @@ Finding tls(Consultation &doctor) {
                        shell_quoted(public_conninfo(doctor.command().login.dsn) + " user=" + doctor.role() + " sslmode=verify-full");
     if (row[0] == "t")
         return warn("the connection is encrypted and the server's certificate is not checked (sslmode=" + mode +
-                        "): anybody between can read the events",
-                    {line}, "with sslrootcert=… where the authority is your own; then the same --dsn for the relay");
+                        "): anybody in the network between can read the events",
+                    {line}, "with sslrootcert=… where the authority is your own; then give the relay the same --dsn");
     return warn("the connection to " + row[2] + " is not encrypted: events and password can be read on the way",
                 {"ALTER SYSTEM SET ssl = on;", "SELECT pg_reload_conf();", line},
-                "with a certificate on the server; then the same --dsn for the relay");
+                "with a certificate on the server; then give the relay the same --dsn");
 }
 
 // A pooler has process numbers of its own, other than the server's.
 Finding pooler(Consultation &doctor) {
     Server &server = doctor.server();
     if (server.value("SELECT pg_backend_pid()") == std::to_string(server.process()))
-        return ok("no pooler is between");
+        return ok("no pooler is between doctor and the server");
     auto row = server
                    .rows("SELECT COALESCE(host(inet_server_addr()), split_part(current_setting('unix_socket_directories'), ',', 1)),"
                          " current_setting('port')")
                    .at(0);
-    return fail("a pooler is between, which passes no replication stream on",
+    return fail("a pooler is between doctor and the server, and passes no replication stream on",
                 {"outbox-relay doctor --dsn " +
                  shell_quoted("host=" + row[0] + " port=" + row[1] + " dbname=" + doctor.database() + " user=" + doctor.role())},
-                "and the same --dsn for the relay: the server itself");
+                "then give the relay the same --dsn: the server itself");
 }
 
 // The settings that a role or the database has for sessions that emit.
@@ -138,7 +138,7 @@ Finding session_settings(Consultation &doctor) {
         return warn(printable(rows[0][0]) + " SET " + value + ": " + each.effect,
                     {rows[0][0] + " RESET " + value.substr(0, value.find('=')) + ";"});
     }
-    return ok("no role and no database has a setting that hurts");
+    return ok("no setting of a role or database stops emit(), delays events or logs payloads");
 }
 
 constexpr Check checks[] = {

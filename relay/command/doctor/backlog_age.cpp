@@ -28,10 +28,10 @@ std::string of_pgoutput(const std::string &slot) {
 // Looked at where no relay has the slot.
 double Consultation::backlog_age_s() {
     if (!slot_value("active_pid").empty())
-        throw Skipped("a relay reads from the slot: its lag_seconds says how old the backlog is");
+        throw Skipped("a relay reads from the slot: the relay's lag_seconds says how old the backlog is");
     std::string plugin = slot_value("plugin");
     if (plugin != "outbox" && plugin != "pgoutput")
-        throw Skipped("the slot is of another plugin");
+        throw Skipped("the slot belongs to another output plugin");
     if (plugin == "pgoutput" && server().value("SELECT 1 FROM pg_publication WHERE pubname = 'outbox'").empty())
         throw Skipped("the publication \"outbox\" is missing, without which the slot cannot be read");
     std::string age = server().value(plugin == "outbox" ? of_plugin(command_.slot) : of_pgoutput(command_.slot));

@@ -37,7 +37,7 @@ std::string Consultation::setting(const std::string &name) {
 std::string Consultation::slot_value(const std::string &expression) {
     auto rows = server().rows("SELECT " + expression + " FROM pg_replication_slots WHERE slot_name = " + quote_literal(command_.slot));
     if (rows.empty())
-        throw Skipped("there is no slot \"" + command_.slot + "\"");
+        throw Skipped("slot \"" + command_.slot + "\" does not exist");
     return rows[0][0];
 }
 

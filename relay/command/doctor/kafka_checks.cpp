@@ -14,7 +14,7 @@ constexpr int64_t day_s = 86400, soon_s = 30 * day_s;
 
 Finding librdkafka(Consultation &) {
     std::string risk = librdkafka_risk(rd_kafka_version());
-    return risk.empty() ? ok(std::string("librdkafka ") + rd_kafka_version_str() + " has no known hole")
+    return risk.empty() ? ok(std::string("librdkafka ") + rd_kafka_version_str() + " has no known fault")
                         : warn(risk, {"make LIBRDKAFKA=pinned", "sudo make install"});
 }
 
@@ -60,7 +60,7 @@ Finding kafka_version(Consultation &doctor) {
         silent += !level;
     }
     if (silent == looked_at)
-        throw Skipped("no broker says of which Kafka it is");
+        throw Skipped("no broker tells the version of Kafka");
     return ok("no broker is of Kafka 4.3 or 4.4, which can forget a commit");
 }
 
@@ -70,11 +70,12 @@ Finding certificates(Consultation &doctor) {
         throw Skipped("the connection to Kafka has no certificates");
     auto first = std::min_element(all.begin(), all.end(), [](auto &a, auto &b) { return a.ends_at_s < b.ends_at_s; });
     int64_t left_s = first->ends_at_s - time(nullptr);
-    std::string said = "the certificate of " + first->whose +
-                       (left_s > 0 ? fmt::format(" ends in {} days", left_s / day_s) : fmt::format(" ended {} days ago", -left_s / day_s));
+    std::string said =
+        "the certificate of " + first->whose +
+        (left_s > 0 ? fmt::format(" expires in {} days", left_s / day_s) : fmt::format(" expired {} days ago", -left_s / day_s));
     if (left_s > soon_s)
         return ok(said);
-    return {left_s > 0 ? Verdict::warn : Verdict::fail, said, {}, "put a new one in its place; the relay takes it up by itself"};
+    return {left_s > 0 ? Verdict::warn : Verdict::fail, said, {}, "replace the certificate; the relay reads the new one by itself"};
 }
 
 constexpr Check checks[] = {

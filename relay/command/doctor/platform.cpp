@@ -57,10 +57,10 @@ std::string advice_for(Platform platform, const Parameter &parameter) {
     case Platform::cloud_sql: return "the command sets all flags: add those that the instance has; the instance restarts";
     case Platform::azure: return "then restart the server";
     case Platform::neon:
-        return is_wal_level ? "in the console: the project's settings, Logical Replication, Enable; for good"
+        return is_wal_level ? "in the console: the project's settings, Logical Replication, Enable; it cannot be disabled again"
                             : "ask the provider's support to set " + parameter.name + " to " + parameter.value;
     case Platform::supabase:
-        return is_wal_level ? "it is on by default: ask the provider's support"
+        return is_wal_level ? "wal_level is \"logical\" by default: ask the provider's support"
                             : "supabase --experimental postgres-config update --config " + parameter.name + "=" + parameter.value;
     default: return "";
     }
@@ -100,12 +100,12 @@ void put_in_words_of(Platform platform, Finding &finding) {
         } else if (line.starts_with(role_head) && line.ends_with(role_tail)) {
             std::string role = line.substr(role_head.size(), line.size() - role_head.size() - role_tail.size());
             if (platform == Platform::neon)
-                add(advice, "make the relay's role in the console or by the API: roles that SQL makes never may replicate");
+                add(advice, "create the relay's role in the console or by the API: a role that SQL creates never has REPLICATION");
             else
                 lines.push_back(platform == Platform::rds || platform == Platform::aurora ? "GRANT rds_replication TO " + role + ";"
                                                                                           : line);
         } else if (line.starts_with("sudo ")) {
-            add(advice, "the provider does that: look for its maintenance of this server");
+            add(advice, "the provider maintains this machine: ask the provider's support for the repair");
         } else if (line != "SELECT pg_reload_conf();") {
             lines.push_back(line);
         }

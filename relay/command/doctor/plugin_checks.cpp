@@ -28,7 +28,7 @@ Finding plugin_allowed(Consultation &doctor) {
 }
 
 Finding plugin_missing(const std::string &said) {
-    return fail(said + ": " + files_missing_text, {"sudo make install"}, "in the folder of outbox, on the database server");
+    return fail(said + ": " + files_missing_text, {"sudo make install"}, "in the source directory of outbox, on the database server");
 }
 
 // The check looks at the slot, for which the server starts the plugin. Up to the confirmed position the server decodes nothing that it has
@@ -36,7 +36,7 @@ Finding plugin_missing(const std::string &said) {
 Finding plugin_starts(Consultation &doctor) {
     std::optional<SlotState> slot = doctor.slot();
     if (!slot || slot->plugin != "outbox" || !slot->is_of_this_database || slot->is_unfinished || slot->is_lost)
-        throw Skipped("there is no slot to try the plugin with");
+        throw Skipped("the plugin starts only for a slot that can be read; see slot");
     if (!slot->holder.empty())
         return ok("the plugin runs, for PID " + slot->holder);
     std::string name = quote_literal(doctor.command().slot);

@@ -49,7 +49,7 @@ Finding kafka_clock(Consultation &doctor) {
         throw Skipped("the topic \"" + name + "\" does not have message.timestamp.type = LogAppendTime, or the probe did not arrive",
                       {setting_line(doctor, name, "message.timestamp.type=LogAppendTime")});
     if (!ahead_s)
-        throw Skipped("there is no topic \"" + name + "\"");
+        throw Skipped("topic \"" + name + "\" does not exist");
     if (std::abs(*ahead_s) <= clock_tolerance_s)
         return ok("the clocks of Kafka and of this machine agree");
     return warn(

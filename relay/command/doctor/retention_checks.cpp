@@ -98,7 +98,7 @@ Finding prepared(Consultation &doctor) {
     Party party{"", row[1], row[2], row[3], "", "", atol(row[6].c_str())};
     if (*party.age_s < old_transaction_s)
         return ok("the oldest prepared transaction is " + age_text(*party.age_s) + " old");
-    return warn("a prepared transaction waits for somebody and keeps the slot's WAL: " + party.described(),
+    return warn("a prepared transaction is neither committed nor rolled back, and keeps the slot's WAL: " + party.described(),
                 {"ROLLBACK PREPARED " + quote_literal(printable(row[1])) + ";"},
                 "or COMMIT PREPARED; in database \"" + printable(row[3]) + "\"");
 }
@@ -106,7 +106,7 @@ Finding prepared(Consultation &doctor) {
 Finding idle_timeout(Consultation &doctor) {
     std::string value = doctor.setting("idle_replication_slot_timeout");
     if (value == "0")
-        return ok("a relay may be away for as long as it takes (idle_replication_slot_timeout)");
+        return ok("a relay may be away for any time (idle_replication_slot_timeout)");
     return warn("idle_replication_slot_timeout is " + value + ": a relay that is away for longer finds its slot lost",
                 {"ALTER SYSTEM SET idle_replication_slot_timeout = 0;", reload});
 }

@@ -36,7 +36,7 @@ Finding version(Consultation &doctor) {
     std::string name = "PostgreSQL " + server_version_text(number);
     if (std::string hole = server_version_hole(number); !hole.empty())
         return warn(name + " " + hole, {fmt::format("sudo apt-get install --only-upgrade postgresql-{}", number / 10000)}, restart);
-    return ok(name + " has no known hole that a relay falls into");
+    return ok(name + " has no known fault that affects a relay");
 }
 
 Finding wal_level(Consultation &doctor) {
@@ -54,7 +54,7 @@ Finding free_slots(Consultation &doctor) {
     if (used < most)
         return ok(said);
     Finding finding =
-        warn(said + ": no other slot can be made", {fmt::format("ALTER SYSTEM SET max_replication_slots = {};", most + 10)}, restart);
+        warn(said + ": no other slot can be created", {fmt::format("ALTER SYSTEM SET max_replication_slots = {};", most + 10)}, restart);
     if (!doctor.slot())
         finding.verdict = Verdict::fail;
     return finding;

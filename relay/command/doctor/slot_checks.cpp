@@ -79,7 +79,8 @@ Finding missing_slot(Consultation &doctor) {
     if (!value.empty() && value != "error")
         return warn("outbox.missing_slot=" + printable(value) +
                         " on this server: a transaction commits without its event where no slot can deliver it",
-                    {"ALTER SYSTEM RESET outbox.missing_slot;", "SELECT pg_reload_conf();"}, "or take it out of postgresql.conf");
+                    {"ALTER SYSTEM RESET outbox.missing_slot;", "SELECT pg_reload_conf();"},
+                    "or remove outbox.missing_slot from postgresql.conf");
     return ok("emit() lets no event go missing (outbox.missing_slot)");
 }
 
@@ -89,7 +90,7 @@ Finding other_slots(Consultation &doctor) {
                                      " FROM pg_replication_slots WHERE plugin = 'outbox' AND NOT active AND slot_name <> " +
                                      quote_literal(doctor.command().slot) + " ORDER BY 1");
     if (rows.empty())
-        return ok("no other slot of the plugin is left alone");
+        return ok("no other slot of the plugin is without a relay");
     return warn("slot \"" + rows[0][0] + "\" of database \"" + printable(rows[0][1]) + "\" is read by nobody and keeps " + rows[0][2] +
                     " of WAL",
                 {"SELECT pg_drop_replication_slot(" + quote_literal(rows[0][0]) + ");"},

@@ -86,7 +86,7 @@ Finding schema(Consultation &doctor) {
         " AND f.proowner <> n.nspowner ORDER BY 1 LIMIT 1");
     if (!stranger.empty())
         return fail("function " + printable(stranger) + " is another role's than the schema's, and could run as whoever emits", {},
-                    "look at it, then drop it");
+                    "look at the function, then drop it");
     return ok("schema \"outbox\" and what is in it belong to one role: \"" +
               printable(doctor.server().value("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'outbox'")) + "\"");
 }
@@ -128,7 +128,7 @@ Finding Surroundings::run(const Check &check) {
     Finding finding = run(doctor_);
     put_in_words_of(platform_, finding);
     if (name == "version" && platform_ != Platform::none)
-        finding.sentence += std::string("; it is run by ") + name_of(platform_);
+        finding.sentence += std::string("; the provider is ") + name_of(platform_);
     return finding;
 }
 

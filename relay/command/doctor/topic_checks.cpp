@@ -80,9 +80,9 @@ Finding replicas(Consultation &doctor) {
             return warn(fmt::format("a partition of topic \"{}\" has {} of {} replicas in sync", name, topic.in_sync, topic.replicas), {},
                         "start the brokers that are away");
         if (topic.problem.empty() && topic.replicas < replicas_min)
-            return warn(
-                fmt::format("topic \"{}\" has {} of {} replicas: with a broker its events are lost", name, topic.replicas, replicas_min),
-                {doctor.reassign_line(name, topic.partitions, replicas_min)});
+            return warn(fmt::format("topic \"{}\" has {} of {} replicas: the loss of a broker loses the topic's events", name,
+                                    topic.replicas, replicas_min),
+                        {doctor.reassign_line(name, topic.partitions, replicas_min)});
         return ok("");
     });
 }
@@ -170,7 +170,7 @@ Finding state_topic(Consultation &doctor) {
                     {kafka_tool(doctor, "kafka-topics", "--delete --topic " + name), doctor.setup_line() + " --reset-state"},
                     "while no relay runs");
     if (!says(doctor.cluster().topic_settings(name), "cleanup.policy", "compact"))
-        return fail("the state topic \"" + name + "\" is not compacted: one day Kafka forgets the position",
+        return fail("the state topic \"" + name + "\" is not compacted: Kafka deletes the position after a while",
                     {setting_line(doctor, name, "cleanup.policy=compact")});
     return ok("the state topic \"" + name + "\" has one partition and is compacted");
 }
