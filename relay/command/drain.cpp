@@ -97,7 +97,7 @@ private:
             std::cout << "everything before " << format_lsn(target_) << " is delivered" << std::endl;
         }
         if (!is_drained)
-            spdlog::error("the time is over; {}", waits_for());
+            spdlog::error("the timeout is over; {}", waits_for());
         return static_cast<int>(code);
     }
 

@@ -63,7 +63,7 @@ public:
         for (const std::string &slot : moved_slots())
             take_back(slot);
         for (const std::string &aside : left_copies())
-            steps_.change("dropped slot \"" + aside + "\", of a move that was ended", {drop_slot(aside)});
+            steps_.change("dropped slot \"" + aside + "\", of an earlier setup that was interrupted", {drop_slot(aside)});
     }
 
     // Copies of a move to the other form that ended before the form was changed. Such a copy would keep WAL for ever.
@@ -113,18 +113,21 @@ private:
         // The comment's transaction begins after the publication's has ended: a younger transaction sees the publication from its first row
         // on.
         if (server_.value(comment_sql).empty())
-            steps_.change("noted since when the publication is there", {"COMMENT ON PUBLICATION outbox IS '" + std::string(comment) + "'"});
+            steps_.change("noted in the publication's comment since when the publication exists",
+                          {"COMMENT ON PUBLICATION outbox IS '" + std::string(comment) + "'"});
         if (steps_.dry_run())
-            return steps_.say("goes on when each slot's catalog_xmin is younger than that transaction: a relay that runs brings it there");
+            return steps_.say("the move goes on when each slot's catalog_xmin is younger than the transaction that wrote the comment: a "
+                              "running relay advances the slot");
         auto until = std::chrono::steady_clock::now() + patience;
         for (const std::string &slot : slots) {
             bool is_told = false;
             while (!sees_publication(slot)) {
                 if (std::chrono::steady_clock::now() >= until || holder(slot).empty())
-                    throw Failure(ExitCode::not_prepared,
-                                  "slot \"" + slot +
-                                      "\" still reads what was written before the publication \"outbox\" was made, which pgoutput cannot: "
-                                      "let its relay run, and run setup again beside it, as soon as older transactions have ended");
+                    throw Failure(
+                        ExitCode::not_prepared,
+                        "slot \"" + slot +
+                            "\" still reads WAL from before the publication \"outbox\" was created, which pgoutput cannot decode: let the "
+                            "slot's relay run, and run setup again beside the relay, as soon as older transactions have ended");
                 if (!is_told)
                     steps_.say("waiting until the relay has got beyond the publication in slot \"" + slot + "\"");
                 is_told = true;
@@ -165,7 +168,7 @@ private:
     void copy_aside(const std::string &slot) {
         std::string aside = slot + moved_suffix;
         if (!server_.value("SELECT 1 FROM pg_catalog.pg_replication_slots WHERE " + name_is(aside)).empty())
-            steps_.change("dropped slot \"" + aside + "\", of a setup that was ended", {drop_slot(aside)});
+            steps_.change("dropped slot \"" + aside + "\", of an earlier setup that was interrupted", {drop_slot(aside)});
         steps_.change("copied slot \"" + slot + "\" to \"" + aside + "\" with the plugin " + plugin_, {copy_slot(slot, aside, plugin_)});
     }
 

@@ -92,7 +92,7 @@ Source PositionSetup::source() const {
                                      "pg_catalog.pg_replication_slots WHERE slot_name OPERATOR(pg_catalog.=) " +
                                      quote_literal(command_.slot));
     if (rows.size() != 1)
-        throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" has gone");
+        throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" does not exist any more");
     Source source = identity();
     source.timeline = static_cast<uint32_t>(strtoul(rows[0][0].c_str(), nullptr, 16));
     source.wal_end = parse_lsn(rows[0][1]).value_or(Lsn{});

@@ -50,7 +50,7 @@ public:
                 allow_plugin();
             move_form(steps_, command_.plugin);
             if (command_.dry_run)
-                return steps_.say("then setup looks for what is missing, as ever");
+                return steps_.say("then setup creates what is still missing");
         }
         std::optional<SlotState> slot = finished_slot();
         if (command_.delivery == Delivery::exactly_once)
@@ -197,7 +197,7 @@ private:
                            quote_literal(command_.plugin) + failover + ")"},
                           [this] { say_what_it_waits_for(); });
         } catch (const Interrupted &) {
-            steps_.say(name() + " is not created: the server was told to give it up");
+            steps_.say(name() + " is not created: setup was interrupted and has cancelled the statement");
             throw;
         } catch (const QueryRefused &refused) {
             if (refused.sqlstate() != "42710" || !finished_slot()) // duplicate_object

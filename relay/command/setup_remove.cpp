@@ -38,7 +38,7 @@ void remove_hosted_form(const Steps &steps, const std::string &slot) {
 
 void ask(const std::string &slot, bool is_hosted) {
     if (isatty(STDIN_FILENO) != 1)
-        throw Failure(ExitCode::not_prepared, "setup --remove asks at a terminal; elsewhere add --force");
+        throw Failure(ExitCode::not_prepared, "setup --remove asks for confirmation at a terminal; without a terminal add --force");
     std::cout << "slot \"" << slot << "\", "
               << (is_hosted ? "schema \"outbox\" and its publication" : "extension \"outbox\" and its schema")
               << " are dropped, and whatever calls outbox.emit() fails from then on. Type the slot's name to go on: " << std::flush;
@@ -69,7 +69,7 @@ void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced) 
     if (state)
         steps.change("dropped slot \"" + slot + "\"", {"SELECT pg_catalog.pg_drop_replication_slot(" + quote_literal(slot) + ")"});
     else
-        steps.say("there is no slot \"" + slot + "\"");
+        steps.say("slot \"" + slot + "\" does not exist");
     if (is_hosted)
         return remove_hosted_form(steps, slot);
     std::string others = server.value(
@@ -79,7 +79,7 @@ void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced) 
     if (!others.empty())
         return steps.say("the extension stays, for the database has other slots of the plugin: " + others);
     if (server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty())
-        return steps.say("extension \"outbox\" is not there");
+        return steps.say("extension \"outbox\" is not installed");
     steps.change("dropped extension \"outbox\" and its schema", {"DROP EXTENSION outbox", "DROP SCHEMA IF EXISTS outbox"});
     steps.say("left as they are: roles, pg_hba.conf, wal_level, output_plugin_libraries, Kafka's topics");
 }

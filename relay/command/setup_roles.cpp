@@ -55,7 +55,7 @@ void prepare_relay_role(const Steps &steps, const std::string &role) {
         server.value("SELECT pg_catalog.pg_has_role(" + quote_literal(role) + ", 'pg_monitor', 'MEMBER')") != "t")
         steps.change("role " + name + " sees what doctor and status look at (pg_monitor)", {"GRANT pg_monitor TO " + name});
     if (std::string line = missing_line(server, role); !line.empty())
-        steps.say("pg_hba.conf has no line that lets role " + name + " in; above the others: " + line);
+        steps.say("pg_hba.conf has no line that lets role " + name + " in; add above the others: " + line);
 }
 
 void prepare_app_role(const Steps &steps, const std::string &role) {

@@ -88,7 +88,7 @@ void prepare_in_postgres(const Steps &steps, const SetupCommand &command) {
     std::string names = array_of(command.topic_specs);
     bool is_there = has_table(server);
     if (!is_there && !steps.dry_run())
-        return steps.say("there is no table outbox.topics here: emit() takes every topic");
+        return steps.say("this database has no table outbox.topics: emit() accepts every topic");
     std::string missing = !is_there ? "t"
                                     : server.value("SELECT EXISTS (SELECT 1 FROM pg_catalog.unnest(" + names +
                                                    ") AS n WHERE NOT EXISTS (SELECT 1 FROM outbox.topics AS t WHERE t.name "

@@ -113,7 +113,7 @@ private:
         if (!answer.is_ok)
             view.relay_problem = text_of(*command_.relay) + ": " + (answer.reason.empty() ? "no status there" : answer.reason);
         else if (!take_answer(view, answer.body))
-            view.relay_problem = text_of(*command_.relay) + ": what answers there is no relay of this version";
+            view.relay_problem = text_of(*command_.relay) + ": the program that answers is no relay of this version";
     }
 
     // Notes settings that somebody has changed for a while and forgotten.

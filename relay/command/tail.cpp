@@ -69,7 +69,8 @@ private:
                               ", pg_catalog.pg_current_wal_flush_lsn())");
         } catch (const QueryRefused &refused) {
             if (refused.sqlstate() == "53400") // configuration_limit_exceeded
-                throw Failure(ExitCode::not_prepared, "tail reads from a copy of the slot, and all max_replication_slots are in use");
+                throw Failure(ExitCode::not_prepared, "tail reads from a copy of the slot, and all max_replication_slots are in use: raise "
+                                                      "max_replication_slots, or drop a slot that nobody needs");
             throw;
         }
     }

@@ -111,7 +111,7 @@ Connection Connector::advance() {
 
 void Connector::fail(const std::string &reason) {
     host_failed();
-    throw StreamLost(reason.empty() ? "the connection ended" : reason);
+    throw StreamLost(reason.empty() ? "the connection to PostgreSQL ended" : reason);
 }
 
 } // namespace outbox

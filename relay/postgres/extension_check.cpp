@@ -94,7 +94,7 @@ static void require_nothing_else(Server &server) {
         "'outbox')"
         " ORDER BY 1 LIMIT 1");
     if (!stranger.empty())
-        throw Failure(ExitCode::not_prepared, "schema \"outbox\" holds what is not the extension's: " + printable(stranger) +
+        throw Failure(ExitCode::not_prepared, "schema \"outbox\" holds an object that is not the extension's: " + printable(stranger) +
                                                   ". Drop it, or move it to another schema, then run setup again");
 }
 

@@ -30,10 +30,11 @@ void report_forgers(const Steps &steps) {
                                                " pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))";
     const std::string is_grantee = "a.grantee OPERATOR(pg_catalog.=) r.oid";
     const std::string is_member_of_grantee = "pg_catalog.pg_has_role(r.oid, a.grantee, 'MEMBER')";
-    report(steps, "superusers, who can forge events all the same", "r.rolsuper");
-    report(steps, "members of a superuser's role, who can, too", is_member_of_superuser);
-    report(steps, "roles that were granted the function, who can, too", "NOT r.rolsuper AND " + granted_sql(is_grantee));
-    report(steps, "members of such roles, who can, too",
+    report(steps, "superusers, who can forge events", "r.rolsuper");
+    report(steps, "members of a superuser's role, who can forge events", is_member_of_superuser);
+    report(steps, "roles that were granted pg_logical_emit_message(), who can forge events",
+           "NOT r.rolsuper AND " + granted_sql(is_grantee));
+    report(steps, "members of roles that were granted pg_logical_emit_message(), who can forge events",
            "NOT r.rolsuper AND " + granted_sql(is_member_of_grantee) + " AND NOT " + granted_sql(is_grantee) + " AND NOT (" +
                is_member_of_superuser + ")");
     report(steps, "roles with REPLICATION, who can read all events and confirm them away", "r.rolreplication AND NOT r.rolsuper");
@@ -60,7 +61,7 @@ void harden(const Steps &steps) {
     if (statements.empty())
         steps.say("pg_logical_emit_message() is closed to PUBLIC in this database");
     else
-        steps.change("took pg_logical_emit_message() from PUBLIC in this database", statements);
+        steps.change("revoked pg_logical_emit_message() from PUBLIC in this database", statements);
     // A role that may not revoke gets a warning of the server and no error.
     if (!steps.dry_run() && !emit_message_open_to_public(server).empty())
         throw Failure(ExitCode::not_prepared,

@@ -37,7 +37,7 @@ void Stream::close() {
 
 void Stream::fail() {
     std::string reason = error_of(connection_.get());
-    throw StreamLost(reason.empty() ? "the connection ended" : reason);
+    throw StreamLost(reason.empty() ? "the connection to PostgreSQL ended" : reason);
 }
 
 pollfd Stream::wanted() const {

@@ -62,21 +62,21 @@ void require_readable(const PGresult *answer, const std::string &slot) {
     std::string plugin = column(answer, PLUGIN);
     if (plugin != "outbox" && plugin != "pgoutput")
         throw Failure(ExitCode::plugin_refused, name + " belongs to the output plugin \"" + plugin +
-                                                    "\", not to \"outbox\" or \"pgoutput\". Name another slot with --slot.");
+                                                    "\", not to \"outbox\" or \"pgoutput\". Name another slot with --slot");
     if (std::string its = column(answer, SLOT_DATABASE), here = column(answer, THIS_DATABASE); its != here)
         throw Failure(ExitCode::slot_unusable,
-                      name + " belongs to database \"" + its + "\", not to \"" + here + "\". Connect to that database.");
+                      name + " belongs to database \"" + its + "\", not to \"" + here + "\". Connect to that database");
     if (column(answer, WAL_STATUS) == "lost")
         throw Failure(ExitCode::slot_unusable,
                       name +
-                          " has been invalidated: its WAL is gone, and with it the events it had not delivered. To go on with new "
+                          " has been invalidated: the events that it had not delivered are lost. To go on with new "
                           "events: SELECT pg_drop_replication_slot('" +
                           slot + "'), then: " + set_up);
     // A subscription's slot is of pgoutput as well, and the subscriber would never get what a relay confirmed there.
     if (plugin == "pgoutput" && !slot.starts_with("outbox"))
         throw Failure(ExitCode::plugin_refused, name +
                                                     " is of pgoutput and could be a subscription's. Of pgoutput a relay reads only slots "
-                                                    "whose names begin with \"outbox\". Name another slot with --slot.");
+                                                    "whose names begin with \"outbox\". Name another slot with --slot");
     if (plugin == "pgoutput" && column(answer, HAS_PUBLICATION) != "t")
         throw Failure(ExitCode::plugin_refused, name + " is of pgoutput, which cannot do without the publication \"outbox\". Create it, "
                                                        "empty, before the slot: CREATE PUBLICATION outbox");
@@ -115,7 +115,7 @@ void refuse_start(const std::string &sqlstate, const std::string &reason, const 
     if (sqlstate == "42704")
         throw Failure(ExitCode::slot_unusable, reason + ". Create it with: outbox-relay setup --slot " + slot);
     if (sqlstate == "55000")
-        throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see docs/operating.md on lost slots.");
+        throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see docs/operating.md on lost slots");
     if (sqlstate == "42501")
         throw Failure(ExitCode::plugin_refused, reason +
                                                     ". Allow the plugin with: outbox-relay setup, or: ALTER SYSTEM SET "
@@ -123,7 +123,7 @@ void refuse_start(const std::string &sqlstate, const std::string &reason, const 
     if (sqlstate == "58P01")
         throw Failure(ExitCode::plugin_refused, reason + ". Install the extension's files on this server: make install");
     if (sqlstate == "22023")
-        throw Failure(ExitCode::plugin_refused, reason + ". The extension on the server and this relay are of different versions.");
+        throw Failure(ExitCode::plugin_refused, reason + ". The extension on the server and this relay are of different versions");
     throw StreamLost(reason, sqlstate);
 }
 

@@ -51,10 +51,10 @@ END
 ($code, my $said) = setup('--harden');
 is($code, 0, 'setup does it itself');
 like(refusal($_), qr/permission denied/, 'nobody can forge') for @forgeries;
-like($said, qr/took pg_logical_emit_message\(\) from PUBLIC/, 'it says so');
+like($said, qr/revoked pg_logical_emit_message\(\) from PUBLIC/, 'it says so');
 like($said, qr/^superusers.*: (.*, )?boss, /m, 'and names who can forge all the same: superusers,');
 like($said, qr/^members of a superuser's role.*: deputy$/m, 'who may become one,');
-like($said, qr/^roles that were granted the function.*: tracer$/m, 'who was granted the function,');
+like($said, qr/^roles that were granted pg_logical_emit_message\(\).*: tracer$/m, 'who was granted the function,');
 like($said, qr/^members of such roles.*: "its Member"$/m, 'their members,');
 like($said, qr/^roles with REPLICATION.*: relay$/m, 'and who can read');
 my $hardened = rights();

@@ -24,7 +24,7 @@ create_slot($node);
 emit();
 ($code, $out, $err) = Outbox::Relay::call('drain', @dsn, qw(--timeout 1 --json));
 is($code, 11, 'nobody delivers: exit code 11 after --timeout');
-like($err, qr/the time is over; \d+ bytes of WAL before [0-9A-F]+\/[0-9A-F]+ are not delivered: no relay reads from slot "outbox"/, 'and what it waited for');
+like($err, qr/the timeout is over; \d+ bytes of WAL before [0-9A-F]+\/[0-9A-F]+ are not delivered: no relay reads from slot "outbox"/, 'and what it waited for');
 my $report = JSON::PP::decode_json($out);
 ok(!$report->{drained} && $report->{left_bytes} > 0, 'as JSON, too') or diag $out;
 

@@ -49,7 +49,7 @@ wait_for_confirmation($node);
 $relay->terminate;
 ($code, $said) = setup('--remove');
 is($code, 5, 'without a terminal it refuses');
-like($said, qr/asks at a terminal; elsewhere add --force/, 'and says so');
+like($said, qr/asks for confirmation at a terminal; without a terminal add --force/, 'and says so');
 ($code, $said) = setup('--remove', '--dry-run');
 is($code, 0, '--dry-run') or diag $said;
 my $dropped = Outbox::Form::is_hosted() ? 'schema' : 'extension';

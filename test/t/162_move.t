@@ -98,7 +98,7 @@ like("$code $said", qr/^5 .*these roles may emit, but not call pg_logical_emit_m
 my ($grant) = $said =~ /(GRANT EXECUTE ON FUNCTION .*) TO \.\.\./;
 $node->safe_psql('postgres', "$grant TO app");
 ($code, $said) = set_up($node, @to_hosted);
-like("$code $said", qr/^5 .*still reads what was written before the publication "outbox" was made.*let its relay run/s, 'a slot from before the publication, which nobody reads');
+like("$code $said", qr/^5 .*still reads WAL from before the publication "outbox" was created.*let the slot's relay run/s, 'a slot from before the publication, which nobody reads');
 is(form($node), 'extension outbox outbox', 'so far nothing is moved');
 my $relay = Outbox::Relay->new($node)->start;
 $relay->wait_until_streaming($node);
