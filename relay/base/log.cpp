@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <iterator>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -77,6 +78,7 @@ bool logs_to_journal() {
 
 bool is_hex(char c) { return isxdigit(static_cast<unsigned char>(c)) != 0; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+char to_lower(char c) { return static_cast<char>(tolower(static_cast<unsigned char>(c))); }
 
 // The size of an event's id at the start of the text; 0: the text does not begin with one.
 size_t id_size(std::string_view text) {
@@ -118,10 +120,13 @@ std::string without_numbers(std::string_view text) {
         size_t run = 0;
         while (run < text.size() && is_hex(text[run]))
             run++;
-        size_t literal = std::max({id_size(text), topic_size(text), size_t{run == 0}});
-        bool is_number = literal == 0 && std::any_of(text.begin(), text.begin() + static_cast<long>(run), is_digit);
-        size_t taken = literal > 0 ? literal : run;
-        out += is_number ? "#" : text.substr(0, taken);
+        size_t name = std::max(id_size(text), topic_size(text)), taken = name > 0 ? name : std::max(run, size_t{1});
+        if (name == 0 && std::any_of(text.begin(), text.begin() + static_cast<long>(run), is_digit))
+            out += "#";
+        else if (name > 0)
+            out += text.substr(0, taken);
+        else
+            std::transform(text.begin(), text.begin() + static_cast<long>(taken), std::back_inserter(out), to_lower);
         text.remove_prefix(taken);
     }
     return out;

@@ -15,8 +15,8 @@ enum class LogFormat { text, json };
 
 void start_logging(LogFormat format, spdlog::level::level_enum level);
 
-// The text with "#" in place of each number: process ids, ports, addresses, LSNs, names of temporary files. Names of topics and ids of
-// events stay, since each topic and each event is a matter of its own.
+// The text in lower case, with "#" in place of each number: process ids, ports, addresses, LSNs, names of temporary files. Names of topics
+// and ids of events stay, since each topic and each event is a matter of its own.
 std::string without_numbers(std::string_view text);
 
 // Bounds the log lines that others can cause, by forged messages for example, to ten a second.
@@ -38,7 +38,7 @@ private:
 // Tells when a condition has changed, so that a loop that meets the condition at every turn logs it once. Tested by test/unit/log_test.cpp.
 class Condition {
 public:
-    // True where `now` differs from the last text by more than numbers.
+    // True where `now` differs from the last text by more than numbers and case.
     bool changed(const std::string &now) {
         std::string text = without_numbers(now);
         if (text == said_)

@@ -7,8 +7,8 @@ namespace outbox {
 void Ledger::resume(const Position &as_read, Lsn events, Lsn slot_confirmed) {
     Position found = as_named_now(as_read);
     if (is_resumed_ && !found.covers(position_))
-        throw Regressed(fmt::format("Kafka has acknowledged a transaction up to {} and shows a position of {}: the transaction was ended "
-                                    "without its events, which come again",
+        throw Regressed(fmt::format("Kafka has acknowledged a Kafka transaction up to {} and shows the position {}: the Kafka transaction "
+                                    "ended without its events, which come again",
                                     format_lsn(position_.end), format_lsn(found.end)));
     is_resumed_ = true;
     position_ = found;
@@ -29,10 +29,11 @@ void Ledger::require_rest(Lsn transaction) {
     if (transaction < *split_)
         return;
     if (transaction > *split_)
-        throw RestIsMissing(fmt::format("exactly-once delivery cannot go on: of the transaction at {} {} events are in Kafka, and the slot "
-                                        "does not have the rest any more. To go on without: outbox-relay setup --delivery exactly-once "
-                                        "--reset-state",
-                                        format_lsn(*split_), position_.ordinal));
+        throw RestIsMissing(
+            fmt::format("exactly-once delivery cannot go on: of the transaction at {} {} events are in Kafka, and the slot "
+                        "does not have the rest any more. To go on without the rest: outbox-relay setup --delivery exactly-once "
+                        "--reset-state",
+                        format_lsn(*split_), position_.ordinal));
     split_.reset();
 }
 
@@ -59,7 +60,7 @@ void Ledger::ended(Lsn transaction) {
 
 void Ledger::acknowledged(const Position &position, Lsn last_complete, bool has_events) {
     require(is_resumed_, "a commit before the position was read");
-    require(is_shown_, "a commit on top of a transaction that nobody can see");
+    require(is_shown_, "a commit on top of a Kafka transaction that nobody can see");
     require(position.covers(position_), "a commit goes back");
     require(last_complete <= position.end, "a complete transaction beyond the position");
     position_ = position;

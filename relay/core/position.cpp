@@ -34,8 +34,7 @@ Position on_common_history(const State &state, const Source &source) {
     if (state.events > left->end)
         refuse(source, "the server left timeline " + std::to_string(state.timeline) + " at " + format_lsn(left->end) +
                            ", but events up to " + format_lsn(state.events) +
-                           " of it are in Kafka: consumers have seen what this server does not know, or it is a copy and not the one that "
-                           "they follow");
+                           " of it are in Kafka: consumers have seen events that this server does not have, or this server is a copy");
     return {left->end, 0, true};
 }
 

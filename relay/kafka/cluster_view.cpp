@@ -95,7 +95,7 @@ std::vector<std::string> ClusterView::topic_names() {
     rd_kafka_resp_err_t error;
     Metadata metadata = ask(handle_.get(), nullptr, true, answer_ms, error);
     if (!metadata)
-        throw std::runtime_error(std::string("the topics: ") + rd_kafka_err2str(error));
+        throw std::runtime_error(std::string("cannot list the topics: ") + rd_kafka_err2str(error));
     std::vector<std::string> names;
     for (int i = 0; i < metadata->topic_cnt; i++)
         if (std::string name = metadata->topics[i].topic; !name.starts_with("__"))
@@ -130,12 +130,12 @@ std::map<std::string, std::string> ClusterView::topic_settings(const std::string
     std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kafka_ConfigResource_destroy>> owned(resource);
     Queue queue(rd_kafka_queue_new(handle_.get()));
     rd_kafka_DescribeConfigs(handle_.get(), &resource, 1, nullptr, queue.get());
-    Answer answer = await(queue.get(), signals_, "the topic's settings");
+    Answer answer = await(queue.get(), signals_, "cannot read the topic's settings");
     size_t count = 0;
     const rd_kafka_ConfigResource_t **resources =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(answer.get()), &count);
     if (count != 1 || rd_kafka_ConfigResource_error(resources[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        throw std::runtime_error("the settings of topic \"" + name +
+        throw std::runtime_error("cannot read the settings of topic \"" + name +
                                  "\": " + (count == 1 ? rd_kafka_err2str(rd_kafka_ConfigResource_error(resources[0])) : "no answer"));
     std::map<std::string, std::string> settings;
     size_t entries = 0;
@@ -175,7 +175,7 @@ std::optional<bool> ClusterView::may_write(const std::string &topic) {
     }
     Queue queue(rd_kafka_queue_new(handle_.get()));
     rd_kafka_DescribeTopics(handle_.get(), topics.get(), options.get(), queue.get());
-    Answer answer = await(queue.get(), signals_, "the rights to a topic");
+    Answer answer = await(queue.get(), signals_, "cannot read the ACLs of a topic");
     size_t count = 0;
     const rd_kafka_TopicDescription_t **found =
         rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(answer.get()), &count);

@@ -45,7 +45,7 @@ void ExactlyOnceSink::fence() {
         phase_ = Phase::reading;
     } else if (!delivery_.producer().kafka().is_away() && Clock::now() > watched_since_ + said_after && !transaction.reason().empty() &&
                waiting_.changed(transaction.reason())) {
-        spdlog::warn("waiting for Kafka to begin transactions: {}", transaction.reason());
+        spdlog::warn("waiting for Kafka to begin Kafka transactions: {}", transaction.reason());
     }
 }
 
@@ -151,7 +151,7 @@ void ExactlyOnceSink::require_progress() {
     bool is_bounded = phase_ == Phase::fencing || phase_ == Phase::reading || delivery_.is_ending();
     delivery_.producer().expect_answer(is_bounded);
     if (is_bounded && now > watched_since_ + phase_max)
-        throw SinkFailure("Kafka neither begins nor ends a transaction for a minute");
+        throw SinkFailure("Kafka has neither begun nor ended a Kafka transaction for a minute");
 }
 
 Clock::time_point ExactlyOnceSink::retry_at() const {

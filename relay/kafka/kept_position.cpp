@@ -68,9 +68,10 @@ void KeptPosition::read_back() {
     const std::optional<State> &state = reader_->state();
     bool is_shown = state && ledger_.shown(state->position);
     if (!is_shown && Clock::now() > written_at_ + is_shown_within)
-        throw SinkFailure(fmt::format("Kafka has acknowledged a transaction and does not show it in the state topic \"{}\"; nothing of "
-                                      "it is confirmed",
-                                      target_.state_topic));
+        throw SinkFailure(
+            fmt::format("Kafka has acknowledged a Kafka transaction and does not show it in the state topic \"{}\"; nothing of "
+                        "it is confirmed",
+                        target_.state_topic));
 }
 
 } // namespace outbox

@@ -28,7 +28,7 @@ struct Risk {
 
 constexpr std::array risks{
     Risk{release(2, 4, 0), release(2, 10, 0), "can crash when brokers restart or a topic's metadata has an error (librdkafka#4907)"},
-    Risk{release(2, 10, 0), release(2, 10, 1), "can fail to find a broker again after all were away (librdkafka#5088)"},
+    Risk{release(2, 10, 0), release(2, 10, 1), "can fail to find a broker again after all brokers were away (librdkafka#5088)"},
 };
 
 bool starts_with_scram(std::string_view mechanisms) {
@@ -44,7 +44,7 @@ std::string librdkafka_refusal(LibrdkafkaVersion version, std::string_view sasl_
     constexpr LibrdkafkaVersion mended = release(2, 6, 1);
     if (version >= mended || !starts_with_scram(sasl_mechanisms))
         return {};
-    return name_of(version) + " cannot log in to today's Kafka by SCRAM: " + name_of(mended) + " or newer is needed. " +
+    return name_of(version) + " cannot log in by SCRAM to Kafka 3.8.1, 4.0 and later: " + name_of(mended) + " or newer is needed. " +
            std::string(way_out) + ", or choose another of sasl.mechanisms";
 }
 

@@ -32,8 +32,7 @@ std::string content_advice(const Event &event) {
                            event.topic.size(), RecordStyle::topic_max);
     if (!event.key)
         return fmt::format(
-            "The event has no key, and a compacted topic takes none without: cleanup.policy=compact of topic \"{}\" is what to "
-            "look at",
+            "The event has no key, and a compacted topic takes no event without a key: look at cleanup.policy of topic \"{}\"",
             event.topic);
     return fmt::format("The broker's log says what it expects of a record of topic \"{}\"", event.topic);
 }
@@ -68,7 +67,7 @@ std::string refusal_text(const Event &refused, Lsn end, int64_t commit_time_ms, 
     if (!refusal.stops)
         return text;
     if (refusal.letter_error != 0)
-        text += fmt::format("; and what should stand for it in topic \"{}\": {}",
+        text += fmt::format("; and its dead letter in topic \"{}\": {}",
                             refusal.form == Form::note ? target.state_topic : target.dead_letter_topic, words_of(last));
     text += ". ";
     if (last == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || last == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE)
@@ -79,7 +78,7 @@ std::string refusal_text(const Event &refused, Lsn end, int64_t commit_time_ms, 
         text += content_advice(event);
     if (target.on_poison == OnPoison::stop)
         text += ", or run with --on-poison dead-letter";
-    return text + fmt::format(", or let it go on without this event: outbox-relay skip --id {} with the options of run", event.id);
+    return text + fmt::format(", or let the relay go on without this event: outbox-relay skip --id {} with the options of run", event.id);
 }
 
 } // namespace outbox

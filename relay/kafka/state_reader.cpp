@@ -98,10 +98,11 @@ bool StateReader::find_end() {
 void StateReader::take(const rd_kafka_message_t &message) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         is_at_end_ = message.offset >= *end_;
-        waiting_for_ = is_at_end_ ? ""
-                                  : fmt::format("an open transaction in the state topic \"{}\"; if it never ends: kafka-transactions.sh "
-                                                "find-hanging, then abort",
-                                                target_.state_topic);
+        waiting_for_ = is_at_end_
+                           ? ""
+                           : fmt::format("an open Kafka transaction in the state topic \"{}\"; if it never ends: kafka-transactions.sh "
+                                         "find-hanging, then abort",
+                                         target_.state_topic);
         return;
     }
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {

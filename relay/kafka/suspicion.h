@@ -113,7 +113,7 @@ public:
     void clear() {
         forget();
         if (condition_.clear())
-            spdlog::info("Kafka takes the event that was waited for, or what stands for it");
+            spdlog::info("Kafka accepts the event that the relay waited for, or its dead letter");
     }
 
 private:

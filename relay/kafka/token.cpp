@@ -144,7 +144,7 @@ std::string renew(rd_kafka_t *client, const char *command) {
     try {
         token = parse_token(output.text, duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
     } catch (const std::invalid_argument &error) {
-        return std::string("the token command printed something else: ") + error.what();
+        return std::string("the token command's output is not a token: ") + error.what();
     }
     char words[512]; // librdkafka's words may repeat the token, so nobody sees them
     bool is_set = rd_kafka_oauthbearer_set_token(client, token.value.c_str(), token.expires_at_ms, token.principal.c_str(), nullptr, 0,
@@ -177,7 +177,7 @@ Token parse_token(const std::string &text, int64_t now_ms) {
         throw std::invalid_argument(expected);
     read_claims(token);
     if (token.expires_at_ms == 0)
-        throw std::invalid_argument("it does not say when the token expires: expected expires_in, in seconds, or a JWT with exp");
+        throw std::invalid_argument("the output does not say when the token expires: expected expires_in, in seconds, or a JWT with exp");
     return token;
 }
 

@@ -9,11 +9,11 @@ std::optional<std::string> Attempts::news_of(const StreamLost &lost, Lsn confirm
     else if (!same_error_.note(lost.sqlstate(), confirmed))
         text = std::string(lost.what()) + "; trying again";
     else
-        text = fmt::format(
-            "{}: the server has failed three times at the position {} of the slot, and will not get past it by itself. Its own log "
-            "says more; an update of its minor release may mend it. What nobody can decode is given up with "
-            "pg_replication_slot_advance(), and its events are lost. Trying again",
-            lost.what(), format_lsn(confirmed));
+        text =
+            fmt::format("{}: the server has failed three times at the position {} of the slot, and fails there again with each attempt. "
+                        "The server's log says more; a newer minor release of PostgreSQL may mend the server. "
+                        "pg_replication_slot_advance() gives up transactions that cannot be decoded, and loses their events. Trying again",
+                        lost.what(), format_lsn(confirmed));
     return postgres_.changed(text) ? std::optional(text) : std::nullopt;
 }
 

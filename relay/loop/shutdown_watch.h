@@ -52,7 +52,7 @@ public:
         if (server_is_stopping()) {
             if (now >= stops_at_ + grace_)
                 throw StreamLost(
-                    "PostgreSQL is shutting down and Kafka takes nothing: the relay leaves; nothing is confirmed that is not delivered");
+                    "PostgreSQL is shutting down and Kafka accepts nothing: the relay ends; nothing is confirmed that is not delivered");
         } else if (stall_.stalls(now) && now >= ask_at_) {
             inquiry_.start();
             ask_at_ = now + interval;

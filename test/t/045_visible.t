@@ -58,7 +58,7 @@ is(seen(), 'Macbook', 'the next one is acknowledged, and not seen');
 my $asked = $node->safe_psql('postgres', 'SELECT now()');
 $node->poll_query_until('postgres', "SELECT reply_time > '$asked' FROM pg_stat_replication");
 is(slot($node, "confirmed_flush_lsn < '$end'"), 't', 'the relay has answered since, and not confirmed it');
-$relay->wait_for_log(qr/acknowledged a transaction and does not show it in the state topic "outbox.state"; nothing of it is confirmed/);
+$relay->wait_for_log(qr/acknowledged a Kafka transaction and does not show it in the state topic "outbox.state"; nothing of it is confirmed/);
 is(slot($node, "confirmed_flush_lsn < '$end'"), 't', 'it gives up waiting, and has not confirmed it');
 $proxy->command(qw(itself heal));
 ok(wait_for_confirmation($node), 'it is confirmed when it is there');

@@ -76,7 +76,7 @@ $failing->wait_for_log(qr/the token command ended with exit status 3; run it as 
 ok($failing->alive, 'a command that fails: the relay says so and waits');
 is($failing->terminate(15), 0, 'and ends when it is asked to');
 $failing = relay('failing', @oauth, '--token-command', "cat '$folder/password'")->start;
-$failing->wait_for_log(qr/the token command printed something else: it does not say when the token expires/);
+$failing->wait_for_log(qr/the token command's output is not a token: the output does not say when the token expires/);
 is($failing->terminate(15), 0, 'a command that prints something else: the same');
 $failing = relay('failing', @oauth, '--token-command', "echo \$\$ >'$folder/hangs'; exec sleep 600")->start;
 wait_until { slurp("$folder/hangs") =~ /\n/ } 'the command runs';

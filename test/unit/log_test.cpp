@@ -24,6 +24,7 @@ TEST(Condition, is_the_same_whatever_numbers_are_in_it) {
           std::pair{"replication slot \"outbox\" is active for PID 432", "replication slot \"outbox\" is active for PID 9"},
           std::pair{"Kafka cannot be reached at 127.0.0.1:9092: Connection refused",
                     "Kafka cannot be reached at 10.1.0.22:19092: Connection refused"},
+          std::pair{"Receive failed: Connection reset by peer", "receive failed: connection reset by peer"},
           std::pair{"kafka-1:9092: the name cannot be resolved", "kafka-2:9092: the name cannot be resolved"}}) {
         Condition condition;
         EXPECT_TRUE(condition.changed(one));
@@ -35,6 +36,7 @@ TEST(Condition, is_another_for_another_topic_or_event) {
     for (auto [one, other] : {std::pair{"waiting for topic \"orders.1\": unknown", "waiting for topic \"orders.2\": unknown"},
                               std::pair{"Kafka refuses event 01a20c11-09d4-7b9d-95a5-000000000001 of topic \"a\"",
                                         "Kafka refuses event 01a20c11-09d4-7b9d-95a5-000000000002 of topic \"a\""},
+                              std::pair{"waiting for topic \"Orders\": unknown", "waiting for topic \"orders\": unknown"},
                               std::pair{"Connection refused", "Connection reset by peer"}}) {
         Condition condition;
         EXPECT_TRUE(condition.changed(one));
