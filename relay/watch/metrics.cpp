@@ -17,8 +17,7 @@ constexpr auto slot_counts = std::chrono::seconds(60); // an answer of the serve
 void add_slot_state(Families &families, int state) {
     if (state < 0)
         return;
-    families.begin(MetricType::Gauge, "slot_state",
-                   "1 for what the server says of the WAL that the slot needs, or that it has no such slot.");
+    families.begin(MetricType::Gauge, "slot_state", "1 for the slot's wal_status on the server; missing: the server has no such slot.");
     for (size_t i = 0; i < slot_states.size(); i++)
         families.add({{"state", slot_states[i]}}, static_cast<size_t>(state) == i);
 }
@@ -27,7 +26,7 @@ void add_slot_state(Families &families, int state) {
 void add_slot(Families &families, const SlotFigures &slot, WallClock::time_point now) {
     if (slot.seen_at_ms == SlotFigures::unknown)
         return;
-    families.gauge("slot_seen_timestamp_seconds", "When the server answered about the slot last, in Unix time.",
+    families.gauge("slot_seen_timestamp_seconds", "When the server last answered about the slot, in Unix time.",
                    static_cast<double>(slot.seen_at_ms) / 1000);
     if (now - WallClock::time_point(std::chrono::milliseconds(slot.seen_at_ms)) > slot_counts)
         return;
@@ -42,7 +41,8 @@ void add_slot(Families &families, const SlotFigures &slot, WallClock::time_point
     gauge("slot_wal_limit_bytes", "The server's max_slot_wal_keep_size; -1: unlimited.", slot.limit_bytes);
     gauge("slot_catalog_xmin_age", "Transactions since the oldest one whose catalog rows the slot keeps.", slot.catalog_xmin_age);
     gauge("slot_active", "1 while somebody reads the slot, this relay or another.", slot.active);
-    gauge("slot_failover_ready", "1 where the standbys that the slot waits for read along; absent before PostgreSQL 17.",
+    gauge("slot_failover_ready",
+          "1 where the slot is a failover slot and the standbys that must have it are connected; absent before PostgreSQL 17.",
           slot.failover_ready);
     gauge("slot_oldest_xact_seconds",
           "Age of the oldest open transaction with a transaction id, in any database; absent where the role may not see it.",
@@ -59,7 +59,7 @@ void add_topics(Families &families, const Status &status) {
     status.tallies->topics.for_each([&](std::string_view topic, uint64_t events, uint64_t) {
         families.add({{"topic", topic}}, static_cast<double>(events + std::exchange(unknown, 0)));
     });
-    families.begin(MetricType::Counter, "bytes_delivered_total", "Bytes of the records of these events.");
+    families.begin(MetricType::Counter, "bytes_delivered_total", "Bytes of the records of events that Kafka has, repetitions included.");
     status.tallies->topics.for_each([&](std::string_view topic, uint64_t, uint64_t bytes) {
         families.add({{"topic", topic}}, static_cast<double>(bytes));
     });
@@ -78,7 +78,7 @@ void add_labelled(Families &families, const char *name, const char *help, const 
 
 void add_durations(Families &families, const Durations &durations) {
     families.begin(MetricType::Histogram, "commit_to_ack_seconds",
-                   "From the commit until Kafka has the events, of those that came together.");
+                   "From a commit until Kafka has acknowledged its events, once for events that came together.");
     prometheus::ClientMetric::Histogram &histogram = families.sample({}).histogram;
     Durations::Buckets buckets = durations.buckets();
     for (size_t i = 0; i < buckets.size(); i++) {
@@ -101,11 +101,12 @@ void add_kafka(Families &families, const SharedKafkaFigures &shared) {
         summary.sample_count = broker.round_trips;
         summary.sample_sum = broker.round_trip_sum_s;
     }
-    families.begin(MetricType::Gauge, "kafka_throttle_seconds", "How long a broker had the producer wait, the longest of ten seconds.");
+    families.begin(MetricType::Gauge, "kafka_throttle_seconds",
+                   "The longest time of ten seconds for which a broker throttled the producer.");
     for (const auto &[id, broker] : figures.brokers)
         families.add({{"broker", std::to_string(id)}}, broker.throttle_s);
     families.gauge("kafka_queue_events", "Records in librdkafka's queues.", static_cast<double>(figures.queue_events));
-    families.gauge("kafka_queue_bytes", "Bytes of these records.", static_cast<double>(figures.queue_bytes));
+    families.gauge("kafka_queue_bytes", "Bytes of the records in librdkafka's queues.", static_cast<double>(figures.queue_bytes));
 }
 
 void add_counts(Families &families, const Status &status) {
@@ -116,8 +117,9 @@ void add_counts(Families &families, const Status &status) {
     counter("messages_rejected_total", "Messages in the stream that are no events.", status.messages_rejected);
     counter("events_rejected_total", "Events of topics that are Kafka's or the relay's own.", status.events_rejected);
     const Tallies &tallies = *status.tallies;
-    add_labelled(families, "events_set_aside_total", "Events that Kafka refuses, or an operator, and that the relay went on without.",
-                 tallies.set_aside, "topic", "reason");
+    add_labelled(families, "events_set_aside_total",
+                 "Events that Kafka refused or an operator skipped, and that the relay went on without.", tallies.set_aside, "topic",
+                 "reason");
     add_labelled(families, "delivery_errors_total", "Records that Kafka did not take, by Kafka's error.", tallies.delivery_errors, "code");
     add_labelled(families, "kafka_transactions_total", "Kafka transactions of exactly-once delivery.", tallies.transactions, "result");
     add_labelled(families, "reconnects_total", "Connections that were lost and made anew.", tallies.reconnects, "peer", "reason");
@@ -135,14 +137,16 @@ void add_delivery(Families &families, const Status &status, WallClock::time_poin
     auto gauge = [&families](const char *name, const char *help, uint64_t value) {
         families.gauge(name, help, static_cast<double>(value));
     };
-    families.gauge("lag_seconds", "Since the commit of the oldest event that Kafka does not have; 0 where it has all.", status.lag_s(now));
-    add_timestamp(families, "last_delivery_timestamp_seconds", "When Kafka got the last event, in Unix time.", status.delivered_at_ms);
-    add_timestamp(families, "last_confirmed_timestamp_seconds", "When a position was confirmed last, in Unix time.",
+    families.gauge("lag_seconds", "Seconds since the commit of the oldest event that Kafka does not have; 0 where Kafka has all events.",
+                   status.lag_s(now));
+    add_timestamp(families, "last_delivery_timestamp_seconds", "When Kafka acknowledged the last event, in Unix time.",
+                  status.delivered_at_ms);
+    add_timestamp(families, "last_confirmed_timestamp_seconds", "When the relay last confirmed a position, in Unix time.",
                   status.confirmed_at_ms);
     gauge("in_flight_bytes", "Memory held for events that Kafka has not acknowledged.", status.in_flight_bytes);
     gauge("in_flight_transactions", "Transactions begun and not yet delivered.", status.in_flight_transactions);
-    gauge("confirmed_lsn_bytes", "The position in the WAL confirmed last, as a number.", status.confirmed_lsn);
-    gauge("wal_end_lsn_bytes", "The position in the WAL that the server named last, as a number.", status.wal_end_lsn);
+    gauge("confirmed_lsn_bytes", "The last confirmed position in the WAL, as a number.", status.confirmed_lsn);
+    gauge("wal_end_lsn_bytes", "The end of the server's WAL as the stream last named it, as a number.", status.wal_end_lsn);
 }
 
 } // namespace
@@ -153,7 +157,7 @@ std::string metrics_text(const Status &status) {
     families.begin(MetricType::Gauge, "build_info", "The relay's version.");
     families.add({{"version", OUTBOX_VERSION}}, 1);
     const About &about = status.about;
-    families.begin(MetricType::Gauge, "info", "What runs.");
+    families.begin(MetricType::Gauge, "info", "What the relay reads and how it delivers.");
     families.add({{"version", OUTBOX_VERSION}, {"slot", about.slot}, {"delivery", about.delivery}, {"topics", about.topics}}, 1);
     auto started_at = std::chrono::duration_cast<std::chrono::seconds>(status.started_at.time_since_epoch());
     families.gauge("start_time_seconds", "When the process began, in Unix time.", static_cast<double>(started_at.count()));

@@ -121,7 +121,7 @@ std::string notes(const Screen &screen) {
     std::string items;
     for (const std::string &note : screen.notes)
         items += "<li>" + escape_html(note) + "</li>";
-    return items.empty() ? "" : R"(<section class="list"><h2>To know</h2><ul>)" + items + "</ul></section>";
+    return items.empty() ? "" : R"(<section class="list"><h2>Notes</h2><ul>)" + items + "</ul></section>";
 }
 
 std::string last_errors(const std::deque<Trouble> &troubles) {
@@ -176,7 +176,7 @@ std::string page(const Status &status, const Samples &samples, const std::deque<
            advice(screen, is_bad) + figures(screen) + charts(screen, samples) + notes(screen) + last_errors(troubles) +
            fmt::format(
                R"(<footer>outbox-relay {} · <a href="/status">JSON</a> · <a href="/metrics">metrics</a> · <a href="/readyz?verbose">checks</a>)"
-               R"( · asked for again every five seconds</footer></main></body></html>)",
+               R"( · this page reloads every five seconds</footer></main></body></html>)",
                OUTBOX_VERSION) +
            "\n";
 }

@@ -55,16 +55,16 @@ void add_process(Families &families) {
     if (!read_stat(stat))
         return;
     auto ticks_per_s = static_cast<double>(sysconf(_SC_CLK_TCK));
-    families.counter("process_cpu_seconds_total", "Time of processors that the process has used.",
+    families.counter("process_cpu_seconds_total", "CPU time of the process, user and system.",
                      static_cast<double>(stat.user_ticks + stat.system_ticks) / ticks_per_s);
-    families.gauge("process_resident_memory_bytes", "Memory of the process.",
+    families.gauge("process_resident_memory_bytes", "Resident memory of the process.",
                    static_cast<double>(stat.resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE)));
-    families.gauge("process_virtual_memory_bytes", "Addresses of the process.", static_cast<double>(stat.virtual_bytes));
+    families.gauge("process_virtual_memory_bytes", "Virtual memory of the process.", static_cast<double>(stat.virtual_bytes));
     families.gauge("process_threads", "Threads of the process.", static_cast<double>(stat.threads));
-    families.gauge("process_open_fds", "Open descriptors.", open_descriptors());
+    families.gauge("process_open_fds", "Open file descriptors of the process.", open_descriptors());
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-        families.gauge("process_max_fds", "Descriptors that may be open.", static_cast<double>(limit.rlim_cur));
+        families.gauge("process_max_fds", "The most file descriptors that the process may open.", static_cast<double>(limit.rlim_cur));
     families.gauge("process_start_time_seconds", "When the process began, in Unix time.",
                    machine_started_at_s() + static_cast<double>(stat.start_ticks) / ticks_per_s);
 }

@@ -21,15 +21,16 @@ const char *advice_for(RelayState state, int slot_state) {
     if (slot_state >= 0 && std::string_view(slot_states[static_cast<size_t>(slot_state)]) == "missing")
         return "The server has no slot of this name. outbox-relay setup creates one; events committed without a slot are not delivered.";
     switch (state) {
-    case RelayState::connecting: return "PostgreSQL is not reached yet; the relay tries again by itself. Why is below.";
+    case RelayState::connecting: return "PostgreSQL is not reached yet; the relay tries again by itself. The reason is below.";
     case RelayState::standby: return "Another relay reads the slot. This one takes over when the other ends.";
     case RelayState::streaming: return "";
     case RelayState::waiting_for_kafka:
         return "An event waits for Kafka: its brokers, its topic, or the right to write there. The relay goes on by itself once they are "
                "there.";
-    case RelayState::waiting_for_postgres: return "PostgreSQL holds events back, for a standby that has to have them first. Why is below.";
+    case RelayState::waiting_for_postgres:
+        return "PostgreSQL holds events back, for a standby that has to have them first. The reason is below.";
     case RelayState::draining: return "The relay delivers what is in flight and ends.";
-    case RelayState::stopped: return "The relay has ended. Why is below.";
+    case RelayState::stopped: return "The relay has ended. The reason is below.";
     }
     return "";
 }
@@ -65,14 +66,15 @@ void add_rates(Screen &screen, const Status &status, const Samples &samples) {
 
 void add_notes(Screen &screen) {
     if (screen.set_aside != 0)
-        screen.notes.push_back(count_text(screen.set_aside) + " events set aside since the start: docs/refused-events.md");
+        screen.notes.push_back(count_text(screen.set_aside) + " events set aside since the relay's start: docs/refused-events.md");
     if (screen.rejected != 0)
         screen.notes.push_back(count_text(screen.rejected) +
-                               " messages in the stream that are no events, since the start: docs/hostile-roles.md");
+                               " messages in the stream that are no events, since the relay's start: docs/hostile-roles.md");
     if (screen.safe_wal_bytes == SlotFigures::unlimited)
         screen.notes.push_back("without max_slot_wal_keep_size the slot keeps WAL until the disk is full");
     if (screen.failover_ready == false)
-        screen.notes.push_back("a failover would lose the slot: no standby that it waits for reads along");
+        screen.notes.push_back(
+            "a failover would lose the slot: the slot is no failover slot, or no standby that must have it is connected");
 }
 
 } // namespace
