@@ -79,7 +79,7 @@ void tell_once(bool is_logged) {
         return;
     is_told = true;
     ereport(LOG_SERVER_ONLY, (errmsg("\"outbox.capture\" keeps the events of this session, for tests"),
-                              is_logged ? 0 : errdetail("No replication slot can deliver them: they are not written to the WAL."),
+                              is_logged ? 0 : errdetail("No replication slot can deliver the events, so none is written to the WAL."),
                               errhidestmt(true), errhidecontext(true)));
 }
 

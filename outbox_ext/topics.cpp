@@ -208,7 +208,7 @@ void topic_check_event(const TopicRules &rules, Text envelope) {
 Datum outbox_topics_changed(PG_FUNCTION_ARGS) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("outbox.topics_changed() must be a trigger"),
-                        errhint("It is the trigger of outbox.topics.")));
+                        errhint("The function is the trigger of outbox.topics.")));
     CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
     return PointerGetDatum(nullptr);
 }

@@ -161,7 +161,7 @@ private:
         if (!permission.lack)
             return steps_.say("plugin \"outbox\" is allowed");
         if (permission.is_misquoted)
-            steps_.say(misquoted_text + std::string("; each goes on its own"));
+            steps_.say(misquoted_text + std::string("; each name gets quotes of its own"));
         steps_.change("allowed plugin \"outbox\" (output_plugin_libraries)", permission.lack->statements);
         if (command_.dry_run)
             std::cout << "SELECT pg_catalog.pg_sleep(1); -- until this session has read it, too" << std::endl;

@@ -37,7 +37,8 @@ void report_forgers(const Steps &steps) {
     report(steps, "members of roles that were granted pg_logical_emit_message(), who can forge events",
            "NOT r.rolsuper AND " + granted_sql(is_member_of_grantee) + " AND NOT " + granted_sql(is_grantee) + " AND NOT (" +
                is_member_of_superuser + ")");
-    report(steps, "roles with REPLICATION, who can read all events and confirm them away", "r.rolreplication AND NOT r.rolsuper");
+    report(steps, "roles with REPLICATION, who can read all events and confirm events that are not delivered",
+           "r.rolreplication AND NOT r.rolsuper");
 }
 
 } // namespace

@@ -131,7 +131,7 @@ $doctor->mends('clock', verdict => 'WARN', says => qr/the server's clock is 3\d\
 
 # ---- the extension and its plugin
 
-$doctor->mends('extension', says => qr/is not in database "postgres"/, break => sub { sql('DROP EXTENSION outbox') });
+$doctor->mends('extension', says => qr/is not installed in database "postgres"/, break => sub { sql('DROP EXTENSION outbox') });
 $doctor->mends('extension', verdict => 'WARN', says => qr/of version 1\.0, and its files/, break => sub { sql(q{DROP EXTENSION outbox; CREATE EXTENSION outbox VERSION '1.0'}) });
 if (Outbox::Node::has_plugin_list()) {
     my $allow = sub { my ($list) = @_; reload_until("ALTER SYSTEM SET output_plugin_libraries = $list", q{current_setting('output_plugin_libraries') NOT LIKE 'pgoutput, test_decoding, outbox'}) };

@@ -66,7 +66,8 @@ Finding extension(Consultation &doctor) {
     if (on_disk.empty())
         return plugin_missing("extension \"outbox\" cannot be created");
     if (installed.empty())
-        return fail("extension \"outbox\" is not in database \"" + printable(doctor.database()) + "\": nobody can call outbox.emit()",
+        return fail("extension \"outbox\" is not installed in database \"" + printable(doctor.database()) +
+                        "\": nobody can call outbox.emit()",
                     {"CREATE EXTENSION outbox;"});
     if (installed != on_disk)
         return warn("extension \"outbox\" is of version " + installed + ", and its files on the server are of " + on_disk,
