@@ -115,7 +115,7 @@ void refuse_start(const std::string &sqlstate, const std::string &reason, const 
     if (sqlstate == "42704")
         throw Failure(ExitCode::slot_unusable, reason + ". Create it with: outbox-relay setup --slot " + slot);
     if (sqlstate == "55000")
-        throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see docs/operating.md on lost slots");
+        throw Failure(ExitCode::slot_unusable, reason + ". The slot cannot be read any more; see docs/runbook.md#outboxslotlost");
     if (sqlstate == "42501")
         throw Failure(ExitCode::plugin_refused, reason +
                                                     ". Allow the plugin with: outbox-relay setup, or: ALTER SYSTEM SET "
