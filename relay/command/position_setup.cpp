@@ -83,6 +83,7 @@ Source PositionSetup::identity() const {
     source.database = row[1];
     source.slot = command_.slot;
     source.topics = command_.topics;
+    source.reset_command = "the same setup with --reset-state";
     return source;
 }
 

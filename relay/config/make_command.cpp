@@ -1,8 +1,10 @@
 #include "config/make_command.h"
 
 #include "base/secret_file.h"
+#include "base/shell_quoted.h"
 #include "config/dsn.h"
 #include "config/protection.h"
+#include "config/setup_line.h"
 #include "config/topics_file.h"
 #include "config/values.h"
 #include "kafka/librdkafka_version.h"
@@ -166,6 +168,8 @@ Command run_command(const Values &values) {
     StreamOptions stream = {.login = login(values), .slot = values.slot, .topics = values.topics, .takeover = values.takeover};
     stream.answer_timeout = std::min(stream.answer_timeout, values.server_silence);
     KafkaTarget kafka = kafka_target(values);
+    stream.reset_command = setup_line(values.dsn, values.slot, values.topics, kafka) +
+                           (values.config.empty() ? "" : " --config " + shell_quoted(values.config)) + " --reset-state";
     std::vector<std::string> risks = {postgres_risk(stream.login.sslmode.empty() ? tls.sslmode : stream.login.sslmode, tls.is_local),
                                       kafka_risk(kafka.brokers, kafka.properties)};
     return RunCommand{.stream = stream,

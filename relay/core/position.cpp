@@ -11,7 +11,6 @@ namespace outbox {
 namespace {
 
 constexpr int state_version = 1;
-constexpr const char *advice = "To go on from where the slot stands: outbox-relay setup --delivery exactly-once --reset-state";
 
 const TimelineEnd *find(const std::vector<TimelineEnd> &history, uint32_t id) {
     auto found = std::find_if(history.begin(), history.end(), [&](const TimelineEnd &entry) { return entry.id == id; });
@@ -19,7 +18,8 @@ const TimelineEnd *find(const std::vector<TimelineEnd> &history, uint32_t id) {
 }
 
 [[noreturn]] void refuse(const Source &source, const std::string &why) {
-    throw PositionRefused("exactly-once delivery cannot go on with slot \"" + source.slot + "\": " + why + ". " + advice);
+    throw PositionRefused("exactly-once delivery cannot go on with slot \"" + source.slot + "\": " + why +
+                          ". To go on from where the slot stands: " + source.reset_command);
 }
 
 // Events beyond the LSN at which the server left a timeline have never happened on this server, which gives their LSNs to other
@@ -111,9 +111,12 @@ std::optional<State> parse_state(std::string_view json) {
 
 Position resume(const std::optional<State> &state, const Source &source) {
     if (!state)
-        refuse(source,
-               "the state topic has no position of it. Either exactly-once delivery was never set up for this slot and this server, or "
-               "the position is lost; then what was delivered since the slot's last confirmation would come twice");
+        refuse(
+            source,
+            "the state topic has no position of it. Either exactly-once delivery was never set up for this slot and this server, or "
+            "the position is lost; then what was delivered since the slot's last confirmation would come twice. After pg_upgrade the "
+            "server counts as another one; pg_upgrade moves a slot only when all of it is delivered, so then nothing is lost and nothing "
+            "comes twice");
     if (state->topics != source.topics)
         refuse(source, "it has delivered --topics \"" + state->topics + "\" so far, and was started with \"" + source.topics + "\"");
     if (state->timeline > source.timeline)

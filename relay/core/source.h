@@ -25,6 +25,7 @@ struct Source {
     Lsn confirmed{};                  // of the slot, when the connection was made
     int64_t clock_ahead_ms = 0;       // the server's clock, compared with this machine's
     bool was_held = false;            // another relay had the slot at that moment, and may have delivered more before it ended
+    std::string reset_command = "outbox-relay setup --delivery exactly-once --reset-state"; // for messages
 };
 
 // Reads a timeline history file of PostgreSQL: lines of "id, LSN, reason" with tabs between. Other lines, such as comments, are passed

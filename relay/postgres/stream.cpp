@@ -183,6 +183,7 @@ void Stream::check_slot(const PGresult *result) {
     source_.confirmed = check.confirmed;
     source_.wal_end = check.wal_end;
     source_.was_held = !check.holder.empty();
+    source_.reset_command = options_.reset_command + (check.plugin == "pgoutput" ? " --plugin pgoutput" : "");
     source_.clock_ahead_ms = check.clock_ahead_ms;
     if (!dialect_ && check.plugin == "pgoutput")
         dialect_ = std::make_unique<PgoutputDialect>(options_.topics, parse_event_max(check.event_max));

@@ -16,6 +16,7 @@ struct StreamOptions {
     Login login;
     std::string slot;                                // validated: [a-z0-9_]{1,63}
     std::string topics;                              // the value of the plugin option `topics`, validated; empty: all
+    std::string reset_command = {};                  // for messages: setup with --reset-state and the relay's options
     bool takeover = false;                           // ends the process that has the slot at the start, and none later
     std::chrono::milliseconds answer_timeout{15000}; // for each host, and for all questions before the stream runs
 };

@@ -81,6 +81,14 @@ TEST_F(Resume, goes_on_at_the_state_when_the_slot_is_there_or_behind) {
 
 TEST_F(Resume, refuses_a_missing_state) { EXPECT_NE(refusal(std::nullopt, source_at(0x100)).find("--reset-state"), std::string::npos); }
 
+TEST_F(Resume, ends_with_the_command_that_goes_on) {
+    Source source = source_at(0x100);
+    source.reset_command = "outbox-relay setup --dsn 'dbname=app' --reset-state";
+    std::string said = refusal(std::nullopt, source);
+    EXPECT_TRUE(said.ends_with(": " + source.reset_command)) << said;
+    EXPECT_NE(said.find("pg_upgrade"), std::string::npos) << said;
+}
+
 TEST_F(Resume, refuses_a_state_behind_the_slot) {
     EXPECT_NE(refusal(state_at(0x1FF), source_at(0x200)).find("may be missing"), std::string::npos);
     State partial{{Lsn{0x200}, 1, false}, Lsn{0x200}, 1, ""};

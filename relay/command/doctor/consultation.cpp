@@ -1,5 +1,6 @@
 #include "command/doctor/consultation.h"
 
+#include "config/setup_line.h"
 #include "kafka/topic_names.h"
 #include "postgres/conninfo.h"
 
@@ -42,12 +43,7 @@ std::string Consultation::slot_value(const std::string &expression) {
 }
 
 std::string Consultation::setup_line(const std::string &slot) const {
-    std::string line = "outbox-relay setup --dsn " + shell_quoted(public_conninfo(command_.login.dsn)) + " --slot " + slot;
-    if (!command_.topics.empty())
-        line += " --topics " + shell_quoted(command_.topics);
-    if (command_.delivery == Delivery::exactly_once)
-        line += " --delivery exactly-once --brokers " + shell_quoted(command_.kafka.brokers);
-    return line;
+    return outbox::setup_line(command_.login.dsn, slot, command_.topics, command_.kafka);
 }
 
 std::string Consultation::run_line(const std::string &more_topics) {

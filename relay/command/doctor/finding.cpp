@@ -11,13 +11,6 @@ const char *word_of(Verdict verdict) {
     }
 }
 
-std::string shell_quoted(const std::string &text) {
-    std::string quoted = "'";
-    for (char c : text)
-        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-}
-
 std::string bytes_text(double bytes) {
     constexpr const char *units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
     size_t unit = 0;

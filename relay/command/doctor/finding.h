@@ -1,6 +1,8 @@
 // The finding of one check of the doctor: a verdict, one sentence, and the repair. Pure.
 #pragma once
 
+#include "base/shell_quoted.h"
+
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -26,7 +28,6 @@ inline Finding fail(std::string sentence, std::vector<std::string> repair = {}, 
     return {Verdict::fail, std::move(sentence), std::move(repair), std::move(then)};
 }
 
-std::string shell_quoted(const std::string &text);
 std::string bytes_text(double bytes); // "16.8 MB"
 
 // The reason why a check cannot run, or has nothing to look at.
