@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "postgres/connection.h"
 #include "postgres/conninfo.h"
-#include "postgres/name_lookup.h"
+#include "base/name_lookup.h"
 
 namespace outbox {
 

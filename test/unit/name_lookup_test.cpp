@@ -1,4 +1,4 @@
-#include "relay/postgres/name_lookup.h"
+#include "relay/base/name_lookup.h"
 
 #include <gtest/gtest.h>
 

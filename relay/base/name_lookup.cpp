@@ -1,4 +1,4 @@
-#include "postgres/name_lookup.h"
+#include "base/name_lookup.h"
 
 #include <netdb.h>
 #include <sys/eventfd.h>
