@@ -30,15 +30,17 @@ NameLookup::NameLookup(Resolve resolve) : resolve_(std::move(resolve)), shared_(
 
 void NameLookup::ask(const std::string &name) {
     answers_.erase(name);
-    if (!pending_.emplace(name, true).second)
+    if (pending_.contains(name))
         return;
     std::thread([name, shared = shared_, resolve = resolve_] {
         Answer answer = resolve(name);
+        answer.at = std::chrono::steady_clock::now();
         std::lock_guard lock(shared->mutex);
         shared->answers.emplace_back(name, std::move(answer));
         uint64_t one = 1;
         [[maybe_unused]] ssize_t written = write(shared->descriptor, &one, sizeof(one));
     }).detach();
+    pending_.insert(name);
 }
 
 const NameLookup::Answer *NameLookup::answer(const std::string &name) const {
@@ -65,6 +67,7 @@ NameLookup::Answer NameLookup::resolve_by_system(const std::string &name) {
     Answer answer;
     if (int code = getaddrinfo(name.c_str(), nullptr, &hints, &found); code != 0) {
         answer.error = gai_strerror(code);
+        answer.code = code;
         return answer;
     }
     for (addrinfo *each = found; each != nullptr; each = each->ai_next) {
@@ -74,7 +77,7 @@ NameLookup::Answer NameLookup::resolve_by_system(const std::string &name) {
     }
     freeaddrinfo(found);
     if (answer.addresses.empty())
-        answer.error = "it has no address";
+        answer = {{}, "it has no address", EAI_NONAME};
     return answer;
 }
 

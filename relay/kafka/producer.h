@@ -34,7 +34,7 @@ public:
     // The configuration has passed make_kafka_conf(). Ends and listener outlive the producer; the ends know the records of earlier
     // producers, too.
     KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener);
-    ~KafkaProducer(); // takes back what is in flight; waits as long as a thread of librdkafka waits for a name server
+    ~KafkaProducer(); // takes back what is in flight; waits as long as a thread of librdkafka waits for a name (BrokerNames)
     KafkaProducer(const KafkaProducer &) = delete;
     KafkaProducer &operator=(const KafkaProducer &) = delete;
 

@@ -1,5 +1,6 @@
 #include "kafka/properties.h"
 
+#include "kafka/broker_names.h"
 #include "kafka/librdkafka_version.h"
 #include "kafka/property_names.h"
 
@@ -136,6 +137,7 @@ namespace {
 
 KafkaConf make_conf(const std::string &brokers, const std::vector<KafkaProperty> &properties) {
     KafkaConf conf(rd_kafka_conf_new());
+    look_names_up_in_time(conf.get());
     for (const auto &[property, value] : defaults)
         set(conf.get(), property, value);
     for (const auto &[property, value] : properties) {

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/name_lookup.h"
 #include "core/clock.h"
 #include "postgres/connection.h"
 #include "postgres/conninfo.h"
-#include "base/name_lookup.h"
 
 namespace outbox {
 
