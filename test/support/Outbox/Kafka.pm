@@ -208,6 +208,16 @@ sub _java {
         command => [ $self->_java_command(@arguments) ], name => 'kafka', stdout => $self->{log}, stderr => $self->{log});
 }
 
+# Whether the broker keeps partitions of the topic. It answers that a topic is deleted before it has let go of the partitions, and until then it takes
+# records for them, which go with the topic.
+sub keeps {
+    my ($self, $topic) = @_;
+    open my $list, '-|', @{ $self->{inside} }, 'ls', $self->{data} or croak "ls: $!";
+    my $count = grep { /^\Q$topic\E-\d+$/ } <$list>;
+    close $list or croak "ls $self->{data}: $?";
+    return $count > 0;
+}
+
 sub stop {
     my ($self) = @_;
     $self->{process}->signal('TERM');

@@ -54,6 +54,7 @@ sub brokers { my ($self) = @_; return join ',', map { $_->brokers } $self->nodes
 sub launch { my ($self) = @_; $_->launch for $self->nodes; return }
 sub wait_until_ready { my ($self) = @_; return $self->_client('ready', 90, scalar @ids) }
 sub alive { my ($self) = @_; return !grep { !$_->alive } $self->nodes }
+sub keeps { my ($self, $topic) = @_; return grep { $_->keeps($topic) } $self->nodes }
 sub log { my ($self) = @_; return join '', map { $_->log } $self->nodes }
 sub stop { my ($self) = @_; $_->signal('TERM') for $self->nodes; $_->{process}->wait_for_exit(180) for $self->nodes; return }
 

@@ -76,6 +76,7 @@ sub _topic_recreate {
             $self->{capture}->($topic);
             $stage->kafka->delete_topic($topic);
         }),
+        sub { return !$stage->kafka->keeps($topic) },
         $exactly_once ? $self->_start : $self->_signal('CONT'), after(0.5),
         at_once(sub { $stage->create_topic($topic, $self->{writers}->topic($topic)) }));
 }
