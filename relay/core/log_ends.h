@@ -21,8 +21,8 @@ public:
     // The partitions of one topic.
     class Topic {
     public:
-        // Notes that a record sent in `period` got `offset`. Returns the highest offset acknowledged in earlier periods where `offset` is
-        // not beyond that one; the partition then starts anew.
+        // Notes that a record sent in `period` got `offset`. Returns the highest offset acknowledged so far where `offset` is not beyond
+        // those of earlier periods; the partition then starts anew.
         std::optional<int64_t> acknowledged(int32_t partition, int64_t offset, uint64_t period) {
             Entry &entry = entries_.at(partition);
             if (entry.period != period) {
@@ -30,7 +30,7 @@ public:
                 entry.period = period;
             }
             if (offset <= entry.before) {
-                int64_t lost = entry.before;
+                int64_t lost = entry.highest;
                 entry = {offset, none, period};
                 return lost;
             }
