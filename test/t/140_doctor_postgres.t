@@ -51,7 +51,7 @@ sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE
 $doctor->mends('slot', says => qr/is a physical slot/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
     break => sub { sql(q{SELECT pg_create_physical_replication_slot('other')}) });
 sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'other%'});
-$doctor->mends('slot', says => qr/of database "elsewhere"/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
+$doctor->mends('slot', says => qr/belongs to database "elsewhere"/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
     break => sub { sql('CREATE DATABASE elsewhere'); $node->safe_psql('elsewhere', q{SELECT pg_create_logical_replication_slot('other', 'outbox')}) });
 sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'other%'});
 {
