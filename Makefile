@@ -163,7 +163,10 @@ install-relay: $(BUILD)/outbox-relay $(manual) $(completion)
 	install -D -s -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 	$(foreach page,$(manual),install -D -m 644 $(page) '$(DESTDIR)$(call manual_of,$(page))' &&) :
 	$(foreach shell,bash zsh fish,install -D -m 644 $(BUILD)/completion/$(shell) '$(DESTDIR)$(completes_$(shell))' &&) :
-uninstall: uninstall-relay
+uninstall: uninstall-relay uninstall-module
+# PGXS installs the module as outbox.so, and would take it away as build/outbox.so.
+uninstall-module:
+	rm -f '$(DESTDIR)$(pkglibdir)/outbox.so'
 uninstall-relay:
 	rm -f $(patsubst %,'$(DESTDIR)%',$(PREFIX)/bin/outbox-relay $(foreach page,$(manual),$(call manual_of,$(page))) $(completes_bash) $(completes_zsh) $(completes_fish))
 
@@ -457,7 +460,7 @@ relay-page: $(BUILD)/outbox-relay
 print-module:
 	@echo $(BUILD)/outbox.so
 
-.PHONY: relay-page fuzz fuzz-programs install-relay uninstall-relay check-programs chaos-programs tap-programs test-programs bench-programs bench-peers demo-programs check test chaos bench \
+.PHONY: relay-page fuzz fuzz-programs install-relay uninstall-relay uninstall-module check-programs chaos-programs tap-programs test-programs bench-programs bench-peers demo-programs check test chaos bench \
 	demo format cross-check print-module
 
 # ---- the unit tests with sanitizers ---------------------------------------------------------------------------------
