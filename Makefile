@@ -8,7 +8,8 @@
 #   make check TESTS=test/t/042_poison.t      one test: a TAP file, sql/limits.sql, test/specs/savepoint.spec, or a pattern for --gtest_filter,
 #                      such as 'Tracker.*'; blanks separate several
 #   make test          all suites, on private servers and a private Apache Kafka; with SANITIZE=1 regress, isolation, tap and chaos, with
-#                      sanitizers in the relay and in the extension
+#                      sanitizers in the relay and in the extension; with SANITIZE=thread what threads share, with the thread sanitizer;
+#                      with ALL=1 also the TAP files that take long
 #   make test-hosted   the TAP files with the hosted form, emit in SQL and slots of pgoutput, instead of the extension
 #   make fuzz          fuzzers of the parsers of foreign bytes, FUZZ_SECONDS=20 each; make test runs them, too; needs clang
 #   make sanitize      the unit tests with the address and undefined-behaviour sanitizers; make test runs them, too
@@ -375,13 +376,14 @@ endif
 
 test:
 	@test/support/packages test demo
-	@$(MAKE) --no-print-directory $(jobs) $(if $(SANITIZE),tap-programs sanitize-programs,test-programs)
-	@test/support/unprivileged test/run $(if $(SANITIZE),regress isolation tap chaos)
+	@$(MAKE) --no-print-directory $(jobs) $(call of_sanitizer,test-programs,tap-programs sanitize-programs,tap-programs thread-programs)
+	@$(call of_sanitizer,,,$(fixed_addresses) env TESTS='$(or $(TESTS),$(threads_seen))') test/support/unprivileged test/run \
+		$(call of_sanitizer,$(if $(ALL),all),regress isolation tap chaos,threads tap)
 
 test-hosted:
 	@test/support/packages test demo
 	@$(MAKE) --no-print-directory $(jobs) tap-programs
-	@FORM=hosted test/support/unprivileged test/run tap
+	@FORM=hosted test/support/unprivileged test/run tap long
 
 chaos:
 	@test/support/packages test

@@ -78,3 +78,44 @@ sanitize:
 	@test/support/packages test
 	@$(MAKE) --no-print-directory $(jobs) sanitize-programs
 	@test/support/unprivileged test/run sanitize
+
+# ---- the thread sanitizer -------------------------------------------------------------------------------------------
+
+# make test SANITIZE=thread: the relay, and the unit tests of what threads share. The sanitizer has to see every lock and every atomic, so librdkafka
+# is compiled with it, too.
+thread_cxx = clang++ -std=c++20 -gline-tables-only -fno-omit-frame-pointer -fsanitize=thread -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' \
+	-I. -Irelay -isystem $(BUILD)/thread/librdkafka/include $(shell pkg-config --cflags libpq spdlog libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null)
+thread_libs = $(BUILD)/thread/librdkafka/librdkafka.a $(shell cat $(BUILD)/thread/librdkafka/link-with) $(filter-out $(rdkafka_libs),$(relay_libs))
+thread_header := $(BUILD)/thread/common.pch
+threaded := $(filter-out $(BUILD)/thread/contract/% $(BUILD)/thread/relay/main.o,$(patsubst $(BUILD)/%,$(BUILD)/thread/%,$(filter-out $(contract_objects),$(relay_objects)))) \
+	$(patsubst %.cpp,$(BUILD)/thread/%.o,$(wildcard outbox_ext/contract/*.cpp))
+threads_tested := $(patsubst %,$(BUILD)/thread/test/unit/%_test.o,at_least_once_sink background_call broker_names exactly_once_sink kafka_producer kafka_statistics \
+	kafka_transaction name_lookup reachability rotation server_link state_reader status tallies token troubles)
+$(BUILD)/thread/librdkafka/complete: packaging/librdkafka
+	@mkdir -p $(@D)
+	@cp -n $(BUILD)/librdkafka/*.tgz $(@D) 2>/dev/null || :
+	+@$(unless_asked)CC=clang CXX=clang++ CFLAGS='-fsanitize=thread' $< $(@D)
+	@test -s $(@D)/librdkafka.a || { rm -f $@; tail -n 20 $(@D)/log >&2; exit 1; }
+$(thread_header): test/unit/sanitize.h $(BUILD)/thread/librdkafka/complete
+	$(call say,PCH,$<)
+	$(quiet)CCACHE_DISABLE=1 $(thread_cxx) -O0 -MMD -MP -MT $@ -MF $(@:.pch=.d) -x c++-header -fpch-instantiate-templates -o $@ $<
+$(BUILD)/thread/%.o: %.cpp $(thread_header)
+	@mkdir -p $(@D)
+	$(call say,TSAN,$<)
+	$(quiet)$(thread_cxx) -O0 -include-pch $(thread_header) -MMD -MP -c -o $@ $<
+$(BUILD)/thread/outbox-relay: $(BUILD)/thread/relay/main.o $(threaded)
+	$(call say,LINK,$@)
+	$(quiet)$(thread_cxx) -o $@ $^ $(thread_libs) -pthread
+$(BUILD)/thread/relay/command/hosted_setup.o: outbox_ext/hosted/outbox.sql
+$(BUILD)/thread/unit_tests: $(threads_tested) $(threaded)
+	$(call say,LINK,$@)
+	$(quiet)$(thread_cxx) -o $@ $^ $(thread_libs) -lgtest -lgtest_main -pthread
+-include $(wildcard $(BUILD)/thread/*.d $(BUILD)/thread/*/*/*.d $(BUILD)/thread/*/*/*/*.d)
+thread-programs: $(BUILD)/thread/outbox-relay $(BUILD)/thread/unit_tests ; @:
+
+# By SANITIZE: without, with the sanitizers of addresses and undefined behaviour, with the one of threads, which needs the addresses of the program
+# where they are without chance.
+of_sanitizer = $(if $(SANITIZE),$(if $(filter thread,$(SANITIZE)),$(3),$(2)),$(1))
+fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+threads_seen := $(patsubst %,test/t/%.t,018_status 040_exactly_once 053_health 063_kafka_out_of_reach 065_broker_names 068_names 114_reload 121_metrics 220_many_topics)
+.PHONY: thread-programs

@@ -1,5 +1,6 @@
 # A standby waits for the slot and takes over: from a relay that was killed, that froze or that ended, and at once with --takeover. Fifty takeovers in
 # a row, also from frozen relays that wake up while another relay delivers, keep the promise of each delivery.
+# Takes long.
 use strict;
 use warnings;
 

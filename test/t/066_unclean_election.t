@@ -1,5 +1,6 @@
 # A cluster that may elect a leader without all records loses records that it has acknowledged. At least once the relay logs this once and goes on;
 # exactly once it stops, and commits nothing on top of the loss. The same holds where a topic is deleted and created again under a running relay.
+# Takes long.
 use strict;
 use warnings;
 

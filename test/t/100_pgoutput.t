@@ -1,5 +1,6 @@
 # A relay on a slot of pgoutput, for servers that take no library: both deliveries, through kills of the relay and changes of the plugin. No event is
 # lost, and exactly once none comes twice; rolled back messages, and messages that emit has not written, are no events.
+# Takes long.
 use strict;
 use warnings;
 

@@ -1,6 +1,7 @@
 # setup moves a database from the extension to the hosted form and back, while sessions emit: no event is lost, and exactly once none comes twice.
 # Grants, settings and the notes of first_time() stay. After a setup was killed the next one goes on, and setup says what the operator has to do
 # first.
+# Takes long.
 use strict;
 use warnings;
 

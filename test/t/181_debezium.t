@@ -4,6 +4,7 @@
 # in the database, expanded JSON, bytes.
 #
 # A fourth connector delivers what a program inserts meanwhile, until the relay takes over by the commands that the test reads out of the page.
+# Takes long.
 use strict;
 use warnings;
 

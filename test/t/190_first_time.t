@@ -3,6 +3,7 @@
 #
 # The consumer is the program of docs/inbox.md, read out of the page. Its database has outbox_ext/inbox.sql and not the extension. The consumer
 # commits its offsets only now and then here, so it reads more events twice.
+# Takes long.
 use strict;
 use warnings;
 

@@ -1,6 +1,7 @@
 # The programs of docs/how-to/ run as they are printed: each is read out of its page, file by file, its own tests pass, and what it publishes arrives
 # in Kafka, also through a PgBouncer in transaction mode where the page says how. What a page warns of is tried by test/support/how-to/traps. A block of
 # a program begins with a line that names its file. The pages consume-… are 193_consumers.t's.
+# Takes long.
 use strict;
 use warnings;
 

@@ -1,5 +1,6 @@
 # The consumers of docs/how-to/consume-*.md, built out of their pages, read what the relay delivers and count each event once, by outbox.first_time(), in
 # databases of their own without the extension. They and the relay are killed again and again. Events that cannot be consumed are in dead_letters, once.
+# Takes long.
 use strict;
 use warnings;
 

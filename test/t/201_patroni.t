@@ -1,6 +1,7 @@
 # Three members under Patroni, and a relay whose DSN names them all. After switchovers, and after the death of the primary's server or machine, under
 # load: every order that the new primary has has its event, the order of each key holds, and events come within seconds of the new primary. The test
 # counts what Patroni cannot prevent: events of transactions that only the old primary had, and that were lost with it.
+# Takes long.
 use strict;
 use warnings;
 
