@@ -191,17 +191,17 @@ std::string AtLeastOnceSink::waiting_for() const {
     return producer_ ? producer_->waiting_for() : "";
 }
 
-void AtLeastOnceSink::reported(const rd_kafka_message_t &message) {
+void AtLeastOnceSink::reported(const rd_kafka_message_t &message, rd_kafka_resp_err_t error) {
     if (is_closing_) // the sink goes, and with it whoever would hear
         return;
     Entry &entry = *static_cast<Entry *>(message._private);
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
         return acknowledged(entry);
-    note_delivery_error(message.err, target_);
-    if (blame_of(message.err) != Blame::operation)
-        refusals_.add({&entry, message.err, rd_kafka_topic_name(message.rkt), producer_->report()});
+    note_delivery_error(error, target_);
+    if (blame_of(error) != Blame::operation)
+        refusals_.add({&entry, error, rd_kafka_topic_name(message.rkt), producer_->report()});
     else if (failure_.empty())
-        failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), rd_kafka_err2str(message.err));
+        failure_ = fmt::format("topic \"{}\": {}", rd_kafka_topic_name(message.rkt), words_of(error));
 }
 
 void AtLeastOnceSink::acknowledged(Entry &entry) {

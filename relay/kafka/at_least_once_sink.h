@@ -49,7 +49,7 @@ private:
     void stop_at(const Entry &entry);
     void forget_queued();
 
-    void reported(const rd_kafka_message_t &message) override;
+    void reported(const rd_kafka_message_t &message, rd_kafka_resp_err_t error) override;
     void producer_died(const std::string &reason) override;
     void records_lost(const std::string &sentence) override;
     void statistics(std::string_view json) override { note_statistics(json, target_); }

@@ -166,11 +166,11 @@ void BatchDelivery::committed() {
 
 // ---- failing --------------------------------------------------------------------------------------------------------
 
-void BatchDelivery::reported(const rd_kafka_message_t &message) {
+void BatchDelivery::reported(const rd_kafka_message_t &message, rd_kafka_resp_err_t error) {
     auto *entry = static_cast<Entry *>(message._private); // null: the position's record
     if (stage_ == Stage::closed)
         return;
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (entry == nullptr)
             return;
         // Kafka has accepted the record; consumers see the event when the Kafka transaction is committed
@@ -180,19 +180,19 @@ void BatchDelivery::reported(const rd_kafka_message_t &message) {
         pace_.progressed();
         return examination_.accepted(*entry);
     }
-    note_delivery_error(message.err, target_);
+    note_delivery_error(error, target_);
     const char *topic = rd_kafka_topic_name(message.rkt);
-    if (is_purged(message.err)) { // librdkafka purges by itself where the Kafka transaction has failed, and logs why
+    if (is_purged(error)) { // librdkafka purges by itself where the Kafka transaction has failed, and logs why
         if (stage_ != Stage::aborting)
             found_.fail("the Kafka transaction has failed");
         return;
     }
-    if (entry != nullptr && blame_of(message.err) != Blame::operation)
-        return examination_.refused(*entry, message.err, topic, producer().report());
-    if (is_about_topic(message.err))
+    if (entry != nullptr && blame_of(error) != Blame::operation)
+        return examination_.refused(*entry, error, topic, producer().report());
+    if (is_about_topic(error))
         producer().forget_topic(topic); // the topic is looked up again, and waited for
     if (stage_ != Stage::aborting)
-        found_.fail(fmt::format("topic \"{}\"", topic), message.err);
+        found_.fail(fmt::format("topic \"{}\"", topic), error);
 }
 
 void BatchDelivery::react() {

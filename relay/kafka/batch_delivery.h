@@ -99,7 +99,7 @@ private:
     void begin_again();
     void repeat();
 
-    void reported(const rd_kafka_message_t &message) override;
+    void reported(const rd_kafka_message_t &message, rd_kafka_resp_err_t error) override;
     void producer_died(const std::string &reason) override { found_.death = "the Kafka producer failed: " + reason; }
     void records_lost(const std::string &sentence) override { found_.loss = sentence; }
     void statistics(std::string_view json) override { note_statistics(json, target_); }

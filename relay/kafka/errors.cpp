@@ -62,6 +62,13 @@ bool is_innocent([[maybe_unused]] rd_kafka_resp_err_t error) {
 #endif
 }
 
+std::string words_of(rd_kafka_resp_err_t error) {
+    if (error == RD_KAFKA_RESP_ERR__INCONSISTENT)
+        return "librdkafka counts a record as delivered that no broker has acknowledged; a topic that is deleted and made anew leads to "
+               "that";
+    return rd_kafka_err2str(error);
+}
+
 Blame blame_of(rd_kafka_resp_err_t error) {
     if (is_innocent(error))
         return Blame::content;

@@ -2,6 +2,8 @@
 // test/unit/kafka_errors_test.cpp.
 #pragma once
 
+#include <string>
+
 #include <librdkafka/rdkafka.h>
 
 namespace outbox {
@@ -28,5 +30,8 @@ inline bool is_purged(rd_kafka_resp_err_t error) {
 
 // Kafka has named another record of the batch, and refused this one only with that record.
 bool is_innocent(rd_kafka_resp_err_t error);
+
+// librdkafka's words, but for a delivery that no broker has acknowledged (KafkaProducer reports it as __INCONSISTENT).
+std::string words_of(rd_kafka_resp_err_t error);
 
 } // namespace outbox

@@ -4,6 +4,7 @@
 
 #include "base/exit_code.h"
 #include "core/sink.h"
+#include "kafka/errors.h"
 
 #include <librdkafka/rdkafka.h>
 #include <spdlog/fmt/fmt.h>
@@ -26,7 +27,7 @@ struct Findings {
     // `place`: as `topic "orders"`.
     void fail(std::string_view place, rd_kafka_resp_err_t reason) {
         if (failure.empty())
-            failure = fmt::format("{}: {}", place, rd_kafka_err2str(reason));
+            failure = fmt::format("{}: {}", place, words_of(reason));
     }
 
     // Throws SinkFailure where the producer has died. Throws Failure where Kafka has lost records that it had acknowledged: nothing is

@@ -159,21 +159,28 @@ void KafkaProducer::give_brokers_again() {
     rd_kafka_brokers_add(handle_, brokers_.c_str());
 }
 
+// True for a delivery that no broker has acknowledged: librdkafka then knows no offset. Where a batch fails and the next one of the
+// partition is accepted, librdkafka takes the first one for delivered as well, since the broker would have refused a gap
+// (rd_kafka_dr_implicit_ack()). But a topic that was deleted and made anew has no memory of the producer, and takes a batch whatever is
+// missing before it. A batch that a broker really has, and is sent again, is acknowledged with its offset.
+static bool is_unproven(const rd_kafka_message_t &message) { return message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset < 0; }
+
 void KafkaProducer::serve_reports(rd_kafka_event_t *event) {
     report_++;
     while (const rd_kafka_message_t *message = rd_kafka_event_message_next(event)) {
         in_flight_--;
-        note_report(*message);
+        rd_kafka_resp_err_t error = is_unproven(*message) ? RD_KAFKA_RESP_ERR__INCONSISTENT : message->err;
+        note_report(*message, error);
         if (in_flight_ == 0)
             ends_.end_period();
-        listener_.reported(*message);
+        listener_.reported(*message, error);
     }
 }
 
-void KafkaProducer::note_report(const rd_kafka_message_t &message) {
+void KafkaProducer::note_report(const rd_kafka_message_t &message, rd_kafka_resp_err_t error) {
     if (message.partition < 0)
         return;
-    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         return topics_.failed(message);
     absence_.heard(now_);
     absence_.kafka().answered();

@@ -19,8 +19,9 @@ class KafkaProducer {
 public:
     class Listener {
     public:
-        // Called once for each record taken, even while the producer is being destroyed.
-        virtual void reported(const rd_kafka_message_t &message) = 0;
+        // Called once for each record taken, even while the producer is being destroyed. The error is the message's, or __INCONSISTENT
+        // (see is_unproven() in producer.cpp).
+        virtual void reported(const rd_kafka_message_t &message, rd_kafka_resp_err_t error) = 0;
         virtual void producer_died(const std::string &reason) = 0; // a fatal error: the producer delivers nothing more
         // A partition's log has lost records that Kafka had acknowledged; the sentence says which. The record that showed the loss is
         // reported as well.
@@ -83,7 +84,7 @@ public:
 private:
     void taken(const rd_kafka_topic_t *topic);
     void serve_reports(rd_kafka_event_t *event);
-    void note_report(const rd_kafka_message_t &message);
+    void note_report(const rd_kafka_message_t &message, rd_kafka_resp_err_t error);
     void serve_error(rd_kafka_event_t *event);
     void serve_log(rd_kafka_event_t *event);
     void give_brokers_again();

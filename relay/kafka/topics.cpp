@@ -184,8 +184,6 @@ int32_t KafkaTopics::sticky_partition(const rd_kafka_topic_t *topic, int32_t cou
 std::optional<int64_t> KafkaTopics::acknowledged(const rd_kafka_message_t &message, Clock::time_point now) {
     Partitions &its = partitions_of(message.rkt);
     its.known.acknowledged(message.partition, now);
-    if (message.offset < 0) // the broker had the record already: the offset of a repetition is not known
-        return std::nullopt;
     return its.ends->acknowledged(message.partition, message.offset, ends_.period());
 }
 

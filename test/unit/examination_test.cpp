@@ -16,7 +16,7 @@ constexpr auto operation = RD_KAFKA_RESP_ERR__TRANSPORT;
 
 class ExaminationTest : public testing::Test, public KafkaProducer::Listener {
 protected:
-    void reported(const rd_kafka_message_t &) override {}
+    void reported(const rd_kafka_message_t &, rd_kafka_resp_err_t) override {}
     void producer_died(const std::string &) override {}
     void records_lost(const std::string &) override {}
 

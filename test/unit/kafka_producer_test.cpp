@@ -14,7 +14,10 @@ using std::chrono::seconds;
 
 class KafkaProducerTest : public testing::Test, public KafkaProducer::Listener {
 protected:
-    void reported(const rd_kafka_message_t &message) override { acknowledged_ += message.err == RD_KAFKA_RESP_ERR_NO_ERROR; }
+    void reported(const rd_kafka_message_t &, rd_kafka_resp_err_t error) override {
+        acknowledged_ += error == RD_KAFKA_RESP_ERR_NO_ERROR;
+        unproven_ += error == RD_KAFKA_RESP_ERR__INCONSISTENT;
+    }
     void producer_died(const std::string &reason) override { ADD_FAILURE() << reason; }
     void records_lost(const std::string &sentence) override { ADD_FAILURE() << sentence; }
 
@@ -44,7 +47,7 @@ protected:
 
     MockKafka kafka_{"orders"};
     LogEnds ends_;
-    int acknowledged_ = 0;
+    int acknowledged_ = 0, unproven_ = 0;
 };
 
 // Any number of topics: destroying a handle would free nothing.
@@ -107,6 +110,23 @@ TEST_F(KafkaProducerTest, looks_up_by_itself_what_was_not_among_all_topics) {
         ASSERT_TRUE(serve_until(*producer, [&] { return produce(*producer, fmt::format("new{}", i)) == KafkaProducer::Outcome::taken; }))
             << i;
     ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 10; }));
+}
+
+// A topic that is made anew between two batches: the broker does not have the topic when the first one comes, and accepts the second one.
+TEST_F(KafkaProducerTest, does_not_believe_in_a_delivery_that_only_a_later_one_speaks_for) {
+    auto producer = make_producer();
+    ASSERT_TRUE(serve_until(*producer, [&] { return produce(*producer, "orders") == KafkaProducer::Outcome::taken; }));
+    ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 1; }));
+    int64_t there = kafka_.size_of("orders");
+    kafka_.set_round_trip_ms(300);
+    kafka_.answer(MockKafka::produce, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    ASSERT_EQ(produce(*producer, "orders"), KafkaProducer::Outcome::taken);
+    producer->flush();
+    producer->serve(50); // the first batch is on its way
+    ASSERT_EQ(produce(*producer, "orders"), KafkaProducer::Outcome::taken);
+    ASSERT_TRUE(serve_until(*producer, [&] { return producer->in_flight() == 0; }));
+    EXPECT_EQ(kafka_.size_of("orders") - there, acknowledged_ - 1);
+    EXPECT_EQ(unproven_, 1);
 }
 
 TEST_F(KafkaProducerTest, has_nothing_to_say_while_nothing_waits) {

@@ -23,11 +23,11 @@ constexpr auto patience = std::chrono::seconds(60); // long enough for a busy ma
 
 class KafkaTransactionTest : public testing::Test, public KafkaProducer::Listener {
 protected:
-    void reported(const rd_kafka_message_t &message) override {
-        if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    void reported(const rd_kafka_message_t &, rd_kafka_resp_err_t error) override {
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
             acknowledged_++;
         else
-            error_ = message.err;
+            error_ = error;
     }
     void producer_died(const std::string &) override { is_dead_ = true; }
     void records_lost(const std::string &sentence) override { ADD_FAILURE() << sentence; }
