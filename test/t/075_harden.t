@@ -55,7 +55,7 @@ like($said, qr/revoked pg_logical_emit_message\(\) from PUBLIC/, 'it says so');
 like($said, qr/^superusers.*: (.*, )?boss, /m, 'and names who can forge all the same: superusers,');
 like($said, qr/^members of a superuser's role.*: deputy$/m, 'who may become one,');
 like($said, qr/^roles that were granted pg_logical_emit_message\(\).*: tracer$/m, 'who was granted the function,');
-like($said, qr/^members of such roles.*: "its Member"$/m, 'their members,');
+like($said, qr/^members of roles that were granted pg_logical_emit_message\(\).*: "its Member"$/m, 'their members,');
 like($said, qr/^roles with REPLICATION.*: relay$/m, 'and who can read');
 my $hardened = rights();
 ($code, $said) = setup('--harden');
