@@ -22,7 +22,7 @@ my @platforms = (
     [ cloudsqlsuperuser => 'Google Cloud SQL', qr/^gcloud sql instances patch .*cloudsql\.logical_decoding=on/, qr/^ALTER ROLE plain REPLICATION;$/ ],
     [ azure_pg_admin => 'Azure Database for PostgreSQL', qr/^az postgres flexible-server parameter set .*--name wal_level --value 'logical'/, qr/^ALTER ROLE plain REPLICATION;$/ ],
     [ neon_superuser => 'Neon', qr/Logical Replication, Enable/, qr/in the console or by the API/ ],
-    [ supabase_admin => 'Supabase', qr/on by default/, qr/^ALTER ROLE plain REPLICATION;$/ ],
+    [ supabase_admin => 'Supabase', qr/wal_level is "logical" by default/, qr/^ALTER ROLE plain REPLICATION;$/ ],
 );
 sub mends { my ($finding) = @_; return join "\n", @{ $finding->{repair} }, $finding->{then} // () }
 
