@@ -33,17 +33,19 @@ log_statement = none
 END
 
 # outbox_node(name, conf => text, plugins => other output plugins): a running server with emit and the role `relay`, without a slot. With the hosted
-# form the server refuses the plugin outbox, as hosted servers do, unless `plugins` names it.
+# form the server refuses the plugin outbox, as hosted servers do, unless `plugins` names it. install_path: of another server's programs than those in
+# PATH; port; init => more arguments for initdb; empty => 1: the server has its settings only, and does not run.
 sub outbox_node {
     my ($name, %options) = @_;
-    my $node = PostgreSQL::Test::Cluster->new($name);
-    $node->init(allows_streaming => 'logical', extra => [qw(--encoding=UTF8 --locale=C)]);
+    my $node = PostgreSQL::Test::Cluster->new($name, map { defined $options{$_} ? ($_ => $options{$_}) : () } qw(install_path port));
+    $node->init(allows_streaming => 'logical', extra => [ qw(--encoding=UTF8 --locale=C), @{ $options{init} // [] } ]);
     my ($conf, $change) = Outbox::Form::is_hosted() ? Outbox::Form::settings($options{conf} // '') : ($options{conf} // '');
     $node->append_conf('postgresql.conf', $settings . $conf);
     my @plugins = (qw(pgoutput test_decoding), Outbox::Form::is_hosted() ? () : 'outbox', grep { Outbox::Form::is_hosted() || $_ ne 'outbox' } $options{plugins} // ());
-    $node->append_conf('postgresql.conf', q{output_plugin_libraries = '} . join(', ', @plugins) . q{'}) if has_plugin_list() && !$options{refuse_plugin};
+    $node->append_conf('postgresql.conf', q{output_plugin_libraries = '} . join(', ', @plugins) . q{'}) if has_plugin_list($node) && !$options{refuse_plugin};
     my $tls = Outbox::Tls::everywhere();
     $node->append_conf('postgresql.conf', $tls->server_settings) if $tls;
+    return $node if $options{empty};
     $node->start;
     $node->safe_psql('postgres', 'CREATE ROLE relay LOGIN REPLICATION');
     Outbox::Form::install($node, 'postgres') if !$options{bare};
@@ -66,7 +68,9 @@ END
 
 # Minor releases before August 2026 do not know the setting and would not start with it.
 sub has_plugin_list {
-    return `postgres --describe-config` =~ /^output_plugin_libraries\t/m;
+    my ($node) = @_;
+    my $postgres = $node ? $node->installed_command('postgres') : 'postgres';
+    return `$postgres --describe-config` =~ /^output_plugin_libraries\t/m;
 }
 
 # Creates a slot of the form's plugin, which emit then demands, or of another plugin.
