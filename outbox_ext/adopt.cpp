@@ -37,6 +37,16 @@ Argument column(const TriggerRow &row, const char *name) {
     return row.column(name);
 }
 
+// The event's id. Only a column of type uuid can hold one.
+Argument id_of(const TriggerRow &row, const char *name) {
+    Argument id = column(row, name);
+    if (*name != '\0' && id.type != UUIDOID)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("column \"%s\" is not of type uuid", name),
+                        errhint("The table has changed since outbox.adopt(): drop its trigger, and adopt it again; with id => NULL each "
+                                "event gets an id of its own.")));
+    return id;
+}
+
 // The value of any type as text.
 Argument as_text(const Argument &argument) {
     if (argument.is_null || IsBinaryCoercible(argument.type, TEXTOID))
@@ -92,19 +102,20 @@ Datum outbox_emit_adopted(PG_FUNCTION_ARGS) {
     const TriggerData *trigger = require_trigger(fcinfo);
     char **names = trigger->tg_trigger->tgargs;
     TriggerRow row(trigger);
-    Argument id = column(row, names[COLUMN_ID]);
+    Argument id = id_of(row, names[COLUMN_ID]);
     Event event = {as_text(column(row, names[COLUMN_TOPIC])),
                    column(row, names[COLUMN_KEY]),
                    payload_of(row, names[COLUMN_PAYLOAD], strcmp(names[EXPAND_JSON], "true") == 0),
                    as_text(column(row, names[COLUMN_TYPE])),
                    headers_of(row, names[HEADERS]),
-                   id.is_null || id.type != UUIDOID ? nullptr : DatumGetUUIDP(id.value),
-                   DOOR_OF_TABLE};
+                   id.is_null ? nullptr : DatumGetUUIDP(id.value),
+                   DOOR_OF_TABLE,
+                   trigger->tg_relation->rd_rel->relowner};
     pg_uuid_t emitted;
     event_emit(event, &emitted);
     if (!TRIGGER_FIRED_INSTEAD(trigger->tg_event))
         return PointerGetDatum(nullptr);
-    if (id.is_null && id.type == UUIDOID)
+    if (id.is_null)
         row.set(names[COLUMN_ID], UUIDPGetDatum(&emitted));
     return row.result();
 }

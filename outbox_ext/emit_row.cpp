@@ -117,7 +117,15 @@ Argument type_of(const TriggerData *trigger, const char *operation) {
 void emit(const TriggerData *trigger, const char *operation, const Argument &key, const Argument &payload) {
     pg_uuid_t id;
     Argument topic = {CStringGetTextDatum(trigger->tg_trigger->tgargs[TRIGGER_TOPIC]), TEXTOID, false};
-    event_emit(Event{topic, key, payload, type_of(trigger, operation), {0, TEXTOID, true}, nullptr, DOOR_OF_TABLE}, &id);
+    event_emit(Event{topic,
+                     key,
+                     payload,
+                     type_of(trigger, operation),
+                     {0, TEXTOID, true},
+                     nullptr,
+                     DOOR_OF_TABLE,
+                     trigger->tg_relation->rd_rel->relowner},
+               &id);
 }
 
 bool is_same_key(const Argument &one, const Argument &other) {
@@ -174,9 +182,24 @@ private:
     TupleTableSlot *slot_ = nullptr;
 };
 
+// Rows pair only where there are as many of each. A row that moves to another partition, and that a BEFORE trigger there suppresses, is
+// among the old rows alone.
+void require_pairs(const TriggerData *trigger) {
+    if (trigger->tg_oldtable == nullptr || trigger->tg_newtable == nullptr)
+        return;
+    int64 old_count = tuplestore_tuple_count(trigger->tg_oldtable), new_count = tuplestore_tuple_count(trigger->tg_newtable);
+    if (old_count != new_count)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("the old and the new rows of an UPDATE do not pair"),
+                        errdetail("There are " INT64_FORMAT " old and " INT64_FORMAT " new ones: a trigger has suppressed a row that "
+                                  "moved to another partition.",
+                                  old_count, new_count),
+                        errhint("Attach the table without \"statement\" in the operations: triggers for each row see what became of it.")));
+}
+
 // Emits the events of a statement. An UPDATE writes each row to both transition tables, in the same order, so the rows at one place belong
 // together.
 void emit_statement(const TriggerData *trigger, const Layout *layout) {
+    require_pairs(trigger);
     Rows old_rows(trigger->tg_oldtable, trigger->tg_relation->rd_att), new_rows(trigger->tg_newtable, trigger->tg_relation->rd_att);
     MemoryContext one_row = AllocSetContextCreate(CurrentMemoryContext, "outbox.emit_row", ALLOCSET_DEFAULT_SIZES);
     for (;;) {

@@ -245,7 +245,7 @@ void event_emit(const Event &event, pg_uuid_t *id) {
     Oid key_type = event_key_type(event.key.type);
     Text topic = topic_of(event.topic);
     require_transaction_block(event.door);
-    TopicRules rules = topic_require(topic, event.door != DOOR_OF_ALL_TOPICS);
+    TopicRules rules = topic_require(topic, event.door == DOOR_OF_ALL_TOPICS ? GetUserId() : event.owner);
     bool is_captured = outbox_capture != CAPTURE_OFF;
     bool is_logged = !is_captured || slot_can_deliver();
     if (!is_captured)

@@ -23,6 +23,7 @@ struct Event {
     Argument topic, key, payload, type, headers;
     const pg_uuid_t *id; // null: the event gets a new id
     Door door = DOOR_OF_ALL_TOPICS;
+    Oid owner = InvalidOid; // of the view or table, where the door is one
 };
 
 // Emits the event in the current (sub)transaction, and writes the event's id to `*id`.

@@ -63,7 +63,7 @@ Datum outbox_emit_event(PG_FUNCTION_ARGS) {
     bool has_topic = trigger->tg_trigger->tgnargs > 0;
     if (has_topic)
         topic = {CStringGetTextDatum(trigger->tg_trigger->tgargs[0]), TEXTOID, false};
-    require_column_type("id", id.type, id.is_null || id.type == UUIDOID);
+    require_column_type("id", id.type, !row.has("id") || id.type == UUIDOID); // also a null, in whose place the event's id goes
 
     pg_uuid_t emitted;
     Event event = {topic,
@@ -72,7 +72,8 @@ Datum outbox_emit_event(PG_FUNCTION_ARGS) {
                    text_column(row, "type"),
                    headers_column(row),
                    id.is_null ? nullptr : DatumGetUUIDP(id.value),
-                   has_topic ? DOOR_OF_TOPIC : DOOR_OF_ALL_TOPICS};
+                   has_topic ? DOOR_OF_TOPIC : DOOR_OF_ALL_TOPICS,
+                   trigger->tg_relation->rd_rel->relowner};
     event_emit(event, &emitted);
     row.set("id", UUIDPGetDatum(&emitted));
     return row.result();

@@ -237,6 +237,8 @@ BEGIN
     PERFORM outbox.require_topic(topic);
     IF relation IS NULL OR type IS NULL OR operations IS NULL THEN
         RAISE EXCEPTION 'table, type and operations must not be null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave an argument out to have its default.';
+    ELSIF columns = '{}' THEN
+        RAISE EXCEPTION 'columns must name some columns' USING ERRCODE = 'invalid_parameter_value', HINT = 'NULL in place of the array stands for all columns.';
     END IF;
     SELECT * INTO STRICT table_row FROM pg_class AS c WHERE c.oid = relation;
     IF table_row.relkind NOT IN ('r', 'p') THEN
@@ -479,6 +481,12 @@ BEGIN
         AND a.atttypid NOT IN ('text'::regtype, 'varchar'::regtype, 'json'::regtype, 'jsonb'::regtype, 'bytea'::regtype);
     IF FOUND THEN
         RAISE EXCEPTION 'column "%" has a type that no payload has', wrong USING ERRCODE = 'datatype_mismatch', HINT = 'A payload is text, varchar, json, jsonb or bytea.';
+    END IF;
+    SELECT h INTO wrong FROM (SELECT coalesce(nullif(substr(p, strpos(p || ':', ':') + 1), ''), p) AS h FROM regexp_split_to_table(header_list, ',') AS p WHERE header_list <> '') AS given
+        GROUP BY h HAVING count(*) > 1 OR h IN ('id', 'type') LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'no two columns can be the header "%", and none can be "id" or "type"', wrong USING ERRCODE = 'reserved_name',
+            HINT = 'Give each header a name of its own: headers => ''column:header, ...''. Arguments id and type name the columns of these two.';
     END IF;
     IF key IS NOT NULL THEN
         PERFORM outbox.require_key_type(a.atttypid) FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = key;

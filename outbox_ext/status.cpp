@@ -29,9 +29,12 @@ XLogRecPtr record_end(XLogRecPtr lsn) {
 
 XLogRecPtr position_now() { return RecoveryInProgress() ? GetXLogReplayRecPtr(nullptr) : GetXLogInsertRecPtr(); }
 
+// An interval beyond a thousand years counts as one of a thousand years: more does not fit into 64 bits.
 TimestampTz after(const Interval *timeout) {
-    int64 days = static_cast<int64>(timeout->month) * DAYS_PER_MONTH + timeout->day;
-    return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (days * USECS_PER_DAY + timeout->time) / 1000);
+    constexpr int64 days_max = 365'000, day_us = USECS_PER_DAY;
+    int64 days = Max(Min(static_cast<int64>(timeout->month) * DAYS_PER_MONTH + timeout->day, days_max), -days_max);
+    int64 us = Max(Min(timeout->time, days_max * day_us), -days_max * day_us);
+    return GetCurrentTimestamp() + days * day_us + us;
 }
 
 // A CALL within a transaction block, or from a function, cannot end the transaction, whose snapshot would stay.

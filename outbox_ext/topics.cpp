@@ -131,13 +131,13 @@ const char *nearest(Text name) {
     pg_unreachable();
 }
 
-bool may_write(const Topic *topic) {
+bool may_write(const Topic *topic, Oid role) {
     for (int i = 0; i < topic->writer_count; i++) {
-        Oid role = get_role_oid(topic->writers[i], true);
-        if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
+        Oid writer = get_role_oid(topic->writers[i], true);
+        if (OidIsValid(writer) && has_privs_of_role(role, writer))
             return true;
     }
-    return topic->writer_count < 0 || superuser();
+    return topic->writer_count < 0 || superuser_arg(role);
 }
 
 // The check function of a topic. Its name is qualified, so no search path decides which function runs.
@@ -168,7 +168,7 @@ Datum part(Datum envelope, const char *name, bool as_text, bool *is_null) {
 
 } // namespace
 
-TopicRules topic_require(Text name, bool has_own_right) {
+TopicRules topic_require(Text name, Oid role) {
     // a statement that only emits would not do so within a transaction; costs nothing where there are no messages
     AcceptInvalidationMessages();
     if (!is_current)
@@ -178,8 +178,9 @@ TopicRules topic_require(Text name, bool has_own_right) {
     const Topic *topic = find(name);
     if (topic == nullptr)
         refuse_unknown(name);
-    if (!has_own_right && !may_write(topic))
+    if (!may_write(topic, role))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for topic \"%s\"", topic->name.data),
+                        role == GetUserId() ? 0 : errdetail("The owner of the view or table may not write to the topic."),
                         errhint("The column writers of outbox.topics names the roles that may write to the topic.")));
     if (topic->check_function == nullptr)
         return {false, InvalidOid};

@@ -11,9 +11,9 @@ struct TopicRules {
     Oid check_function; // of (key text, payload jsonb, headers jsonb), returning text; valid where is_checked
 };
 
-// Raises an error where the table has rows and none for this topic, or where the current user may not write to the topic. `has_own_right`:
-// the door's own privileges decide (a view of one topic, a trigger), so the writers in the table do not.
-TopicRules topic_require(Text topic, bool has_own_right);
+// Raises an error where the table has rows and none for this topic, or where the role may not write to the topic. The role is the current
+// user; at a door with rights of its own (a view of one topic, a trigger) it is the owner of the view or table, who lets others write.
+TopicRules topic_require(Text topic, Oid role);
 
 // Raises an error where the check function finds a fault in the event. `envelope`: the whole envelope.
 void topic_check_event(const TopicRules &rules, Text envelope);

@@ -62,7 +62,9 @@ DROP ROLE regress_outbox_user;
 CREATE TABLE wrong (id int, aggregatetype text, aggregateid numeric, type text, payload int, good uuid);
 SELECT pg_temp.refusal(call) FROM (VALUES ($$SELECT outbox.adopt(NULL)$$), ($$SELECT outbox.adopt('messages')$$), ($$SELECT outbox.adopt('wrong')$$), ($$SELECT outbox.adopt('wrong', id => 'good')$$),
     ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type')$$), ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type', key => 'id', headers => 'absent:x')$$),
+    ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type', headers => 'type')$$), ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type', headers => 'type:a, payload : a')$$),
     ($$SELECT outbox.adopt('outbox.events')$$), ($$SELECT outbox.emit_adopted()$$),
+    ($$CREATE TRIGGER wrong AFTER INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION outbox.emit_adopted('id', 'aggregatetype', '', 'type', '', '', ''); INSERT INTO wrong VALUES (1)$$),
     ($$CREATE TRIGGER wrong BEFORE INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION outbox.emit_adopted('', 'aggregatetype', '', 'type', '', '', ''); INSERT INTO wrong VALUES (1)$$)) AS given(call);
 SELECT pg_temp.sent();
 DROP SCHEMA regress_shop CASCADE;

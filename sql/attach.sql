@@ -93,6 +93,10 @@ SELECT outbox.detach('events', 'partitioned');
 SELECT outbox.attach('events', 'partitioned', operations => 'insert,update,delete,statement');
 UPDATE events SET id = id - 10, item = 'moved';
 SELECT pg_temp.events();
+-- a row that moves to another partition, where a trigger suppresses it, is no new row: the rows of the statement do not pair
+CREATE FUNCTION regress_shop.suppress() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER suppress BEFORE INSERT ON events_high FOR EACH ROW EXECUTE FUNCTION regress_shop.suppress();
+SELECT pg_temp.refusal('UPDATE events SET id = CASE id WHEN 1 THEN 11 ELSE id END');
 
 -- keys: text, uuid, domains; other types are refused with emit's words. A long topic has a trigger, too
 CREATE DOMAIN positive AS int CHECK (value > 0);
@@ -111,7 +115,7 @@ SELECT outbox.detach('keyed', 'nulls');
 SELECT pg_temp.refusal(call) FROM (VALUES
     ($$SELECT outbox.attach('keyed', 't', 'wrong')$$), ($$SELECT outbox.attach('keyed', 't', 'absent')$$), ($$SELECT outbox.attach('lines', 't')$$), ($$SELECT outbox.attach('keyed', 'bad topic')$$),
     ($$SELECT outbox.attach('keyed', NULL)$$), ($$SELECT outbox.attach(NULL, 't')$$), ($$SELECT outbox.attach('keyed', 't', operations => 'insert,select')$$), ($$SELECT outbox.attach('keyed', 't', operations => 'truncate')$$),
-    ($$SELECT outbox.attach('keyed', 't', columns => '{id,absent}')$$), ($$SELECT outbox.attach('outbox.events', 't', 'key')$$), ($$SELECT outbox.attach('absent', 't')$$),
+    ($$SELECT outbox.attach('keyed', 't', columns => '{id,absent}')$$), ($$SELECT outbox.attach('keyed', 't', columns => '{}')$$), ($$SELECT outbox.attach('outbox.events', 't', 'key')$$), ($$SELECT outbox.attach('absent', 't')$$),
     ($$CREATE TRIGGER wrong BEFORE INSERT ON keyed FOR EACH ROW EXECUTE FUNCTION outbox.emit_row('t', 'id', 'x', ''); INSERT INTO keyed VALUES (9)$$),
     ($$CREATE TRIGGER wrong AFTER INSERT ON keyed FOR EACH ROW EXECUTE FUNCTION outbox.emit_row('t', 'id'); INSERT INTO keyed VALUES (9)$$),
     ($$CREATE TRIGGER wrong AFTER INSERT ON keyed EXECUTE FUNCTION outbox.emit_row('t', 'id', 'x', ''); INSERT INTO keyed VALUES (9)$$)) AS given(call);

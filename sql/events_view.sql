@@ -93,6 +93,10 @@ INSERT INTO regress_shop.typed (key, payload, headers, other) VALUES (42, '{"a":
 CREATE VIEW regress_shop.wrong AS SELECT NULL::text AS key, 0 AS type, NULL::text AS payload WHERE false;
 CREATE TRIGGER emit INSTEAD OF INSERT ON regress_shop.wrong FOR EACH ROW EXECUTE FUNCTION outbox.emit_event('t');
 SELECT pg_temp.refusal('INSERT INTO regress_shop.wrong VALUES (''k'', 1, ''{}'')');
+-- the event's id has no place in a column of another type, where the row has NULL
+CREATE VIEW regress_shop.wrong_id AS SELECT NULL::text AS id, NULL::text AS key, NULL::text AS payload WHERE false;
+CREATE TRIGGER emit INSTEAD OF INSERT ON regress_shop.wrong_id FOR EACH ROW EXECUTE FUNCTION outbox.emit_event('t');
+SELECT pg_temp.refusal('INSERT INTO regress_shop.wrong_id (key, payload) VALUES (''k'', ''{}'')');
 SELECT pg_temp.events();
 
 DROP OWNED BY regress_outbox_user;

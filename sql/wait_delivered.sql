@@ -9,6 +9,9 @@ SELECT count(*) FROM pg_temp.events();
 CALL outbox.wait_delivered(:'lsn', '1 min');
 CALL outbox.wait_delivered('0/0', '0 s');
 CALL outbox.wait_delivered('FFFFFFFF/0', '1 ms');
+SET statement_timeout = '100 ms';
+CALL outbox.wait_delivered('FFFFFFFF/0', '10000000 years');
+RESET statement_timeout;
 CALL outbox.wait_delivered(NULL, NULL);
 
 -- not in a transaction, whose snapshot would stay; in a procedure that may commit
