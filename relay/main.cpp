@@ -2,6 +2,7 @@
 // exit status tells a supervisor how the command ended.
 #include "base/log_fields.h"
 #include "base/signals.h"
+#include "base/standard_files.h"
 #include "command/config.h"
 #include "command/dead_letters.h"
 #include "command/doctor/doctor.h"
@@ -190,10 +191,14 @@ int main(int argc, char **argv) {
     // would go through the fast bins for each of the large ones.
     mallopt(M_MXFAST, 0);
     signal(SIGPIPE, SIG_IGN);
+    hold_standard_files();
     start_logging(LogFormat::text, spdlog::level::info);
     try {
         Signals signals; // before the first thread, since each thread inherits the mask
-        return execute(argc, argv, signals);
+        int status = execute(argc, argv, signals);
+        if (!std::cout.flush() && stdout_has_reader())
+            throw std::runtime_error("cannot write to standard output; what the command printed is not all there");
+        return status;
     } catch (const Interrupted &asked) {
         spdlog::info("{}", asked.what());
         return asked.exit_status();

@@ -1,5 +1,7 @@
 #include "stdout/stdout_sink.h"
 
+#include "base/exit_code.h"
+#include "base/standard_files.h"
 #include "core/pretty.h"
 
 #include <fcntl.h>
@@ -16,6 +18,8 @@ namespace outbox {
 // that fails, the sink writes at most PIPE_BUF bytes after poll(): so many fit wherever poll() reports the descriptor as writable.
 StdoutSink::StdoutSink(LineFormat format, DeliveryListener &listener)
     : format_(format), listener_(listener), fd_(STDOUT_FILENO), write_bytes_(PIPE_BUF) {
+    if (!can_write_to_stdout())
+        throw Failure(ExitCode::usage, "--stdout: standard output is closed, or not open for writing");
     struct stat status;
     if (fstat(STDOUT_FILENO, &status) != 0)
         throw std::system_error(errno, std::generic_category(), "standard output");
