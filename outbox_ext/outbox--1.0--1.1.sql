@@ -313,7 +313,10 @@ BEGIN
     IF NOT is_attached THEN
         RAISE EXCEPTION 'table % is not attached to this topic', relation USING ERRCODE = 'undefined_object', HINT = 'The view outbox.attachments shows what is attached.';
     END IF;
-    EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', outbox.trigger_name('outbox_truncate_', topic), relation);
+    FOR trigger_name IN SELECT t.tgname FROM pg_trigger AS t WHERE t.tgrelid = detach.relation AND t.tgfoid = 'outbox.refuse_truncate'::regproc
+            AND t.tgname = outbox.trigger_name('outbox_truncate_', detach.topic) LOOP -- not one for rows, of a topic "truncate_..."
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, relation);
+    END LOOP;
 END $$;
 
 COMMENT ON FUNCTION outbox.emit_row() IS 'the trigger that outbox.attach() makes';
@@ -496,6 +499,14 @@ BEGIN
     IF keep_rows THEN
         EXECUTE format('CREATE TRIGGER outbox_adopt AFTER INSERT ON %s %s', relation, call);
         RETURN;
+    END IF;
+
+    IF table_row.relrowsecurity THEN
+        RAISE EXCEPTION 'table % has row security, which the view in its place would not have', relation USING ERRCODE = 'feature_not_supported',
+            HINT = 'Keep the rows: outbox.adopt(...) without keep_rows => false.';
+    ELSIF table_row.relispartition THEN
+        RAISE EXCEPTION 'table % is a partition: rows that go through its parent would not reach the view', relation USING ERRCODE = 'feature_not_supported',
+            HINT = 'Keep the rows: outbox.adopt(...) without keep_rows => false. Or adopt the partitioned table.';
     END IF;
 
     -- A view takes the table's place: inserted rows are not stored, and RETURNING and the number of rows are as before.

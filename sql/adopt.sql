@@ -66,6 +66,11 @@ SELECT pg_temp.refusal(call) FROM (VALUES ($$SELECT outbox.adopt(NULL)$$), ($$SE
     ($$SELECT outbox.adopt('outbox.events')$$), ($$SELECT outbox.emit_adopted()$$),
     ($$CREATE TRIGGER wrong AFTER INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION outbox.emit_adopted('id', 'aggregatetype', '', 'type', '', '', ''); INSERT INTO wrong VALUES (1)$$),
     ($$CREATE TRIGGER wrong BEFORE INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION outbox.emit_adopted('', 'aggregatetype', '', 'type', '', '', ''); INSERT INTO wrong VALUES (1)$$)) AS given(call);
+CREATE TABLE secured (id uuid, topic text, payload json);
+ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
+CREATE TABLE parent (id uuid, topic text, payload json) PARTITION BY LIST (topic);
+CREATE TABLE part PARTITION OF parent DEFAULT;
+SELECT pg_temp.refusal(format('SELECT outbox.adopt(%L, topic => ''topic'', key => NULL, type => NULL, keep_rows => false)', name)) FROM (VALUES ('secured'), ('part')) AS given(name);
 SELECT pg_temp.sent();
 DROP SCHEMA regress_shop CASCADE;
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_adopt');

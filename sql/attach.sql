@@ -107,6 +107,12 @@ INSERT INTO keyed VALUES (7, '01930000-0000-7000-8000-000000000000');
 SELECT regexp_replace(events, 'long.*long', 'long') FROM pg_temp.events() AS events;
 SELECT outbox.detach('keyed', 'by.uuid');
 SELECT outbox.detach('keyed', repeat('long.', 20));
+-- detach() of one topic leaves the triggers of another alone, whatever its name
+SELECT outbox.attach('keyed', 'truncate_x', operations => 'insert, truncate');
+SELECT outbox.attach('keyed', 'x', operations => 'insert, truncate');
+SELECT outbox.detach('keyed', 'x');
+SELECT topic FROM outbox.attachments WHERE relation = 'keyed'::regclass;
+SELECT outbox.detach('keyed', 'truncate_x');
 SELECT outbox.attach('keyed', 'nulls', 'nothing');
 INSERT INTO keyed (id) VALUES (8);
 SELECT pg_temp.events();
