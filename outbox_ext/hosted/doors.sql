@@ -204,7 +204,7 @@ END $$;
 CREATE PROCEDURE outbox.wait_delivered(lsn pg_lsn DEFAULT NULL, timeout interval DEFAULT '30 seconds') LANGUAGE plpgsql AS $$
 DECLARE
     wanted pg_catalog.pg_lsn := coalesce(lsn, pg_catalog.pg_current_wal_insert_lsn());
-    deadline pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) timeout;
+    deadline pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) least(timeout, pg_catalog.interval '1000 years');
 BEGIN
     IF timeout IS NULL THEN
         RAISE EXCEPTION 'timeout must not be null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Give an interval, for example ''10 seconds''.';
