@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace outbox {
@@ -29,6 +30,7 @@ constexpr const char *same_partition = "a key must have the partition that Java 
 constexpr const char *use_brokers = "use --brokers";
 constexpr const char *use_budget = "use --max-in-flight-bytes";
 constexpr const char *every_report = "the relay counts every delivery";
+constexpr const char *no_mock = "events would be delivered to a broker in the relay's own memory, and be lost with it";
 
 constexpr auto locked = std::to_array<Locked>({
     {"enable.idempotence", "true", no_gaps},
@@ -47,6 +49,8 @@ constexpr auto locked = std::to_array<Locked>({
     {"metadata.broker.list", nullptr, use_brokers},
     {"queue.buffering.max.kbytes", "2147483647", use_budget}, // librdkafka's most: an event larger than this would wait for ever
     {"delivery.report.only.error", "false", every_report},
+    {"enabled_events", nullptr, every_report},
+    {"test.mock.num.brokers", nullptr, no_mock},
     {"transactional.id", nullptr, "it is made of the server's identity and the slot"},
 });
 
@@ -100,12 +104,20 @@ KafkaProperty parse_kafka_property(std::string_view text) {
 }
 
 std::vector<KafkaProperty> read_kafka_property_file(const std::string &path) {
+    constexpr size_t bytes_max = 1 << 20;
     std::ifstream file(path);
-    if (!file)
+    std::string content(bytes_max + 1, '\0');
+    if (file)
+        file.read(content.data(), static_cast<std::streamsize>(content.size()));
+    if (file.bad() || (file.fail() && !file.eof())) // a folder, for example
         throw std::invalid_argument("cannot read \"" + path + "\"");
+    content.resize(static_cast<size_t>(file.gcount()));
+    if (content.size() > bytes_max)
+        throw std::invalid_argument("\"" + path + "\" has more than a mebibyte");
     std::vector<KafkaProperty> properties;
     int number = 0;
-    for (std::string line; std::getline(file, line);) {
+    std::istringstream lines(content);
+    for (std::string line; std::getline(lines, line);) {
         number++;
         std::string_view text = trim(line);
         if (text.empty() || text[0] == '#')
@@ -116,8 +128,6 @@ std::vector<KafkaProperty> read_kafka_property_file(const std::string &path) {
             throw std::invalid_argument("\"" + path + "\", line " + std::to_string(number) + ": " + error.what());
         }
     }
-    if (file.bad()) // a folder, for example
-        throw std::invalid_argument("cannot read \"" + path + "\"");
     return properties;
 }
 

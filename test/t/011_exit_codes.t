@@ -52,7 +52,9 @@ usage('a bad connection string', [ 'run', '--dsn', 'nonsense=1' ], qr/nonsense/)
 usage('properties that do not fit each other', [qw(run --brokers localhost:1 -X reconnect.backoff.ms=3000)], qr/reconnect\.backoff/);
 usage('or do not fit Kafka transactions', [qw(run --brokers localhost:1 --delivery exactly-once -X transaction.timeout.ms=5000)], qr/transaction\.timeout/);
 usage('a file that is not there', [qw(setup --brokers localhost:1 -X security.protocol=ssl -X ssl.ca.location=/no/such.pem)], qr/ssl\.ca\.location/);
-for my $locked (qw(enable.idempotence=false acks=1 message.timeout.ms=1000 max.in.flight.requests.per.connection=10 partitioner=random)) {
+usage('a property file without end', [qw(run --brokers localhost:1 --property-file /dev/zero)], qr/more than a mebibyte/);
+for my $locked (qw(enable.idempotence=false acks=1 message.timeout.ms=1000 max.in.flight.requests.per.connection=10 partitioner=random
+    test.mock.num.brokers=1 enabled_events=0)) {
     my ($name) = split /=/, $locked;
     usage("the locked property $name", [ qw(run --brokers localhost:1 -X), $locked ], qr/\Q$name\E/);
 }

@@ -63,9 +63,9 @@ TEST(KafkaProperties, that_do_not_exist_are_refused_with_the_nearest_one) {
 }
 
 TEST(KafkaProperties, that_are_locked_are_refused_by_name_with_the_reason) {
-    for (const char *property :
-         {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms", "max.in.flight",
-          "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers", "queue.buffering.max.kbytes"}) {
+    for (const char *property : {"enable.idempotence", "acks", "request.required.acks", "message.timeout.ms", "delivery.timeout.ms",
+                                 "max.in.flight", "max.in.flight.requests.per.connection", "partitioner", "retries", "bootstrap.servers",
+                                 "test.mock.num.brokers", "enabled_events", "queue.buffering.max.kbytes"}) {
         std::string reason = refusal({{property, "1"}});
         EXPECT_NE(reason.find(property), std::string::npos) << property;
         EXPECT_NE(reason.find("locked"), std::string::npos) << property;
