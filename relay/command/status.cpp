@@ -48,6 +48,10 @@ public:
         server_.query("SET statement_timeout = '5s'");
         if (server_.is_true("SELECT pg_catalog.pg_is_in_recovery()"))
             throw Failure(ExitCode::not_prepared, "the server is a standby; connect to the primary");
+        // The state of another database's slot, or of another program's, would say nothing of this database's events.
+        std::optional<SlotState> state = look_at_slot(server_, command.slot);
+        if (state && !state->is_lost && !state->is_temporary)
+            require_usable(command.slot, *state, state->plugin == "pgoutput" ? "pgoutput" : "outbox");
     }
 
     int run() {

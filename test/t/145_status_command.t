@@ -63,6 +63,12 @@ $watch->signal('TERM');
 is($watch->wait_for_exit(10), 0, 'a signal ends --watch, with 0');
 is_deeply([ grep { !eval { JSON::PP::decode_json($_) } } split /\n/, slurp($file) ], [], 'a line an object');
 
+# The slot of another database, or of another program, says nothing of this database's events.
+$node->safe_psql('postgres', 'CREATE DATABASE other');
+my ($status, undef, $text) = Outbox::Relay::call('status', '--dsn', $node->connstr('other') . ' user=relay');
+is($status, 3, 'a slot of another database');
+like($text, qr/slot "outbox" belongs to database "postgres"/, 'and says so');
+
 # On a terminal the screen has colours.
 sub on_terminal {
     my (%environment) = @_;
