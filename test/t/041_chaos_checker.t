@@ -60,6 +60,7 @@ sub verdict {
     my @records = records();
     $story{change}->(\@records);
     $checker->add_record($_) for @records;
+    $checker->made_anew($_) for @{ $story{made_anew} // [] };
     $checker->add_sample(@$_) for @{ $story{samples} };
     $checker->add_sessions($story{sessions});
     $checker->add_memory($_) for @{ $story{memory} };
@@ -99,6 +100,10 @@ is_verdict('I2', 'the stream has what was rolled back', sub { push @{ $story{str
 is_verdict('I2', 'the stream has an event twice', sub { push @{ $story{stream} }, [ 0x400, 'a1' ] });
 
 is_verdict('I3', 'two events of a key swapped', sub { $story{records} = [qw(a1 b1 a3 j1 a2 b2 n1 j2)]; $story{sessions} = 9; $story{samples} = [] });
+sub swapped { my (@records) = @_; @story{qw(records sessions samples made_anew)} = ([ qw(a1 b1), @records ], 9, [], ['orders']); return }
+is_verdict('I3', 'in a topic that was made anew', sub { swapped(qw(a3 j1 a2 b2 n1 j2)) });
+is_verdict('', 'but not where what came too early comes again', sub { swapped(qw(a3 j1 a2 b2 n1 j2 a3)) });
+is_verdict('I3 I4', 'exactly once it is', sub { swapped(qw(a3 j1 a2 b2 n1 j2 a3)); $story{delivery} = 'exactly-once' });
 is_verdict('I3', 'two events of a topic of one partition swapped', sub { @{ $story{records} }[ 3, 7 ] = qw(j2 j1); $story{sessions} = 9; $story{samples} = [] });
 is_verdict('', 'the order between keys is open', sub { $story{records} = [qw(b1 b2 n1 j1 j2 a1 a2 a3)]; $story{samples} = [] });
 is_verdict('I3', 'a key in two partitions', sub { $story{change} = sub { $_[0][4]{partition} = 5 } });

@@ -68,6 +68,7 @@ sub run {
         capture => sub {    # of a topic whose records are about to be lost: its offsets begin anew, at 0 or where it is said
             my ($topic, $offset) = @_;
             push @{ $self->{captured} }, $self->_records($topic);
+            push @{ $self->{made_anew} }, $topic if !defined $offset;
             $self->{judged}{$topic} = defined $offset ? { 0 => $offset - 1 } : {};
         });
     $self->{storm} = Outbox::Chaos::Storm->new(
@@ -201,6 +202,7 @@ sub _judge {
     });
     my @records = $self->_records($self->{writers}->topics);
     $checker->add_record($_) for splice(@{ $self->{captured} //= [] }), @records;
+    $checker->made_anew($_) for splice @{ $self->{made_anew} //= [] };
     $self->{judged}{ $_->{topic} }{ $_->{partition} } = $_->{offset} for @records;
     $checker->add_memory($self->{memory_kb});
     $self->violation(@$_) for $checker->verdict;
