@@ -17,6 +17,7 @@
 #include "config/options.h"
 #include "config/reload.h"
 #include "kafka/at_least_once_sink.h"
+#include "kafka/client_end.h"
 #include "kafka/exactly_once_sink.h"
 #include "kafka/librdkafka_version.h"
 #include "kafka/state_topic.h"
@@ -29,6 +30,7 @@
 
 #include <malloc.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <iostream>
@@ -186,12 +188,8 @@ int execute(int argc, char **argv, Signals &signals) {
 
 } // namespace
 
-int main(int argc, char **argv) {
-    // Without fast bins. The relay frees many small blocks between two large allocations, one a CopyData, and glibc's malloc_consolidate()
-    // would go through the fast bins for each of the large ones.
-    mallopt(M_MXFAST, 0);
-    signal(SIGPIPE, SIG_IGN);
-    hold_standard_files();
+// The commands and their errors, as the exit status.
+static int run(int argc, char **argv) {
     start_logging(LogFormat::text, spdlog::level::info);
     try {
         Signals signals; // before the first thread, since each thread inherits the mask
@@ -218,4 +216,19 @@ int main(int argc, char **argv) {
             error.what());
         return static_cast<int>(ExitCode::unexpected);
     }
+}
+
+int main(int argc, char **argv) {
+    // Without fast bins. The relay frees many small blocks between two large allocations, one a CopyData, and glibc's malloc_consolidate()
+    // would go through the fast bins for each of the large ones.
+    mallopt(M_MXFAST, 0);
+    signal(SIGPIPE, SIG_IGN);
+    hold_standard_files();
+    int status = run(argc, argv);
+    if (clients_left_behind() > 0) { // their threads use what exit() would destroy
+        std::cout.flush();
+        spdlog::default_logger()->flush();
+        _exit(status);
+    }
+    return status;
 }

@@ -13,7 +13,7 @@ $(BUILD)/fuzz/%.o: %.cpp
 	$(quiet)$(fuzz_cxx) -MMD -MP -c -o $@ $<
 # The fuzzers of options need the libraries, and these parts of the relay. Without optimization they compile in a third of the time.
 fuzzed_options := $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(filter-out %/libraries.cpp,$(wildcard relay/config/*.cpp)) $(addprefix relay/,core/wire.cpp watch/endpoint.cpp \
-	kafka/properties.cpp kafka/broker_names.cpp kafka/record_style.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp kafka/property_names.cpp kafka/property_sources.cpp kafka/token.cpp postgres/conninfo.cpp \
+	kafka/properties.cpp kafka/broker_names.cpp kafka/client_end.cpp kafka/record_style.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp kafka/property_names.cpp kafka/property_sources.cpp kafka/token.cpp postgres/conninfo.cpp \
 	postgres/connection.cpp postgres/connect_error.cpp postgres/hosts.cpp postgres/login.cpp base/log.cpp base/name_lookup.cpp base/nearest.cpp base/secret_file.cpp base/shell_command.cpp))
 fuzzes_options := $(addprefix $(BUILD)/fuzz/,options values config)
 $(fuzzed_options) $(fuzzes_options:$(BUILD)/fuzz/%=$(BUILD)/fuzz/test/fuzz/%_fuzz.o): fuzz_cxx += -O0 -gline-tables-only \
@@ -89,7 +89,7 @@ thread_libs = $(BUILD)/thread/librdkafka/librdkafka.a $(shell cat $(BUILD)/threa
 thread_header := $(BUILD)/thread/common.pch
 threaded := $(filter-out $(BUILD)/thread/contract/% $(BUILD)/thread/relay/main.o,$(patsubst $(BUILD)/%,$(BUILD)/thread/%,$(filter-out $(contract_objects),$(relay_objects)))) \
 	$(patsubst %.cpp,$(BUILD)/thread/%.o,$(wildcard outbox_ext/contract/*.cpp))
-threads_tested := $(patsubst %,$(BUILD)/thread/test/unit/%_test.o,at_least_once_sink background_call broker_names exactly_once_sink kafka_producer kafka_statistics \
+threads_tested := $(patsubst %,$(BUILD)/thread/test/unit/%_test.o,at_least_once_sink background_call broker_names client_end exactly_once_sink kafka_producer kafka_statistics \
 	kafka_transaction name_lookup reachability rotation server_link state_reader status tallies token troubles)
 $(BUILD)/thread/librdkafka/complete: packaging/librdkafka
 	@mkdir -p $(@D)

@@ -64,7 +64,10 @@ KafkaProducer::~KafkaProducer() {
     topics_.close();
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
-    destroy_kafka_client(handle_);
+    if (in_flight_ > 0) // librdkafka still reads the records' memory
+        rd_kafka_destroy(handle_);
+    else
+        destroy_kafka_client(handle_);
     close(wakeup_);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/destroy.h"
+#include "kafka/client_end.h"
 #include "kafka/reachability.h"
 #include "kafka/token.h"
 

@@ -197,10 +197,7 @@ void start_tokens(rd_kafka_t *client) {
         rd_kafka_error_destroy(error);
 }
 
-void destroy_kafka_client(rd_kafka_t *client) {
-    Asking::all().stop(client);
-    rd_kafka_destroy(client);
-    Asking::all().forget(client);
-}
+void stop_tokens(rd_kafka_t *client) { Asking::all().stop(client); }
+void forget_tokens(rd_kafka_t *client) { Asking::all().forget(client); }
 
 } // namespace outbox

@@ -30,7 +30,8 @@ void use_token_command(rd_kafka_conf_t *conf, const std::string &command);
 // Begins to answer the client's requests for tokens. Does nothing where the client has no command.
 void start_tokens(rd_kafka_t *client);
 
-// As rd_kafka_destroy(), but ends a command that runs instead of waiting for it.
-void destroy_kafka_client(rd_kafka_t *client);
+// stop_tokens(): before the client is destroyed; ends a command that runs. forget_tokens(): after it was destroyed.
+void stop_tokens(rd_kafka_t *client);
+void forget_tokens(rd_kafka_t *client);
 
 } // namespace outbox

@@ -18,15 +18,23 @@ rd_kafka_resp_err_t watch_requests(rd_kafka_t *handle, const rd_kafka_conf_t *, 
     return rd_kafka_interceptor_add_on_request_sent(handle, "outbox", request_sent, count);
 }
 
-KafkaConf counting_ends(KafkaConf conf, std::atomic<int> *count) {
+rd_kafka_resp_err_t forget_count(void *count) {
+    delete static_cast<std::atomic<int> *>(count);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+// The count belongs to the client, whose threads may outlive the KafkaTransaction.
+KafkaConf counting_ends(KafkaConf conf, std::atomic<int> *&count) {
+    count = new std::atomic<int>(0);
     rd_kafka_conf_interceptor_add_on_new(conf.get(), "outbox", watch_requests, count);
+    rd_kafka_conf_interceptor_add_on_conf_destroy(conf.get(), "outbox", forget_count, count);
     return conf;
 }
 
 } // namespace
 
 KafkaTransaction::KafkaTransaction(KafkaConf conf, LogEnds &ends, KafkaProducer::Listener &listener)
-    : producer_(counting_ends(std::move(conf), &ends_sent_), ends, listener) {}
+    : producer_(counting_ends(std::move(conf), ends_sent_), ends, listener) {}
 
 // Starts the call, or takes its answer. nullopt: there is none yet.
 std::optional<KafkaError> KafkaTransaction::call(Function *function) {
@@ -47,7 +55,7 @@ KafkaTransaction::Step KafkaTransaction::begin() {
     KafkaError error(rd_kafka_begin_transaction(producer_.handle())); // a local call: librdkafka asks no broker
     if (judge("cannot begin a Kafka transaction", error) != Step::done)
         return Step::lost;
-    ends_sent_ = 0;
+    *ends_sent_ = 0;
     commit_began_at_ = Clock::time_point::max();
     return Step::done;
 }
@@ -56,7 +64,7 @@ KafkaTransaction::Step KafkaTransaction::commit() {
     if (commit_began_at_ == Clock::time_point::max())
         commit_began_at_ = Clock::now();
     std::optional<KafkaError> error = call(rd_kafka_commit_transaction);
-    return error ? judge("cannot commit a Kafka transaction", *error, ends_sent_ == 0) : Step::waiting;
+    return error ? judge("cannot commit a Kafka transaction", *error, *ends_sent_ == 0) : Step::waiting;
 }
 
 // librdkafka aborts once every record was reported and its report served.

@@ -61,7 +61,7 @@ public:
 
     // True where the end of the Kafka transaction was sent twice. librdkafka repeats the request by itself when a connection is lost, and
     // the first copy may still arrive, in the middle of the next Kafka transaction (KIP-890).
-    bool was_ended_twice() const { return ends_sent_ > 1; }
+    bool was_ended_twice() const { return *ends_sent_ > 1; }
     // After a commit: the end was sent twice, or may have been. The next Kafka transaction needs a new epoch.
     bool is_doubtful() const;
 
@@ -70,7 +70,7 @@ private:
     std::optional<KafkaError> call(Function *function);
     Step judge(const char *what, const KafkaError &error, bool abort_is_of_use = false);
 
-    std::atomic<int> ends_sent_{0}; // requests to end the open Kafka transaction, counted by librdkafka's threads
+    std::atomic<int> *ends_sent_ = nullptr; // requests to end the open Kafka transaction, counted by librdkafka's threads; the client's
     KafkaProducer producer_;
     Clock::time_point commit_began_at_ = Clock::time_point::max(); // max: no commit of the open Kafka transaction was tried yet
     std::string reason_;
