@@ -16,6 +16,7 @@ namespace {
 
 constexpr int flush_ms = 1;
 constexpr auto give_up_after = std::chrono::milliseconds(30000);
+constexpr const char *controller_advice = " (a controller of KRaft answers like this, too: see the port in --brokers)";
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
 std::string text_of(const rd_kafka_conf_t *conf, const char *property) {
@@ -197,7 +198,9 @@ void KafkaProducer::note_report(const rd_kafka_message_t &message, rd_kafka_resp
 void KafkaProducer::serve_error(rd_kafka_event_t *event) {
     rd_kafka_resp_err_t error = rd_kafka_event_error(event);
     if (rd_kafka_event_error_is_fatal(event)) {
-        listener_.producer_died(rd_kafka_event_error_string(event));
+        char reason[512];
+        bool is_other_node = rd_kafka_fatal_error(handle_, reason, sizeof(reason)) == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
+        listener_.producer_died(rd_kafka_event_error_string(event) + std::string(is_other_node ? controller_advice : ""));
         return;
     }
     absence_.kafka().note(error, rd_kafka_event_error_string(event), Clock::now());

@@ -7,7 +7,7 @@ namespace {
 
 bool is_about_connections(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE || error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
-           error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL;
+           error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL || error == RD_KAFKA_RESP_ERR__BAD_MSG;
 }
 
 // The address in librdkafka's name of a broker: "127.0.0.1:9092/bootstrap", "sasl_ssl://kafka:9093/1", "TxnCoordinator".
@@ -64,6 +64,9 @@ ConnectionError parse_connection_error(rd_kafka_resp_err_t error, std::string_vi
         result.reason += ": a listener for TLS closes a connection without TLS like this; see security.protocol";
         result.is_refusal = true;
     }
+    if (is_first_request && text.find("Invalid response size") != std::string_view::npos)
+        result.reason = is_plain ? "what answers there is no Kafka broker, or one that expects TLS; see the port, and security.protocol"
+                                 : "what answers there is no Kafka broker; see the port";
     if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION && text.find("SCRAM") != std::string_view::npos && rd_kafka_version() < 0x02060100)
         result.reason += std::string(". librdkafka ") + rd_kafka_version_str() +
                          " cannot log in by SCRAM to Kafka 3.8.1, 4.0 and later, whatever the password is; 2.6.1 can";

@@ -53,6 +53,15 @@ std::string skip_advice(std::string_view id) {
     return fmt::format("outbox-relay skip --id {} with the options of run, and --takeover where the relay runs", id);
 }
 
+std::string topic_advice(int error) {
+    switch (error) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC: return "; the relay creates no topics: create it with kafka-topics.sh --create";
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: return "; allow the relay's user of Kafka to Write and Describe it";
+    default: return "";
+    }
+}
+
 std::string duration_text(int64_t ms) { return fmt::format("{} minutes", (ms < 0 ? -ms : ms) / minute_ms); }
 
 std::string refusal_text(const Event &refused, Lsn end, int64_t commit_time_ms, const Quarantine::Refusal &refusal,

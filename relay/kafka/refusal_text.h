@@ -16,6 +16,9 @@ std::string refusal_text(const Event &event, Lsn end, int64_t commit_time_ms, co
 // "event ID, transaction LSN".
 std::string name_of(std::string_view id, Lsn end);
 
+// What makes an end of waiting for a topic that Kafka answers about with this error, with its punctuation; empty: nothing that is known.
+std::string topic_advice(int error);
+
 // The command that goes on without the event, though the relay runs and has the slot.
 std::string skip_advice(std::string_view id);
 

@@ -133,7 +133,7 @@ void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error)
     std::string event;
     if (!record.id.empty())
         event = fmt::format(" ({}; without the event: {})", name_of(record.id, record.end), skip_advice(record.id));
-    wait_.text = fmt::format("waiting for topic \"{}\": {}{}", record.topic, rd_kafka_err2str(error), event);
+    wait_.text = fmt::format("waiting for topic \"{}\": {}{}{}", record.topic, rd_kafka_err2str(error), topic_advice(error), event);
     if (wait_.condition.changed(wait_.text))
         say(spdlog::level::warn,
             {.event = LogEvent::topic_waited,

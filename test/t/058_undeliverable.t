@@ -60,7 +60,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     # The log names the missing topic, and events before it are visible to consumers. An operator skips the event while the relay runs.
     my ($before) = emit(1, "'$many'", "'k'", q{'"before"'});
     my ($waiting) = emit(1, "'missing.$delivery'", "'k'", q{'1'});
-    $relay->wait_for_log(qr/waiting for topic "missing\.\Q$delivery\E".*\(event $waiting, transaction [0-9A-F\/]+;/);
+    $relay->wait_for_log(qr/waiting for topic "missing\.\Q$delivery\E".*: create it with kafka-topics.sh --create \(event $waiting, transaction [0-9A-F\/]+;/);
     wait_until { written($many)->{$before} } "$delivery: what came before is visible";
     my $lines = records($many);
     ($code, $out, $err) = Outbox::Relay::call('skip', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, @run,

@@ -31,7 +31,7 @@ listener.name.sasl.sasl.enabled.mechanisms=PLAIN
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_relay="$secret";
 END
 $kafka->start;
-my $node = outbox_node('main');
+my $node = outbox_node('main', conf => "listen_addresses = '127.0.0.1'\n");
 create_slot($node);
 
 # ---- no broker
@@ -46,6 +46,15 @@ is($relay->kill_nine, 'signal 9', 'it waits');
 $relay = Outbox::Relay->new($node, name => 'noname', kafka => 'no-such-host.invalid:9092')->start;
 $relay->wait_for_log(qr/Kafka cannot be reached at no-such-host\.invalid:9092: .*resolve/);
 pass('so is a name that nobody knows');
+$relay->kill_nine;
+
+$relay = Outbox::Relay->new($node, name => 'postgresql', kafka => '127.0.0.1:' . $node->port)->start;
+$relay->wait_for_log(qr/Kafka cannot be reached at .*: what answers there is no Kafka broker/);
+pass('so is a port of something else');
+$relay->kill_nine;
+$relay = Outbox::Relay->new($node, name => 'controller', kafka => "127.0.0.1:$kafka->{controller}")->start;
+$relay->wait_for_log(qr/producer failed: .*a controller of KRaft answers like this, too: see the port/);
+pass('and so is that of a controller');
 $relay->kill_nine;
 
 # ---- refused: run waits, setup and skip do not

@@ -33,6 +33,12 @@ TEST(Reachability, says_where_and_why) {
               "Kafka refuses the connection at [::1]:9093: SSL handshake failed: certificate verify failed");
     EXPECT_EQ(sentence_of(transport, "TxnCoordinator: kafka:9092: Disconnected (after 3ms in state CONNECT)"),
               "Kafka cannot be reached at kafka:9092: Disconnected");
+    EXPECT_EQ(
+        sentence_of(RD_KAFKA_RESP_ERR__BAD_MSG,
+                    "127.0.0.1:5432/bootstrap: Receive failed: Invalid response size 1157627904 (0..100000000): increase "
+                    "receive.message.max.bytes (after 9ms in state APIVERSION_QUERY)"),
+        "Kafka cannot be reached at 127.0.0.1:5432: what answers there is no Kafka broker, or one that expects TLS; see the port, and "
+        "security.protocol");
     EXPECT_EQ(Reachability().sentence(), "Kafka cannot be reached");
 }
 
