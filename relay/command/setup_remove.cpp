@@ -36,6 +36,26 @@ void remove_hosted_form(const Steps &steps, const std::string &slot) {
     steps.say("left as they are: roles, the provider's settings, Kafka's topics");
 }
 
+// The other slots of the plugin in this database, for which the extension stays.
+std::string other_slots(Server &server, const std::string &slot) {
+    return server.value("SELECT pg_catalog.string_agg(slot_name, ', ') FROM pg_catalog.pg_replication_slots WHERE plugin "
+                        "OPERATOR(pg_catalog.=) 'outbox' AND database OPERATOR(pg_catalog.=) pg_catalog.current_database() AND slot_name "
+                        "OPERATOR(pg_catalog.<>) " +
+                        quote_literal(slot));
+}
+
+// Refuses before the slot is dropped, for a dropped slot does not come back: who only has REPLICATION may drop the slot, and no more.
+void require_owner(Server &server) {
+    std::string stranger =
+        server.value("SELECT current_user FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox' AND NOT "
+                     "(pg_catalog.pg_has_role(n.nspowner, 'USAGE') AND COALESCE((SELECT pg_catalog.pg_has_role(e.extowner, 'USAGE') FROM "
+                     "pg_catalog.pg_extension AS e WHERE e.extname OPERATOR(pg_catalog.=) 'outbox'), true))");
+    if (!stranger.empty())
+        throw Failure(ExitCode::not_prepared, "role \"" + printable(stranger) +
+                                                  "\" does not own what setup has created, and nothing was removed: run setup --remove as "
+                                                  "its owner or a superuser, or give the output of --dry-run to one");
+}
+
 void ask(const std::string &slot, bool is_hosted) {
     if (isatty(STDIN_FILENO) != 1)
         throw Failure(ExitCode::not_prepared, "setup --remove asks for confirmation at a terminal; without a terminal add --force");
@@ -64,6 +84,9 @@ void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced) 
                 "slot \"" + slot +
                     "\" holds events that are not delivered: run a relay and outbox-relay drain first, or give them up with --force");
     }
+    std::string others = other_slots(server, slot);
+    if (!steps.dry_run() && (is_hosted || others.empty()))
+        require_owner(server);
     if (!is_forced && !steps.dry_run())
         ask(slot, is_hosted);
     if (state)
@@ -72,10 +95,6 @@ void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced) 
         steps.say("slot \"" + slot + "\" does not exist");
     if (is_hosted)
         return remove_hosted_form(steps, slot);
-    std::string others = server.value(
-        "SELECT pg_catalog.string_agg(slot_name, ', ') FROM pg_catalog.pg_replication_slots WHERE plugin OPERATOR(pg_catalog.=) 'outbox'"
-        " AND database OPERATOR(pg_catalog.=) pg_catalog.current_database() AND slot_name OPERATOR(pg_catalog.<>) " +
-        quote_literal(slot));
     if (!others.empty())
         return steps.say("the extension stays, for the database has other slots of the plugin: " + others);
     if (server.value("SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'").empty())

@@ -50,6 +50,12 @@ $relay->terminate;
 ($code, $said) = setup('--remove');
 is($code, 5, 'without a terminal it refuses');
 like($said, qr/asks for confirmation at a terminal; without a terminal add --force/, 'and says so');
+{
+    my (undef, $out, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres') . " user='the relay'", '--remove', '--force');
+    like($err, qr/role "the relay" does not own what setup has created, and nothing was removed/, 'the relay\'s role may not remove everything');
+    unlike($out, qr/dropped/, 'and drops nothing,');
+    is(slot($node, 'plugin'), Outbox::Form::plugin(), 'not the slot either, which it could drop');
+}
 ($code, $said) = setup('--remove', '--dry-run');
 is($code, 0, '--dry-run') or diag $said;
 my $dropped = Outbox::Form::is_hosted() ? 'schema' : 'extension';
