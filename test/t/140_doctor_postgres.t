@@ -44,6 +44,10 @@ $doctor->found('plugin-starts', 'OK', qr/runs, for PID/);
 $doctor->end_relays;
 
 $doctor->mends('emit-accepts', break => sub { sql(q{SELECT pg_drop_replication_slot('outbox')}) }, says => qr/no replication slot can deliver the event/);
+$doctor->mends('emit-accepts', says => qr/no replication slot can deliver the event/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
+    break => sub { sql(q{SELECT pg_drop_replication_slot('outbox')}); create_slot($node, 'other', 'pgoutput') });
+sql(q{SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'other%'});
+create_slot($node);
 $doctor->mends(
     'slot', says => qr/belongs to the output plugin "pgoutput"/, args => [qw(--slot other)], args_after => [qw(--slot other_2)],
     break => sub { create_slot($node, 'other', 'pgoutput') });

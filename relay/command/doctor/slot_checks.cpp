@@ -6,6 +6,14 @@
 namespace outbox {
 namespace {
 
+// The command that creates the slot; where a slot of this name belongs to somebody else, one with another name.
+std::string own_slot_line(Consultation &doctor) {
+    const std::string &name = doctor.command().slot;
+    std::optional<SlotState> state = doctor.slot();
+    std::optional<Unusable> reason = state ? why_unusable(name, *state) : std::nullopt;
+    return doctor.setup_line(reason && reason->statement.empty() ? name.substr(0, 61) + "_2" : name);
+}
+
 // Another name is no repair where the slot belongs to somebody else.
 Finding slot(Consultation &doctor) {
     const std::string &name = doctor.command().slot;
@@ -14,7 +22,7 @@ Finding slot(Consultation &doctor) {
         return fail("slot \"" + name + "\" does not exist: no event is kept for the relay", {doctor.setup_line()});
     if (std::optional<Unusable> reason = why_unusable(name, *state)) {
         if (reason->statement.empty())
-            return fail(reason->sentence, {doctor.setup_line(name.substr(0, 61) + "_2")}, "give the relay the same --slot");
+            return fail(reason->sentence, {own_slot_line(doctor)}, "give the relay the same --slot");
         return fail(reason->sentence, {reason->statement + ";", doctor.setup_line()});
     }
     if (state->is_unfinished) {
@@ -56,7 +64,7 @@ Finding emit_accepts(Consultation &doctor) {
                     "what the slot had not delivered is lost");
     }
     if (server.value("SELECT count(*) FROM pg_replication_slots AS s WHERE " + condition) == "0")
-        return fail("emit() refuses events: no replication slot can deliver the event", {doctor.setup_line()});
+        return fail("emit() refuses events: no replication slot can deliver the event", {own_slot_line(doctor)});
     return ok("emit() accepts events");
 }
 
