@@ -49,7 +49,7 @@ private:
     void look() {
         std::optional<SlotState> slot = look_at_slot(server_, command_.slot);
         if (!slot)
-            throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" does not exist");
+            throw Failure(ExitCode::slot_unusable, missing_slot_text(command_.slot));
         require_usable(command_.slot, *slot, slot->plugin == "pgoutput" ? "pgoutput" : "outbox");
         auto rows = server_.rows("SELECT confirmed_flush_lsn, active_pid FROM pg_catalog.pg_replication_slots"
                                  " WHERE slot_name OPERATOR(pg_catalog.=) " +

@@ -76,7 +76,7 @@ private:
     StatusView look() {
         auto rows = server_.rows(look_sql(server_.version(), command_.slot));
         if (rows.empty())
-            throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" does not exist");
+            throw Failure(ExitCode::slot_unusable, missing_slot_text(command_.slot));
         const Server::Row &row = rows[0];
         StatusView view;
         view.at = std::chrono::steady_clock::now().time_since_epoch();

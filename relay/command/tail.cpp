@@ -56,7 +56,7 @@ private:
             throw Failure(ExitCode::not_prepared, standby_text);
         std::optional<SlotState> slot = look_at_slot(server_, command_.slot);
         if (!slot)
-            throw Failure(ExitCode::slot_unusable, "slot \"" + command_.slot + "\" does not exist");
+            throw Failure(ExitCode::slot_unusable, missing_slot_text(command_.slot));
         if (slot->plugin == "pgoutput")
             pgoutput_.emplace();
         require_usable(command_.slot, *slot, pgoutput_ ? "pgoutput" : "outbox");

@@ -47,7 +47,7 @@ StatusCommand status_command(const Values &values, Login login) {
 
 DeadLettersCommand dead_letters_command(const Values &values, KafkaTarget kafka) {
     if (values.brokers.empty())
-        throw std::invalid_argument("dead-letters needs --brokers");
+        throw std::invalid_argument("dead-letters needs --brokers host:port,… (OUTBOX_BROKERS)");
     constexpr uint64_t by_default = 100;
     return {.kafka = std::move(kafka), .topic = values.topic, .limit = values.limit == 0 ? by_default : values.limit, .json = values.json};
 }

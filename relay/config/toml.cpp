@@ -3,6 +3,8 @@
 #include "config/values.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 namespace outbox {
@@ -45,7 +47,7 @@ std::string read_small_file(const std::string &path, std::string &text) {
     if (file)
         file.read(text.data(), static_cast<std::streamsize>(text.size()));
     if (file.bad() || (file.fail() && !file.eof())) // a folder, for example
-        return "cannot read \"" + printable(path) + "\"";
+        return "cannot read \"" + printable(path) + "\": " + strerror(errno);
     text.resize(static_cast<size_t>(file.gcount()));
     return text.size() > file_bytes_max ? "\"" + printable(path) + "\" has more than a mebibyte" : "";
 }

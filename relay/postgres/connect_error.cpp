@@ -31,13 +31,18 @@ std::string without_encryption(const std::string &line) {
     return line.substr(0, std::min(line.rfind(", SSL encryption"), line.rfind(", no encryption")));
 }
 
-std::string remedy(const std::string &code, const Connecting &to) {
+std::string remedy(const std::string &code, const std::string &words, const Connecting &to) {
     std::string named =
         to.names_database ? "" : "; no dbname is given in --dsn, so the user's name \"" + to.database + "\" was taken for the database's";
     if (code == "42501" && to.is_replication)
         return "; ALTER ROLE \"" + to.user + "\" REPLICATION";
     if (code == "28P01")
         return "; the password comes from --dsn, PGPASSWORD or PGPASSFILE" + named;
+    if (words.find("no password supplied") != std::string::npos)
+        return "; put it into a file of mode 0600 that PGPASSFILE names, a line host:port:database:user:password, or see --password-file";
+    if (code == "28000" && words.find("Peer authentication failed") != std::string::npos)
+        return named + "; \"peer\" of pg_hba.conf lets in the operating system's user of the same name: run as that user, or name a host "
+                       "in --dsn, which asks for a password";
     if (code == "28000")
         return named +
                "; the role must be there, have LOGIN, and a line of pg_hba.conf that is for this database, not for \"replication\": host " +
@@ -85,7 +90,7 @@ std::string explain_connect_error(std::string_view message, const Connecting &co
         all += (all.empty() ? "" : " ") + line;
     if (!code.empty())
         all += " (SQLSTATE " + code + ")";
-    return all + remedy(code, connecting) + remedy_of_tls(all, connecting);
+    return all + remedy(code, all, connecting) + remedy_of_tls(all, connecting);
 }
 
 } // namespace outbox

@@ -41,8 +41,6 @@ std::string advice_for(std::string_view reason) {
         return "; as the server's administrator: sudo -u postgres outbox-relay setup --dsn 'dbname=...'";
     if (says("No such file or directory") && says("socket"))
         return "; name the server in --dsn: host (a name, or the directory of its socket) and port";
-    if (says("no password supplied"))
-        return "; put it into a file of mode 0600 that PGPASSFILE names, a line host:port:database:user:password";
     return "";
 }
 

@@ -44,6 +44,11 @@ std::string holders_sql(const std::string &process) {
 
 } // namespace
 
+std::string missing_slot_text(const std::string &slot) {
+    return "slot \"" + slot + "\" does not exist on this server: see --slot and --dsn, or create it with: outbox-relay setup --slot " +
+           slot;
+}
+
 std::optional<SlotState> look_at_slot(Server &server, const std::string &slot) {
     auto rows =
         server.rows("SELECT plugin, database, database OPERATOR(pg_catalog.=) pg_catalog.current_database(), temporary, wal_status, "

@@ -21,6 +21,9 @@ struct SlotState {
     std::string holder;         // the process that has the slot; empty: none
 };
 
+// The error of a command that needs the slot and finds none of this name.
+std::string missing_slot_text(const std::string &slot);
+
 // nullopt: there is no slot of this name.
 std::optional<SlotState> look_at_slot(Server &server, const std::string &slot);
 

@@ -58,7 +58,7 @@ void require_readable(const PGresult *answer, const std::string &slot) {
                       name +
                           " does not exist. If it existed before, events are lost: what was emitted since then is not in a new slot. "
                           "Create it with: " +
-                          set_up);
+                          set_up + ", with a --dsn for a superuser and database \"" + column(answer, THIS_DATABASE) + "\"");
     std::string plugin = column(answer, PLUGIN);
     if (plugin != "outbox" && plugin != "pgoutput")
         throw Failure(ExitCode::plugin_refused, name + " belongs to the output plugin \"" + plugin +

@@ -45,7 +45,7 @@ sub asked { return slurp("$folder/asked") =~ tr/x// }
 
 for my $case ([ 'two passwords', qr/expected one password/, '--password-file', $file, '--password-command', 'true' ],
     [ 'a password in the string as well', qr/expected one password/, '--dsn', "$dsn password=$password", '--password-file', $file ],
-    [ 'a file that is not there', qr{cannot read "/no/such"}, '--password-file', '/no/such' ],
+    [ 'a file that is not there', qr{cannot read "/no/such": No such file}, '--password-file', '/no/such' ],
     [ 'a file of two lines', qr/expected one line/, '--password-file', write_secret('two', "$password\n$password\n") ]) {
     my ($name, $pattern, @arguments) = @$case;
     my ($code, $out, $err) = Outbox::Relay::call(qw(run --stdout), @arguments);

@@ -18,7 +18,7 @@ sub begin_drain { return Outbox::Process->spawn(name => 'drain', command => [ $E
 
 my ($code, $out, $err) = Outbox::Relay::call('drain', @dsn);
 is($code, 3, 'without a slot: exit code 3');
-like($err, qr/slot "outbox" does not exist/, 'and says so');
+like($err, qr/slot "outbox" does not exist on this server: .*outbox-relay setup --slot outbox/, 'and says so');
 
 create_slot($node);
 emit();

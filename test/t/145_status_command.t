@@ -21,7 +21,7 @@ sub object { return JSON::PP::decode_json(status('--json', @_)) }
 
 my ($code, undef, $err) = Outbox::Relay::call('status', @dsn);
 is($code, 3, 'without a slot: exit code 3');
-like($err, qr/slot "outbox" does not exist/, 'and says so');
+like($err, qr/slot "outbox" does not exist on this server: .*outbox-relay setup --slot outbox/, 'and says so');
 
 create_slot($node);
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', i, '{}') FROM generate_series(1, 1000) AS i});

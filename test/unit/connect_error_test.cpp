@@ -40,6 +40,19 @@ TEST(ConnectError, a_database_that_nobody_named_is_told_of) {
     EXPECT_NE(said.find("no dbname is given in --dsn"), std::string::npos) << said;
 }
 
+TEST(ConnectError, a_password_that_nobody_gave_has_a_place) {
+    std::string said = explain_connect_error(prefix + "fe_sendauth: no password supplied\n", to_app);
+    EXPECT_NE(said.find("; put it into a file of mode 0600 that PGPASSFILE names"), std::string::npos) << said;
+}
+
+TEST(ConnectError, peer_is_explained_and_no_line_of_a_host_is_written_out) {
+    std::string said = explain_connect_error("connection to server on socket \"/run/.s.PGSQL.5432\" failed: FATAL:  28000: Peer "
+                                             "authentication failed for user \"relay\"\n",
+                                             to_app);
+    EXPECT_NE(said.find("lets in the operating system's user of the same name"), std::string::npos) << said;
+    EXPECT_EQ(said.find("scram-sha-256"), std::string::npos) << said;
+}
+
 TEST(ConnectError, a_role_without_replication_is_told_how_to_get_it) {
     std::string said = explain_connect_error(prefix + "FATAL:  42501: must be superuser or replication role to start walsender\n", to_app);
     EXPECT_NE(said.find("; ALTER ROLE \"relay\" REPLICATION"), std::string::npos) << said;

@@ -75,8 +75,8 @@ TEST(ConfigFileTest, repeats_nothing_of_a_text_that_is_no_toml) {
 }
 
 TEST(ConfigFileTest, cannot_be_a_folder_or_missing) {
-    EXPECT_EQ(read_config_file("/tmp").problem, "cannot read \"/tmp\"");
-    EXPECT_EQ(read_config_file("/no/such").problem, "cannot read \"/no/such\"");
+    EXPECT_EQ(read_config_file("/tmp").problem, "cannot read \"/tmp\": Is a directory");
+    EXPECT_EQ(read_config_file("/no/such").problem, "cannot read \"/no/such\": No such file or directory");
 }
 
 TEST(ConfigFileTest, is_bounded) { EXPECT_EQ(read_config_file("/dev/zero").problem, "\"/dev/zero\" has more than a mebibyte"); }

@@ -53,8 +53,9 @@ TEST_F(SecretFileTest, is_not_repeated_where_it_cannot_be_used) {
 
 TEST_F(SecretFileTest, is_a_plain_file) {
     mkfifo((folder_ + "/pipe").c_str(), 0600);
-    for (const std::string &name : {std::string("/no/such"), folder_, folder_ + "/pipe", std::string("/dev/zero")})
-        EXPECT_EQ(refusal_of(name), "cannot read \"" + name + "\"");
+    EXPECT_EQ(refusal_of("/no/such"), "cannot read \"/no/such\": No such file or directory");
+    for (const std::string &name : {folder_, folder_ + "/pipe", std::string("/dev/zero")})
+        EXPECT_EQ(refusal_of(name), "cannot read \"" + name + "\": it is no ordinary file");
 }
 
 TEST_F(SecretFileTest, a_relative_name_is_one_of_the_credentials_where_there_are_some) {
