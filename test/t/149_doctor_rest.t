@@ -70,13 +70,13 @@ $standby->stop('immediate');
     my $kafka = Outbox::Kafka->new(listeners => ["MINE://127.0.0.1:$port"], protocols => ',MINE:SSL', properties => $tls->kafka_listener_settings('MINE', $late))->start;
     $doctor->{args} = [ '--brokers', "127.0.0.1:$port", '-X', 'security.protocol=SSL', '-X', 'ssl.ca.location=' . $tls->ca ];
     $doctor->examine;
-    my $finding = $doctor->found('certificates', 'WARN', qr/^the certificate of broker .* ends in [12] days$/);
+    my $finding = $doctor->found('certificates', 'WARN', qr/^the certificate of broker .* expires in [12] days$/);
     like($finding->{then}, qr/^replace the certificate/, 'what to do');
     $kafka->stop;
     File::Copy::copy($new->{both}, $late->{both}) or die $!;
     $kafka->start;
     $doctor->examine;
-    $doctor->found('certificates', 'OK', qr/^the certificate of broker .* ends in (?:79|80) days$/);
+    $doctor->found('certificates', 'OK', qr/^the certificate of broker .* expires in (?:79|80) days$/);
 
     # The client's own, which this broker does not ask for.
     my ($past, $present) = map {
