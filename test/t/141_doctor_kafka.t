@@ -94,7 +94,7 @@ my @tls = ('--brokers', "127.0.0.1:$secured", '-X', 'security.protocol=SSL', '-X
 $doctor->{args} = [ '--topics', 'orders' ];
 $doctor->examine(@tls);
 $doctor->found('kafka-connection', 'OK', qr/answers/);
-$doctor->found('certificates', 'WARN', qr/the certificate of .* ends in [01] days/);
+$doctor->found('certificates', 'WARN', qr/the certificate of .* expires in [01] days/);
 $tls[1] = "127.0.0.1:$expired";
 $doctor->examine(@tls);
 $doctor->found('kafka-connection', 'FAIL', qr/certificate/);
