@@ -106,7 +106,7 @@ my $synonyms = qr/^(?:max\.in\.flight.*|request\.required\.acks|delivery\.timeou
 my ($properties) = $page{'docs/relay.md'}->text =~ /^Locked, because.*?\n\n/ms ? $& : '';
 same([ grep { $_ ne 'allow.auto.create.topics' } map { s/=.*//r } $properties =~ /`([a-z][\w.=]+)`/g ], [ grep { !/$synonyms/ } $locked =~ /^    \{"([\w.]+)"/mg ], 'locked properties');
 
-my ($suites) = slurp("$project/test/run") =~ /^suites=\((.*?)\)/m;
+my $suites = join ' ', slurp("$project/test/run") =~ /^(?:more_)?suites=\((.*?)\)/mg;
 same([ map { /^\| (\w+) \|/ && $1 ne 'suite' ? $1 : () } table_of('CONTRIBUTING.md', 'Run one test') ], [ split ' ', $suites ], 'suites');
 
 # README shows sentences of the demo's own script.
