@@ -18,7 +18,7 @@
 #   make chaos         random faults; make test runs 30 s of them with each delivery; DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
 #                      BROKERS=3 against a cluster, ALONE=75 each kind of fault in a round of its own for this many seconds
 #   make test-failover    failover slots (PostgreSQL 17 and later) and Patroni, with every kind of failover; make test runs two of them
-#   make test-upgrade  pg_upgrade from 15 to 17 and from 17 to 18, upgrades from release 1.0.0, and copies of a server; needs root
+#   make test-upgrade  pg_upgrade from each of MAJORS='15 17 18' to the next one, upgrades from release 1.0.0, and copies of a server; needs root
 #   make test-matrix   the suites on PostgreSQL 14 to 19, with the extension and with the hosted form; MAJORS=17 only these; needs root
 #   make bench         measures, for hours; CASE='drain …' only these files of test/bench/case, RUNS=5, SCALE=1, PEERS=1 other relays, too.
 #                      Results are in build/bench-results, from which test/bench/report and test/bench/readme write texts
@@ -394,9 +394,9 @@ chaos:
 test-upgrade:
 	@test/support/packages check tap kafka debian
 	@$(MAKE) --no-print-directory $(jobs) chaos-programs $(BUILD)/plugin-1.0/outbox.so
-	@test/support/majors 15 17 18
+	@test/support/majors $(or $(MAJORS),15 17 18)
 	@test/support/release-1.0
-	@TEST_MAJORS=1 TESTS='$(or $(TESTS),test/t/084_versions.t test/t/086_pg_upgrade.t test/t/20[2-5]_*.t)' test/support/unprivileged test/run tap
+	@TEST_MAJORS='$(or $(MAJORS),15 17 18)' TESTS='$(or $(TESTS),test/t/084_versions.t test/t/086_pg_upgrade.t test/t/20[2-5]_*.t)' test/support/unprivileged test/run tap
 
 test-failover:
 	@test/support/packages test

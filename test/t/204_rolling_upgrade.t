@@ -36,6 +36,7 @@ sub install_library {
 }
 
 my %program = (old => "$release/outbox-relay", new => $ENV{OUTBOX_RELAY});
+$Outbox::Relay::call_patience_s = 180;    # setup and drain wait for servers
 my $kafka = Outbox::Kafka->new->start;
 
 for my $delivery (qw(at-least-once exactly-once)) {

@@ -15,7 +15,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(require_majors old_server new_server forget_column_versions pg_upgrade begin_orders judge_orders);
+our @EXPORT = qw(upgrades old_server new_server forget_column_versions pg_upgrade begin_orders judge_orders);
 
 sub _folder { my ($major) = @_; return dirname($ENV{OUTBOX_RELAY}) . "/majors/$major" }
 
@@ -25,24 +25,28 @@ sub _install_path {
     return _folder($major) . '/' . dirname($bindir);
 }
 
-# Skips the file where the majors are not there.
-sub require_majors {
-    my (@majors) = @_;
-    plan skip_all => "make test-upgrade runs it, on servers of PostgreSQL @majors" if !$ENV{TEST_MAJORS};
+# The upgrades to play, as pairs of majors: from each of TEST_MAJORS to the next one. `keeps_slots`: those that keep slots, or those that lose them.
+# Skips the file where there is none.
+sub upgrades {
+    my ($keeps_slots) = @_;
+    my @majors = split ' ', $ENV{TEST_MAJORS} // '';
+    plan skip_all => 'make test-upgrade runs it, on servers of several majors' if !@majors;
     my @missing = grep { !-s _folder($_) . '/bindir' } @majors;
     plan skip_all => "PostgreSQL @missing is missing: make test-upgrade makes it" if @missing;
     plan skip_all => 'pg_upgrade starts its servers without TLS' if $ENV{TLS};
-    return;
+    my @upgrades = grep { ($_->[0] >= 17) == $keeps_slots } map { [ @majors[ $_ - 1, $_ ] ] } 1 .. $#majors;
+    plan skip_all => "no upgrade of the kind among PostgreSQL @majors" if !@upgrades;
+    return @upgrades;
 }
 
 # A running server of this major, with the extension and the role `relay`.
 sub old_server { my ($name, $major, %options) = @_; return outbox_node($name, install_path => _install_path($major), %options) }
 
-# An empty server of this major that does not run, at the port of the old one, prepared for pg_upgrade: with the old one's settings, and from 18 on
-# without checksums, because the old one has none.
+# An empty server of this major that does not run, at the port of the old one, prepared for pg_upgrade: with the old one's settings, and without
+# checksums where the old one has none, because it is older than 18.
 sub new_server {
     my ($name, $major, $old, %options) = @_;
-    my @init = $major >= 18 ? '--no-data-checksums' : ();
+    my @init = $major >= 18 && $old->pg_version < 18 ? '--no-data-checksums' : ();
     return outbox_node($name, install_path => _install_path($major), port => $old->port, init => \@init, empty => 1, %options);
 }
 
