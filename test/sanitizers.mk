@@ -82,7 +82,7 @@ sanitize:
 # ---- the thread sanitizer -------------------------------------------------------------------------------------------
 
 # make test SANITIZE=thread: the relay, and the unit tests of what threads share. The sanitizer has to see every lock and every atomic, so librdkafka
-# is compiled with it, too.
+# is compiled with it, too, and with POSIX threads: the sanitizer does not know those of C11.
 thread_cxx = clang++ -std=c++20 -gline-tables-only -fno-omit-frame-pointer -fsanitize=thread -D_GLIBCXX_ASSERTIONS -DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' \
 	-I. -Irelay -isystem $(BUILD)/thread/librdkafka/include $(shell pkg-config --cflags libpq spdlog libmicrohttpd prometheus-cpp-core libcrypto 2>/dev/null)
 thread_libs = $(BUILD)/thread/librdkafka/librdkafka.a $(shell cat $(BUILD)/thread/librdkafka/link-with) $(filter-out $(rdkafka_libs),$(relay_libs))
@@ -94,7 +94,7 @@ threads_tested := $(patsubst %,$(BUILD)/thread/test/unit/%_test.o,at_least_once_
 $(BUILD)/thread/librdkafka/complete: packaging/librdkafka
 	@mkdir -p $(@D)
 	@cp -n $(BUILD)/librdkafka/*.tgz $(@D) 2>/dev/null || :
-	+@$(unless_asked)CC=clang CXX=clang++ CFLAGS='-fsanitize=thread' $< $(@D)
+	+@$(unless_asked)CC=clang CXX=clang++ CFLAGS='-fsanitize=thread' configure_more=--disable-c11threads $< $(@D)
 	@test -s $(@D)/librdkafka.a || { rm -f $@; tail -n 20 $(@D)/log >&2; exit 1; }
 $(thread_header): test/unit/sanitize.h $(BUILD)/thread/librdkafka/complete
 	$(call say,PCH,$<)
