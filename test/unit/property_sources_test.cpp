@@ -45,7 +45,8 @@ TEST_F(PropertySourcesTest, a_file_that_cannot_be_used_is_named) {
         gather_properties({{"sasl.password_file", "none"}}, "", {});
         FAIL();
     } catch (const std::invalid_argument &error) {
-        EXPECT_EQ(std::string(error.what()), "property \"sasl.password_file\": cannot read \"" + folder_ + "/none\": No such file or directory");
+        EXPECT_EQ(std::string(error.what()),
+                  "property \"sasl.password_file\": cannot read \"" + folder_ + "/none\": No such file or directory");
     }
 }
 
