@@ -31,7 +31,7 @@ is("$out$err", "10\n10", 'with capture it keeps the events');
 cmp_ok($node->safe_psql('postgres', "SELECT pg_current_wal_insert_lsn() - '$before'::pg_lsn"), '<', 100_000, 'and writes nothing');
 my $log = slurp($node->logfile);
 is(scalar(() = $log =~ /"outbox.capture" keeps the events of this session/g), 1, 'the log has one line a session');
-like($log, qr/DETAIL:  No replication slot can deliver them/, 'which says that nothing is written');
+like($log, qr/DETAIL:  No replication slot can deliver the events, so none is written to the WAL/, 'which says that nothing is written');
 unlike($log, qr/canary/, 'and does not have the statement');
 
 # ---- pgTAP ----------------------------------------------------------------------------------------------------------------
