@@ -13,11 +13,13 @@ my $node = outbox_node('main', conf => "fsync = off\n");
 create_slot($node);
 my $folder = PostgreSQL::Test::Utils::tempdir('files');
 my $dsn = $node->connstr('postgres') . ' user=relay';
+my $program = $ENV{OUTBOX_RELAY};
+delete @ENV{ grep { /^OUTBOX_/ } keys %ENV };    # the tests' own, which the relay does not know
 
 # Runs the program by the shell, which closes and redirects files. Returns the exit status, and what was written to standard error.
 sub run_with {
     my ($redirection, @arguments) = @_;
-    my $status = system 'sh', '-c', "timeout 20 \"\$0\" \"\$@\" 2>'$folder/err' $redirection", $ENV{OUTBOX_RELAY}, @arguments;
+    my $status = system 'sh', '-c', "timeout 20 \"\$0\" \"\$@\" 2>'$folder/err' $redirection", $program, @arguments;
     return ($status >> 8, slurp("$folder/err"));
 }
 
@@ -35,7 +37,7 @@ $node->safe_psql('postgres', q{SELECT outbox.emit('orders', i, '{}') FROM genera
 my $out = "$folder/out";
 my $pid = fork // die;
 if ($pid == 0) {
-    exec 'sh', '-c', 'exec "$0" "$@" <&- 2>&- >' . $out, $ENV{OUTBOX_RELAY}, 'run', '--dsn', $dsn, '--stdout', '--log-level', 'debug';
+    exec 'sh', '-c', 'exec "$0" "$@" <&- 2>&- >' . $out, $program, 'run', '--dsn', $dsn, '--stdout', '--log-level', 'debug';
 }
 wait_until { -e $out && scalar(() = slurp($out) =~ /\n/g) >= 100 } 'the events do not come';
 wait_for_confirmation($node);
@@ -52,4 +54,4 @@ for my $arguments (['version'], ['status', '--dsn', $dsn], ['doctor', '--dsn', $
 }
 my ($status, $text) = run_with('| true', 'status', '--dsn', $dsn);
 unlike($text, qr/standard output/, 'a reader that goes away is no fault');
-done_testing;
+done_testing();
