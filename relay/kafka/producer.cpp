@@ -65,10 +65,13 @@ KafkaProducer::~KafkaProducer() {
     topics_.close();
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
-    if (in_flight_ > 0) // librdkafka still reads the records' memory
+    if (in_flight_ > 0) { // librdkafka still reads the records' memory, so the client is not left behind
+        stop_tokens(handle_);
         rd_kafka_destroy(handle_);
-    else
+        forget_tokens(handle_);
+    } else {
         destroy_kafka_client(handle_);
+    }
     close(wakeup_);
 }
 

@@ -16,7 +16,7 @@ std::string refusal_text(const Event &event, Lsn end, int64_t commit_time_ms, co
 // "event ID, transaction LSN".
 std::string name_of(std::string_view id, Lsn end);
 
-// What makes an end of waiting for a topic that Kafka answers about with this error, with its punctuation; empty: nothing that is known.
+// The advice that ends a wait for a topic, by the error that Kafka answers with, with its punctuation; empty: the error has none.
 std::string topic_advice(int error);
 
 // The command that goes on without the event, though the relay runs and has the slot.

@@ -45,7 +45,7 @@ kill 'TERM', $pid;
 waitpid $pid, 0;
 is(scalar(grep { !/^\{"topic":"orders",.*\}$/ } split /\n/, slurp($out)), 0, 'closed input and error: the output holds the events alone');
 
-# What other commands print.
+# Other commands fail where their output cannot be written.
 for my $arguments (['version'], ['status', '--dsn', $dsn], ['doctor', '--dsn', $dsn], ['completion', 'bash'], ['tail', '--dsn', $dsn, '--since-confirmed', '--limit', 1]) {
     $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 1, '{}')}) if $arguments->[0] eq 'tail';
     my ($status, $text) = run_with('>/dev/full', @$arguments);
