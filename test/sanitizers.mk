@@ -14,7 +14,7 @@ $(BUILD)/fuzz/%.o: %.cpp
 # The fuzzers of options need the libraries, and these parts of the relay. Without optimization they compile in a third of the time.
 fuzzed_options := $(patsubst %.cpp,$(BUILD)/fuzz/%.o,$(filter-out %/libraries.cpp,$(wildcard relay/config/*.cpp)) $(addprefix relay/,core/wire.cpp watch/endpoint.cpp \
 	kafka/properties.cpp kafka/broker_names.cpp kafka/client_end.cpp kafka/record_style.cpp kafka/librdkafka_version.cpp kafka/reachability.cpp kafka/property_names.cpp kafka/property_sources.cpp kafka/token.cpp postgres/conninfo.cpp \
-	postgres/connection.cpp postgres/connect_error.cpp postgres/hosts.cpp postgres/login.cpp base/log.cpp base/name_lookup.cpp base/nearest.cpp base/secret_file.cpp base/shell_command.cpp))
+	postgres/connection.cpp postgres/connect_error.cpp postgres/hosts.cpp postgres/login.cpp base/log.cpp base/name_lookup.cpp base/nearest.cpp base/secret_file.cpp base/small_file.cpp base/shell_command.cpp))
 fuzzes_options := $(addprefix $(BUILD)/fuzz/,options values config)
 $(fuzzed_options) $(fuzzes_options:$(BUILD)/fuzz/%=$(BUILD)/fuzz/test/fuzz/%_fuzz.o): fuzz_cxx += -O0 -gline-tables-only \
 	-DOUTBOX_VERSION='"$(OUTBOX_VERSION)"' $(rdkafka_cflags) $(shell pkg-config --cflags libpq spdlog 2>/dev/null)

@@ -1,6 +1,7 @@
 #include "config/file.h"
 
 #include "base/nearest.h"
+#include "base/small_file.h"
 #include "config/toml.h"
 #include "config/values.h"
 
@@ -120,10 +121,13 @@ private:
 ConfigFile parse_config(std::string_view text, const std::string &name) { return Reader(name).read(text); }
 
 ConfigFile read_config_file(const std::string &path) {
-    ConfigFile none;
-    std::string text;
-    none.problem = read_small_file(path, text);
-    return none.problem.empty() ? parse_config(text, path) : none;
+    try {
+        return parse_config(read_small_file(path), path);
+    } catch (const std::invalid_argument &error) {
+        ConfigFile none;
+        none.problem = error.what();
+        return none;
+    }
 }
 
 } // namespace outbox

@@ -3,14 +3,9 @@
 #include "config/values.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 namespace outbox {
 namespace {
-
-constexpr size_t file_bytes_max = 1 << 20;
 
 // toml++'s words without what is in quotes, which may be a part of a password. Single marks of TOML's syntax stay.
 std::string without_values(std::string_view words) {
@@ -39,17 +34,6 @@ toml::table parse_toml(std::string_view text, const std::string &name) {
     } catch (const Malformed &error) {
         throw std::invalid_argument(name + ": " + error.what());
     }
-}
-
-std::string read_small_file(const std::string &path, std::string &text) {
-    std::ifstream file(path, std::ios::binary);
-    text.assign(file_bytes_max + 1, '\0');
-    if (file)
-        file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (file.bad() || (file.fail() && !file.eof())) // a folder, for example
-        return "cannot read \"" + printable(path) + "\": " + strerror(errno);
-    text.resize(static_cast<size_t>(file.gcount()));
-    return text.size() > file_bytes_max ? "\"" + printable(path) + "\" has more than a mebibyte" : "";
 }
 
 std::vector<std::pair<std::string_view, const toml::node *>> in_order(const toml::table &table) {

@@ -40,9 +40,6 @@ namespace outbox {
 // `name` is the file's, for the error. Throws std::invalid_argument with the name, the line and the fault, without a value.
 toml::table parse_toml(std::string_view text, const std::string &name);
 
-// Reads a file of at most a mebibyte. Returns the fault; empty: none.
-std::string read_small_file(const std::string &path, std::string &text);
-
 // The table's members in the file's order. toml++ sorts by name, and a message is about the first problem of the file.
 std::vector<std::pair<std::string_view, const toml::node *>> in_order(const toml::table &table);
 

@@ -1,6 +1,7 @@
 #include "config/topics_file.h"
 
 #include "base/nearest.h"
+#include "base/small_file.h"
 #include "config/toml.h"
 #include "config/values.h"
 
@@ -99,11 +100,6 @@ private:
 
 std::vector<TopicSpec> parse_topics(std::string_view text, const std::string &name) { return Reader(name).read(parse_toml(text, name)); }
 
-std::vector<TopicSpec> read_topics_file(const std::string &path) {
-    std::string text;
-    if (std::string problem = read_small_file(path, text); !problem.empty())
-        throw std::invalid_argument(problem);
-    return parse_topics(text, path);
-}
+std::vector<TopicSpec> read_topics_file(const std::string &path) { return parse_topics(read_small_file(path), path); }
 
 } // namespace outbox

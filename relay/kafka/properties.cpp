@@ -1,5 +1,6 @@
 #include "kafka/properties.h"
 
+#include "base/small_file.h"
 #include "kafka/broker_names.h"
 #include "kafka/librdkafka_version.h"
 #include "kafka/property_names.h"
@@ -7,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fstream>
 #include <sstream>
 #include <stdexcept>
 
@@ -104,19 +104,9 @@ KafkaProperty parse_kafka_property(std::string_view text) {
 }
 
 std::vector<KafkaProperty> read_kafka_property_file(const std::string &path) {
-    constexpr size_t bytes_max = 1 << 20;
-    std::ifstream file(path);
-    std::string content(bytes_max + 1, '\0');
-    if (file)
-        file.read(content.data(), static_cast<std::streamsize>(content.size()));
-    if (file.bad() || (file.fail() && !file.eof())) // a folder, for example
-        throw std::invalid_argument("cannot read \"" + path + "\"");
-    content.resize(static_cast<size_t>(file.gcount()));
-    if (content.size() > bytes_max)
-        throw std::invalid_argument("\"" + path + "\" has more than a mebibyte");
     std::vector<KafkaProperty> properties;
     int number = 0;
-    std::istringstream lines(content);
+    std::istringstream lines(read_small_file(path));
     for (std::string line; std::getline(lines, line);) {
         number++;
         std::string_view text = trim(line);

@@ -4,6 +4,7 @@ use warnings;
 
 use Outbox::Node;
 use Outbox::Relay;
+use POSIX qw(mkfifo);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -11,6 +12,8 @@ use Test::More;
 my $node = outbox_node('main', conf => "wal_sender_timeout = 6s\n");
 my @dsn = ('--dsn', $node->connstr('postgres') . ' user=relay');
 my @run = qw(run --stdout);
+my $pipe = PostgreSQL::Test::Utils::tempdir('pipe') . '/nobody';
+mkfifo($pipe, 0600) or die "mkfifo: $!";
 
 # The call ends with this exit code, and standard error has a line that matches each pattern.
 sub ends_with {
@@ -36,6 +39,8 @@ like($version, qr/^outbox-relay \d+\.\d+/, 'prints it');
 
 usage('no command', [], qr/run/);
 usage('an unknown command', ['fly'], qr/fly.*run|run.*fly/);
+usage('the help of an unknown command', [qw(help rum)], qr/"rum".*run/);
+usage('the help of an unknown command of two words', [qw(help config shwo)], qr/"shwo".*show/);
 usage('an unknown flag', [qw(run --sloth x)], qr/--sloth/);
 usage('a flag without its value', [qw(run --slot)], qr/--slot/);
 usage('a bad slot name', [qw(run --slot Out-Box)], qr/--slot.*a-z/);
@@ -52,6 +57,9 @@ usage('a bad connection string', [ 'run', '--dsn', 'nonsense=1' ], qr/nonsense/)
 usage('properties that do not fit each other', [qw(run --brokers localhost:1 -X reconnect.backoff.ms=3000)], qr/reconnect\.backoff/);
 usage('or do not fit Kafka transactions', [qw(run --brokers localhost:1 --delivery exactly-once -X transaction.timeout.ms=5000)], qr/transaction\.timeout/);
 usage('a file that is not there', [qw(setup --brokers localhost:1 -X security.protocol=ssl -X ssl.ca.location=/no/such.pem)], qr/ssl\.ca\.location/);
+for my $file ([qw(run --brokers localhost:1 --property-file)], [qw(run --stdout --config)], [qw(setup --brokers localhost:1 --topics-file)]) {
+    usage("a pipe into which nobody writes, for $file->[-1],", [ @$file, $pipe ], qr/nobody wrote into it for 5 s/);
+}
 usage('a property file without end', [qw(run --brokers localhost:1 --property-file /dev/zero)], qr/more than a mebibyte/);
 for my $locked (qw(enable.idempotence=false acks=1 message.timeout.ms=1000 max.in.flight.requests.per.connection=10 partitioner=random
     test.mock.num.brokers=1 enabled_events=0)) {
