@@ -66,25 +66,6 @@ std::vector<Given> given_by(const CLI::App &app) {
     return given;
 }
 
-// The arguments for CLI11: "help run" becomes "run --help", and a flag such as "--slot=" is refused, since CLI11 takes "--takeover=" for a
-// flag without a value.
-std::vector<std::string> arguments_of(int argc, char **argv) {
-    std::vector<std::string> arguments(argv + 1, argv + argc);
-    for (const std::string &argument : arguments)
-        if (argument.starts_with("--") && argument.ends_with('='))
-            refuse(argument.substr(0, argument.size() - 1) + ": expected a value; without one leave the flag out");
-    if (arguments == std::vector<std::string>{"help", "--markdown"}) { // writes the table of docs/relay.md
-        std::cout << settings_as_markdown();
-        exit(0);
-    }
-    if (!arguments.empty() && arguments[0] == "help") {
-        arguments.erase(arguments.begin());
-        arguments.push_back("--help");
-    }
-    std::reverse(arguments.begin(), arguments.end()); // CLI11 takes the arguments in reverse
-    return arguments;
-}
-
 std::vector<std::string> names_below(const CLI::App &app) {
     std::vector<std::string> names;
     for (const CLI::App *command : app.get_subcommands([](const CLI::App *) { return true; }))
@@ -99,6 +80,10 @@ std::string one_of(const std::vector<std::string> &names) {
     return text;
 }
 
+std::string unknown_command(const std::string &given, const std::vector<std::string> &names) {
+    return fmt::format("unknown command \"{}\", the nearest is {}; ", printable(given), nearest(given, names));
+}
+
 // Refuses a missing or unknown command: the first argument that is no flag's value.
 [[noreturn]] void refuse_command(const CLI::App &app, int argc, char **argv) {
     const CLI::App *group = &app;
@@ -108,8 +93,42 @@ std::string one_of(const std::vector<std::string> &names) {
     std::vector<std::string> names = names_below(*group);
     std::string given;
     if (at < argc && argv[at][0] != '-')
-        given = fmt::format("unknown command \"{}\", the nearest is {}; ", printable(argv[at]), nearest(argv[at], names));
+        given = unknown_command(argv[at], names);
     refuse(given + "expected " + one_of(names));
+}
+
+// "help rum" has no help to print. A command has at most two words.
+void refuse_help_for_unknown(const CLI::App &app, const std::vector<std::string> &arguments) {
+    const CLI::App *group = &app;
+    for (size_t at = 1; at < arguments.size() && !arguments[at].starts_with('-'); at++) {
+        const CLI::App *command = command_of(*group, arguments[at]);
+        std::vector<std::string> names = names_below(*group);
+        if (command == nullptr && names.empty())
+            refuse("\"" + group->get_name() + "\" has no further commands; expected nothing behind that name");
+        if (command == nullptr)
+            refuse(unknown_command(arguments[at], names) + "expected " + one_of(names));
+        group = command;
+    }
+}
+
+// The arguments for CLI11: "help run" becomes "run --help", and a flag such as "--slot=" is refused, since CLI11 takes "--takeover=" for a
+// flag without a value.
+std::vector<std::string> arguments_of(const CLI::App &app, int argc, char **argv) {
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    for (const std::string &argument : arguments)
+        if (argument.starts_with("--") && argument.ends_with('='))
+            refuse(argument.substr(0, argument.size() - 1) + ": expected a value; without one leave the flag out");
+    if (arguments == std::vector<std::string>{"help", "--markdown"}) { // writes the table of docs/relay.md
+        std::cout << settings_as_markdown();
+        exit(0);
+    }
+    if (!arguments.empty() && arguments[0] == "help") {
+        refuse_help_for_unknown(app, arguments);
+        arguments.erase(arguments.begin());
+        arguments.push_back("--help");
+    }
+    std::reverse(arguments.begin(), arguments.end()); // CLI11 takes the arguments in reverse
+    return arguments;
 }
 
 // Refuses leftover arguments. One of them may be a value, so the message names a flag only.
@@ -141,7 +160,7 @@ CommandLine parse_command_line(int argc, char **argv, const std::vector<CommandN
     }
     app.add_subcommand("help", "print this help, or the options of a command");
     try {
-        app.parse(arguments_of(argc, argv));
+        app.parse(arguments_of(app, argc, argv));
     } catch (const CLI::Success &asked) { // --help, --version
         exit(app.exit(asked));
     } catch (const CLI::RequiredError &error) {
