@@ -65,15 +65,22 @@ void prepare_app_role(const Steps &steps, const std::string &role) {
         steps.change("created role " + name + "; give it a password: \\password " + name, {"CREATE ROLE " + name + " LOGIN"});
     std::string functions =
         server.value("SELECT pg_catalog.string_agg(f.oid::pg_catalog.regprocedure::pg_catalog.text, ', ')" + std::string(emit_sql));
+    // Version 1.0 has no such view.
+    bool has_view = functions.empty() || !server.value("SELECT pg_catalog.to_regclass('outbox.events')").empty();
+    std::string may_insert = has_view ? " AND pg_catalog.has_table_privilege(" + quote_literal(role) + ", 'outbox.events', 'INSERT')" +
+                                            " AND pg_catalog.has_table_privilege(" + quote_literal(role) + ", 'outbox.events', 'SELECT')"
+                                      : "";
     if (functions.empty()) // with --dry-run, before the extension is installed
         functions = "outbox.emit(text, text, anycompatible, text, jsonb), outbox.emit(text, bigint, anycompatible, text, jsonb), "
                     "outbox.emit(text, uuid, anycompatible, text, jsonb)";
     else if (is_there(server, role) && server.is_true("SELECT pg_catalog.has_schema_privilege(" + quote_literal(role) +
                                                       ", 'outbox', 'USAGE') AND pg_catalog.bool_and(pg_catalog.has_function_privilege(" +
-                                                      quote_literal(role) + ", f.oid, 'EXECUTE'))" + std::string(emit_sql)))
+                                                      quote_literal(role) + ", f.oid, 'EXECUTE'))" + may_insert + std::string(emit_sql)))
         return steps.say("role " + name + " may emit");
-    steps.change("role " + name + " may emit now",
-                 {"GRANT USAGE ON SCHEMA outbox TO " + name, "GRANT EXECUTE ON FUNCTION " + functions + " TO " + name});
+    std::vector<std::string> grants = {"GRANT USAGE ON SCHEMA outbox TO " + name, "GRANT EXECUTE ON FUNCTION " + functions + " TO " + name};
+    if (has_view)
+        grants.push_back("GRANT INSERT, SELECT ON outbox.events TO " + name);
+    steps.change("role " + name + " may emit now", grants);
 }
 
 } // namespace outbox

@@ -37,7 +37,7 @@ const Setting rows[] = {
     {"app-role",
      in_setup,
      "",
-     "role of the application: created where it is missing, with the privilege to emit",
+     "role of the application: created where it is missing, with the privilege to emit and to insert into outbox.events",
      "",
      {check_role, assign<&Values::app_role>},
      for_once},

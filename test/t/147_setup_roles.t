@@ -22,6 +22,8 @@ is(sql(q{SELECT count(*) FROM pg_roles WHERE rolname IN ('the relay', 'shop')}),
 is($code, 0, 'setup makes the roles') or diag $said;
 like($said, qr/created role "the relay"/, 'and says so');
 like($node->safe_psql('postgres', q{SELECT outbox.emit('orders', 1, '{}')}, extra_params => [qw(-U shop)]), qr/^[0-9a-f-]{36}$/, 'the application may emit');
+like($node->safe_psql('postgres', q{INSERT INTO outbox.events (topic, key, payload) VALUES ('orders', '1', '{}') RETURNING id}, extra_params => [qw(-U shop)]),
+    qr/^[0-9a-f-]{36}$/m, 'by the view, too');
 my ($status) = $node->psql('postgres', q{SELECT outbox.create_topic_view('orders')}, extra_params => [qw(-U shop)]);
 isnt($status, 0, 'and no more than that');
 my $relay = Outbox::Relay->new($node, user => "'the relay'")->start;
@@ -29,9 +31,12 @@ ok($relay->wait_until_streaming($node), 'the relay may stream');
 ($code, $said) = setup(@roles);
 is($code, 0, 'a second time') or diag $said;
 unlike($said, qr/created|now/, 'nothing is done');
+sql('REVOKE INSERT ON outbox.events FROM shop');
+($code, $said) = setup(@roles);
+like($said, qr/role shop may emit now/, 'what was taken is given again,');
 sql('ALTER ROLE "the relay" NOREPLICATION');
 ($code, $said) = setup(@roles);
-like($said, qr/may log in and read a replication stream now/, 'a right that was taken is given again');
+like($said, qr/may log in and read a replication stream now/, 'the relay\'s right, too');
 
 # ---- the way back
 

@@ -43,7 +43,7 @@ std::string Consultation::slot_value(const std::string &expression) {
 }
 
 std::string Consultation::setup_line(const std::string &slot) const {
-    return outbox::setup_line(command_.login.dsn, slot, command_.topics, command_.kafka);
+    return outbox::setup_line(command_.login.dsn, slot, command_.topics, command_.kafka) + (is_hosted_ ? " --plugin pgoutput" : "");
 }
 
 std::string Consultation::run_line(const std::string &more_topics) {

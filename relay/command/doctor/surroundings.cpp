@@ -8,8 +8,6 @@ namespace {
 constexpr const char *settings_sql = "SELECT EXISTS (SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
                                      " WHERE n.nspname = 'outbox' AND c.relname = 'settings')";
 
-std::string setup_line(Consultation &doctor) { return doctor.setup_line() + " --plugin pgoutput"; }
-
 // ---- the checks whose answer depends on the form
 
 Finding plugin_allowed(Consultation &) { return ok("every server allows pgoutput"); }
@@ -19,10 +17,10 @@ Finding plugin_starts(Consultation &) { throw Skipped("pgoutput is the server's 
 Finding sql_form(Consultation &doctor) {
     Server &server = doctor.server();
     if (!server.is_true(settings_sql))
-        return fail("database \"" + printable(doctor.database()) + "\" has no emit: nobody can call outbox.emit()", {setup_line(doctor)});
+        return fail("database \"" + printable(doctor.database()) + "\" has no emit: nobody can call outbox.emit()", {doctor.setup_line()});
     if (server.value("SELECT 1 FROM pg_publication WHERE pubname = 'outbox'").empty())
         return fail("the publication \"outbox\" is missing, which pgoutput cannot do without",
-                    {"SELECT pg_drop_replication_slot(" + quote_literal(doctor.command().slot) + ");", setup_line(doctor)},
+                    {"SELECT pg_drop_replication_slot(" + quote_literal(doctor.command().slot) + ");", doctor.setup_line()},
                     "a slot from before the publication cannot be read: what it has not delivered is lost");
     return ok("emit in SQL is there, with its publication");
 }
@@ -31,16 +29,15 @@ Finding slot(Consultation &doctor) {
     const std::string &name = doctor.command().slot;
     std::optional<SlotState> state = doctor.slot();
     if (!state)
-        return fail("slot \"" + name + "\" does not exist: no event is kept for the relay", {setup_line(doctor)});
+        return fail("slot \"" + name + "\" does not exist: no event is kept for the relay", {doctor.setup_line()});
     if (std::optional<Unusable> reason = why_unusable(name, *state, "pgoutput"))
-        return fail(reason->sentence, reason->statement.empty()
-                                          ? std::vector{doctor.setup_line(name.substr(0, 61) + "_2") + " --plugin pgoutput"}
-                                          : std::vector{reason->statement + ";", setup_line(doctor)});
+        return fail(reason->sentence, reason->statement.empty() ? std::vector{doctor.setup_line(name.substr(0, 61) + "_2")}
+                                                                : std::vector{reason->statement + ";", doctor.setup_line()});
     if (state->is_unfinished)
         return fail(unfinished_text(name, look_at_making(doctor.server(), state->holder)));
     if (!name.starts_with("outbox"))
         return fail("slot \"" + name + "\" is of pgoutput, of which a relay reads only slots whose names begin with \"outbox\"",
-                    {doctor.setup_line("outbox_" + name.substr(0, 56)) + " --plugin pgoutput"}, "give the relay the same --slot");
+                    {doctor.setup_line("outbox_" + name.substr(0, 56))}, "give the relay the same --slot");
     return ok("slot \"" + name + "\" is there, of plugin \"pgoutput\" and this database");
 }
 
@@ -58,7 +55,7 @@ Finding emit_accepts(Consultation &doctor) {
     auto row = doctor.server().rows("SELECT f.message, f.detail FROM outbox.settings AS s, outbox.broken_slot(s) AS f").at(0);
     if (row[0].empty())
         return ok("emit() accepts events");
-    return fail("emit() refuses events: " + printable(row[0]) + ". " + printable(row[1]), {setup_line(doctor)},
+    return fail("emit() refuses events: " + printable(row[0]) + ". " + printable(row[1]), {doctor.setup_line()},
                 "or take the slot's name out of outbox.settings, where nobody needs it");
 }
 
@@ -115,6 +112,8 @@ void Surroundings::look() {
     bool has_extension = !server.value("SELECT 1 FROM pg_extension WHERE extname = 'outbox'").empty();
     is_hosted_ = !has_extension && (server.is_true(settings_sql) || (slot && slot->plugin == "pgoutput") || platform_ != Platform::none);
     is_known_ = true;
+    if (is_hosted_)
+        doctor_.note_hosted();
 }
 
 Finding Surroundings::run(const Check &check) {
