@@ -28,7 +28,7 @@
 #   make relay-page    writes the table of options in docs/relay.md from the settings of the relay
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; links nothing
 #   make other-debian  unit, symbols, regress, isolation and twelve TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
-#   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files; SUITES=bookworm only that; needs root
+#   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files, with WHOLE=1 make test; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
 #   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
 #   make test-images   builds the images with podman, on stand-ins for their bases, and runs them as docker/compose.yaml does; needs root
