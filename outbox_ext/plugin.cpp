@@ -66,8 +66,8 @@ bool is_ours(const xl_logical_message *message) {
            memcmp(message->message, ENVELOPE_PREFIX, sizeof(ENVELOPE_PREFIX)) == 0;
 }
 
-// The server calls this before it queues a change. Row changes and foreign messages are refused, so they cost neither memory nor spilling;
-// commits and prepares pass. The origin itself plays no part: an event is delivered wherever its transaction began. Depends on
+// The server calls this function before a change is queued. Row changes and foreign messages are refused, so they cost neither memory nor
+// spilling; commits and prepares pass. The origin itself plays no part: an event is delivered wherever its transaction began. Depends on
 // FilterByOrigin being called with ctx->reader at the record in question: by heap_decode's functions after SnapBuildProcessChange, by
 // logicalmsg_decode before it; checked on 14 to 19. test/t/082_filter.t fails when that breaks.
 bool on_filter_by_origin(LogicalDecodingContext *ctx, OutboxOriginId) {

@@ -15,8 +15,8 @@ void slot_require(MissingSlot missing_slot);
 // True where slot_require() would raise nothing. Raises nothing itself.
 bool slot_can_deliver();
 
-// The error that slot_require() would raise now, looked up anew and with "outbox.missing_slot" as "error"; `*slot` is the slot in question,
-// or empty.
+// The error that slot_require() would raise now, looked up again and with "outbox.missing_slot" as "error"; `*slot` is the slot in
+// question, or empty.
 Refusal slot_refusal(NameData *slot);
 
 // The state of the slot of this name, in one word: "ready" where the slot can deliver.

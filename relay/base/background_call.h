@@ -18,7 +18,7 @@ class BackgroundCall {
 public:
     // The destructor waits for a call that is running: how long a call may take is bounded by the function that it calls.
 
-    // The eventfd is written to when the answer is there; it stays open until then. No call is running.
+    // Called while no call is running. The thread writes to the eventfd when the answer is there; the eventfd stays open until then.
     template <class Function>
     void start(Function function, int wakeup) {
         join();
@@ -32,7 +32,7 @@ public:
         });
     }
 
-    bool is_running() const { return answer_.valid(); } // or its answer has not been taken
+    bool is_running() const { return answer_.valid(); } // true, too, while an answer has not been taken
     bool is_answered() const { return is_running() && answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
     // nullopt: there is no answer yet.
     std::optional<Answer> take() {

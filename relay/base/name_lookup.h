@@ -21,8 +21,8 @@ public:
     struct Answer {
         std::vector<std::string> addresses;         // numeric, in the order in which to try them
         std::string error;                          // set where there is no address
-        int code = 0;                               // getaddrinfo()'s
-        std::chrono::steady_clock::time_point at{}; // when it came
+        int code = 0;                               // the return value of getaddrinfo()
+        std::chrono::steady_clock::time_point at{}; // when the answer came
     };
     using Resolve = std::function<Answer(const std::string &name)>;
 

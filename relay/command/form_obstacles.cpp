@@ -39,7 +39,7 @@ void require_nothing_depends(Server &server) {
     if (!found.empty())
         throw Failure(ExitCode::not_prepared, printable(found) +
                                                   " uses a function that the other form replaces: drop it (outbox.detach(), DROP VIEW, "
-                                                  "DROP TRIGGER), run setup again, and make it anew where that form has it");
+                                                  "DROP TRIGGER), run setup again, and create it again where the other form has it");
 }
 
 void require_callers_may_write(Server &server) {

@@ -44,7 +44,8 @@ std::string other_slots(Server &server, const std::string &slot) {
                         quote_literal(slot));
 }
 
-// Refuses before the slot is dropped, for a dropped slot does not come back: who only has REPLICATION may drop the slot, and no more.
+// Refuses before the slot is dropped, for a dropped slot does not come back: a role that has REPLICATION alone may drop the slot and
+// nothing else.
 void require_owner(Server &server) {
     std::string stranger =
         server.value("SELECT current_user FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'outbox' AND NOT "

@@ -18,8 +18,8 @@ constexpr const char *emit_sql =
     " (ARRAY['emit', 'emit_many']::pg_catalog.name[]) AND f.proargtypes[0] OPERATOR(pg_catalog.=)"
     " 'pg_catalog.text'::pg_catalog.regtype";
 
-// The advice for a role that no line of pg_hba.conf lets in: a line counts that names this database and the role, or "all". A role that may
-// not look has no such view.
+// The advice for a role that no line of pg_hba.conf lets in: a line counts that names this database and the role, or "all". Empty, too,
+// where the session may not read pg_hba_file_rules.
 std::string missing_line(Server &server, const std::string &role) {
     try {
         std::string database = server.value("SELECT pg_catalog.current_database()");

@@ -118,7 +118,7 @@ private:
         std::cout << text_ << '\n';
     }
 
-    // True for a topic that --topics names, or whose beginning it names.
+    // True for a topic that --topics names, in full or by its beginning and "*".
     bool fits(std::string_view topic) const {
         if (command_.topics.empty())
             return true;

@@ -18,7 +18,7 @@
 
 namespace outbox {
 
-// `run`, and `skip`, which delivers until the skipped event is behind it.
+// `run`, and `skip`, which delivers until the slot is confirmed beyond the skipped events.
 struct RunCommand {
     StreamOptions stream;
     RelayOptions relay;

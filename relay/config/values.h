@@ -1,5 +1,5 @@
 // Checks of an option's text: hosts, brokers, slots, topics, ids. Pure; looks up no name, opens no file. A check returns why the text
-// cannot be a value, in one line that says what was expected and does not repeat the text; empty: it can. dsn.h checks PostgreSQL's
+// cannot be a value, in one line that says what was expected and does not repeat the text; empty: the text can. dsn.h checks PostgreSQL's
 // connection string, kafka/properties.h librdkafka's properties. Tested by test/unit/values_test.cpp.
 #pragma once
 

@@ -102,7 +102,8 @@ inline void Lag::deliver(Lsn position) {
         held_ = {};
 }
 
-// Called for another server, a slot made anew, or a server that has lost its last WAL: positions of the old WAL say nothing of the new one.
+// Called for another server, a slot that was created again, or a server that has lost its last WAL: positions of the old WAL say nothing of
+// the new one.
 inline void Lag::start_again(const Look &look) {
     looks_.clear();
     delivered_ = look.confirmed;

@@ -1,6 +1,6 @@
 // The highest offset that Kafka has acknowledged in each partition, so that the relay notices a partition whose offsets go back: the
 // partition's log has lost records that were acknowledged. An unclean leader election does that, and so does an operator who deletes a
-// topic and makes it anew. Pure. Tested by test/unit/log_ends_test.cpp and test/t/066_unclean_election.t.
+// topic and creates the topic again. Pure. Tested by test/unit/log_ends_test.cpp and test/t/066_unclean_election.t.
 //
 // Where a partition's leader moves, acknowledgements may arrive in another order than the records. So a record's offset is compared with
 // the offsets that were acknowledged before the record was sent: those of an earlier period, and a period ends whenever no record is on its
@@ -22,7 +22,7 @@ public:
     class Topic {
     public:
         // Notes that a record sent in `period` got `offset`. Returns the highest offset acknowledged so far where `offset` is not beyond
-        // those of earlier periods; the partition then starts anew.
+        // those of earlier periods; from then on the partition's offsets count from `offset`.
         std::optional<int64_t> acknowledged(int32_t partition, int64_t offset, uint64_t period) {
             Entry &entry = entries_.at(partition);
             if (entry.period != period) {

@@ -12,7 +12,8 @@
 //   have that many.
 //
 // The window changes only while it holds up the stream. The shortest round trip is forgotten after a while; then the window is one base for
-// an epoch, so that a round trip without a queue can be seen. So is the round trip of a window that has no more than the requests ask for.
+// an epoch, so that a round trip without a queue can be seen. A window that has no more than the requests ask for shows such a round trip
+// as well.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +43,7 @@ public:
         window.is_fixed_ = true;
         return window;
     }
-    // The memory in bytes from now on; a larger window shrinks by and by.
+    // The memory in bytes from now on; a larger window shrinks step by step.
     void set_memory(size_t memory) {
         if (!is_fixed_)
             bases_max_ = std::max(1.0, bases_in(memory));

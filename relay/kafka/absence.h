@@ -42,8 +42,8 @@ public:
         return has_records_in_flight || expects_answer_ || expects_topic_ || !kafka_.has_answered();
     }
 
-    // librdkafka tries to connect every two seconds while something waits, and reports each failure. Where it reports nothing it tries
-    // nothing. True once in so many seconds of silence; due at silent_at().
+    // librdkafka tries to connect every two seconds while something waits, and reports each failure. A librdkafka that
+    // reports nothing tries nothing. True once in silent_after of such silence; due at silent_at().
     bool is_silent(bool has_records_in_flight, Time now) {
         if (now < silent_at(has_records_in_flight))
             return false;

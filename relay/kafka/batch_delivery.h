@@ -1,6 +1,6 @@
 // Delivers one batch after the other exactly once: the events of a batch and the position go to Kafka in one Kafka transaction. Where that
-// one is aborted the batch goes again in another, until a Kafka transaction is committed. The session around the batches, from fencing on,
-// is kafka/exactly_once_sink.h.
+// Kafka transaction is aborted, the batch goes again in another one, until a Kafka transaction is committed. The session around the
+// batches, from fencing on, is kafka/exactly_once_sink.h.
 //
 // Where Kafka refuses a record, the Kafka transaction is aborted and the batch is examined (kafka/examination.h): its records go again, as
 // they are or in the form that stands for them, in Kafka transactions that are aborted as well. A record that Kafka has accepted once is

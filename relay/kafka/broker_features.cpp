@@ -92,8 +92,8 @@ std::unique_ptr<TimedSocket> connect_to(const std::string &host, const std::stri
     return nullptr;
 }
 
-// Nothing secret is said on the connection, and what is heard decides about a sentence of the doctor alone: who answers need not prove
-// anything.
+// Begins TLS without a look at the broker's certificate: the connection carries no secret, and a forged answer could change one sentence of
+// the doctor alone.
 Tls secure(int descriptor, const std::string &host, const std::vector<KafkaProperty> &properties, TlsSettings &settings) {
     settings.reset(SSL_CTX_new(TLS_client_method()));
     if (!settings)
@@ -165,11 +165,11 @@ std::optional<int> metadata_level(std::string_view answer) {
         reader.bytes(4); // the correlation id
         if (reader.int16() != 0)
             return std::nullopt;
-        for (size_t left = reader.length(); left > 0; left--) { // the requests that it knows
+        for (size_t left = reader.length(); left > 0; left--) { // the requests that the broker knows
             reader.bytes(6);
             reader.skip_tags();
         }
-        reader.bytes(4); // how long it throttles
+        reader.bytes(4); // how long the broker throttles the client
         for (size_t left = reader.varint(); left > 0; left--) {
             constexpr size_t supported_features = 0;
             size_t tag = reader.varint();

@@ -31,7 +31,7 @@ bool ends_within(std::chrono::milliseconds patience, std::function<void()> call)
     if (end.wait_for(patience) == std::future_status::ready)
         return true;
     left_behind++;
-    if (counts->exchange(1) == 2) // it has returned meanwhile
+    if (counts->exchange(1) == 2) // the call has returned meanwhile
         left_behind--;
     return false;
 }

@@ -13,15 +13,15 @@ constexpr auto client_end_patience = std::chrono::milliseconds(2000);
 constexpr int clients_left_behind_max = 8; // a client that is left behind keeps a handful of threads, and what it has queued
 
 // As rd_kafka_destroy(), but ends a token command that runs, and leaves a client behind that takes longer than client_end_patience: a
-// thread goes on waiting for it. Nothing that the client's callbacks or records refer to is used then, provided that no record is in flight
-// and every queue is closed. From clients_left_behind_max on it waits.
+// thread goes on waiting for that client. Nothing that the client's callbacks or records refer to is used then, provided that no record is
+// in flight and every queue is closed. With clients_left_behind_max clients left behind the call waits for as long as the client takes.
 void destroy_kafka_client(rd_kafka_t *client);
 
-// Runs the call on a thread of its own, and waits for it within the patience. False: the call goes on, and counts as left behind until it
-// returns.
+// Runs the call on a thread of its own, and waits for the call within the patience. False: the call goes on, and counts as left behind
+// until the call returns.
 bool ends_within(std::chrono::milliseconds patience, std::function<void()> call);
 
-// A process that ends while a client is left behind must not destroy what librdkafka's threads use: it ends by _exit().
+// A process that ends while a client is left behind must not destroy what librdkafka's threads use: the process ends by _exit().
 int clients_left_behind();
 
 } // namespace outbox

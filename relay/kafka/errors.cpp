@@ -64,8 +64,8 @@ bool is_innocent([[maybe_unused]] rd_kafka_resp_err_t error) {
 
 std::string words_of(rd_kafka_resp_err_t error) {
     if (error == RD_KAFKA_RESP_ERR__INCONSISTENT)
-        return "librdkafka counts a record as delivered that no broker has acknowledged; a topic that is deleted and made anew leads to "
-               "that";
+        return "librdkafka counts a record as delivered that no broker has acknowledged; a topic that is deleted and created again "
+               "leads to that";
     return rd_kafka_err2str(error);
 }
 

@@ -158,9 +158,9 @@ void KafkaProducer::serve(int timeout_ms) {
         give_brokers_again();
 }
 
-// A producer was once seen silent for four minutes behind a restart of the only broker, and why is not known. librdkafka drops every broker
-// that an answer of the cluster does not name, the configured addresses as well: this call gives them back, and does nothing where they are
-// there.
+// Gives librdkafka the configured addresses of the brokers again; librdkafka passes over an address that it has. librdkafka drops every
+// broker that an answer of the cluster does not name, those of the configured addresses as well, and a producer was once silent for four
+// minutes after a restart of the only broker.
 void KafkaProducer::give_brokers_again() {
     spdlog::debug("librdkafka is silent: it gets the addresses of the brokers again");
     rd_kafka_brokers_add(handle_, brokers_.c_str());
@@ -168,7 +168,7 @@ void KafkaProducer::give_brokers_again() {
 
 // True for a delivery that no broker has acknowledged: librdkafka then knows no offset. Where a batch fails and the next one of the
 // partition is accepted, librdkafka takes the first one for delivered as well, since the broker would have refused a gap
-// (rd_kafka_dr_implicit_ack()). But a topic that was deleted and made anew has no memory of the producer, and takes a batch whatever is
+// (rd_kafka_dr_implicit_ack()). But a topic that was deleted and created again has no memory of the producer, and takes a batch whatever is
 // missing before it. A batch that a broker really has, and is sent again, is acknowledged with its offset.
 static bool is_unproven(const rd_kafka_message_t &message) { return message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset < 0; }
 
@@ -194,7 +194,7 @@ void KafkaProducer::note_report(const rd_kafka_message_t &message, rd_kafka_resp
     if (std::optional<int64_t> before = topics_.acknowledged(message, now_))
         listener_.records_lost(fmt::format("Kafka has lost records of topic \"{}\" that it had acknowledged: partition {} had a record at "
                                            "offset {}, and the next one is now at offset {}. An unclean leader election does that, and so "
-                                           "does a topic that is deleted and made anew",
+                                           "does a topic that is deleted and created again",
                                            rd_kafka_topic_name(message.rkt), message.partition, *before, message.offset));
 }
 

@@ -1,6 +1,6 @@
 // One event for which the stream waits, since Kafka answers its lone record with an error of the topic or with an unknown error. The event
 // is tried again until Kafka takes it, an operator skips it, or an unknown error has come so often that it counts as a refusal. The log
-// says this once, with the event's id, topic and transaction. The clock is the caller's. Tested by
+// names the event once, with id, topic and transaction. The clock is the caller's. Tested by
 // test/unit/at_least_once_refusals_test.cpp.
 #pragma once
 

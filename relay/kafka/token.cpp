@@ -112,7 +112,7 @@ public:
         std::lock_guard lock(mutex_);
         descriptors_[client] = descriptor;
     }
-    int descriptor(rd_kafka_t *client) { // -1: the client is not among them
+    int descriptor(rd_kafka_t *client) { // -1: the client runs no token command
         std::lock_guard lock(mutex_);
         auto found = descriptors_.find(client);
         return found == descriptors_.end() ? -1 : found->second;

@@ -36,7 +36,8 @@ public:
         slot_.reset();
     }
 
-    // A session has ended, or the connection never came about. A connection that stood for a while starts its back-off anew.
+    // A session has ended, or the connection never came about. After a connection that stood for a while the back-off starts at its
+    // shortest pause.
     void session_ended(bool was_streaming, Time now) {
         if (was_streaming && now - since_ > connect_cap)
             connect_.reset();

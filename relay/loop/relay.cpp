@@ -93,7 +93,7 @@ void Relay::wait() {
     }
     poll_.wait(until, now);
     if (upstream.is_streaming() && poll_.is_unread(Poll::stream) && poll_.has_hung_up(Poll::stream))
-        throw StreamLost("the connection to PostgreSQL ended"); // reading would say why, and has to wait for the sink
+        throw StreamLost("the connection to PostgreSQL ended"); // a read would tell why, and the relay does not read now
 }
 
 Clock::time_point Relay::next_deadline() const {

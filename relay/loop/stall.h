@@ -1,7 +1,7 @@
 // Since when events or a position wait for Kafka. Pure: the clock is the caller's. Tested by test/unit/stall_test.cpp.
 //
 // Events wait until they are delivered. With exactly-once delivery a position without events waits, too: the slot can be confirmed only up
-// to the position that Kafka has, even on an idle database, and a server that shuts down waits for that.
+// to the position that Kafka has, even on an idle database, and a server that shuts down waits for that confirmation.
 #pragma once
 
 #include "core/wire.h"

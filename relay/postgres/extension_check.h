@@ -16,7 +16,7 @@ constexpr const char *files_missing_text = "the extension's files are not on thi
 struct Stranger {
     std::string sentence;  // printable
     std::string way_out;   // for people
-    std::string statement; // mends it; a superuser runs the statement
+    std::string statement; // ends the danger; a superuser runs the statement
 };
 std::optional<Stranger> find_stranger(Server &server);
 

@@ -1,5 +1,5 @@
 // The login to PostgreSQL: the connection string, and the place of a password that does not stand in the string. The relay reads the
-// password anew for each connection, because such passwords expire. Tested by test/unit/login_test.cpp and test/t/111_secrets.t.
+// password again for each connection, because such passwords expire. Tested by test/unit/login_test.cpp and test/t/111_secrets.t.
 #pragma once
 
 #include "base/shell_command.h"

@@ -79,7 +79,7 @@ std::optional<Unusable> why_unusable(const std::string &slot, const SlotState &s
                         ": end that session, then run setup again", "SELECT pg_terminate_backend(" + state.holder + ")"};
     if (state.is_lost)
         return Unusable{ExitCode::slot_unusable, name + " has been invalidated: the events that it had not delivered are lost",
-                        "; to start anew: " + drop + ", then run setup again", drop};
+                        "; to go on with a new slot: " + drop + ", then run setup again", drop};
     return std::nullopt;
 }
 

@@ -28,7 +28,7 @@ constexpr int turn_ms = 100;
 
 } // namespace
 
-// The data behind the answers. The server's thread uses them alone, but for the troubles, which the log fills.
+// The data behind the answers. Only the server's thread uses the data, but for the troubles, which the log fills.
 struct HttpContent {
     const Status &status;
     std::shared_ptr<Troubles> troubles = std::make_shared<Troubles>();

@@ -122,7 +122,7 @@ void add_counts(Families &families, const Status &status) {
                  "reason");
     add_labelled(families, "delivery_errors_total", "Records that Kafka did not take, by Kafka's error.", tallies.delivery_errors, "code");
     add_labelled(families, "kafka_transactions_total", "Kafka transactions of exactly-once delivery.", tallies.transactions, "result");
-    add_labelled(families, "reconnects_total", "Connections that were lost and made anew.", tallies.reconnects, "peer", "reason");
+    add_labelled(families, "reconnects_total", "Connections that were lost and made again.", tallies.reconnects, "peer", "reason");
     counter("sessions_lost_total", "Streams from PostgreSQL that broke off.", status.sessions_lost);
     counter("producers_lost_total", "Kafka producers that failed and were replaced.", status.producers_lost);
 }

@@ -1,4 +1,4 @@
-// The status as a page: one HTML document without a script, a font or a picture from elsewhere, made anew for each request. The browser
+// The status as a page: one HTML document without a script, a font or a picture from elsewhere, made for each request. The browser
 // asks again every five seconds. Texts from outside are escaped, and the policy allows only the page's own style. Tested by
 // test/t/122_page.t, in a browser.
 #pragma once

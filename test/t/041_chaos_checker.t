@@ -101,7 +101,7 @@ is_verdict('I2', 'the stream has an event twice', sub { push @{ $story{stream} }
 
 is_verdict('I3', 'two events of a key swapped', sub { $story{records} = [qw(a1 b1 a3 j1 a2 b2 n1 j2)]; $story{sessions} = 9; $story{samples} = [] });
 sub swapped { my (@records) = @_; @story{qw(records sessions samples made_anew)} = ([ qw(a1 b1), @records ], 9, [], ['orders']); return }
-is_verdict('I3', 'in a topic that was made anew', sub { swapped(qw(a3 j1 a2 b2 n1 j2)) });
+is_verdict('I3', 'in a topic that was created again', sub { swapped(qw(a3 j1 a2 b2 n1 j2)) });
 is_verdict('', 'but not where what came too early comes again', sub { swapped(qw(a3 j1 a2 b2 n1 j2 a3)) });
 is_verdict('I3 I4', 'exactly once it is', sub { swapped(qw(a3 j1 a2 b2 n1 j2 a3)); $story{delivery} = 'exactly-once' });
 is_verdict('I3', 'two events of a topic of one partition swapped', sub { @{ $story{records} }[ 3, 7 ] = qw(j2 j1); $story{sessions} = 9; $story{samples} = [] });

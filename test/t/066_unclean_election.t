@@ -90,7 +90,7 @@ ok(wait_for_confirmation($node), 'another topic');
 $kafka->delete_topic('invoices');
 $kafka->create_topic('invoices', 1);
 emit('invoices', 4);
-is($relay->wait_for_exit(120), 6, 'exactly once stops where a topic has been made anew') or diag $relay->log;
+is($relay->wait_for_exit(120), 6, 'exactly once stops where a topic has been created again') or diag $relay->log;
 like($relay->log, loss_of('invoices'), 'and says so');
 $relay->start;
 $kafka->delete_topic('invoices');

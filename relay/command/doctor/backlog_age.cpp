@@ -6,14 +6,14 @@
 namespace outbox {
 namespace {
 
-// The plugin's lines have the commit's time.
+// The query for the extension's plugin, whose first line has the commit's time.
 std::string of_plugin(const std::string &slot) {
     return "SELECT date_part('epoch', clock_timestamp() - (data::json ->> 'ts')::timestamptz) FROM pg_logical_slot_peek_changes(" +
            quote_literal(slot) + ", NULL, 1) LIMIT 1";
 }
 
-// pgoutput's Begin has it, in microseconds since 2000: the first whose transaction has one of our messages. Transactions of others can come
-// before; of so many changes they are looked through.
+// The query for pgoutput, whose Begin has the commit's time, in microseconds since 2000. Transactions without an event can come before the
+// first one with an event: the query looks through about a thousand changes.
 std::string of_pgoutput(const std::string &slot) {
     return "WITH changes AS MATERIALIZED (SELECT xid, data FROM pg_logical_slot_peek_binary_changes(" + quote_literal(slot) +
            ", NULL, 1000, 'proto_version', '1', 'publication_names', 'outbox', 'messages', 'true'))"
@@ -25,7 +25,7 @@ std::string of_pgoutput(const std::string &slot) {
 
 } // namespace
 
-// Looked at where no relay has the slot.
+// The server decodes for a session only while no relay has the slot.
 double Consultation::backlog_age_s() {
     if (!slot_value("active_pid").empty())
         throw Skipped("a relay reads from the slot: the relay's lag_seconds says how old the backlog is");

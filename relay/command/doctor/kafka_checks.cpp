@@ -42,7 +42,8 @@ Finding brokers(Consultation &doctor) {
     return ok("each broker answers at the address that the cluster gives");
 }
 
-// Exactly-once waits for what such a broker has forgotten, until an operator ends it.
+// A broker of 4.3.0 to 4.4.0 that crashes can forget a commit. Exactly-once delivery waits for that commit until an operator ends its Kafka
+// transaction.
 Finding kafka_version(Consultation &doctor) {
     constexpr size_t brokers_max = 16;
     const std::vector<BrokerView> &all = doctor.cluster().brokers();

@@ -82,7 +82,7 @@ Finding standby(Consultation &doctor) {
         return ok("the standby has the slot, ready for a failover");
     if (!rows.empty() && !rows[0][2].empty())
         return fail("the standby's copy of the slot is invalid (" + rows[0][2] + ")", {},
-                    "drop the slot on the standby; it is copied anew");
+                    "drop the slot on the standby; the server copies it again");
     std::string why = rows.empty() ? "has no copy of the slot"
                                    : "has a copy that is not ready" + (rows[0][3].empty() ? std::string() : " (" + rows[0][3] + ")");
     return fail(
