@@ -1,8 +1,8 @@
-# A chaos run: real processes under load, a seeded schedule of faults, and a judge. Rounds of faults are followed by peace, in which
-# everything has to be delivered and is then compared; so memory and disk stay bounded however long the run is.
+# A chaos run: real processes under load, a seeded schedule of faults, and a judge. After the faults of a round comes peace, in which the relay has to
+# deliver everything, and the judgement of the round. So memory and disk stay bounded however long the run is.
 #
-# SEED=, DURATION= (seconds, or 30m, 2h) and the like are read by test/chaos/*.t. Nothing here decides what is right: that is
-# Outbox::Chaos::Checker, and the few limits below.
+# test/chaos/chaos.t reads SEED=, DURATION= (seconds, or 30m, 2h) and other variables. Outbox::Chaos::Checker decides what is right; this file has a few
+# limits only.
 package Outbox::Chaos;
 
 use strict;
@@ -26,10 +26,10 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $writers = 3;
-my $peace_s = 90;                       # for everything to be delivered after the last fault, on a quiet machine
-my $load_alone_s = 30;                  # a fault alone that is over at once has to bear the load for so long
-my $kept_wal_bytes_max = 160 << 20;     # afterwards
-my $relay_memory_kb_max = (160 << 10) * ($ENV{ASAN_OPTIONS} ? 4 : 1);    # with what a sanitizer takes for itself
+my $peace_s = 90;                       # for the delivery of everything after the last fault, on a quiet machine
+my $load_alone_s = 30;                  # the load lasts at least so long in the round of one fault that ends at once
+my $kept_wal_bytes_max = 160 << 20;     # of the slot, after a round
+my $relay_memory_kb_max = (160 << 10) * ($ENV{ASAN_OPTIONS} ? 4 : 1);    # a sanitizer needs memory of its own
 
 my %invariants = (
     I1 => 'no loss', I2 => 'no phantom', I3 => 'order', I4 => 'duplicates only as replays', I5 => 'nothing confirmed that is not delivered',
@@ -37,8 +37,8 @@ my %invariants = (
 );
 
 # new(delivery => ..., seed => n, seconds => n, folder => for the history; deck => {kind => how many}, program => another relay,
-# rounds => n and round_s => seconds instead of what follows from `seconds`; alone_s => seconds: each kind of fault in a round of its own, so
-# long; cluster => 1: three brokers)
+# rounds => n and round_s => seconds, in the place of the numbers that follow from `seconds`; alone_s => seconds: each kind of fault has a round of
+# its own, of this length; cluster => 1: three brokers)
 sub new {
     my ($class, %options) = @_;
     my $rounds = int($options{seconds} / 75) || 1;
@@ -52,7 +52,7 @@ sub new {
     return $self;
 }
 
-# Until the time is over or something is wrong. Returns the violations: [invariant, what about].
+# Runs rounds until the time is over, or an invariant is broken. Returns the violations: [invariant, sentence].
 sub run {
     my ($self) = @_;
     my $name = join '-', 'history', $self->{name} // $self->{delivery}, $self->{seed};
@@ -65,7 +65,7 @@ sub run {
     $self->{observer} = Outbox::Chaos::Observer->new($self->{writers}->own_topics);
     $self->{faults} = Outbox::Chaos::Faults->new(
         $self->{stage}, $self->{writers}, on_violation => sub { $self->violation(@_) }, busy => sub { $self->{storm}->is_busy($_[0]) },
-        capture => sub {    # of a topic whose records are about to be lost: its offsets begin anew, at 0 or where it is said
+        capture => sub {    # keeps the records of a topic that are about to be lost; the topic's offsets go on at the given one, or begin at 0
             my ($topic, $offset) = @_;
             push @{ $self->{captured} }, $self->_records($topic);
             push @{ $self->{made_anew} }, $topic if !defined $offset;
@@ -83,7 +83,7 @@ sub run {
     return @{ $self->{violations} };
 }
 
-# Kinds that cannot be done here, and says so.
+# Takes the kinds of fault that this machine cannot have out of the schedule, and prints the reasons.
 sub _leave_out {
     my ($self) = @_;
     my %why = $self->{faults}->impossible;
@@ -103,7 +103,7 @@ sub violation {
     return;
 }
 
-# The summary as a table, and an assertion for each invariant.
+# Prints the summary as a table, and asserts each invariant.
 sub report {
     my ($self) = @_;
     my @violations = @{ $self->{violations} };
@@ -142,7 +142,7 @@ sub _round {
     return;
 }
 
-# What goes on all the time.
+# Called all the time: supervises the relays, samples their memory, and keeps writers and observer running.
 sub _tick {
     my ($self, $with_writers) = @_;
     $self->violation('I7', $_) for $self->{stage}->supervise;
@@ -155,7 +155,7 @@ sub _tick {
     return;
 }
 
-# No more faults: everything must be delivered, and the slot must let go of the WAL.
+# Called after the last fault of a round: the relay must deliver everything, and the slot must release the WAL.
 sub _calm {
     my ($self) = @_;
     my $node = $self->{stage}->node;
@@ -211,7 +211,7 @@ sub _judge {
     return;
 }
 
-# What the topics hold beyond what was judged before, as the checker wants it. A broker that is killed may not remember what was trimmed.
+# The topics' records behind those that were judged before, in the form of the checker. A broker that was killed can still have trimmed records.
 sub _records {
     my ($self, @topics) = @_;
     my @records;
@@ -231,7 +231,7 @@ sub _records {
     return @records;
 }
 
-# What the servers logged that faults do not explain.
+# The errors in the server's log that no fault explains.
 sub _server_complaints {
     my ($self) = @_;
     my $expected = qr/replication\ slot\ "outbox"\ is\ active|terminating|canceling|could\ not\ receive\ data\ from\ WAL\ stream|

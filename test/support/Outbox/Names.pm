@@ -13,13 +13,13 @@ sub new {
     return bless { folder => PostgreSQL::Test::Utils::tempdir('names'), library => "$ENV{OUTBOX_BUILD}/names.so" }, $class;
 }
 
-# Variables for a process that is to know the names. library: another one that it loads.
+# Variables for a process that looks up the names. `library`: one more library that the process loads.
 sub env {
     my ($self, $library) = @_;
     return (LD_PRELOAD => join(' ', grep { defined } $library, $self->{library}), DEAD_NAMES => $self->{folder});
 }
 
-# From now on nobody answers who asks for the name.
+# From now on a look-up of the name gets no answer.
 sub die { my ($self, $name) = @_; PostgreSQL::Test::Utils::append_to_file("$self->{folder}/$name", ''); return }
 
 sub live { my ($self, $name) = @_; unlink "$self->{folder}/$name" or croak "$name: $!"; return }

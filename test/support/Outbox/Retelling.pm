@@ -1,5 +1,5 @@
-# Stands before a server and tells what it says a little differently: for what a server of another version would say. Connections are passed on as
-# they are but for that, and only while it lies.
+# A proxy that changes a server's answers, so that a test sees the answers of a server of another version. The proxy passes on everything else, and from
+# tell_the_truth() on everything.
 package Outbox::Retelling;
 
 use strict;
@@ -11,7 +11,7 @@ use IO::Socket::UNIX;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-# new(to => '/a/socket' or 'host:port', port => its own (default: a free one), says => sub { changes $_, what the server has said just now }).
+# new(to => '/a/socket' or 'host:port', port => the proxy's own (default: a free one), says => sub { changes $_, the server's bytes }): runs.
 sub new {
     my ($class, %options) = @_;
     my $self = bless { port => $options{port} // PostgreSQL::Test::Cluster::get_free_port(), truth => PostgreSQL::Test::Utils::tempdir('retelling') . '/truth' }, $class;
@@ -29,10 +29,10 @@ sub new {
 
 sub port { return $_[0]{port} }
 
-# From now on it changes nothing.
+# From now on the proxy changes nothing.
 sub tell_the_truth { PostgreSQL::Test::Utils::append_to_file($_[0]{truth}, ''); return }
 
-# The file whose being there means that it changes nothing.
+# The file: while the file exists, the proxy changes nothing.
 sub truth { return $_[0]{truth} }
 
 sub _serve {

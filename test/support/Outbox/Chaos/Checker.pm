@@ -1,11 +1,11 @@
 # The judge of a chaos run: compares one round's books, its stream as a second slot saw it, the records in Kafka and the samples of the
-# slot's position and of the relay's memory, and names every broken invariant. Knows neither PostgreSQL nor Kafka, no clock.
-# Tested by test/t/041_chaos_checker.t, which plants each violation.
+# slot's position and of the relay's memory, and names every broken invariant. The checker knows neither PostgreSQL nor Kafka, and no clock.
+# Tested by test/t/041_chaos_checker.t, whose histories have one violation each.
 #
-#   I1  loss: a committed event is not there; a committed transaction lacks its row, or the other way round
+#   I1  loss: Kafka lacks a committed event; a committed transaction lacks its row, or a row its committed transaction
 #   I2  phantom: a record that no committed transaction emitted
 #   I3  order: first occurrences do not follow the commit order, within a key and within a partition
-#   I4  duplicates: more replays than sessions of relays, a replay that skips, any at all in exactly-once
+#   I4  duplicates: more replays than sessions of relays, a replay that skips, with exactly-once delivery any duplicate
 #   I5  the slot was confirmed past a transaction that Kafka did not have, or to where no transaction ends
 #   I6  key, headers or payload are not as emitted, also in a repetition
 #   I8  the relay took more memory than it may
@@ -21,8 +21,8 @@ our @EXPORT_OK = qw(lsn_number);
 
 my $clock_slack_ms = 2;
 
-# new(delivery => 'at-least-once' or 'exactly-once', previous => [checkers of the rounds before], memory_kb_max => n): what they knew may come
-# again after a crash of the server, and must be the same.
+# new(delivery => 'at-least-once' or 'exactly-once', previous => [checkers of the rounds before], memory_kb_max => n). After a crash of the
+# server, events of the rounds before may come again, and must be the same as before.
 sub new {
     my ($class, %options) = @_;
     return bless {
@@ -36,7 +36,7 @@ sub lsn_number {
     return (hex($high) << 32) + hex $low;
 }
 
-# What arrives of an event, in one string. All are bytes.
+# The parts of an event that arrive in Kafka, as one string. All parts are bytes.
 sub fingerprint {
     my ($topic, $key, $headers, $payload) = @_;
     my @parts = map { defined $_ ? length($_) . ":$_" : '-' } $topic, $key, (map { @$_ } @$headers), $payload;
@@ -45,7 +45,7 @@ sub fingerprint {
 
 # ---- what happened --------------------------------------------------------------------------------------------------
 
-# As Outbox::Chaos::Writers::books returns them.
+# Takes the books in the form that Outbox::Chaos::Writers::books returns.
 sub add_books {
     my ($self, $transactions, $events, $unheard) = @_;
     $self->_violation('I1', "$_ is in the database, and in no book") for @$unheard;
@@ -66,7 +66,7 @@ sub add_books {
     return;
 }
 
-# One transaction of the stream, in order: its end LSN and the ids of its events.
+# Takes the next transaction of the stream: its end LSN and the ids of its events.
 sub add_transaction {
     my ($self, $end, @ids) = @_;
     my $number = push @{ $self->{transactions} }, { end => $end, appended => 0 };
@@ -79,8 +79,9 @@ sub add_transaction {
     return;
 }
 
-# In the order of offsets within each partition. After a topic was deleted and made again its records go on after those captured before.
-# Payload is the SHA-256 of the value in hex, time when the broker appended it (ms); moves: the topic gets partitions, so keys change theirs.
+# Takes a record; the caller keeps the order of offsets within each partition. Records of a topic that was created again follow the captured records of
+# the deleted topic. `payload` is the SHA-256 of the value in hex, `time` the moment at which the broker appended the record (ms); `moves`: the topic
+# gets partitions, so keys change their partitions.
 sub add_record {
     my ($self, $record) = @_;
     my $where = "$record->{topic}/$record->{partition}\@$record->{offset}";
@@ -102,22 +103,22 @@ sub add_record {
     return;
 }
 
-# The topic was deleted and made again. Its old partitions refuse a batch, and the new ones may accept the next batch before the first one comes again:
-# at least once everything behind the first one then comes again, too.
+# The topic was deleted and created again. The old partitions refuse a batch, and the new partitions may accept the next batch before the refused one
+# comes again: at least once, everything behind the refused batch then comes again, too.
 sub made_anew { my ($self, $topic) = @_; $self->{made_anew}{$topic} = 1 if $self->{delivery} eq 'at-least-once'; return }
 
-# A sample of the slot: when (ms), and its confirmed position.
+# Takes a sample of the slot: the time (ms) and the confirmed position.
 sub add_sample { my ($self, $time, $lsn) = @_; push @{ $self->{samples} }, [ $time, $lsn ]; return }
 
-# The most memory that a relay has had.
+# Takes the peak memory of a relay; the largest one counts.
 sub add_memory { my ($self, $kb) = @_; $self->{memory_kb} = $kb if $kb > $self->{memory_kb}; return }
 
-# How many sessions of relays there were: each begins at the slot's position and goes on without a gap.
+# Takes the number of the relays' sessions: each begins at the slot's position and goes on without a gap.
 sub add_sessions { my ($self, $count) = @_; $self->{sessions} += $count; return }
 
 # ---- the verdict ----------------------------------------------------------------------------------------------------
 
-# [invariant, what about] of each violation; call it once.
+# Returns [invariant, sentence] of each violation. The caller asks once.
 sub verdict {
     my ($self) = @_;
     $self->_find_lost;
@@ -136,7 +137,7 @@ sub counts {
         rolled_back => keys(%{ $self->{events} }) - $emitted, records => $self->{records} };
 }
 
-# All that a later round needs of it.
+# Keeps of this round only the fingerprints, which later rounds need.
 sub shrink {
     my ($self) = @_;
     %$self = (events => { map { $_ => { fingerprint => $self->{events}{$_}{fingerprint} } }
@@ -146,7 +147,7 @@ sub shrink {
 
 sub _violation { my ($self, $invariant, $about) = @_; push @{ $self->{violations} }, [ $invariant, $about ]; return }
 
-# A record of no event of this round: a repetition of an earlier one's, or a phantom.
+# Judges a record whose event is not of this round: a repetition of an earlier round's event, or a phantom.
 sub _judge_late {
     my ($self, $where, $id, $record) = @_;
     my ($event) = grep { $_ } map { $_->{events}{$id} } @{ $self->{previous} };
@@ -175,7 +176,7 @@ sub _find_lost {
     return;
 }
 
-# The stream itself follows the counters, which know the commit order of each key without it; and has nothing uncommitted.
+# The stream has committed events only, in the commit order of each key. The writers' counters say the commit order, without a look at the stream.
 sub _judge_stream {
     my ($self) = @_;
     my %highest;
@@ -189,8 +190,8 @@ sub _judge_stream {
     return;
 }
 
-# First occurrences rise; and the whole sequence can be dealt out to as many sessions as there were, each without a gap. Ranks number what
-# did arrive, so that a lost event is not also a disorder.
+# First occurrences follow the stream's order, and the whole sequence of records can be dealt out to the relays' sessions, each without a gap. Ranks
+# number the events that arrived, so that a lost event is not reported as a wrong order, too.
 sub _judge_partition {
     my ($self, $name) = @_;
     my @events = grep { defined $_->{place} } @{ $self->{partitions}{$name}{events} };
@@ -215,7 +216,7 @@ sub _judge_partition {
     return;
 }
 
-# When Kafka first had all of every transaction up to each one, against what was confirmed then.
+# Compares the samples with the time from which Kafka had a transaction and all transactions before, completely.
 sub _judge_samples {
     my ($self) = @_;
     my @transactions = @{ $self->{transactions} };
@@ -237,7 +238,7 @@ sub _judge_samples {
 sub _judge_sample {
     my ($self, $transactions, $time, $lsn) = @_;
     $self->_violation('I5', sprintf 'at %.3f the slot stood at %X, where no record ends', $time / 1000, $lsn) if $lsn % 8;
-    my ($low, $high) = (0, scalar @$transactions);    # how many of them are confirmed
+    my ($low, $high) = (0, scalar @$transactions);    # the number of confirmed transactions lies between the two
     while ($low < $high) {
         my $middle = int(($low + $high) / 2);
         if ($transactions->[$middle]{end} <= $lsn) { $low = $middle + 1 }

@@ -1,6 +1,6 @@
-# How each kind of fault is done and undone. A fault is a list of steps; the run calls the first step again and again until that returns
-# something true, then the next, so that faults overlap. The kinds are in Outbox::Chaos::Faults::*, by what they are done to; here is what
-# several of them do.
+# The faults of a chaos run: how each kind is done and undone. A fault is a list of steps; the run calls the first step again and again until the step
+# returns something true, then the next step, so that faults overlap. Each module Outbox::Chaos::Faults::* has the kinds that hit one part; this file
+# has the steps that several kinds share.
 package Outbox::Chaos::Faults;
 
 use strict;
@@ -23,7 +23,7 @@ sub new {
 sub active_relay { return $_[0]{stage}->relay($_[0]{active}) }
 sub server_is_up { return $_[0]{server_up} }
 
-# The steps of a fault; none where there is nothing to do it to any more.
+# The steps of a fault; an empty list where the fault has nothing to hit any more.
 sub steps {
     my ($self, $fault) = @_;
     return $self->_link($1, $2, $fault) if $fault->{kind} =~ /^(pg|kafka)_(delay|cut|silence|reset|refuse|forget)$/;
@@ -31,7 +31,7 @@ sub steps {
     return $self->$steps($fault);
 }
 
-# Which kinds this run cannot do: kind => why not.
+# The kinds of fault that this run cannot have: kind => reason.
 sub impossible {
     my ($self) = @_;
     my $stage = $self->{stage};
@@ -44,7 +44,7 @@ sub impossible {
     return %why;
 }
 
-# A step that waits until the condition holds; a violation of the invariant when it takes longer than that, on a quiet machine.
+# A step that waits until the condition holds. A wait of more than these seconds, as a quiet machine counts them, is a violation of the invariant.
 sub within {
     my ($self, $seconds, $invariant, $what, $condition) = @_;
     my $start;
@@ -67,7 +67,7 @@ sub _kill {
     return at_once(sub { $self->{stage}->release_relay($self->{active}); $self->active_relay->kill_nine });
 }
 
-# SIGTERM, and the end that has to follow.
+# Sends SIGTERM to a relay, which has to end with 0.
 sub _end {
     my ($self, $name) = @_;
     my $relay = sub { $self->{stage}->relay($name // $self->{active}) };
@@ -76,12 +76,12 @@ sub _end {
         $self->within(15, 'I7', 'a relay ends on SIGTERM', sub { !$relay->()->alive }),
         at_once(sub {
             my $code = $relay->()->alive ? $relay->()->kill_nine : $relay->()->wait_for_exit(1);
-            my $had_begun = $relay->()->log ne '';    # else the signal came before the program could expect it
+            my $had_begun = $relay->()->log ne '';    # before its first log line the program does not handle the signal yet
             $self->{on_violation}->('I7', "a relay ends on SIGTERM with $code") if $code ne '0' && $had_begun;
         }));
 }
 
-# A relay that nobody restarts has to end by itself, with this exit code.
+# The relay, which the supervisor no longer restarts, has to end by itself with this exit code.
 sub _ends_with {
     my ($self, $expected, $what) = @_;
     my $relay = sub { $self->active_relay };
@@ -94,7 +94,7 @@ sub _ends_with {
         }));
 }
 
-# What is in the WAL when the condition is first asked.
+# A condition: everything that was in the WAL at the first call is confirmed.
 sub _all_delivered {
     my ($self) = @_;
     my $wanted;
@@ -125,7 +125,7 @@ sub _pg_ctl {
         name => 'pg_ctl', command => [ qw(pg_ctl -t 120 stop -m), $mode, '-D', $node->data_dir ], stdout => '/dev/null', stderr => '/dev/null');
 }
 
-# The server must come to its end although a relay is attached: at once where Kafka takes events, else after the relay's grace.
+# A fast shutdown must end although a relay reads the slot: at once where Kafka takes events, otherwise after the relay's grace.
 sub _stop_fast {
     my ($self) = @_;
     my $stop;
@@ -144,7 +144,7 @@ sub _stop_fast {
 
 # ---- Kafka ----------------------------------------------------------------------------------------------------------
 
-# The broker, and until each partition has a leader again, or the state that is given.
+# Starts the broker, and waits until each partition has a leader, or all partitions are in the given state.
 sub _launch {
     my ($self, $node, $state) = @_;
     my $ready;

@@ -1,4 +1,4 @@
-# The whole history of a chaos run in a file, an object a line, and its summary as a table.
+# The history of a chaos run: a file with one JSON object a line, and a summary as a table.
 package Outbox::Chaos::History;
 
 use strict;

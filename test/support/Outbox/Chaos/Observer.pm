@@ -1,4 +1,4 @@
-# What a chaos run sees of the slot: its position ten times a second, and the whole stream, through a second slot that nothing is done to.
+# The observer of a chaos run: samples the slot's position ten times a second, and reads the whole stream through a second slot, which no fault hits.
 package Outbox::Chaos::Observer;
 
 use strict;
@@ -9,14 +9,15 @@ use Outbox::Node qw(current_lsn);
 use Outbox::Process qw(wait_until);
 use PostgreSQL::Test::Utils;
 
-# The clock is read after the position: what is confirmed then was confirmed at that time. A server whose clock is off says by how much.
+# Reads the clock after the position, so that the position was confirmed at that time. A server whose clock is off says the difference in
+# chaos.clock_ahead_s.
 my $query = <<'END';
 SELECT 'at', (extract(epoch FROM clock_timestamp()) - coalesce(current_setting('chaos.clock_ahead_s', true)::int, 0)) * 1000, confirmed_flush_lsn, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)
 FROM pg_replication_slots WHERE slot_name = 'outbox'
 \watch 0.1
 END
 
-# new(topics that no event may have: what was forged for them is not taken for one)
+# new(the relay's own topics: forged envelopes for these topics count for nothing)
 sub new {
     my ($class, @own_topics) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('observer');
@@ -34,7 +35,7 @@ sub keep_running {
     return;
 }
 
-# Hands over every sample since the last call to visit(time in ms, position as a number, bytes of WAL kept).
+# Calls visit(time in ms, position as a number, bytes of kept WAL) for every sample since the last call.
 sub take_samples {
     my ($self, $visit) = @_;
     $self->{sampler}->kill_nine if $self->{sampler};
@@ -46,14 +47,14 @@ sub take_samples {
     return;
 }
 
-# Hands over every transaction since the last call to visit(end LSN as a number, ids of its events).
+# Calls visit(end LSN as a number, ids of the events) for every transaction since the last call.
 sub take_stream {
     my ($self, $node, $visit) = @_;
     my $end = current_lsn($node);
     my $file = "$self->{folder}/stream";
     PostgreSQL::Test::Utils::system_log('pg_recvlogical', '-d', $node->connstr('postgres'), '-S', 'witness', '--start', '--no-loop',
         '-o', 'batch_bytes=65536', '--endpos', $end, '-f', $file);
-    open my $lines, '<', $file or return;    # then every event is missing in the stream
+    open my $lines, '<', $file or return;    # without the file the checker reports every event as missing in the stream
     my ($position, @ids);
     while (my $line = <$lines>) {
         if ($line =~ m{^\{"begin":"([^"]+)"}) { ($position, @ids) = lsn_number($1) }

@@ -1,4 +1,4 @@
-# Random numbers that depend on their seed and on nothing else: not on Perl's rand(), which others use, nor on the order of events.
+# Random numbers that depend on their seed alone: not on Perl's rand(), which others use, and not on the order of what happens.
 package Outbox::Chaos::Random;
 
 use strict;
@@ -6,7 +6,7 @@ use warnings;
 
 use Digest::SHA qw(sha256);
 
-# new(seed, what for...): each use has a sequence of its own.
+# new(seed, words...): other words give another sequence.
 sub new {
     my ($class, @seed) = @_;
     my $state = unpack 'q', sha256("@seed");

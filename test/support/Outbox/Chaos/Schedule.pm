@@ -1,4 +1,4 @@
-# What goes wrong, and when: the same for the same seed. Kinds are dealt like cards, so that each has its turn; or each has a round alone.
+# The schedule of faults, which is the same for the same seed. Kinds of fault are dealt like cards, so that each has its turn; or each has a round alone.
 package Outbox::Chaos::Schedule;
 
 use strict;
@@ -7,10 +7,10 @@ use warnings;
 use List::Util qw(max);
 use Outbox::Chaos::Random;
 
-# What judges how soon a relay recovers is not disturbed by another fault.
+# The resources of a fault that limits the time in which a relay recovers: no other fault runs beside such a fault.
 my @all = qw(relay pg pg_link broker kafka_link names);
 
-# kind => [how many of a deck, what it occupies, its parameters]
+# kind => [its cards in a deck, the resources that the fault occupies, its parameters]
 my %kinds = (
     relay_kill => [ 22, ['relay'], sub { down => $_[0]->between(0, 0.7) } ],
     relay_stop => [ 5, ['relay'], sub { pause => _pause(@_) } ],
@@ -39,7 +39,7 @@ my %kinds = (
     map({ link_kinds($_) } qw(pg kafka)),
 );
 
-# What only a cluster of brokers has.
+# The kinds of fault that need a cluster of brokers.
 my %cluster_kinds = (
     brokers_below_minimum => [ 2, ['broker'], sub { nodes => _two_nodes(@_), down => $_[0]->between(1, 6) } ],
     rolling_restart => [ 1, ['broker'], sub { () } ],
@@ -54,7 +54,7 @@ my %cluster_kinds = (
 sub _node { my ($random) = @_; return 1 + $random->below(3) }
 sub _two_nodes { my ($random) = @_; return join ' ', ($random->shuffle(1 .. 3))[ 0, 1 ] }
 
-# How long they take, about, besides their own pauses: what they occupy is left alone meanwhile.
+# The seconds that a fault takes besides its pause, roughly: the schedule leaves the fault's resources alone for so long.
 my %lasts = (
     relay_kill => 0.8, relay_term => 0.8, poison => 12, clock_jump => 6, takeover => 6, pg_fast => 2, promotion => 9, broker_kill => 10, broker_restart => 8,
     disk_full => 15, topic_recreate => 3, pg_cut => 4, kafka_cut => 4, pg_clock => 5, foreign_messages => 2, brokers_below_minimum => 15,
@@ -75,7 +75,7 @@ sub link_kinds {
     );
 }
 
-# Mostly short, and at times the longest.
+# A pause, which is mostly short and at times the longest.
 sub _pause {
     my ($random, $longest) = @_;
     return 1 + ($longest - 1) * $random->between(0, 1)**3;
@@ -84,8 +84,8 @@ sub _pause {
 sub _known { my ($is_cluster) = @_; return $is_cluster ? (%kinds, %cluster_kinds) : %kinds }
 sub kinds { my ($class, $is_cluster) = @_; my %known = _known($is_cluster); return sort keys %known }
 
-# new(seed => n, deck => {kind => how many} or nothing for all, max_pause => seconds, cluster => whether there is one,
-# alone_s => how long each fault lasts in a round of its own)
+# new(seed => n, deck => {kind => cards}, without which all kinds are in the deck, max_pause => seconds, cluster => 1 where there is one,
+# alone_s => the length of a fault in a round of its own)
 sub new {
     my ($class, %options) = @_;
     my %known = _known($options{cluster});
@@ -96,10 +96,10 @@ sub new {
 # Takes kinds out of the deck, before the first round.
 sub leave_out { my ($self, @kinds) = @_; delete @{ $self->{deck} }{@kinds}; return }
 
-# How many rounds it takes until each kind has had one alone.
+# The number of rounds in which each kind has a round alone.
 sub rounds_alone { my ($self) = @_; return scalar keys %{ $self->{deck} } }
 
-# One fault, as long as alone_s where it has a length: what the next fault would heal does not pass for healed.
+# The one fault of a round, of the length alone_s where the fault has a length. Alone, so that no later fault repairs what this fault has broken.
 sub alone {
     my ($self, $number) = @_;
     my $kind = (sort keys %{ $self->{deck} })[ $number - 1 ];

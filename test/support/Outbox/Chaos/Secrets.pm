@@ -1,5 +1,5 @@
-# Passwords and, with TLS=1, certificates of a chaos run, each in two halves that change one after the other: what the server has, and the file
-# that the relay reads. Which half changes when is the business of Outbox::Chaos::Faults::Credentials.
+# The passwords and, with TLS=1, the certificates of a chaos run. Each has two halves, the server's and the file that the relay reads, which
+# Outbox::Chaos::Faults::Credentials changes one after the other.
 package Outbox::Chaos::Secrets;
 
 use strict;
@@ -10,7 +10,7 @@ use Outbox::Relay;
 use Outbox::Tls;
 use PostgreSQL::Test::Utils;
 
-# new(host => {pg => name, kafka => name}): first passwords and certificates, in files.
+# new(host => {pg => name, kafka => name}): makes the first passwords and certificates, and the relay's files.
 sub new {
     my ($class, %options) = @_;
     my $self = bless { folder => PostgreSQL::Test::Utils::tempdir('secrets'), %options, password => 'first' }, $class;
@@ -28,7 +28,7 @@ sub new {
 sub has_tls { return $ENV{TLS} ? 1 : 0 }
 sub has_kafka_password { return Outbox::Relay::knows_scram() }
 
-# The server lets the relay in by its password only, and has its certificate.
+# From now on the server demands the relay's password, and uses its certificate.
 sub set_up_server {
     my ($self, $node) = @_;
     my $rules = $node->data_dir . '/pg_hba.conf';
@@ -40,7 +40,7 @@ sub set_up_server {
     return $self->change_password($node, $self->{password});
 }
 
-# What Outbox::Kafka is told about the listener that the relay uses.
+# The options of Outbox::Kafka for the listener that the relay uses.
 sub kafka_options {
     my ($self) = @_;
     my ($tls, $sasl) = ($self->has_tls, $self->has_kafka_password);
@@ -52,7 +52,7 @@ sub kafka_options {
         scram => $sasl ? ["SCRAM-SHA-256=[name=relay,password=$self->{password}]"] : []);
 }
 
-# For the relay's DSN, and its arguments.
+# The relay's part of the DSN, and the relay's arguments.
 sub dsn { my ($self) = @_; return 'passfile=' . $self->_path('pgpass') . ($self->has_tls ? ' sslmode=verify-full sslrootcert=' . $self->_path('pg.ca') : ' sslmode=prefer') }
 sub arguments { my ($self) = @_; return ('--property-file', $self->_path('kafka.properties')) }
 
@@ -60,7 +60,7 @@ sub arguments { my ($self) = @_; return ('--property-file', $self->_path('kafka.
 
 sub change_password { my ($self, $node, $word) = @_; $node->safe_psql('postgres', "ALTER ROLE relay PASSWORD '$word'"); return }
 
-# For one end, by an authority that nobody knows yet. Whoever has the files reads them again, or starts again.
+# Makes a certificate for one end, signed by an authority that nobody knows yet. The end uses the certificate after a reload or a restart.
 sub make_certificate {
     my ($self, $end) = @_;
     my $authority = $self->{authority}{$end} = Outbox::Tls->new("$end authority " . ++$self->{authorities});
@@ -91,11 +91,11 @@ sub _kafka_protocol {
     return $sasl ? ($tls ? 'SASL_SSL' : 'SASL_PLAINTEXT') : $tls ? 'SSL' : 'PLAINTEXT';
 }
 
-# The files of an end's certificate, which stay where they are.
+# The files of an end's certificate; their paths never change.
 sub _certificate { my ($self, $end) = @_; return { map { $_ => $self->_path("$end.$_") } qw(cert key both) } }
 sub _path { my ($self, $name) = @_; return "$self->{folder}/$name" }
 
-# At once, for whoever reads meanwhile.
+# Replaces the file in one step, so that a reader sees the old text or the new one.
 sub _write {
     my ($self, $name, $text) = @_;
     my $path = $self->_path($name);

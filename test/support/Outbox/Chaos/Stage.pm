@@ -1,5 +1,5 @@
-# Everything that runs in a chaos run, as separate processes: PostgreSQL (and at times its standby), Kafka, the relays, and the proxy
-# between them. Knows how each is started; what is done to them is Outbox::Chaos::Faults' business.
+# The processes of a chaos run: PostgreSQL (and at times a standby), Kafka, the relays, and the proxy between them. The stage starts them;
+# Outbox::Chaos::Faults has the faults that hit them.
 package Outbox::Chaos::Stage;
 
 use strict;
@@ -17,10 +17,10 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 my $disk_mb = 768;
-my %host = (pg => 'pg.test', kafka => 'kafka.test');    # as the relay knows the proxy
+my %host = (pg => 'pg.test', kafka => 'kafka.test');    # the proxy's host names in the relay's settings
 
-# The server gives a silent relay up after three seconds; a standby finds what WAL it needs after its slots were copied; the disk that WAL takes is
-# bounded however long a run is.
+# The server ends the session of a silent relay after three seconds, keeps the WAL that a standby with copied slots needs, and bounds the WAL's disk space
+# however long a run is.
 my $settings = <<'END';
 listen_addresses = '127.0.0.1'
 wal_sender_timeout = 3s
@@ -32,7 +32,7 @@ checkpoint_timeout = 30s
 log_min_messages = warning
 END
 
-# new(delivery, program => the relay, topics => {name => {...}}, cluster => 1 for three brokers): all is up, the slot is made, no relay runs yet.
+# new(delivery, program => the relay, topics => {name => {...}}, cluster => 1 for three brokers): starts all but a relay, and creates the slot.
 sub new {
     my ($class, $delivery, %options) = @_;
     my $self = bless { delivery => $delivery, options => \%options, relays => {}, exits => [], nodes => 0 }, $class;
@@ -48,7 +48,7 @@ sub new {
     return $self;
 }
 
-# Behind the proxy: one broker or three.
+# Makes one broker or three, behind the proxy.
 sub _make_kafka {
     my ($self) = @_;
     my @brokers = $self->{options}{cluster} ? map({ "kafka$_" } 1 .. 3) : 'kafka';
@@ -73,7 +73,7 @@ sub names { return $_[0]{names} }
 sub host_names { return sort values %host }
 sub secrets { return $_[0]{secrets} }
 
-# One of the brokers, or the only one.
+# The broker of this number, or the only broker.
 sub broker { my ($self, $id) = @_; return $self->{options}{cluster} ? $self->{kafka}->node($id) : $self->{kafka} }
 
 sub broker_ids { my ($self) = @_; return $self->{options}{cluster} ? (1 .. 3) : 1 }
@@ -91,26 +91,26 @@ sub replace_node {
     return;
 }
 
-# As Outbox::Chaos::Writers describes it: partitions, max_bytes, settings.
+# Creates a topic that Outbox::Chaos::Writers describes: partitions, max_bytes, settings.
 sub create_topic {
     my ($self, $name, $topic) = @_;
     $self->{kafka}->create_topic($name, $topic->{partitions}, _topic_settings($topic->{max_bytes}), @{ $topic->{settings} // [] });
     return;
 }
 
-# Changes how large its batches may be, and what else is named.
+# Changes the topic's limit of a batch, and the other named settings.
 sub configure_topic {
     my ($self, $name, $max_bytes, @others) = @_;
     return $self->{kafka}->configure_topic($name, _topic_settings($max_bytes), @others);
 }
 
-# Kafka's own clock stamps the records, for the samples of the slot are compared with it.
+# Records have the broker's time, with which the checker compares the samples of the slot.
 sub _topic_settings {
     my ($max_bytes) = @_;
     return ('message.timestamp.type=LogAppendTime', $max_bytes ? "max.message.bytes=$max_bytes" : ());
 }
 
-# A small file system of its own for the broker's records, in a namespace where we are root. Undef where the kernel forbids that.
+# Makes a small file system for the broker's records, in a user namespace; makes none where the kernel forbids the namespace.
 sub _make_disk {
     my ($self) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('disk');
@@ -125,7 +125,7 @@ sub _make_disk {
     return;
 }
 
-# Runs a shell command where the broker's disk is.
+# Runs a shell command in the folder of the broker's disk.
 sub on_disk {
     my ($self, $command) = @_;
     return system(@{ $self->{inside} }, 'sh', '-c', "cd '$self->{disk}{folder}' && $command") == 0;
@@ -137,7 +137,7 @@ sub _set_up {
     my ($self) = @_;
     my @kafka = $self->{delivery} eq 'exactly-once' ? ('--delivery', 'exactly-once', '--brokers', $self->{kafka}->brokers) : ();
     local $Outbox::Relay::call_patience_s = 60;    # three brokers on a busy machine
-    my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $self->{node}->connstr('postgres') . ' sslmode=prefer', @kafka);    # by the socket
+    my ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $self->{node}->connstr('postgres') . ' sslmode=prefer', @kafka);    # over the Unix socket
     die "setup ends with $code: $err" if $code ne '0';
     create_slot($self->{node}, 'witness', 'outbox');    # in both forms, so that the observer reads one kind of stream
     return;
@@ -145,7 +145,7 @@ sub _set_up {
 
 # ---- relays ---------------------------------------------------------------------------------------------------------
 
-# The relay of this name, from now on restarted by a supervisor. env and arguments: of this start (and the supervisor's).
+# Starts the relay of this name, which supervise() restarts from now on, with the same environment and arguments.
 sub start_relay {
     my ($self, $name, $env, @arguments) = @_;
     my $relay = $self->{relays}{$name} = Outbox::Relay->new(
@@ -159,7 +159,7 @@ sub start_relay {
 
 sub relay { my ($self, $name) = @_; return $self->{relays}{$name} }
 
-# From now on it may end.
+# From now on the relay may end, and supervise() does not restart the relay.
 sub release_relay { my ($self, $name) = @_; delete $self->{wanted}{$name}; return }
 
 sub stop_relays {
@@ -168,7 +168,7 @@ sub stop_relays {
     return map { $_->alive ? $_->terminate(30) : () } values %{ $self->{relays} };
 }
 
-# What a supervisor does: starts what ended by itself, and says so.
+# Starts relays that ended by themselves, as a supervisor does, and returns a sentence for each.
 sub supervise {
     my ($self) = @_;
     my @ended;
@@ -181,7 +181,8 @@ sub supervise {
     return @ended;
 }
 
-# How often relays have begun to send events in order, ever: with a stream, and with what is in flight where Kafka has refused a batch or a topic.
+# The number of times at which relays have begun to send events in order: at the begin of a stream, and where events in flight go again after Kafka has
+# refused a batch or a topic.
 sub sessions {
     my ($self) = @_;
     return scalar map { $_->whole_log =~ /streaming from slot|batches have at most|waiting for topic/g } values %{ $self->{relays} };

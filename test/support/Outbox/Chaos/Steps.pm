@@ -1,4 +1,4 @@
-# Steps of a fault that need nothing of the run: code that is called again and again until it returns something true.
+# The steps of faults that need nothing of the run. A step is code that the run calls again and again until the code returns something true.
 package Outbox::Chaos::Steps;
 
 use strict;
@@ -15,7 +15,7 @@ my $slowness_max = 4;
 
 my ($faketime) = grep { -e } glob '/usr/lib{,/*,64}/faketime/libfaketimeMT.so.1';
 
-# The library that gives a process another clock; undef where it is not installed.
+# The library libfaketime, which gives a process another clock; undef where the library is not installed.
 sub faketime { return $faketime }
 
 sub after {
@@ -24,7 +24,7 @@ sub after {
     return sub { $until //= time + $seconds; return time >= $until };
 }
 
-# Whether more has passed since the start than a quiet machine may take, or so many times longer as this one is slow now. Ask often.
+# Whether more time has passed since the start than these seconds, which grow with the slowness of the machine now. The caller asks often.
 sub is_too_late {
     my ($start, $seconds) = @_;
     my $passed = time - $start;

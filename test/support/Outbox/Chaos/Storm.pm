@@ -1,5 +1,5 @@
-# Faults beside each other, each in its time: who comes when, who has to wait for what another one occupies, who is over. What a fault does is
-# the business of Outbox::Chaos::Faults, what comes when that of Outbox::Chaos::Schedule.
+# Runs the faults of a round beside each other: starts each when it is due and its resources are free, calls the steps, and notes the end.
+# Outbox::Chaos::Schedule says which fault comes when, Outbox::Chaos::Faults has the steps.
 package Outbox::Chaos::Storm;
 
 use strict;
@@ -14,7 +14,7 @@ sub new { my ($class, %options) = @_; return bless { %options, busy => {} }, $cl
 # Whether a fault occupies the resource now.
 sub is_busy { my ($self, $resource) = @_; return $self->{busy}{$resource} }
 
-# Until all faults are over, and for so many seconds at least. Returns how many there were.
+# Runs until all faults are over, and for these seconds at least. Returns the number of faults.
 sub run {
     my ($self, $least_s, @faults) = @_;
     my ($clock, $before, $count) = (0, time, 0);
@@ -26,13 +26,13 @@ sub run {
         @active = grep { $self->_advance($_) } @active, @new;
         sleep 0.02;
         my $now = time;
-        $clock += min($now - $before, 0.5);    # what has to wait, waits for all
+        $clock += min($now - $before, 0.5);    # a long turn of the loop counts for half a second, so that later faults do not come all at once
         $before = $now;
     }
     return $count;
 }
 
-# Takes from the list what is due and finds its resources free; a later one never overtakes an earlier one of the same resource.
+# Takes the due faults with free resources off the list. A fault never overtakes an earlier fault with the same resource.
 sub _launch {
     my ($self, $now, $faults) = @_;
     my (@launched, @left, %taken);
@@ -56,7 +56,7 @@ sub _launch {
     return @launched;
 }
 
-# False when it is over.
+# Calls the fault's next steps. False when the fault is over.
 sub _advance {
     my ($self, $fault) = @_;
     shift @{ $fault->{steps} } while @{ $fault->{steps} } && $fault->{steps}[0]->();

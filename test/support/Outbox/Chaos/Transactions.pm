@@ -1,5 +1,5 @@
-# What the sessions of a chaos run do, as SQL for psql: transactions with every fate and every kind of event. What they print and write are the
-# books, which Outbox::Chaos::Writers reads.
+# The SQL of a chaos run's sessions, for psql: transactions with every fate and every kind of event. The sessions print the books, which
+# Outbox::Chaos::Writers reads.
 package Outbox::Chaos::Transactions;
 
 use strict;
@@ -13,7 +13,7 @@ my @keys = ((map { sprintf 'k%02d', $_ } 1 .. 10), '', 'ключ "1"');
 
 sub keys_of { return @keys }
 
-# Of events of these topics, by name: { max_bytes }.
+# A transaction with events of these topics (name => { max_bytes }).
 sub random_transaction {
     my ($random, $name, $topics) = @_;
     my $pause = sprintf "SELECT pg_sleep(%.3f);\n", $random->between(0, 0.04);
@@ -24,7 +24,7 @@ sub random_transaction {
         $events[$part] =~ s/'\Q$name\E'/'$name-undone'/g if $undone;
         $events[$part] = "SAVEPOINT s;\n$events[$part]" . ($undone ? "ROLLBACK TO s;\n" : "RELEASE s;\n");
     }
-    # One that others overtake, with nothing that they could wait for.
+    # A long transaction without a lock that others wait for, so that others overtake this one.
     @events = (_event($random, $name, 'orders', $topics), sprintf("SELECT pg_sleep(%.2f);\n", $random->between(0.2, 1.5)))
         if $random->chance(0.02);
     my $body = _begin($name) . join '', @events;
@@ -35,7 +35,7 @@ sub random_transaction {
     return "${body}PREPARE TRANSACTION '$name';\n$pause$end PREPARED '$name';\n\\echo $outcome $name\n";
 }
 
-# One that commits: events are [topic, size, SQL of the key where it is not k01].
+# A transaction that commits. Events are [topic, size, SQL of the key, without which the key is k01].
 sub plain_transaction {
     my ($name, @events) = @_;
     my $acts = join '', map { sprintf "SELECT act('%s', '%s', %s, 'json', %d);\n", $name, $_->[0], $_->[2] // "'k01'", $_->[1] } @events;
@@ -53,7 +53,7 @@ sub _events {
     return map { _event($random, $name, $_->[0], $topics, $random->chance(0.1) ? () : $_->[1]) } @places;
 }
 
-# Without a key where none is given.
+# An event; without a key where the caller gives none.
 sub _event {
     my ($random, $name, $topic, $topics, $key) = @_;
     my $kind = defined $key ? $random->pick(qw(json json json json bytes tombstone)) : $random->pick(qw(json json bytes));

@@ -1,7 +1,7 @@
-# The load of a chaos run: psql sessions whose transactions have every fate and every kind of event, and who keep books of both.
+# The load of a chaos run: psql sessions whose transactions have every fate and every kind of event, and which keep books of both.
 #
-# Each transaction writes a row of `audit`, each event a row of `ledger`, in the same transaction: what these tables hold is the truth. A
-# book says begin, ok or fail of a transaction, as far as the session learned it, and each event with what must arrive of it.
+# Each transaction writes a row of `audit`, and each event a row of `ledger` in the same transaction, so the two tables say what was committed. A book has
+# begin, ok or fail of a transaction, as far as the session knows the outcome, and each event with its parts that must arrive.
 package Outbox::Chaos::Writers;
 
 use strict;
@@ -13,16 +13,16 @@ use Outbox::Chaos::Transactions qw(keys_of plain_transaction random_transaction)
 use Outbox::Process qw(wait_until slurp);
 use PostgreSQL::Test::Utils;
 
-# Partitions, and what the topic's own limit of a batch is.
+# The topics: partitions, and the topic's limit of a batch.
 my %topics = (
     orders => { partitions => 6 },
-    growing => { partitions => 1, grows => 8 },    # to so many at most; a key of it does not keep its partition
+    growing => { partitions => 1, grows => 8 },    # the most partitions; a key of this topic changes its partition
     payments => { partitions => 3 },
     journal => { partitions => 1 },
     small => { partitions => 2, max_bytes => 60_000 },
 );
 my @own_topics = qw(outbox.state outbox.dead-letter __consumer_offsets);
-my $transactions = 60;    # of a session
+my $transactions = 60;    # of one session
 
 my $fixture = <<'END';
 CREATE TABLE audit(txn text PRIMARY KEY);
@@ -30,23 +30,23 @@ CREATE TABLE idle(n int);
 CREATE ROLE stranger LOGIN;
 END
 
-# new(seed): knows no server yet.
+# new(seed): makes writers that have no server yet.
 sub new {
     my ($class, $seed) = @_;
     return bless { seed => $seed, folder => PostgreSQL::Test::Utils::tempdir('writers'), round => 0, running => [] }, $class;
 }
 
-# The topics of this round and, where a fault had its own, of the two before.
+# The topics of this round, and the topics that faults of the two rounds before have brought.
 sub topics { my ($self) = @_; return (sort(keys %topics), sort keys %{ $self->{passing} }) }
 sub topic { my ($self, $name) = @_; return $topics{$name} // $self->{passing}{$name} }
 
-# The topic that may have one more partition; undef: it has all.
+# The topic that may have one more partition; undef: the topic has all its partitions.
 sub growing_topic {
     my ($topic) = grep { $topics{$_}{grows} && $topics{$_}{partitions} < $topics{$_}{grows} } sort keys %topics;
     return $topic;
 }
 
-# Topics that no event may have.
+# The relay's own topics, to which no event may go.
 sub own_topics { return @own_topics }
 
 sub prepare {
@@ -57,7 +57,7 @@ sub prepare {
     return;
 }
 
-# A new round: empty books, empty tables.
+# Begins a round with empty books and empty tables.
 sub begin_round {
     my ($self, $node, $round) = @_;
     $node->safe_psql('postgres', 'TRUNCATE ledger, audit');
@@ -69,7 +69,8 @@ sub begin_round {
     return;
 }
 
-# Starts sessions until so many run. What they left prepared in a server that died holds locks: it is resolved when the last is gone.
+# Starts sessions until this number runs. After the server has died, waits for the end of all sessions first, and ends their prepared transactions, which
+# hold locks.
 sub keep_running {
     my ($self, $node, $count) = @_;
     return if $self->{lost} && $self->running;
@@ -87,7 +88,7 @@ sub running {
     return scalar @{ $self->{running} };
 }
 
-# Until all sessions have come to their end, with nothing left prepared.
+# Waits for the end of all sessions, and ends prepared transactions.
 sub finish {
     my ($self, $node) = @_;
     wait_until { !$self->running } 'writers do not end', 120;
@@ -102,7 +103,7 @@ sub _start {
     return $self->_run($node, map { random_transaction($random, "$name-$_", \%topics) } 1 .. $transactions);
 }
 
-# Topics for one fault, by name, as they are described: new to everybody. The first one's name comes first.
+# Makes topics for one fault, with names that nobody has used. Returns name => description; the first topic's name sorts first.
 sub new_topics {
     my ($self, $what, @topics) = @_;
     my $stem = "$what-$self->{round}-" . ++$self->{passing_count};
@@ -111,8 +112,8 @@ sub new_topics {
     return %new;
 }
 
-# An event that its topic will not take (large, or keyless), with others around it. What comes right behind it has topics that the relay
-# has to look up, so that it is busy with them when the refusal comes.
+# Emits an event that Kafka will refuse (large, or keyless), with events around that one. The events right behind have topics that the relay has to look
+# up, so that the relay is busy when the refusal comes.
 sub start_poison {
     my ($self, $node, $how, $topic, @others) = @_;
     my @poison = $how eq 'large' ? ($topic, 30_000) : ($topic, 300, 'NULL');
@@ -121,13 +122,13 @@ sub start_poison {
         map { [ [ $topic, 200 + $_ ] ] } 2 .. 20);
 }
 
-# So many events of a topic that had none before, or of one that had, each in a transaction.
+# Emits this number of events of a topic, each in a transaction.
 sub start_events {
     my ($self, $node, $topic, $count) = @_;
     return $self->_start_events($node, [$topic], map { [ [ $topic, 200 + $_ ] ] } 1 .. $count);
 }
 
-# A session with these transactions: lists of events, each topic, size and, where it is not k01, the key.
+# Starts a session with these transactions: lists of events, each topic, size and, where the key is not k01, SQL of the key.
 sub _start_events {
     my ($self, $node, $topics, @transactions) = @_;
     my $name = $self->_next_name;
@@ -136,14 +137,14 @@ sub _start_events {
     return $self->_run($node, map { plain_transaction($name . '-' . ++$number, @$_) } @transactions);
 }
 
-# A transaction that writes a row and then nothing for so many seconds.
+# Starts a transaction that writes a row and then sleeps for these seconds.
 sub start_idle {
     my ($self, $node, $seconds) = @_;
     return $self->_spawn($node, 'idle', "BEGIN; INSERT INTO idle VALUES (1); SELECT pg_sleep($seconds); ROLLBACK;");
 }
 
-# Messages that are no events, by a role that has no rights: others' prefixes, what looks like an envelope and is none, and envelopes for
-# the topics in which relays keep their own records.
+# Starts a role without rights that writes messages which are no events: with other prefixes, with texts that look like envelopes, and envelopes for the
+# relay's own topics.
 sub start_foreign {
     my ($self, $node, $count) = @_;
     my @forged = map { qq({"topic":"$_","key":"outbox\@1/postgres","id":"01900000-0000-7000-8000-000000000000","payload":{"a":1}}) } @own_topics;
@@ -153,7 +154,7 @@ sub start_foreign {
         . "SELECT count(pg_logical_emit_message(true, 'outbox', content)) FROM (VALUES $literals) AS v(content);", 'stranger');
 }
 
-# Events for the topics in which relays keep their own records, by a role that may emit.
+# Starts a role that may emit, and emits events for the relay's own topics.
 sub start_own_topics {
     my ($self, $node, $count) = @_;
     my $topics = join ', ', map { "'$_'" } grep { !/^__/ } @own_topics;
@@ -190,8 +191,9 @@ sub _resolve_prepared {
 
 # ---- the books ------------------------------------------------------------------------------------------------------
 
-# After finish: (transactions, events). A transaction, by name: { outcome => ok, fail or unknown, committed => whether the database has
-# it }. An event: { id, txn, topic, key, seq, headers, payload (its SHA-256 in hex, or undef), committed }.
+# The books, after finish(): transactions, events, and the names of committed transactions that no book has. Transactions: name => { outcome => ok, fail
+# or unknown, committed => whether the database has the transaction }. An event: { id, txn, topic, key, seq, headers, payload (its SHA-256 in hex, or
+# undef), committed }.
 sub books {
     my ($self, $node) = @_;
     my (%transactions, @events);
@@ -211,7 +213,7 @@ sub books {
     return (\%transactions, \@events, \@unheard);
 }
 
-# What sessions complained of, other than that the server went away.
+# The errors of the sessions, without those of a server that went away.
 sub complaints {
     my ($self) = @_;
     my $gone = qr{terminating\ connection|server\ closed|no\ connection\ to|connection\ to\ server|shutting\ down|starting\ up|

@@ -1,4 +1,4 @@
-# What is done to a cluster of three brokers.
+# The faults of a cluster of three brokers.
 package Outbox::Chaos::Faults::Cluster;
 
 use strict;
@@ -7,7 +7,7 @@ use warnings;
 use Outbox::Chaos::Steps qw(after at_once);
 use Time::HiRes qw(time);
 
-# Two of three are gone: fewer replicas are in sync than a write needs.
+# Two of three brokers are away: fewer replicas are in sync than a write needs.
 sub _brokers_below_minimum {
     my ($self, $fault) = @_;
     my ($one, $other) = split / /, $fault->{nodes};
@@ -17,7 +17,7 @@ sub _brokers_below_minimum {
         at_once(sub { $stage->broker($one)->launch }), $self->_launch($other));
 }
 
-# As for an update: each in its turn, when all replicas are in sync again.
+# Restarts the brokers as for an update: one after the other, each when all replicas are in sync again.
 sub _rolling_restart {
     my ($self) = @_;
     return map { ($self->_stop_broker($_), $self->_launch($_, 'in-sync')) } $self->{stage}->broker_ids;
@@ -28,7 +28,8 @@ sub _controller_kill {
     return $self->_node_kill($fault, sub { $_[0]->controller });
 }
 
-# Of a topic's first partition. That of __transaction_state coordinates the Kafka transactions, and is there in exactly-once only.
+# Kills the leader of a topic's first partition. The leader of __transaction_state coordinates the Kafka transactions; the topic exists with exactly-once
+# delivery only.
 sub _leader_kill {
     my ($self, $fault) = @_;
     return $self->_node_kill($fault, sub { $_[0]->leader($fault->{topic}) // $_[0]->leader('orders') });
@@ -43,7 +44,7 @@ sub _node_kill {
         after($fault->{down}), sub { $launch[0]->() }, sub { $launch[1]->() });
 }
 
-# A broker that its clients reach and the others do not.
+# Cuts a broker off from the other brokers, while clients reach the broker.
 sub _broker_island {
     my ($self, $fault) = @_;
     my $kafka = $self->{stage}->kafka;
@@ -56,7 +57,7 @@ sub _partitions_added {
     return at_once(sub { $self->{stage}->kafka->add_partitions($topic, ++$self->{writers}->topic($topic)->{partitions}) });
 }
 
-# A node loses its replicas of a topic, gets them again, and another one leads each partition.
+# A node loses its replicas of a topic and gets replicas again, and each partition has another leader.
 sub _reassignment {
     my ($self, $fault) = @_;
     my $kafka = $self->{stage}->kafka;
@@ -77,9 +78,9 @@ sub _in_sync {
         $self->within(90, 'I7', 'replicas are in sync', sub { defined $ready->status }));
 }
 
-# A topic that may be led by a replica that lacks records: of its two replicas the follower is away while the leader takes events, and leads
-# when the leader has died. What the leader had acknowledged is read before, for it is Kafka that loses it. The relay says so; and exactly once
-# it stops with 6 at the next event instead of going on over the loss.
+# Kafka loses records: a topic allows an unclean election, the follower is away while the leader takes events, and becomes the leader when the old leader
+# has died. The run captures the acknowledged records before, since Kafka and not the relay loses them. The relay logs the loss; with exactly-once
+# delivery the relay stops with 6 at the next event.
 sub _unclean_election {
     my ($self, $fault) = @_;
     my ($stage, $writers) = @$self{qw(stage writers)};
@@ -102,7 +103,7 @@ sub _unclean_election {
         $emit->(1), @said, $self->_launch($leader, 'in-sync'), $delivered->('an event after the loss'));
 }
 
-# A condition that starts a program is asked once a second.
+# Asks the condition once a second at most, since the condition starts a program.
 sub _every_second {
     my ($condition) = @_;
     my $next = 0;

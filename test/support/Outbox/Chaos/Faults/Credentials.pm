@@ -1,5 +1,5 @@
-# Passwords and certificates that change: on the server's side first, on the relay's a while later. The relay takes up what has changed on
-# both sides within a minute, without being told.
+# Changes of passwords and certificates: the server's side changes first, the relay's files a while later. The relay uses the new files within a minute,
+# without a signal.
 package Outbox::Chaos::Faults::Credentials;
 
 use strict;
@@ -9,7 +9,7 @@ use Outbox::Chaos::Steps qw(after at_once);
 
 my $patience_s = 60;
 
-# The change of the server's side, as steps; the relay has to log in again; the change of the relay's files.
+# Changes the server's side (`change`: steps), makes the relay log in again, and changes the relay's files (`write`).
 sub _rotation {
     my ($self, $end, $fault, $change, $write) = @_;
     return (
@@ -39,7 +39,7 @@ sub _kafka_password {
     return $self->_rotation('kafka', $fault,
         [
             at_once(sub { $change = $stage->broker(1)->begin_password_change('relay', $word) }),
-            # The tool gives up where the brokers are slow: then the password is the old one, and the change is asked for again.
+            # Kafka's tool gives up where the brokers are slow, and the old password stays: the step then starts the tool again.
             $self->within(60, 'I8', 'Kafka changes a password', sub {
                 my $status = $change->status;
                 return '' if !defined $status;

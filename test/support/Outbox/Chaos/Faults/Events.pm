@@ -1,4 +1,4 @@
-# What others write: transactions that do not end, messages that are no events, events that Kafka refuses, topics that are deleted.
+# The faults that come with what others do: long transactions, messages that are no events, events that Kafka refuses, deleted topics.
 package Outbox::Chaos::Faults::Events;
 
 use strict;
@@ -7,19 +7,19 @@ use warnings;
 use Outbox::Chaos::Steps qw(after at_once);
 use Time::HiRes qw(time);
 
-# A transaction that has written something and then does nothing: the slot cannot let go of the WAL since.
+# A transaction writes a row and then does nothing, so the slot keeps the WAL from that row on.
 sub _open_transaction {
     my ($self, $fault) = @_;
     return (at_once(sub { $self->{writers}->start_idle($self->{stage}->node, $fault->{pause}) if $self->{server_up} }), after($fault->{pause}));
 }
 
-# By a role that has no rights.
+# A role without rights writes messages that are no events.
 sub _foreign_messages {
     my ($self, $fault) = @_;
     return $self->_written(sub { $self->{writers}->start_foreign($self->{stage}->node, $fault->{count}) });
 }
 
-# By a role that may emit.
+# A role that may emit writes events for the relay's own topics.
 sub _own_topics {
     my ($self, $fault) = @_;
     return $self->_written(sub { $self->{writers}->start_own_topics($self->{stage}->node, $fault->{count}) });
@@ -32,11 +32,11 @@ sub _written {
     return (at_once(sub { $process = $start->() }), sub { return !$process->alive });
 }
 
-# An event that its topic does not take, and others of its key right behind it, which a relay gets all at once: it must deliver none of
-# those, and end with 8. Then the operator lets the topic take it, for good, and the relay goes on as if nothing had been.
-#   large    the topic never took so much
-#   lowered  the topic took so much, until the events had been written
-#   compact  the topic became one of keys, and the event has none
+# Kafka refuses an event, and more events of the same key stand right behind the refused one: a relay, which gets all of them at once, must deliver none
+# of those behind, and end with 8. Then the operator changes the topic so that the topic takes the event, and the relay goes on.
+#   large    the event is larger than the topic's limit
+#   lowered  the topic's limit is lowered after the event was written
+#   compact  the topic becomes a compacted one after the event was written, and the event has no key
 sub _poison {
     my ($self, $fault) = @_;
     my ($stage, $writers) = @$self{qw(stage writers)};
@@ -55,13 +55,13 @@ sub _poison {
         $self->within(90, 'I7', 'what was poison is delivered', $self->_all_delivered));
 }
 
-# Deleting a topic is its operator's act, and so are the records that go with it: what is there is read before, with the relay frozen and
-# nothing of it on its way. From then on the relay has to cope.
+# An operator deletes a topic, and the topic's records are the operator's loss: the run captures the records before, while the relay is frozen or away and
+# none of its records is on the way. The topic comes again while the relay delivers.
 sub _topic_recreate {
     my ($self, $fault) = @_;
     my ($stage, $topic) = ($self->{stage}, $fault->{topic});
     my ($next, $ends) = (0, '');
-    # A frozen relay may have a Kafka transaction under way, which would be committed to what is deleted, unseen by the capture.
+    # With exactly-once delivery the relay ends: a frozen relay could commit a Kafka transaction to the deleted topic behind the capture.
     my $exactly_once = $stage->{delivery} eq 'exactly-once';
     return (
         $exactly_once ? $self->_end : $self->_signal('STOP'),

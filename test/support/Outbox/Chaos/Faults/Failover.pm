@@ -12,8 +12,8 @@ use Outbox::Node qw(crash settings_of_standby slot);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::RecursiveCopy;
 
-# The standby has everything, the primary is gone, its slots are copied to the standby, which then becomes the primary. Where the server
-# does not synchronise slots by itself that is what tools for failover do.
+# A planned failover without failover slots: when the standby has all WAL and the primary has ended, the run copies the slots to the standby, as failover
+# tools do, and promotes the standby.
 sub _promotion {
     my ($self) = @_;
     my $old = $self->{stage}->node;
@@ -24,16 +24,16 @@ sub _promotion {
         after(1), $self->_stop_fast, $self->_has_all($old, sub { $new }),
         at_once(sub {
             $new->stop('fast');
-            # With the snapshots: without them decoding finds its start only when no transaction runs, and passes over what comes before.
+            # Without a snapshot decoding finds its start only when no transaction runs, and passes over everything before.
             rmtree($new->data_dir . '/pg_logical/snapshots');
             _copy($old, $new, qw(pg_replslot/outbox pg_replslot/witness pg_logical/snapshots));
             $self->_promote($old, $new);
         }));
 }
 
-# PostgreSQL 17 and later: the server keeps the relay's slot on the standby, and sends no event that the standby does not have. The primary
-# stops in good order, or dies under load; no commit that a writer was told of is lost with it, for it waits for the standby. Only the slot
-# by which the run watches the stream is copied.
+# A failover slot (PostgreSQL 17 and later): the server keeps the relay's slot on the standby, and sends the relay no event that the standby lacks. The
+# primary ends by a fast shutdown, or crashes under load. No acknowledged commit is lost with the primary, since each commit waits for the standby. The
+# run copies only the slot of its observer.
 sub _failover_slot {
     my ($self, $fault) = @_;
     my $old = $self->{stage}->node;
@@ -53,7 +53,7 @@ sub _failover_slot {
         }));
 }
 
-# A server that follows the primary, not started yet.
+# A standby of the primary that is not started yet.
 sub _standby {
     my ($self, $old) = @_;
     $old->backup('standby');
@@ -72,7 +72,7 @@ sub _synchronized_standby {
     return $new;
 }
 
-# From now on neither a commit nor an event is done before the standby has it. The standby's own configuration was copied before.
+# From now on the primary confirms a commit, and sends an event, only when the standby has it. The standby's configuration is a copy from before.
 sub _wait_for_standby {
     my ($old, $new) = @_;
     $old->safe_psql('postgres', "ALTER SYSTEM SET $_ = '" . $new->name . "'") for qw(synchronized_standby_slots synchronous_standby_names);
@@ -86,7 +86,7 @@ sub _streaming {
         $old->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '} . $new->()->name . q{'}) });
 }
 
-# What the primary wrote last before its end.
+# Waits until the standby has replayed the primary's last checkpoint.
 sub _has_all {
     my ($self, $old, $new) = @_;
     my $end;
@@ -96,7 +96,7 @@ sub _has_all {
     });
 }
 
-# The slots may need WAL from before the standby's time, which one that had been there for long would have.
+# Copies WAL that the slots may need and that is older than this young standby.
 sub _promote {
     my ($self, $old, $new) = @_;
     _copy_missing($old, $new, 'pg_wal', '[0-9A-F]' x 24);
@@ -116,7 +116,7 @@ sub _copy {
     return;
 }
 
-# Files of a folder of the old server that the new one lacks.
+# Copies the files of a folder that the new server lacks.
 sub _copy_missing {
     my ($old, $new, $folder, $pattern) = @_;
     for my $name (map { basename($_) } glob $old->data_dir . "/$folder/$pattern") {

@@ -1,4 +1,4 @@
-# What is done to one broker, in a cluster or alone.
+# The faults of one broker, in a cluster or alone.
 package Outbox::Chaos::Faults::Kafka;
 
 use strict;
@@ -23,7 +23,7 @@ sub _broker_pause {
     return (at_once(sub { $broker->()->pause }), after($fault->{pause}), at_once(sub { $broker->()->resume }));
 }
 
-# A broker that cannot write gives up its disk, and with it itself.
+# A broker with a full disk takes the disk out of use, and ends.
 sub _disk_full {
     my ($self, $fault) = @_;
     my $stage = $self->{stage};

@@ -1,4 +1,4 @@
-# What is done to the links between the relay and its two ends, and to the names of those ends.
+# The faults of the links from the relay to PostgreSQL and to Kafka, and of the host names of both.
 package Outbox::Chaos::Faults::Network;
 
 use strict;
@@ -17,7 +17,7 @@ sub _link {
         at_once(sub { $proxy->command($_, 'heal') for @links }));
 }
 
-# The name server does not answer, and the relay has to look up what it had known.
+# The name server does not answer, and the relay has to look the names up, since every connection is cut.
 sub _names_dead {
     my ($self, $fault) = @_;
     my $stage = $self->{stage};

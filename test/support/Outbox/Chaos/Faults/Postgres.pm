@@ -1,4 +1,4 @@
-# What is done to the server or to a process of it.
+# The faults of the server, or of one process of the server.
 package Outbox::Chaos::Faults::Postgres;
 
 use strict;
@@ -13,7 +13,7 @@ sub _pg_crash {
     return ($self->_down(sub { crash($_[0]) }), after($fault->{down}), $self->_up);
 }
 
-# Where that takes long it is the server's own affair: then it is killed.
+# An immediate shutdown. A shutdown that takes long is no fault of the relay, so the run kills the server then.
 sub _pg_immediate {
     my ($self, $fault) = @_;
     my ($stop, $until);
@@ -29,7 +29,7 @@ sub _pg_immediate {
 
 sub _pg_fast { my ($self, $fault) = @_; return ($self->_stop_fast, after($fault->{down}), $self->_up) }
 
-# Every process of the server stands still, while the kernel keeps its connections.
+# All processes of the server are frozen, while the kernel keeps their connections.
 sub _pg_freeze {
     my ($self, $fault) = @_;
     my @processes;
@@ -43,7 +43,7 @@ sub _pg_freeze {
         at_once(sub { kill 'CONT', @processes; $self->{server_up} = 1 }));
 }
 
-# Only the process that the relay talks to.
+# Only the relay's walsender is frozen.
 sub _walsender_freeze {
     my ($self, $fault) = @_;
     my $process;
@@ -55,7 +55,7 @@ sub _walsender_freeze {
         after($fault->{pause}), at_once(sub { kill 'CONT', $process if $process }));
 }
 
-# A server whose clock is days off, until it is restarted with the right one. Who samples the slot is told the difference.
+# The server's clock is days off until a restart. The setting chaos.clock_ahead_s tells the observer the difference.
 sub _pg_clock {
     my ($self, $fault) = @_;
     my $start = sub {

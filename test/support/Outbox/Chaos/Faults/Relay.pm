@@ -1,4 +1,4 @@
-# What is done to the relay itself.
+# The faults of the relay itself.
 package Outbox::Chaos::Faults::Relay;
 
 use strict;
@@ -11,7 +11,7 @@ sub _relay_kill { my ($self, $fault) = @_; return ($self->_kill, after($fault->{
 sub _relay_stop { my ($self, $fault) = @_; return ($self->_signal('STOP'), after($fault->{pause}), $self->_signal('CONT')) }
 sub _relay_term { my ($self, $fault) = @_; return ($self->_end, after($fault->{down}), $self->_start) }
 
-# A relay whose clock jumps back and forth while it runs.
+# The relay's clock jumps back and forth while the relay runs.
 sub _clock_jump {
     my ($self, $fault) = @_;
     my $file = PostgreSQL::Test::Utils::tempdir('clock') . '/offset';
@@ -26,8 +26,8 @@ sub _clock_jump {
         $self->_start);
 }
 
-# A second relay takes the slot from one that is frozen: it waits until the server has lost patience, or ends its session (--takeover).
-# The first one thaws: a zombie, which has to wait now.
+# A second relay takes the slot of a frozen relay: the second relay waits until the server ends the frozen relay's session, or ends that session itself
+# (--takeover). Then the first relay runs again, and has to wait for the slot.
 sub _takeover {
     my ($self, $fault) = @_;
     my ($stage, $old) = ($self->{stage}, $self->{active});
