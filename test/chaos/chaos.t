@@ -1,6 +1,6 @@
-# One delivery under chaos: OUTBOX_CHAOS_DELIVERY, with SEED, DURATION and DECK (faults other than all kinds); BROKERS=3: against a cluster;
-# ALONE=75: each kind of fault in a round of its own, for so many seconds. With a mutant (OUTBOX_CHAOS_MUTANT, built as OUTBOX_CHAOS_RELAY)
-# it is the other way round: the bug must be caught, by the faults that its patch names, within two minutes.
+# A chaos run of the delivery OUTBOX_CHAOS_DELIVERY, with SEED, DURATION and DECK (kinds of fault; default: all). BROKERS=3: with a cluster of three
+# brokers. ALONE=75: each kind of fault in a round of its own, for this many seconds. With a mutant (OUTBOX_CHAOS_MUTANT, built as OUTBOX_CHAOS_RELAY)
+# the run must find the bug within two minutes, by the faults that the patch names.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ my %options = (
     cluster => ($ENV{BROKERS} // 1) == 3, alone_s => $ENV{ALONE},
 );
 
-# How many faults of each kind: "relay_kill=5 pg_crash=1".
+# The deck, the number of faults of each kind: "relay_kill=5 pg_crash=1".
 sub deck {
     my ($cards) = @_;
     my %deck = map { split /=/ } split / /, $cards;

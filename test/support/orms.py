@@ -1,5 +1,5 @@
-# ORMs insert into outbox.events, and into a view of one topic, as into any other table (docs/doors.md). test/t/134_orms.t calls it with host, port,
-# user and database of a connection. The program prints a line for each operation of an ORM, and fails where an ORM objects to a row count or an id.
+# ORMs insert into outbox.events, and into a view of one topic, as into any other table (docs/doors.md). test/t/134_orms.t calls this program with host,
+# port, user and database of a connection. The program prints a line for each operation of an ORM, and fails where an ORM objects to a row count or an id.
 import sys
 import uuid
 

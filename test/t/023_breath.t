@@ -1,6 +1,6 @@
 # The walsender's breath: beside applications that publish nothing it pauses before every second wait for WAL, for one to ten milliseconds,
-# so that it does not wake up for every single commit. Judged by how many pauses there are among so many keepalives, of which one comes with
-# a wait: what delays a process adds to pauses and takes none away.
+# so that it does not wake up for every single commit. The test counts pauses among keepalives, of which each wait sends one: a busy machine adds
+# pauses and takes none away.
 use strict;
 use warnings;
 
@@ -48,14 +48,14 @@ sub halt {
     return $walsender->close;
 }
 
-# How many of the next keepalives the server sent so many milliseconds or more after the one before, by its own clock.
+# The number of the next keepalives that the server sent this many milliseconds or more after the keepalive before, by the server's clock.
 sub pauses {
     my ($walsender, $keepalives, $ms) = @_;
     my @sent = map { next_keepalive($walsender) } 1 .. $keepalives;
     return scalar grep { $sent[$_] - $sent[ $_ - 1 ] >= $ms * 1000 } 1 .. $#sent;
 }
 
-# Whether the server sends so many keepalives within so many milliseconds, somewhere among the next twenty thousand.
+# Whether the server sends this number of keepalives within these milliseconds, somewhere among the next twenty thousand.
 sub come_within {
     my ($walsender, $keepalives, $ms) = @_;
     my @sent;
@@ -68,7 +68,7 @@ sub come_within {
     return 0;
 }
 
-# When the server sent the next keepalive, in microseconds.
+# The time at which the server sent the next keepalive, in microseconds.
 sub next_keepalive {
     my ($walsender) = @_;
     while (1) {

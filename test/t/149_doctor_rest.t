@@ -91,7 +91,7 @@ $standby->stop('immediate');
     $kafka->stop;
 }
 
-# ---- the disk with the WAL, whose figures are told to the doctor by a library of this test
+# ---- the disk with the WAL, whose figures the doctor gets from a library of this test
 
 {
     my $folder = PostgreSQL::Test::Utils::tempdir('disk');
@@ -114,7 +114,7 @@ END
     $doctor->{args} = [];
     $doctor->{before} = [ 'env', "LD_PRELOAD=$folder/statvfs.so" ];
     $doctor->tool('df', 'exit 0');
-    $node->safe_psql('postgres', 'GRANT pg_monitor TO relay');    # who may not read data_directory is told so
+    $node->safe_psql('postgres', 'GRANT pg_monitor TO relay');    # without pg_monitor the relay's role may not read data_directory
     my $room = sub { $figures->(200_000, 1_000_000) };
     $doctor->mends('disk', says => qr/^16\d MB of the disk's 4\.\d GB are free, and the slot keeps .*: PostgreSQL stops when it is full/, break => sub { $figures->(40_000, 1_000_000) }, after => $room,
         then => qr/^819 MB of the disk's 4\.\d GB are free/);
@@ -125,7 +125,7 @@ END
 
 # ---- Kafka's clock
 
-# A record's time is told 30 s later than the broker has written it: in a batch of format 2 whose timestamp is the broker's, its last 8 bytes here.
+# A proxy adds 30 s to a record's time, in a batch of format 2 whose timestamp is the broker's: the last 8 bytes here.
 {
     my ($inner, $outer) = map { PostgreSQL::Test::Cluster::get_free_port() } 1, 2;
     my $kafka = Outbox::Kafka->new(inner_port => $inner, proxy_port => $outer)->start;

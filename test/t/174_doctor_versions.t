@@ -1,5 +1,5 @@
-# `outbox-relay doctor` and versions with known holes: of PostgreSQL, and of Kafka (KAFKA-20734). The servers are those of this machine; what stands
-# before them tells another version, until what the doctor prints is done.
+# `outbox-relay doctor` and versions with known holes: of PostgreSQL, and of Kafka (KAFKA-20734). The servers are those of this machine; a
+# proxy before each tells another version, until the test has carried out the doctor's advice.
 use strict;
 use warnings;
 
@@ -18,7 +18,7 @@ BEGIN { delete $ENV{TLS} }    # the connections are this test's own
 my $node = outbox_node('main', conf => "fsync = off\n");
 create_slot($node);
 
-# ---- PostgreSQL: its minor, as a server tells it when a session begins
+# ---- PostgreSQL: the minor version, which a server tells when a session begins
 
 {
     my $old = Outbox::Retelling->new(
@@ -65,7 +65,7 @@ for my $level (30, 33) {
 }
 $kafka->stop;
 
-# By TLS, too.
+# The broker's version over TLS.
 {
     my $tls = Outbox::Tls->new;
     my $port = PostgreSQL::Test::Cluster::get_free_port();

@@ -60,7 +60,7 @@ $doctor->end_relays;
     my $of = Outbox::Doctor->new($hosted, tools => \%tools, args => [ '--brokers', $kafka->brokers, '--topics', 'orders' ], dsn => $hosted->connstr('postgres'));
     $of->examine;
     $of->found('retention', 'OK', qr/longer than the backlog is old, 0 s/);
-    # What is older and not ours counts for nothing.
+    # Older transactions of other programs count for nothing.
     $hosted->safe_psql('postgres', q{SELECT pg_logical_emit_message(true, 'other', 'x')});
     $hosted->safe_psql('postgres', 'SELECT pg_sleep(1.2)');
     my $emitted = $hosted->safe_psql('postgres', q{SELECT outbox.emit('orders', 1, '{}'::jsonb); SELECT date_part('epoch', clock_timestamp())});

@@ -1,5 +1,5 @@
 # `outbox-relay doctor` and what PostgreSQL 17 and 18 added: slots that a standby copies, standbys that hold events back, a time after which an idle slot is
-# invalid. Each check is made to find something, what it prints is done, and it passes.
+# invalid. The test causes each finding, carries out what the doctor prints, and the check passes.
 use strict;
 use warnings;
 
@@ -79,7 +79,7 @@ if ($node->pg_version >= 18) {
         local $doctor->{node} = $standby;
         $doctor->repair($finding);
     }
-    # What is confirmed makes the copy ready.
+    # A confirmation makes the copy ready.
     wait_until {
         sql(q{SELECT outbox.emit('orders', 1, '{}'); SELECT pg_log_standby_snapshot()});
         sql(q{SELECT pg_replication_slot_advance('outbox', pg_current_wal_flush_lsn())});
@@ -88,7 +88,7 @@ if ($node->pg_version >= 18) {
     $doctor->examine(@asked);
     $doctor->found('standby', 'OK', qr/has the slot, ready for a failover/);
 
-    # Invalid there: what the standby has to throw away it needs.
+    # The copy becomes invalid: the standby removes rows that the slot needs.
     $standby->stop;
     $standby->append_conf('postgresql.conf', "hot_standby_feedback = off\nprimary_slot_name = ''\nsync_replication_slots = off\n");
     unlink $standby->data_dir . '/postgresql.auto.conf';

@@ -1,6 +1,6 @@
 # The programs of docs/how-to/ run as they are printed: each is read out of its page, file by file, its own tests pass, and what it publishes arrives
-# in Kafka, also through a PgBouncer in transaction mode where the page says how. What a page warns of is tried by test/support/how-to/traps. A block of
-# a program begins with a line that names its file. The pages consume-… are 193_consumers.t's.
+# in Kafka, also through a PgBouncer in transaction mode where the page says how. test/support/how-to/traps tries what a page warns of. A block of
+# a program begins with a line that names its file. 193_consumers.t has the pages consume-….
 # Takes long.
 use strict;
 use warnings;
@@ -54,7 +54,7 @@ wait_until { system("psql -XAtqc 'SELECT 1' 'host=$host port=$pool_port dbname=p
 
 # ---- the pages
 
-# What stands around a page's program, and how it is run. Each has a database of its own: the commands come to the same tables. Behind PgBouncer a
+# The surroundings of each page's program, and its command. Each program has a database of its own, since all have the same tables. Behind PgBouncer a
 # program runs with `pooled` appended to its URL, twice, so that two clients share a connection to the server. `traps` publishes nothing.
 my %how = (
     django => {
@@ -101,7 +101,7 @@ my %how = (
             'traps.ts' => slurp("$traps/prisma.ts"),
         },
         sql => $orders,
-        before => [    # no engine of Prisma's is run; that one is there keeps the generator from fetching it
+        before => [    # no engine of Prisma's runs; the file keeps the generator from fetching one
             "ln -s '$modules' node_modules",
             'PRISMA_SCHEMA_ENGINE_BINARY=/bin/true PRISMA_QUERY_ENGINE_LIBRARY=/bin/true PRISMA_HIDE_UPDATE_MESSAGE=1 CHECKPOINT_DISABLE=1 node node_modules/prisma/build/index.js generate',
             'node node_modules/typescript/bin/tsc',
@@ -129,14 +129,14 @@ my %how = (
         traps => "$java shop.Traps",
         listener => "exec $java shop.Billing",
     },
-    rust => {    # built by the Makefile, out of the page
+    rust => {    # test/programs.mk builds the program out of the page
         needs => "$ENV{OUTBOX_BUILD}/how-to/rust/shop",
         sql => $orders,
         test => "$ENV{OUTBOX_BUILD}/how-to/rust/shop.test",
         tests => qr/2 passed/,
         run => "$ENV{OUTBOX_BUILD}/how-to/rust/shop",
     },
-    go => {    # so is this one
+    go => {    # test/programs.mk builds this program, too
         needs => "$ENV{OUTBOX_BUILD}/how-to/go/shop",
         sql => $orders,
         test => "$ENV{OUTBOX_BUILD}/how-to/go/shop.test -test.v",
@@ -147,7 +147,7 @@ my %how = (
 my @pages = grep { !/^consume-/ } map { basename($_, '.md') } glob "$project/docs/how-to/*.md";
 is_deeply(\@pages, [ sort keys %how ], 'each page is run');
 
-# Where the database is, in the words of each language.
+# The database's address, in the form of each language.
 sub environment {
     my ($folder, $database, $to_port, $parameters) = @_;
     my $url = "postgresql" . ($database eq 'sqlalchemy' ? '+psycopg2' : '') . "://$user\@$host:$to_port/$database$parameters";
@@ -155,7 +155,7 @@ sub environment {
         DJANGO_SETTINGS_MODULE => 'settings', PYTHONPATH => '.', PYTHONDONTWRITEBYTECODE => 1, HOME => $folder);
 }
 
-# Returns what it says; the test fails where the command does.
+# Returns the command's output; the test fails where the command fails.
 sub done_well {
     my ($folder, $database, $command, $to_port, $parameters) = @_;
     local %ENV = (%ENV, environment($folder, $database, $to_port // $port, $parameters // ''));

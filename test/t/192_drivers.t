@@ -1,5 +1,6 @@
-# What docs/drivers.md says of drivers of Java, JavaScript, Go, Rust and of pg8000 and SQLAlchemy holds with the real ones: test/support/drivers has a
-# program a language. A call that is refused is a line of its output, any other is an event whose topic names driver and way. Others: 085_drivers.t.
+# docs/drivers.md is right about the drivers of Java, JavaScript, Go and Rust, and about pg8000 and SQLAlchemy: test/support/drivers has a program for
+# each language. A refused call is a line of the program's output, any other call an event whose topic names driver and way. 085_drivers.t has the other
+# drivers.
 use strict;
 use warnings;
 
@@ -22,7 +23,7 @@ my $url = "postgresql://$user\@127.0.0.1:$port/postgres";
 create_slot($node);
 my $id = '01930000-0000-7000-8000-000000000000';
 
-# A program's file or folder that must be there, its command, what it says, and its events: way, key, what else.
+# A program's file or folder that must exist, its command, its output, and its events: way, key, other parts.
 my ($order, $headers) = ('"payload":{"item":"Macbook"}', '"headers":{"h":"v"}');
 my $full = qq("type":"type",$headers,$order);
 my @of_jdbc = ("setString k $full", "setInt 42 $order", qq(setLong 1099511627776 $headers,$order), "uuid $id $order", 'setBytes k "payload_base64":"AP8="');
@@ -57,7 +58,7 @@ for my $name (sort keys %language) {
     my ($needs, $command, $says, @drivers) = @{ $language{$name} };
     if (!-e $needs) { note "$name: left out, for want of its compiler or its packages"; next }
     my $log = "$PostgreSQL::Test::Utils::log_path/192_drivers_$name.log";
-    my $said = join '', grep { /^[\w.-]+: [\w ]+$/ } qx{($command) 2>'$log'};    # jOOQ has more to say
+    my $said = join '', grep { /^[\w.-]+: [\w ]+$/ } qx{($command) 2>'$log'};    # without jOOQ's other lines
     is($?, 0, "$name: the program ends well") or diag slurp($log);
     is($said, $says, "$name: what is refused");
     my %events;
@@ -70,7 +71,7 @@ for my $name (sort keys %language) {
     is_deeply([ sort @{ $events{$_} // [] } ], [ sort @{ $expected{$_} } ], "$_: the events are what was given") for sort keys %expected;
 }
 
-# A row of the table for each, and each row is of one that is tried, here or by 085_drivers.t or sql/signatures.sql.
+# The table has a row for each driver, and this file, 085_drivers.t or sql/signatures.sql tries the driver of each row.
 my ($table) = slurp("$project/docs/drivers.md") =~ /^\| driver .*?\n\n/ms ? $& : '';
 is_deeply([ map { /^\| ([^|]+?) \|/ ? split /, / => $1 : () } grep { !/^\| (?:driver|---)|^\|-/ } split /\n/, $table ],
     [ 'psql', 'PL/pgSQL', 'triggers', 'psycopg 3', 'Django', 'psycopg2', 'asyncpg', 'pg8000', 'SQLAlchemy', 'JDBC', 'Spring', 'JPA', 'jOOQ', 'MyBatis', 'pgx', 'database/sql with pgx',

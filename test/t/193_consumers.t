@@ -1,5 +1,6 @@
 # The consumers of docs/how-to/consume-*.md, built out of their pages, read what the relay delivers and count each event once, by outbox.first_time(), in
-# databases of their own without the extension. They and the relay are killed again and again. Events that cannot be consumed are in dead_letters, once.
+# databases of their own without the extension. The test kills consumers and relay again and again. Events that no consumer can take are in
+# dead_letters, once.
 # Takes long.
 use strict;
 use warnings;
@@ -45,7 +46,7 @@ for my $language (@languages) {
         GRANT USAGE ON SCHEMA outbox TO billing; GRANT EXECUTE ON FUNCTION outbox.first_time(text, uuid) TO billing");
 }
 
-# ---- who takes part
+# ---- servers and programs
 
 # The program emits less than a consumer on a busy machine takes, so that little is left in the end. Of each twentieth order the key is no number, and
 # no consumer can take its event.
@@ -66,8 +67,8 @@ sub start {
         stdout => log_of($language), stderr => log_of($language));
 }
 
-# A consumer that ends by itself is started again, as page and supervisor have it: Kafka may take the successor of a killed one for an intruder, where
-# requests of the killed one come late.
+# Starts a consumer again that has ended by itself, as a supervisor does: Kafka may fence the successor of a killed consumer, where requests of the
+# killed one come late.
 my %ended = map { ($_ => 0) } @languages;
 
 sub invoices {
@@ -102,7 +103,7 @@ is(slurp("$folder/complaints"), '', 'the program has met no error');
 ok(wait_for_confirmation($node), 'the last relay delivers what is left');
 is($relay->terminate, 0, 'and ends in good order');
 
-# ---- what is there
+# ---- the result
 
 sub ids { my ($database, $query) = @_; return $node->safe_psql($database, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM ($query) AS of (id)") }
 my $orders = ids('postgres', 'SELECT id FROM orders WHERE id % 20 <> 0');

@@ -1,5 +1,5 @@
-# Read your event on a standby: a record's header outbox-lsn says how far the standby must have replayed, and what docs/consumers.md says to wait with
-# waits just so long. From PostgreSQL 19 on that is WAIT FOR LSN, before a query that is asked again.
+# A consumer reads an event's row on a standby: the record's header outbox-lsn says how far the standby must have replayed, and the statements of
+# docs/consumers.md wait for that: from PostgreSQL 19 on WAIT FOR LSN, before a query that is repeated.
 use strict;
 use warnings;
 
@@ -24,7 +24,7 @@ $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby, 'replay', current_lsn($node));
 
-# The page's words, for an LSN.
+# The page's statements, for an LSN.
 my $page = slurp(dirname(__FILE__) . '/../../docs/consumers.md');
 my ($statement) = $page =~ /`(WAIT FOR LSN '[^`]+)`/ or die 'the page has no statement for PostgreSQL 19';
 my ($question) = $page =~ /^(SELECT NOT pg_is_in_recovery\(\).*;)$/m or die 'the page has no query';

@@ -1,5 +1,5 @@
-# A copy of the server or of the database publishes nothing by accident, also where its relay has the options of production's: a base backup that is
-# started or promoted, a dump that is restored, a copy of the disk. The copy's emit refuses, its relay ends with a reason, and setup with exactly-once
+# A copy of the server or of the database publishes nothing by accident, also where its relay has the options of production's relay: a base backup that
+# is started or promoted, a dump that is restored, a copy of the disk. The copy's emit refuses, its relay ends with a reason, and setup with exactly-once
 # delivery does not write over production's position. Production goes on all the while, with each event once.
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# In flight: whether the bound on what is in flight finds itself. At each point, a number of partitions, a size of events and a way to the broker,
-# the relay with nothing set stands beside relays with fixed bounds, of which the best is what a search would find. All in turn, in one run.
-# Through a proxy that delays what goes through it (test/chaos/proxy/main.cpp), which takes a part of the machine from everybody alike.
+# In flight: whether the relay finds the best bound of the events in flight by itself. At each point, a number of partitions, a size of events and a way
+# to the broker, the relay without a setting stands beside relays with fixed bounds, whose best one a search would find. All candidates take turns in one
+# run, through a proxy that delays their bytes (test/chaos/proxy/main.cpp) and takes the same share of the machine from each.
 package inflight;
 
 use strict;

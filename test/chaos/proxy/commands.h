@@ -1,4 +1,4 @@
-// What the proxy is told, a line a command. The head of main.cpp lists the commands.
+// The proxy's commands, a line each. The head of main.cpp lists them.
 #pragma once
 
 #include <map>

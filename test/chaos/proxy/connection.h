@@ -26,9 +26,9 @@ struct Flow {
     bool wants_to_read(size_t held_bytes_max) const { return !read_end && held_bytes < held_bytes_max; }
     bool wants_to_write() const { return !pieces.empty() && pieces.front().due <= Clock::now(); }
 
-    // Takes what was read; no bytes are the end of the stream.
+    // Takes bytes that were read; no bytes stand for the end of the stream.
     void hold(Clock::time_point due, std::string bytes);
-    // Drops from the front what was written.
+    // Drops written bytes from the front.
     void drop(size_t size);
 };
 
@@ -40,10 +40,10 @@ struct Connection {
 
     bool finished() const { return up.wrote_end && down.wrote_end; }
 
-    // Reads once from a socket into the flow that begins there. A reset makes the connection dead: the other side must not take it for an
+    // Reads once from a socket into the flow that begins there. A reset makes the connection dead: the other side must not take a reset for an
     // end.
     void read_into(Flow &flow, int socket, milliseconds delay);
-    // Closes both sockets: with a reset where the connection is dead, as a process that died does to what nobody has read.
+    // Closes both sockets, with a reset where the connection is dead, as the kernel does for a process that died with unread bytes.
     void close_both() const;
 };
 

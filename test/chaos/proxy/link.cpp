@@ -62,7 +62,7 @@ void Link::accept_one() {
         return;
     Connection connection{client, new_socket(), {}, {}};
     const sockaddr_in address = loopback(target_port);
-    // Blocking: on the loopback device it is accepted or refused at once.
+    // The call blocks: on the loopback device a connection is accepted or refused at once.
     if (refuses || connect(connection.target, reinterpret_cast<const sockaddr *>(&address), sizeof address)) {
         connection.dead = true;
         connection.close_both();

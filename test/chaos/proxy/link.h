@@ -1,5 +1,5 @@
-// A port on which the proxy listens, the connections that came in there, and how bad the network is for them at the moment. What is in an
-// object's public members is set by commands.
+// A port on which the proxy listens, the connections of that port, and the faults that are in force for them. Commands set an object's public
+// members.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,15 @@ struct Link {
     int listener = -1;
     int target_port = 0;
     milliseconds delay{0};
-    size_t held_bytes_max = 1 << 20; // of one direction of a connection; beyond it the sender has to wait
+    size_t held_bytes_max = 1 << 20; // of one direction of a connection; with more the sender has to wait
     bool silent_up = false, silent_down = false, refuses = false;
-    long bytes_to_cut = no_cut; // so many more bytes are written before all connections are reset
+    long bytes_to_cut = no_cut; // the bytes to write before all connections are reset
     std::list<Connection> connections;
 
-    // "[ADDRESS:]LISTEN_PORT:TARGET_PORT". Throws what a usage message says.
+    // "[ADDRESS:]LISTEN_PORT:TARGET_PORT". Throws with the text of a usage message.
     void open(const std::string &ports);
     void accept_one();
-    // Writes what is due, closes what is finished.
+    // Writes bytes that are due, and closes finished connections.
     void forward();
     void reset_all();
     void forget_all();

@@ -1,16 +1,16 @@
-// proxy: TCP links between the relay and its two ends, which can be made as bad as networks are. Not a general proxy: loopback only, a
-// handful of connections, commanded by one program. Tested by test/t/040_proxy.t.
+// proxy: TCP links between the relay and its two ends, with the faults that networks have. No general proxy: loopback only, a handful of
+// connections, commands of one program. Tested by test/t/040_proxy.t.
 //
 //   proxy NAME=[ADDRESS:]LISTEN_PORT:TARGET_PORT...      ADDRESS: one of the loopback network's, 127.0.0.1 without
 //
-// Says "ok" when it listens. Reads commands on standard input, one a line, answers each with a line, and ends with its input.
+// Prints "ok" when all links listen. Reads commands on standard input, one a line, answers each with a line, and ends when the input ends.
 //
-//   NAME delay MS       what is forwarded from now on arrives that much later
-//   NAME hold BYTES     so much of one direction is held at most while it is delayed (1 MB); beyond it the sender has to wait
-//   NAME cut BYTES      after so many more bytes all connections are reset, wherever that is in a message
-//   NAME silence WAY    up (to the target), down or both: nothing is forwarded, not even an end; the rest waits, as for a lost route
+//   NAME delay MS       bytes that are read from now on arrive so much later
+//   NAME hold BYTES     the most bytes of one direction that the proxy holds during a delay (1 MB); with more the sender has to wait
+//   NAME cut BYTES      resets all connections after this number of bytes, also in the middle of a message
+//   NAME silence WAY    up (to the target), down or both: holds all bytes, and the end of a stream too, as a network without a route does
 //   NAME reset          resets all connections
-//   NAME forget         the connections of now are silent for ever; new ones work: a peer that vanished without a word
+//   NAME forget         the present connections are silent for ever, and new ones work, as where a peer vanished
 //   NAME refuse         resets new connections
 //   NAME target PORT    new connections go there
 //   NAME heal           undoes delay, cut, silence and refuse

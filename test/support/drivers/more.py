@@ -1,4 +1,4 @@
-# pg8000 and SQLAlchemy, as test/support/drivers/Drivers.java says.
+# Calls outbox.emit through pg8000 and SQLAlchemy, as test/support/drivers/Drivers.java does through Java's drivers.
 import json
 import sys
 import uuid

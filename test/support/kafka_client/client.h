@@ -79,7 +79,7 @@ void wait_until(rd_kafka_t *client, int seconds, const std::string &what, Condit
 // The answer to a request of the admin interface; throws where the answer is an error.
 Event await_result(rd_kafka_queue_t *queue, const std::string &what);
 
-// The first and the end offset of a partition. Metadata names a leader a moment before that broker knows it, so the function repeats
+// The first and the end offset of a partition. Metadata names a leader a moment before that broker knows, so the function repeats
 // refused requests.
 std::pair<int64_t, int64_t> ends_of(rd_kafka_t *client, const char *topic, int partition);
 

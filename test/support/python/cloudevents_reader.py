@@ -24,5 +24,5 @@ for line in sys.stdin:
         event = kafka.from_kafka_event(message)
         attributes = {name: str(value) for name, value in event.get_attributes().items()}
         print(json.dumps({"attributes": attributes, "data": data_of(event)}, sort_keys=True))
-    except Exception as error:  # whatever it raises is the answer
+    except Exception as error:  # the SDK's error is the answer
         print(json.dumps({"refused": f"{type(error).__name__}: {error}"}))
