@@ -1,6 +1,6 @@
 -- The doors beside emit, in SQL and PL/pgSQL: a part of outbox.sql, with the names, SQLSTATEs and hints of the extension. The hosted form has no
 -- triggers on tables (outbox.attach), no outbox table of another program (outbox.adopt), no table of topics and no view outbox.status.
--- outbox.create_topic_view stands in the extension's script as well: that script is the text of a released version and does not change with this one.
+-- The extension's script has the same text of create_topic_view, captured and was_emitted, and test/t/169_twins.t compares the two texts.
 -- Tested by test/t/160_hosted.t, which runs the extension's regression tests.
 
 -- ---- a view to insert into ------------------------------------------------------------------------------------------

@@ -56,18 +56,7 @@ sub play {
     ($code, $out, $err) = Outbox::Relay::call(@setup);
     is($code, 0, "$what: set up again, with the same options") or diag "$out$err";
     $relay->start;
-    $stop_orders = begin_orders($new);
-    $stop_orders->(20);
-    ok(wait_for_confirmation($new), "$what: the events that follow are delivered");
-    judge_orders($new, $kafka, $what);
-    is($relay->terminate, 0, "$what: the relay ends in good order");
-    $new->stop;
-    $kafka->delete_topic('orders');
-    return;
+    return end_upgrade($new, $kafka, $relay, begin_orders($new), $what);
 }
 
-for my $upgrade (@upgrades) {
-    for my $delivery (qw(at-least-once exactly-once)) { play($delivery, @$upgrade) }
-}
-
-done_testing();
+play_upgrades(\&play, @upgrades);

@@ -79,18 +79,7 @@ sub play {
         is($code, 0, "$what: the command does as it stands") or diag $printed;
         $relay->start;
     }
-    $stop_orders->(20);
-    ok(wait_for_confirmation($new), "$what: the events that follow are delivered");
-    judge_orders($new, $kafka, $what);
-    ok($relay->alive, "$what: the relay goes on");
-    is($relay->terminate, 0, "$what: and ends in good order");
-    $new->stop;
-    $kafka->delete_topic('orders');
-    return;
+    return end_upgrade($new, $kafka, $relay, $stop_orders, $what);
 }
 
-for my $upgrade (@upgrades) {
-    for my $delivery (qw(at-least-once exactly-once)) { play($delivery, @$upgrade) }
-}
-
-done_testing();
+play_upgrades(\&play, @upgrades);

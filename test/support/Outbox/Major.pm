@@ -15,7 +15,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(upgrades old_server new_server forget_column_versions pg_upgrade begin_orders judge_orders);
+our @EXPORT = qw(upgrades play_upgrades old_server new_server forget_column_versions pg_upgrade end_upgrade begin_orders judge_orders);
 
 sub _folder { my ($major) = @_; return dirname($ENV{OUTBOX_RELAY}) . "/majors/$major" }
 
@@ -37,6 +37,15 @@ sub upgrades {
     my @upgrades = grep { ($_->[0] >= 17) == $keeps_slots } map { [ @majors[ $_ - 1, $_ ] ] } 1 .. $#majors;
     plan skip_all => "no upgrade of the kind among PostgreSQL @majors" if !@upgrades;
     return @upgrades;
+}
+
+# Calls the code with the delivery and the two majors of each upgrade, for both deliveries, and ends the file.
+sub play_upgrades {
+    my ($play, @upgrades) = @_;
+    for my $upgrade (@upgrades) {
+        for my $delivery (qw(at-least-once exactly-once)) { $play->($delivery, @$upgrade) }
+    }
+    return done_testing();
 }
 
 # A running server of this major, with the extension and the role `relay`.
@@ -74,6 +83,20 @@ sub pg_upgrade {
     my @complaints = map { slurp($_) } glob($new->data_dir . '/pg_upgrade_output.d/*/*.txt');
     push @complaints, grep { /error|fatal/i } map { split /\n/, slurp($_) } glob($new->data_dir . '/pg_upgrade_output.d/*/log/*.log') if $status;
     return ($status, join "\n", $out, $err, @complaints);
+}
+
+# The end of an upgrade that was played: the application ends after so many more orders, the relay delivers their events, and Kafka has each order's
+# event once. Then relay and server end, and the topic goes.
+sub end_upgrade {
+    my ($new, $kafka, $relay, $stop_orders, $what) = @_;
+    $stop_orders->(20);
+    ok(wait_for_confirmation($new), "$what: the events that follow are delivered");
+    judge_orders($new, $kafka, $what);
+    ok($relay->alive, "$what: the relay goes on");
+    is($relay->terminate, 0, "$what: and ends in good order");
+    $new->stop;
+    $kafka->delete_topic('orders');
+    return;
 }
 
 # Places one order after the other, each in a transaction with its event and over a connection of its own. The returned function waits until so many

@@ -168,13 +168,19 @@ sub _list {
     return;
 }
 
-sub _configure {
+# Patroni removes settings that it does not know from its own list of parameters, so this one is in a file of its own.
+sub _allow_plugin {
     my ($self, $member) = @_;
-    my ($postgres) = grep { -x "$_/postgres" } split /:/, $ENV{PATH};
-    # Patroni removes settings that it does not know from its own list of parameters, so this one is in a file of its own.
     open my $conf, '>', "$member->{folder}/custom.conf" or croak $!;
     print {$conf} "output_plugin_libraries = 'pgoutput, $self->{plugin}'\n" if Outbox::Node::has_plugin_list();
     close $conf or croak $!;
+    return;
+}
+
+sub _configure {
+    my ($self, $member) = @_;
+    my ($postgres) = grep { -x "$_/postgres" } split /:/, $ENV{PATH};
+    $self->_allow_plugin($member);
     open my $file, '>', "$member->{folder}/patroni.yml" or croak $!;
     print {$file} <<"END_YAML";
 scope: outbox
