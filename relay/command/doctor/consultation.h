@@ -38,8 +38,8 @@ public:
     std::string slot_value(const std::string &expression);
     std::optional<SlotState> slot() { return look_at_slot(server(), command_.slot); }
 
-    // The commands `setup` and `run` to paste: without a password, and setup without a user, since the server's administrator runs it. For a
-    // database in the hosted form `setup` names pgoutput, since `setup` without a plugin would move the database to the extension.
+    // The commands `setup` and `run` to paste: without a password, and setup without a user, since the server's administrator runs it. For
+    // a database in the hosted form `setup` names pgoutput, since `setup` without a plugin would move the database to the extension.
     void note_hosted() { is_hosted_ = true; }
     std::string setup_line() const { return setup_line(command_.slot); }
     std::string setup_line(const std::string &slot) const;

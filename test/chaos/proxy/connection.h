@@ -40,8 +40,8 @@ struct Connection {
 
     bool finished() const { return up.wrote_end && down.wrote_end; }
 
-    // Reads once from a socket into the flow that begins there. A reset makes the connection dead: the other side must not take a reset for an
-    // end.
+    // Reads once from a socket into the flow that begins there. A reset makes the connection dead: the other side must not take a reset for
+    // an end.
     void read_into(Flow &flow, int socket, milliseconds delay);
     // Closes both sockets, with a reset where the connection is dead, as the kernel does for a process that died with unread bytes.
     void close_both() const;

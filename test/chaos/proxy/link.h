@@ -1,5 +1,5 @@
-// A port on which the proxy listens, the connections of that port, and the faults that are in force for them. Commands set an object's public
-// members.
+// A port on which the proxy listens, the connections of that port, and the faults that are in force for them. Commands set an object's
+// public members.
 #pragma once
 
 #include <cstddef>
