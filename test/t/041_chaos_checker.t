@@ -60,7 +60,7 @@ sub verdict {
     my @records = records();
     $story{change}->(\@records);
     $checker->add_record($_) for @records;
-    $checker->made_anew($_) for @{ $story{made_anew} // [] };
+    $checker->recreated($_) for @{ $story{recreated} // [] };
     $checker->add_sample(@$_) for @{ $story{samples} };
     $checker->add_sessions($story{sessions});
     $checker->add_memory($_) for @{ $story{memory} };
@@ -100,7 +100,7 @@ is_verdict('I2', 'the stream has what was rolled back', sub { push @{ $story{str
 is_verdict('I2', 'the stream has an event twice', sub { push @{ $story{stream} }, [ 0x400, 'a1' ] });
 
 is_verdict('I3', 'two events of a key swapped', sub { $story{records} = [qw(a1 b1 a3 j1 a2 b2 n1 j2)]; $story{sessions} = 9; $story{samples} = [] });
-sub swapped { my (@records) = @_; @story{qw(records sessions samples made_anew)} = ([ qw(a1 b1), @records ], 9, [], ['orders']); return }
+sub swapped { my (@records) = @_; @story{qw(records sessions samples recreated)} = ([ qw(a1 b1), @records ], 9, [], ['orders']); return }
 is_verdict('I3', 'in a topic that was created again', sub { swapped(qw(a3 j1 a2 b2 n1 j2)) });
 is_verdict('', 'but not where what came too early comes again', sub { swapped(qw(a3 j1 a2 b2 n1 j2 a3)) });
 is_verdict('I3 I4', 'exactly once it is', sub { swapped(qw(a3 j1 a2 b2 n1 j2 a3)); $story{delivery} = 'exactly-once' });

@@ -68,7 +68,7 @@ sub run {
         capture => sub {    # keeps the records of a topic that are about to be lost; the topic's offsets go on at the given one, or begin at 0
             my ($topic, $offset) = @_;
             push @{ $self->{captured} }, $self->_records($topic);
-            push @{ $self->{made_anew} }, $topic if !defined $offset;
+            push @{ $self->{recreated} }, $topic if !defined $offset;
             $self->{judged}{$topic} = defined $offset ? { 0 => $offset - 1 } : {};
         });
     $self->{storm} = Outbox::Chaos::Storm->new(
@@ -202,7 +202,7 @@ sub _judge {
     });
     my @records = $self->_records($self->{writers}->topics);
     $checker->add_record($_) for splice(@{ $self->{captured} //= [] }), @records;
-    $checker->made_anew($_) for splice @{ $self->{made_anew} //= [] };
+    $checker->recreated($_) for splice @{ $self->{recreated} //= [] };
     $self->{judged}{ $_->{topic} }{ $_->{partition} } = $_->{offset} for @records;
     $checker->add_memory($self->{memory_kb});
     $self->violation(@$_) for $checker->verdict;

@@ -105,7 +105,7 @@ sub add_record {
 
 # The topic was deleted and created again. The old partitions refuse a batch, and the new partitions may accept the next batch before the refused one
 # comes again: at least once, everything behind the refused batch then comes again, too.
-sub made_anew { my ($self, $topic) = @_; $self->{made_anew}{$topic} = 1 if $self->{delivery} eq 'at-least-once'; return }
+sub recreated { my ($self, $topic) = @_; $self->{recreated}{$topic} = 1 if $self->{delivery} eq 'at-least-once'; return }
 
 # Takes a sample of the slot: the time (ms) and the confirmed position.
 sub add_sample { my ($self, $time, $lsn) = @_; push @{ $self->{samples} }, [ $time, $lsn ]; return }
@@ -200,12 +200,12 @@ sub _judge_partition {
     $rank{$_} = 1 + keys %rank for sort { $a <=> $b } keys %distinct;
     my ($highest, $sessions, %seen, %ends) = (0, 0);
     my %last = map { $rank{ $events[$_]{place} } => $_ } 0 .. $#events;
-    my $made_anew = $self->{made_anew}{ $name =~ s{/\d+$}{}r };
+    my $recreated = $self->{recreated}{ $name =~ s{/\d+$}{}r };
     for my $index (0 .. $#events) {
         my $event = $events[$index];
         my $rank = $rank{ $event->{place} };
         $self->_violation('I3', "$name: an event of $event->{txn} after a later one")
-            if !$seen{$rank}++ && $rank < $highest && !($made_anew && !grep { $_ > $rank && $last{$_} < $index } keys %seen);
+            if !$seen{$rank}++ && $rank < $highest && !($recreated && !grep { $_ > $rank && $last{$_} < $index } keys %seen);
         $highest = $rank if $rank > $highest;
         if ($ends{ $rank - 1 }) { $ends{ $rank - 1 }-- }
         else { $sessions++ }
