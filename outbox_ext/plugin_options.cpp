@@ -30,7 +30,7 @@ void set_batch_bytes(PluginOptions *options, const char *value) {
 
 // pg_recvlogical and other readers confirm the position of a keepalive. Such a reader would lose the transactions that the plugin holds
 // back, so the plugin gathers only where the value "ahead" says that the reader knows the line {"ahead":…}. The relay of 1.0 asks with
-// "on": it must go on working, and gets the same lines one transaction at a time.
+// "on"; that relay must go on working, and gets the same lines one transaction at a time.
 void set_gather(PluginOptions *options, const char *value) {
     bool is_on;
     options->gather = strcmp(value, "ahead") == 0;

@@ -39,11 +39,13 @@ int wait_ms() { // until the next save is due; zero also when the clock was set 
     return passed_ms < 0 || passed_ms >= save_interval_ms ? 0 : static_cast<int>(save_interval_ms - passed_ms);
 }
 
-// ---- where it runs --------------------------------------------------------------------------------------------------
+// ---- the replaced flush ---------------------------------------------------------------------------------------------
 
 // ProcessRepliesIfAny reads the confirmations of a walsender's client. In each of the walsender's loops (WalSndLoop, WalSndWaitForWal,
-// ProcessPendingWrites) pq_flush_if_writable runs after it, whether the walsender is busy or idle; the server calls that function through
-// PqCommMethods, so it can be replaced. A timer wakes a walsender that sleeps when a save is due.
+// ProcessPendingWrites) pq_flush_if_writable runs after ProcessRepliesIfAny, whether the walsender is busy or idle; the server calls
+// pq_flush_if_writable through PqCommMethods, where the extension replaces the function. A timer wakes a walsender that sleeps when a save
+// is due.
+//
 // Depends on the walsender alone calling pq_flush_if_writable, after ProcessRepliesIfAny in each of these loops; checked on 14 to 19.
 // test/t/081_restart.t fails when that breaks.
 const PQcommMethods *server_methods;

@@ -52,8 +52,8 @@ public:
     // may have used up its wake-up already.
     Clock::time_point step_at() const { return call_.is_running() && !call_.is_answered() ? Clock::time_point::max() : step_at_; }
 
-    // The error for which librdkafka has let the open Kafka transaction fail as a whole, with its words in reason(). NO_ERROR: it has not
-    // failed.
+    // The error for which librdkafka has let the open Kafka transaction fail as a whole, with its words in reason(). NO_ERROR: the
+    // Kafka transaction has not failed.
     rd_kafka_resp_err_t failure();
 
     // The reason of the last call that has failed, or of failure(). Empty: none has.

@@ -3,7 +3,8 @@
 //
 // Each connection has one request. No client holds up the others or the end: a client is cut off after a second of silence, after two
 // seconds in any case, when it is the oldest of too many, and when its request is too long. The server is for probes and scrapers, and not
-// for the world: it has no TLS and no passwords, so an operator binds it where only these reach it. Tested by test/t/018_status.t.
+// for the world: the server has no TLS and no passwords, so an operator binds it to an address that only these reach. Tested by
+// test/t/018_status.t.
 #pragma once
 
 #include "core/status.h"

@@ -1,4 +1,4 @@
-# Dump and restore keep who may emit: the REVOKEs of the extension's script, and what the owner has granted and revoked since. This also holds for an
+# Dump and restore keep who may emit: the REVOKEs of the extension's script, and what the owner has granted and revoked since. The same holds for an
 # extension of version 1.0, and for one that was upgraded from 1.0.
 use strict;
 use warnings;

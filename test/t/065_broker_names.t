@@ -1,5 +1,5 @@
 # The name of a broker is not looked up, because no name server answers: the relay goes on with status updates and signals, and ends within its grace,
-# with events in flight and before its first connection to Kafka. It goes on when the name is known again.
+# with events in flight and before its first connection to Kafka. The relay goes on when the name is known again.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# `outbox-relay drain` returns when a running relay has delivered everything that was committed before, and not earlier. It has an exit code of its
-# own when its time has passed.
+# `outbox-relay drain` returns when a running relay has delivered everything that was committed before, and not earlier. drain has an exit code
+# of its own when its time has passed.
 use strict;
 use warnings;
 

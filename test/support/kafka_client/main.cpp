@@ -1,6 +1,6 @@
 // kafka-client: the tests' view of a broker, through librdkafka and without the relay's code, so that a wrong assumption of the relay is
-// not repeated here. It is no general tool: it knows one broker, and programs read its output. test/t/002_records.t tests it, by
-// comparing its output with what was emitted.
+// not repeated here. The program is no general tool: it knows one broker, and other programs read its output. test/t/002_records.t
+// compares its output with the emitted events.
 #include "test/support/kafka_client/commands.h"
 
 #include <cstdio>
