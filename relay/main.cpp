@@ -1,5 +1,6 @@
 // outbox-relay: streams the events of PostgreSQL's outbox extension to Kafka. main() reads the options, execute() runs the command, and the
 // exit status tells a supervisor how the command ended.
+#include "base/left_behind.h"
 #include "base/log_fields.h"
 #include "base/signals.h"
 #include "base/standard_files.h"
@@ -17,7 +18,6 @@
 #include "config/options.h"
 #include "config/reload.h"
 #include "kafka/at_least_once_sink.h"
-#include "kafka/client_end.h"
 #include "kafka/exactly_once_sink.h"
 #include "kafka/librdkafka_version.h"
 #include "kafka/state_topic.h"
@@ -225,7 +225,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     hold_standard_files();
     int status = run(argc, argv);
-    if (clients_left_behind() > 0) { // their threads use what exit() would destroy
+    if (threads_left_behind > 0) {
         std::cout.flush();
         spdlog::default_logger()->flush();
         _exit(status);

@@ -1,5 +1,6 @@
 #include "kafka/client_end.h"
 
+#include "base/left_behind.h"
 #include "base/log.h"
 #include "kafka/token.h"
 
@@ -10,29 +11,24 @@
 #include <thread>
 
 namespace outbox {
-namespace {
-
-std::atomic<int> left_behind{0};
-
-} // namespace
-
-int clients_left_behind() { return left_behind; }
-
 bool ends_within(std::chrono::milliseconds patience, std::function<void()> call) {
     auto ended = std::make_shared<std::promise<void>>();
     std::future<void> end = ended->get_future();
     auto counts = std::make_shared<std::atomic<int>>(0); // 1: the caller has gone, 2: the call has returned
-    std::thread([call = std::move(call), ended, counts] {
+    std::thread thread([call = std::move(call), ended, counts] {
         call();
         if (counts->exchange(2) == 1)
-            left_behind--;
+            threads_left_behind--;
         ended->set_value();
-    }).detach();
-    if (end.wait_for(patience) == std::future_status::ready)
+    });
+    if (end.wait_for(patience) == std::future_status::ready) {
+        thread.join(); // OpenSSL frees its state of a thread at the end of the thread
         return true;
-    left_behind++;
+    }
+    thread.detach();
+    threads_left_behind++;
     if (counts->exchange(1) == 2) // the call has returned meanwhile
-        left_behind--;
+        threads_left_behind--;
     return false;
 }
 
@@ -42,7 +38,7 @@ void destroy_kafka_client(rd_kafka_t *client) {
         rd_kafka_destroy(client);
         forget_tokens(client);
     };
-    if (left_behind >= clients_left_behind_max)
+    if (threads_left_behind >= clients_left_behind_max)
         return destroy();
     try {
         if (!ends_within(client_end_patience, destroy))

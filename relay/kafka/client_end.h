@@ -18,10 +18,7 @@ constexpr int clients_left_behind_max = 8; // a client that is left behind keeps
 void destroy_kafka_client(rd_kafka_t *client);
 
 // Runs the call on a thread of its own, and waits for the call within the patience. False: the call goes on, and counts as left behind
-// until the call returns.
+// (base/left_behind.h) until the call returns.
 bool ends_within(std::chrono::milliseconds patience, std::function<void()> call);
-
-// A process that ends while a client is left behind must not destroy what librdkafka's threads use: the process ends by _exit().
-int clients_left_behind();
 
 } // namespace outbox

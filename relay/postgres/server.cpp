@@ -1,5 +1,6 @@
 #include "postgres/server.h"
 
+#include "base/left_behind.h"
 #include "base/log.h"
 
 #include <poll.h>
@@ -48,9 +49,16 @@ std::string advice_for(std::string_view reason) {
 Connection connect_unless_asked_to_stop(const Login &login, Signals &signals) {
     std::packaged_task<Connection()> task([login] { return connect(login); });
     std::future<Connection> connection = task.get_future();
-    std::thread(std::move(task)).detach();
-    while (connection.wait_for(connect_poll) != std::future_status::ready)
-        signals.stop_if_asked();
+    std::thread thread(std::move(task));
+    try {
+        while (connection.wait_for(connect_poll) != std::future_status::ready)
+            signals.stop_if_asked();
+    } catch (const Interrupted &) {
+        threads_left_behind++;
+        thread.detach();
+        throw;
+    }
+    thread.join(); // OpenSSL frees its state of a thread at the end of the thread
     try {
         return connection.get();
     } catch (const Failure &failure) {

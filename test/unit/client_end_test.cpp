@@ -1,5 +1,7 @@
 #include "relay/kafka/client_end.h"
 
+#include "relay/base/left_behind.h"
+
 #include <gtest/gtest.h>
 
 #include <future>
@@ -20,13 +22,13 @@ TEST(ClientEnd, waits_for_an_end_within_the_patience) {
 TEST(ClientEnd, leaves_behind_what_takes_longer_until_it_ends) {
     auto end = std::make_shared<std::promise<void>>();
     EXPECT_FALSE(ends_within(milliseconds(10), [end] { end->get_future().wait(); }));
-    EXPECT_GE(clients_left_behind(), 1); // on a busy machine there may be clients of other tests
+    EXPECT_GE(threads_left_behind.load(), 1); // on a busy machine there may be clients of other tests
     EXPECT_TRUE(ends_within(std::chrono::minutes(1), [] {}));
-    EXPECT_GE(clients_left_behind(), 1);
+    EXPECT_GE(threads_left_behind.load(), 1);
     end->set_value();
-    for (int i = 0; i < 10000 && clients_left_behind() > 0; i++)
+    for (int i = 0; i < 10000 && threads_left_behind.load() > 0; i++)
         std::this_thread::sleep_for(milliseconds(2));
-    EXPECT_EQ(clients_left_behind(), 0);
+    EXPECT_EQ(threads_left_behind.load(), 0);
 }
 
 } // namespace
