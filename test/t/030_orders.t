@@ -19,7 +19,7 @@ $node->safe_psql('postgres', $schema);
 
 my $folder = PostgreSQL::Test::Utils::tempdir('orders');
 my $service = Outbox::Process->spawn(
-    command => [ dirname($ENV{OUTBOX_RELAY}) . '/orders', '--port', '0', '--dsn', $node->connstr('postgres') . ' user=orders' ],
+    command => [ "$ENV{OUTBOX_BUILD}/orders", '--port', '0', '--dsn', $node->connstr('postgres') . ' user=orders' ],
     name => 'orders', stdout => "$folder/out", stderr => "$folder/err");
 my $url = wait_until { slurp("$folder/out") =~ /listening on (\S+)/ && $1 } 'the service listens';
 

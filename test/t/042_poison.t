@@ -93,6 +93,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     ($code, $out, $err) = Outbox::Relay::call(@skip, '--id', $second);
     is($code, 0, "$delivery: and is skipped in its turn") or diag $err;
     $stopping->start;
+    $stopping->wait_until_streaming($node, $slot);
     ok(wait_for_confirmation($node, $slot), "$delivery: then it goes on");
     is($stopping->terminate, 0, "$delivery: ends in good order");
     is_deeply([ first_ids($topic) ], \@fitting, "$delivery: all the others are delivered, in order");

@@ -4,13 +4,12 @@
 use strict;
 use warnings;
 
-use File::Basename qw(dirname);
 use Outbox::Chaos::Checker qw(lsn_number);
 use Outbox::Node;
 use Outbox::Walsender;
 use Test::More;
 
-my $build = dirname($ENV{OUTBOX_RELAY} ne '/bin/false' ? $ENV{OUTBOX_RELAY} : "$ENV{OUTBOX_KAFKA_CLIENT}");
+my $build = $ENV{OUTBOX_BUILD};
 my $node = outbox_node('filter', conf => "logical_decoding_work_mem = 64kB\n", plugins => 'outbox_no_filter');
 $node->append_conf('postgresql.conf', "dynamic_library_path = '\$libdir:$build'");
 $node->restart;

@@ -3,12 +3,11 @@
 use strict;
 use warnings;
 
-use File::Basename qw(dirname);
 use Outbox::Node;
 use Outbox::Relay;
 use Test::More;
 
-my $build = dirname($ENV{OUTBOX_RELAY});
+my $build = $ENV{OUTBOX_BUILD};
 my $node = outbox_node('versions', conf => "dynamic_library_path = '$build/plugin-1.0:\$libdir'\n");
 create_slot($node);
 my (undef, undef, $error) = $node->psql('postgres', q{SELECT pg_logical_slot_peek_changes('outbox', NULL, NULL, 'gather', 'ahead')});

@@ -59,7 +59,7 @@ wait_until {
     $peak = $kb if $kb && $kb > $peak;
     !$tail->alive
 } 'tail does not end';
-cmp_ok($peak, '<', 60_000, 'in less than 60 MB of memory, for 80 MB of events');
+cmp_ok($peak, '<', Outbox::Relay::memory_limit_kb(60_000), 'in less than 60 MB of memory, for 80 MB of events');
 is(scalar(() = slurp($out) =~ /\n/g), 10000, 'all of them');
 
 # Errors.

@@ -14,7 +14,7 @@ use Outbox::Relay;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $release = dirname($ENV{OUTBOX_RELAY}) . '/release-1.0';
+my $release = "$ENV{OUTBOX_BUILD}/release-1.0";
 plan skip_all => 'make test-upgrade builds release 1.0.0 and runs it' if !-x "$release/outbox-relay";
 plan skip_all => 'release 1.0.0 was built for another server' if slurp_file("$release/made-of") !~ /\Q${\ (`pg_config --version` =~ s{\n}{}r)}\E/;
 plan skip_all => 'the relay of 1.0 is started without certificates' if $ENV{TLS};

@@ -17,7 +17,7 @@ use Test::More;
 
 our @EXPORT = qw(upgrades play_upgrades old_server new_server forget_column_versions pg_upgrade end_upgrade begin_orders judge_orders);
 
-sub _folder { my ($major) = @_; return dirname($ENV{OUTBOX_RELAY}) . "/majors/$major" }
+sub _folder { my ($major) = @_; return "$ENV{OUTBOX_BUILD}/majors/$major" }
 
 sub _install_path {
     my ($major) = @_;

@@ -73,6 +73,10 @@ sub peak_memory_kb {
     return $kb // croak "$self->{name} is not running";
 }
 
+# A bound of the relay's memory, in kB. With sanitizers a process takes up to five times as much: shadow memory, red zones, and a quarantine of what
+# was freed.
+sub memory_limit_kb { my ($kb) = @_; return $ENV{SANITIZE} ? 5 * $kb : $kb }
+
 # Waits until the relay reads the slot.
 sub wait_until_streaming {
     my ($self, $node, $slot) = @_;
