@@ -104,7 +104,7 @@ sub in_form {
     return @arguments;
 }
 
-our $call_patience_s = 10;
+our $call_patience_s = 60;
 
 # Runs a command that should end by itself: (exit code, standard output, standard error).
 sub call {

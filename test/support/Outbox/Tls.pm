@@ -84,7 +84,7 @@ sub secured {
     }
     my $asks_kafka = grep { $_ eq '--brokers' } @command;
     my $names_protocol = grep { /security\.protocol|^--property-file$/ } @command;
-    return (\@command, {}) if !$asks_kafka || $names_protocol;
+    return (\@command, {}) if !$asks_kafka || $names_protocol || defined $ENV{OUTBOX_PROPERTY};    # a test has properties of its own
     my @properties = $tls->kafka_client_properties;
     return ([ @command, map { ('-X', $_) } @properties ], {}) if grep { $_ eq '-X' } @command;    # because -X in the command line replaces the variable
     return (\@command, { OUTBOX_PROPERTY => join "\n", @properties });
