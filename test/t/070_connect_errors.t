@@ -62,7 +62,7 @@ is(scalar(grep { !/^\{.*\}$/ } split /\n/, $relay->log), 0, 'each line is one of
 chmod 0600, $file;
 ok($relay->wait_until_streaming($node), 'once its mode is right, the password is read');
 
-is_said_once(says($node->connstr('postgres')), qr/standing by: replication slot "outbox" is active for PID \d+/, 'a second relay');
+is_said_once(says($node->connstr('postgres'), env => { PGPASSWORD => 'right' }), qr/standing by: replication slot "outbox" is active for PID \d+/, 'a second relay');
 is($relay->terminate, 0, 'it ends in good order');
 
 done_testing();
