@@ -13,6 +13,8 @@ use PostgreSQL::Test::Cluster;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+BEGIN { delete $ENV{TLS} }    # the certificates are of addresses, and this broker has a name
+
 my ($sender_timeout_s, $grace_s, $more_s) = (3, 1, 5);    # ending may take the grace, and then what librdkafka's threads take
 my $node = outbox_node('main', conf => "listen_addresses = '127.0.0.1'\nwal_sender_timeout = ${sender_timeout_s}s\n");
 my $names = Outbox::Names->new;

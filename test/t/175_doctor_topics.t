@@ -10,6 +10,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+BEGIN { delete $ENV{TLS} }    # the printed commands connect without TLS
+
 my $kafka = Outbox::Kafka->new->start;
 my $node = outbox_node('main', conf => "fsync = off\n");
 create_slot($node);
