@@ -17,7 +17,8 @@ namespace outbox {
 class Batch {
 public:
     using Time = std::chrono::steady_clock::time_point;
-    static constexpr size_t events_max = 20000; // a batch that has so many is closed at the next end of a transaction
+    // a batch that has so many is closed at the next end of a transaction: more than the relay delivers within the default interval
+    static constexpr size_t events_max = 50000;
     // a batch that is open for so long splits its transaction: a third of transaction.timeout.ms
     static constexpr std::chrono::milliseconds split_after{10000};
 
