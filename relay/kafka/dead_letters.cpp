@@ -17,6 +17,7 @@ constexpr int slice_ms = 200;
 using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Message = std::unique_ptr<rd_kafka_message_t, Destroy<rd_kafka_message_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
+using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
 
 // The last header of the name: the relay puts its own headers behind those of the event.
 std::string header(const rd_kafka_headers_t *headers, const char *name) {
@@ -104,11 +105,12 @@ private:
 
     template <class Take>
     void read_partition(int partition, Take take) {
-        if (rd_kafka_consume_start(topic_.get(), partition, RD_KAFKA_OFFSET_BEGINNING) != 0)
+        Queue queue(rd_kafka_queue_new(handle_.get())); // see StateReader::queue_
+        if (rd_kafka_consume_start_queue(topic_.get(), partition, RD_KAFKA_OFFSET_BEGINNING, queue.get()) != 0)
             give_up(rd_kafka_last_error());
         rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
         for (auto until = Clock::now() + patience; Clock::now() < until;) {
-            Message message(rd_kafka_consume(topic_.get(), partition, slice_ms));
+            Message message(rd_kafka_consume_queue(queue.get(), slice_ms));
             rd_kafka_poll(handle_.get(), 0);
             signals_.stop_if_asked();
             if (!message)

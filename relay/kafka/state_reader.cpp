@@ -53,7 +53,7 @@ void StateReader::follow() {
 }
 
 bool StateReader::read_one(int wait_ms) {
-    std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume(topic_, 0, wait_ms),
+    std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> message(rd_kafka_consume_queue(queue_.get(), wait_ms),
                                                                                      rd_kafka_message_destroy);
     if (message)
         take(*message);
@@ -87,7 +87,8 @@ bool StateReader::find_end() {
     end_ = high;
     topic_ = rd_kafka_topic_new(reader_.get(), target_.state_topic.c_str(), nullptr);
     count_partitions(reader_.get(), target_.state_topic, error); // without this the reader would learn of the leader half a second later
-    if (topic_ == nullptr || rd_kafka_consume_start(topic_, 0, RD_KAFKA_OFFSET_BEGINNING) != 0)
+    queue_.reset(rd_kafka_queue_new(reader_.get()));
+    if (topic_ == nullptr || rd_kafka_consume_start_queue(topic_, 0, RD_KAFKA_OFFSET_BEGINNING, queue_.get()) != 0)
         throw SinkFailure("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
     is_at_end_ = low == high;
     return true;

@@ -3,6 +3,7 @@
 // test/t/045_visible.t.
 #pragma once
 
+#include "base/destroy.h"
 #include "core/position.h"
 #include "core/sink.h"
 #include "kafka/target.h"
@@ -47,6 +48,10 @@ private:
     KafkaHandle asker_;  // sees uncommitted records, so it knows the true end
     KafkaHandle reader_; // sees committed records only
     rd_kafka_topic_t *topic_ = nullptr;
+    // The reader receives by a queue of its own. Without one librdkafka 2.14 puts a mark into the partition's queue when the reading ends,
+    // and where the topic was deleted nobody takes the mark out: the mark refers to the partition, the partition to its broker, and
+    // rd_kafka_destroy() waits for the broker's thread for ever.
+    std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>> queue_;
     std::optional<int64_t> end_;
     bool is_at_end_ = false;
     std::optional<State> state_;
