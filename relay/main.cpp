@@ -223,6 +223,7 @@ int main(int argc, char **argv) {
     // would go through the fast bins for each of the large ones.
     mallopt(M_MXFAST, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a file that may not grow is a full disk to the relay
     hold_standard_files();
     int status = run(argc, argv);
     if (threads_left_behind > 0) {
