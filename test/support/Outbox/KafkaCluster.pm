@@ -51,6 +51,7 @@ sub new {
 sub node { my ($self, $id) = @_; return $self->{nodes}{$id} // croak "no node $id" }
 sub nodes { my ($self) = @_; return map { $self->{nodes}{$_} } @ids }
 sub brokers { my ($self) = @_; return join ',', map { $_->brokers } $self->nodes }
+sub _plain_brokers { my ($self) = @_; return join ',', map { $_->_plain_brokers } $self->nodes }
 sub launch { my ($self) = @_; $_->launch for $self->nodes; return }
 sub wait_until_ready { my ($self) = @_; return $self->_client('ready', 90, scalar @ids) }
 sub alive { my ($self) = @_; return !grep { !$_->alive } $self->nodes }
@@ -61,7 +62,7 @@ sub stop { my ($self) = @_; $_->signal('TERM') for $self->nodes; $_->{process}->
 # The node that is the active controller.
 sub controller {
     my ($self) = @_;
-    my ($leader) = $self->_tool('org.apache.kafka.tools.MetadataQuorumCommand', '--bootstrap-server', $self->brokers, qw(describe --status))
+    my ($leader) = $self->_tool('org.apache.kafka.tools.MetadataQuorumCommand', '--bootstrap-server', $self->_plain_brokers, qw(describe --status))
         =~ /^LeaderId:\s+(\d)/m or croak 'no controller leads';
     return $leader;
 }
@@ -73,7 +74,7 @@ sub reassign {
     local $" = ',';
     my @partitions = map { qq({"topic":"$topic","partition":$_,"replicas":[@{ $replicas[$_] }]}) } 0 .. $#replicas;
     PostgreSQL::Test::Utils::append_to_file($file, qq({"version":1,"partitions":[@partitions]}));
-    $self->_tool('org.apache.kafka.tools.reassign.ReassignPartitionsCommand', '--bootstrap-server', $self->brokers,
+    $self->_tool('org.apache.kafka.tools.reassign.ReassignPartitionsCommand', '--bootstrap-server', $self->_plain_brokers,
         '--reassignment-json-file', $file, '--execute');
     return;
 }
