@@ -52,6 +52,16 @@ for my $arguments (['version'], ['status', '--dsn', $dsn], ['doctor', '--dsn', $
     isnt($status, 0, "$arguments->[0] >/dev/full");
     like($text, qr/cannot write to standard output/, 'and says why');
 }
+# A file that may not grow beyond a limit is no other than a full disk, and ends no process by a signal.
+$node->safe_psql('postgres', q{SELECT outbox.emit('orders', i, '{}') FROM generate_series(1, 100) AS i});
+my $said = `sh -c 'ulimit -f 1; exec "\$0" "\$@" >"$folder/limited"' $program run --dsn '$dsn' --stdout 2>&1`;
+is($?, 1 << 8, 'a limit for the size of files ends the relay with its own status');
+like($said, qr/cannot write to standard output: File too large/, 'and it says why');
+$pid = open(my $events, '-|', 'sh', '-c', q{ulimit -f 0; exec "$0" "$@" 2>} . "'$folder/limited.log'", $program, 'run', '--dsn', $dsn, '--stdout') // die;
+like(scalar <$events>, qr/^\{"topic":"orders"/, 'a log that may not grow keeps no event back');
+kill 'TERM', $pid;
+close $events;
+is($?, 0, 'and the relay ends in good order');
 my ($status, $text) = run_with('| true', 'status', '--dsn', $dsn);
 unlike($text, qr/standard output/, 'a reader that goes away is no fault');
 done_testing();
