@@ -146,11 +146,11 @@ sub _arrival {
 }
 
 # The same for a program that produces from memory, without PostgreSQL. The program measures itself; the broker is measured from the program's start
-# to its end.
+# to its end. Further arguments are the program's: topics, events in flight, linger.
 sub sink {
-    my ($server, $backlog) = @_;
+    my ($server, $backlog, @arguments) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('sink');
-    my @command = ("$ENV{OUTBOX_BUILD}/bench-sink", $server->brokers, @$backlog{qw(topic events bytes)});
+    my @command = ("$ENV{OUTBOX_BUILD}/bench-sink", $server->brokers, @$backlog{qw(topic events bytes)}, @arguments);
     my $before = sample(broker => $server->broker_pid);
     my $process = Outbox::Process->spawn(command => \@command, stdout => "$folder/out", stderr => "$folder/err");
     die "@command:\n" . slurp("$folder/err") if $process->wait_for_exit($patience_s) ne '0';
