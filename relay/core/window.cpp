@@ -19,30 +19,24 @@ double Window::bases_for_lanes() const {
     return lanes_ * events * share_of(mean_bytes_);
 }
 
+// Begins another epoch, since an epoch with two sizes of the window says nothing.
 void Window::resize(double bases) {
     bases_ = bases;
-    epoch_ = {.skipped = share_};
-}
-
-void Window::begin_epoch(Time now) {
-    if (share_ > 0 && epoch_.share >= epoch_.skipped)
-        epoch_ = {.began_at = now, .was_held_up = epoch_.was_held_up};
+    epoch_ = {};
 }
 
 void Window::end_epoch(Time now) {
     Epoch epoch = std::exchange(epoch_, {.began_at = now});
     mean_bytes_ = epoch.bytes / epoch.events;
-    if (!epoch.was_held_up || (is_probing_ && share_ > 1 + dead_band))
+    if (!epoch.was_held_up || epoch.began_at == Time{} || (is_probing_ && share_ > 1 + dead_band))
         return;
     double rate = epoch.share / Duration(now - epoch.began_at).count();
     note_round_trip(bound() / rate, now);
     rates_[rates_next_++ % epochs_remembered] = rate;
-    double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_s_;
-    bool was_starting = std::exchange(is_starting_, is_starting_ && way > bases_ * grown);
-    double growth = is_starting_ ? start_gain : gain;
-    double bases = std::clamp(way * growth, floor(), bases_max_);
+    double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_s_ * gain;
+    double bases = std::clamp(way, floor(), bases_max_);
     if (!is_probing_ && (bases > bases_ * (1 + dead_band) || bases < bases_ * (1 - dead_band)))
-        resize(std::clamp(bases, was_starting ? 0 : bases_ * shrink_max, bases_ * growth)); // the last step of the start may be too large
+        resize(std::clamp(bases, bases_ * shrink_max, bases_ * gain));
 }
 
 void Window::note_round_trip(double round_trip_s, Time now) {

@@ -7,8 +7,7 @@
 //
 // - The way. What is delivered in the shortest round trip has to be in flight twice. Where the broker has time left, more in flight is
 //   delivered in the same round trip, so the rate grows, and the window again. Where the broker has none left, more only waits: the rate
-//   stays, and so does the window. The round trip is that of all events of an epoch, by Little's law: what is in flight, by the rate. At
-//   the start the window grows in larger steps, until a larger window brings no higher rate.
+//   stays, and so does the window. The round trip is that of all events of an epoch, by Little's law: what is in flight, by the rate.
 // - The requests. librdkafka sends one for each partition (a lane), which costs as much as some hundred small events. So each lane has to
 //   have that many.
 //
@@ -64,9 +63,7 @@ public:
     }
     // Called after the deliveries that came together.
     void served(Time now) {
-        if (epoch_.began_at == Time{})
-            begin_epoch(now);
-        else if (epoch_.share >= bound() && now - epoch_.began_at >= epoch_min)
+        if (epoch_.share >= bound() && now - epoch_.began_at >= epoch_min)
             end_epoch(now);
     }
     // Nothing is in flight any more; an event that is taken again counts again.
@@ -76,20 +73,17 @@ public:
     size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // small ones
 
 private:
-    static constexpr double gain = 2, start_gain = 4;                  // round trips in flight
+    static constexpr double gain = 2;                                  // round trips in flight
     static constexpr double lane_events = 256, lane_bytes = 128 << 10; // of a lane; the smaller demand counts
-    static constexpr double grown = 0.75; // a larger window has brought so much of the rate that it could bring
     static constexpr double shrink_max = 0.8;
     static constexpr double dead_band = 0.1; // smaller changes are ignored
     static constexpr Duration epoch_min{0.025};
     static constexpr std::chrono::seconds forgotten_after{30}; // or after a hundred round trips
     static constexpr size_t epochs_remembered = 4;
 
-    // An epoch lasts until the window is delivered once, so that each lane has its turn. It begins once all is delivered that was in flight
-    // when the window changed: an epoch with two sizes of the window says nothing.
+    // An epoch lasts until the window is delivered once, so that each lane has its turn.
     struct Epoch {
-        Time began_at{}; // Time{}: not yet
-        double skipped = 0;
+        Time began_at{};
         double share = 0;
         size_t events = 0, bytes = 0;
         bool was_held_up = false;
@@ -104,7 +98,6 @@ private:
     double floor() const { return std::clamp(bases_for_lanes(), 1.0, bases_max_); }
     double bases_for_lanes() const;
     void resize(double bases);
-    void begin_epoch(Time now);
     void end_epoch(Time now);
 
     Base base_;
@@ -118,7 +111,6 @@ private:
     double shortest_s_ = 0; // the shortest round trip in seconds; 0: not known
     Time shortest_at_{};
     bool is_probing_ = false; // the window is one base
-    bool is_starting_ = true; // each larger window has brought a higher rate so far
 
     Epoch epoch_;
     std::array<double, epochs_remembered> rates_{}; // bases a second

@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <deque>
 #include <vector>
 
@@ -36,12 +35,6 @@ public:
             lowest_ = std::min(lowest_, window_.bases());
             highest_ = std::max(highest_, window_.bases());
         }
-    }
-    // The time in seconds for so many events, from the start on.
-    double drain(size_t events) {
-        while (delivered_ < events)
-            run(tick_s, events_ < events ? 1e6 : 0);
-        return now_s_;
     }
     double rate(double seconds) {
         size_t before = delivered_;
@@ -120,7 +113,7 @@ double best_fixed_rate(const Broker &broker) {
     for (double bases = 1; bases <= bases_max; bases *= 2) {
         Simulation simulation(broker, Window::fixed(static_cast<size_t>(bases * static_cast<double>(base.events))));
         simulation.settle();
-        best = std::max(best, simulation.rate(4));
+        best = std::max(best, simulation.rate(2));
     }
     return best;
 }
@@ -142,28 +135,8 @@ TEST(Window, is_as_good_as_the_best_bound_that_a_search_finds) {
             Broker broker{round_trip_s, partitions};
             Simulation simulation(broker, Window(base, bases_max));
             simulation.settle();
-            EXPECT_GE(simulation.rate(4), 0.95 * best_fixed_rate(broker)) << partitions << " partitions, " << round_trip_s << " s";
+            EXPECT_GE(simulation.rate(2), 0.95 * best_fixed_rate(broker)) << partitions << " partitions, " << round_trip_s << " s";
         }
-}
-
-TEST(Window, starts_as_fast_as_the_best_bound_that_a_search_finds) {
-    for (double round_trip_s : {0.1e-3, 4e-3, 20e-3, 100e-3}) {
-        Broker broker{round_trip_s, 1};
-        size_t events = 400000;
-        double best_s = HUGE_VAL;
-        for (double bases = 1; bases <= bases_max; bases *= 2)
-            best_s = std::min(
-                best_s, Simulation(broker, Window::fixed(static_cast<size_t>(bases * static_cast<double>(base.events)))).drain(events));
-        EXPECT_LE(Simulation(broker, Window(base, bases_max)).drain(events), best_s / 0.95) << round_trip_s << " s";
-    }
-}
-
-// A step of the start that was too large is taken back at once.
-TEST(Window, holds_little_for_a_slow_broker) {
-    Simulation simulation({.round_trip_s = 0.1e-3, .partitions = 1, .event_s = 100e-6}, Window(base, bases_max));
-    simulation.run(2);
-    EXPECT_LE(simulation.highest(), 4);
-    EXPECT_LE(simulation.window().bases(), 2.1);
 }
 
 TEST(Window, stays_where_it_is_once_it_has_settled) {
@@ -179,7 +152,7 @@ TEST(Window, stays_where_it_is_once_it_has_settled) {
 TEST(Window, stays_small_where_more_only_waits) {
     Simulation simulation({0.1e-3, 1}, Window(base, bases_max));
     simulation.run(2);
-    EXPECT_LE(simulation.highest(), 6);
+    EXPECT_LE(simulation.highest(), 5);
 }
 
 TEST(Window, grows_no_further_than_the_memory) {
