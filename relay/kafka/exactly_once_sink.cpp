@@ -142,16 +142,23 @@ void ExactlyOnceSink::serve_open() {
         delivery_.close_with(*ledger().overdue());
 }
 
-// Bounds the phases in which librdkafka goes on by itself, and sometimes never ends. A new producer is always safe.
+// Bounds the phases in which librdkafka goes on by itself, and sometimes never ends; and the wait for a delivery report: where a topic is
+// deleted, librdkafka 2.14 can put a record back into the queue of a partition that it serves no more, and never reports the record. A new
+// producer is always safe.
 void ExactlyOnceSink::require_progress() {
     auto now = Clock::now();
-    std::pair is{phase_, delivery_.stage()};
+    const KafkaProducer &producer = delivery_.producer();
+    std::tuple is{phase_, delivery_.stage(), producer.report()};
     if (std::exchange(watched_, is) != is)
         watched_since_ = now;
     bool is_bounded = phase_ == Phase::fencing || phase_ == Phase::reading || delivery_.is_ending();
     delivery_.producer().expect_answer(is_bounded);
-    if (is_bounded && now > watched_since_ + phase_max)
+    if (now <= watched_since_ + phase_max)
+        return;
+    if (is_bounded)
         throw SinkFailure("Kafka has neither begun nor ended a Kafka transaction for a minute");
+    if (producer.in_flight() > 0)
+        throw SinkFailure(fmt::format("librdkafka has reported nothing about {} records on their way for a minute", producer.in_flight()));
 }
 
 Clock::time_point ExactlyOnceSink::retry_at() const {

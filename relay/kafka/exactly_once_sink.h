@@ -18,6 +18,7 @@
 #include "kafka/batch_delivery.h"
 #include "kafka/rotation.h"
 
+#include <tuple>
 #include <utility>
 
 namespace outbox {
@@ -69,8 +70,8 @@ private:
     KeptPosition position_{target_, source_};
     BatchDelivery delivery_;
     Phase phase_ = Phase::closed;
-    // the phase and the stage when the sink was last served
-    std::pair<Phase, BatchDelivery::Stage> watched_{Phase::closed, BatchDelivery::Stage::closed};
+    // the phase, the stage and the producer's last delivery report when the sink was last served
+    std::tuple<Phase, BatchDelivery::Stage, uint64_t> watched_{Phase::closed, BatchDelivery::Stage::closed, 0};
     Clock::time_point watched_since_; // since when the two have not changed
     Condition waiting_;
     Renewal renewal_;

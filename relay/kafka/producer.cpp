@@ -15,7 +15,8 @@ namespace outbox {
 namespace {
 
 constexpr int flush_ms = 1;
-constexpr auto give_up_after = std::chrono::milliseconds(30000);
+constexpr auto give_up_after =
+    std::chrono::milliseconds(5000); // librdkafka never reports a record that it keeps for a partition that is gone
 constexpr const char *controller_advice = " (a controller of KRaft answers like this, too: see the port in --brokers)";
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
