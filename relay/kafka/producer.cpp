@@ -15,8 +15,8 @@ namespace outbox {
 namespace {
 
 constexpr int flush_ms = 1;
-constexpr auto give_up_after =
-    std::chrono::milliseconds(5000); // librdkafka never reports a record that it keeps for a partition that is gone
+// For the reports of records that are taken back: librdkafka never reports a record that it keeps for a partition that is gone.
+constexpr auto give_up_after = std::chrono::milliseconds(5000);
 constexpr const char *controller_advice = " (a controller of KRaft answers like this, too: see the port in --brokers)";
 constexpr const char *sticky_property = "sticky.partitioning.linger.ms";
 
