@@ -46,7 +46,7 @@ sanitized := $(patsubst $(BUILD)/%,$(BUILD)/sanitize/%,$(unit_objects) $(filter-
 sanitize_header := $(BUILD)/sanitize/common.pch
 
 # The precompiled header holds the absolute path of its source. ccache would serve the one of another tree, which the compiler refuses here.
-$(sanitize_header): test/unit/sanitize.h $(rdkafka_choice) | $(rdkafka)
+$(sanitize_header): test/unit/sanitize.h $(rdkafka_choice) $(rdkafka)
 	@mkdir -p $(@D)
 	$(call say,PCH,$<)
 	$(quiet)CCACHE_DISABLE=1 $(sanitize_cxx) -O0 -MMD -MP -MT $@ -MF $(@:.pch=.d) -x c++-header -fpch-instantiate-templates -o $@ $<
