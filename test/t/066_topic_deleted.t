@@ -1,5 +1,5 @@
 # Exactly once, a topic is deleted and created again, or made by Kafka itself, while events go to it in Kafka transactions that are open. What the topic
-# held goes with it, and nothing else: the relay goes on, or ends with 6 and goes on when it is started again. Then the same with the state topic.
+# held goes with it, and nothing else: the relay goes on, or ends with 6 and goes on when it is started again.
 # Takes long.
 use strict;
 use warnings;
@@ -157,44 +157,5 @@ ok(wait_for_all('after its end'), 'the next one goes on');
 topic_ok('stays', 1, written(), 'with every event once and in order');
 topic_ok('goes', $from, written(), 'and what came afterwards in the topic created again');
 
-# ---- the state topic
-
-sub repeated {
-    my ($topic) = @_;
-    my %seen;
-    return scalar grep { $seen{"$_->{key} $_->{value}"}++ } $kafka->consume($topic);
-}
-
-# Whether the topic has every event, and the first of each in order.
-sub has_all {
-    my ($topic) = @_;
-    my $of = by_key($topic);
-    for my $key (0 .. $keys - 1) {
-        my %seen;
-        my @first = grep { !$seen{$_}++ } @{ $of->{"k$key"} };
-        return 0 if "@first" ne join ' ', grep { $_ % $keys == $key } 1 .. written();
-    }
-    return 1;
-}
-
-for my $is_made_anew (0, 1) {
-    my $when = $is_made_anew ? 'the state topic is created again' : 'the state topic is gone';
-    begin_writing();
-    my ($begun, $before) = (written(), repeated('stays'));
-    wait_until { written() > $begun + 300 } 'the writer writes';
-    $kafka->delete_topic('outbox.state');
-    $kafka->create_topic('outbox.state', 1, 'cleanup.policy=compact') if $is_made_anew;
-    is($relay->wait_for_exit(60), 6, "$when: the relay stops") or diag $relay->log;
-    like($relay->log, qr/state topic "outbox\.state"/, 'and names the topic');
-    unlike($relay->log, qr/does not end a client/, 'and leaves no client of librdkafka behind');
-    is($relay->start->wait_for_exit(60), 6, 'and does so again');
-    is(repeated('stays'), $before, 'consumers have nothing twice');
-    end_writing();
-    my ($code, $out, $err) = Outbox::Relay::set_up_exactly_once($node, $kafka, '--reset-state');
-    is($code, 0, 'an operator accepts that events come twice') or diag $err;
-    $relay->start;
-    ok(wait_for_confirmation($node), 'and the relay goes on');
-    ok(has_all('stays'), 'from where it stopped: no event is missing or overtaken');
-}
 is($relay->terminate, 0, 'it ends in good order');
 done_testing();
