@@ -72,7 +72,7 @@ private:
     Phase phase_ = Phase::closed;
     // the phase, the stage and the producer's last delivery report when the sink was last served
     std::tuple<Phase, BatchDelivery::Stage, uint64_t> watched_{Phase::closed, BatchDelivery::Stage::closed, 0};
-    Clock::time_point watched_since_; // since when the two have not changed
+    Clock::time_point watched_since_; // since when none of the three has changed
     Condition waiting_;
     Renewal renewal_;
 };
