@@ -7,16 +7,19 @@
 #include <librdkafka/rdkafka_mock.h>
 // clang-format on
 
+#include <algorithm>
+#include <chrono>
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace outbox {
 
 class MockKafka {
 public:
-    enum Request : int16_t { produce = 0, fetch = 1, init_producer_id = 22, add_partitions_to_txn = 24, end_txn = 26 };
+    enum Request : int16_t { produce = 0, fetch = 1, metadata = 3, init_producer_id = 22, add_partitions_to_txn = 24, end_txn = 26 };
 
     explicit MockKafka(std::initializer_list<const char *> topics) {
         owner_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0);
@@ -47,8 +50,24 @@ public:
         rd_kafka_mock_broker_error_stack_cnt(cluster_, 1, request, &left);
         return left == 0;
     }
+    // Waits until this many requests of this kind have come, from any client, after the call.
+    bool await(Request request, size_t times, std::chrono::seconds patience = std::chrono::seconds(20)) {
+        rd_kafka_mock_start_request_tracking(cluster_);
+        size_t seen = 0;
+        for (auto until = std::chrono::steady_clock::now() + patience; seen < times && std::chrono::steady_clock::now() < until;) {
+            size_t count = 0;
+            rd_kafka_mock_request_t **requests = rd_kafka_mock_get_requests(cluster_, &count);
+            seen = std::count_if(requests, requests + count, [&](auto *each) { return rd_kafka_mock_request_api_key(each) == request; });
+            rd_kafka_mock_request_destroy_array(requests, count);
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        rd_kafka_mock_stop_request_tracking(cluster_);
+        return seen >= times;
+    }
     void answer_as_usual(Request request) { rd_kafka_mock_clear_request_errors(cluster_, request); }
     void forbid(const char *topic) { rd_kafka_mock_topic_set_error(cluster_, topic, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED); }
+    void hide(const char *topic) { rd_kafka_mock_topic_set_error(cluster_, topic, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART); }
+    void show(const char *topic) { rd_kafka_mock_topic_set_error(cluster_, topic, RD_KAFKA_RESP_ERR_NO_ERROR); }
     void go_down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
     void set_round_trip_ms(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, -1, ms); }
 

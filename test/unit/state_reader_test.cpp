@@ -1,6 +1,7 @@
 // Which records of the state topic the reader accepts as positions, with librdkafka's mock cluster. test/t/ has real brokers.
 #include "mock_kafka.h"
 
+#include "relay/base/left_behind.h"
 #include "relay/kafka/state_reader.h"
 
 #include <gtest/gtest.h>
@@ -65,6 +66,21 @@ TEST_F(StateReaderTest, judges_the_last_record_only) {
     EXPECT_THROW(position(), PositionRefused) << "an event replaces nothing";
     put(format_state(state_at(0x300)));
     EXPECT_EQ(position(), Lsn{0x300});
+}
+
+// A reader that received by the partition's own queue would leave a client that never ends, in most of the rounds.
+TEST_F(StateReaderTest, ends_although_its_topic_was_deleted) {
+    target_.properties = {
+        {"topic.metadata.refresh.interval.ms", "20"}, {"topic.metadata.propagation.max.ms", "0"}, {"fetch.wait.max.ms", "5"}};
+    put(format_state(state_at(0x200)));
+    for (int round = 0; round < 8; round++) {
+        auto reader = read();
+        kafka_.hide("outbox.state");
+        EXPECT_TRUE(kafka_.await(MockKafka::metadata, 10)) << "the second request comes after the first answer";
+        reader.reset();
+        kafka_.show("outbox.state");
+    }
+    EXPECT_EQ(threads_left_behind.load(), 0);
 }
 
 } // namespace
