@@ -1,6 +1,7 @@
-// node-pg and postgres.js, as test/support/drivers/Drivers.java says.
+// node-pg, postgres.js, and TypeORM with a model on the view outbox.events, as test/support/drivers/Drivers.java says.
 import pg from "pg";
 import postgres from "postgres";
+import { DataSource, EntitySchema } from "typeorm";
 
 const url = process.argv[2];
 const order = { item: "Macbook" };
@@ -40,5 +41,42 @@ async function postgresJs() {
   await sql.end();
 }
 
+async function typeOrm() {
+  const Event = new EntitySchema({
+    name: "Event",
+    schema: "outbox",
+    tableName: "events",
+    columns: {
+      id: { type: "uuid", primary: true, generated: "uuid" },
+      topic: { type: "text" },
+      key: { type: "text", nullable: true },
+      type: { type: "text", nullable: true },
+      payload: { type: "jsonb", nullable: true },
+      headers: { type: "jsonb", nullable: true },
+    },
+  });
+  // Otherwise TypeORM makes the extension uuid-ossp, for a generated uuid that here the view gives.
+  const source = new DataSource({ type: "postgres", url, entities: [Event], installExtensions: false });
+  await source.initialize();
+  const event = { topic: "typeorm.save", key: "42", type: "type", payload: order, headers: { h: "v" } };
+  const saved = await source.transaction((tx) => tx.save(Event, event));
+  if (!/^[0-9a-f-]{36}$/.test(saved.id)) throw new Error(`TypeORM has no id: ${saved.id}`);
+  const [first, second] = await source.transaction((tx) =>
+    tx.save(Event, [
+      { topic: "typeorm.two_at_once", key: "1", payload: order },
+      { topic: "typeorm.two_at_once", key: "2", payload: order },
+    ]),
+  );
+  if (first.id >= second.id) throw new Error("TypeORM has mistaken one id for the other");
+  const undone = source.transaction(async (tx) => {
+    await tx.insert(Event, { topic: "typeorm.rolled_back", key: "42" });
+    throw new Error("undo");
+  });
+  await undone.catch(() => {});
+  await refused("typeorm.no_topic", source.transaction((tx) => tx.insert(Event, { topic: "no topic", key: "42" })));
+  await source.destroy();
+}
+
 await nodePg();
 await postgresJs();
+await typeOrm();
