@@ -44,8 +44,14 @@ for my $setting (
     [ 'ALTER ROLE app', 'default_transaction_read_only = on', qr/cannot emit/ ],
     [ 'ALTER DATABASE postgres', 'synchronous_commit = off', qr/WAL writer/ ],
     [ 'ALTER ROLE app IN DATABASE postgres', q{log_statement = 'all'}, qr/shows payloads/ ],
+    [ 'ALTER DATABASE postgres', q{outbox.capture = 'on'}, qr/ALTER DATABASE postgres SET outbox\.capture=on: emit\(\) keeps events in memory, for tests/ ],
 ) {
-    $doctor->mends('session-settings', verdict => 'WARN', says => $setting->[2], break => sub { sql("$setting->[0] SET $setting->[1]") });
+    $doctor->mends('session-settings', verdict => 'WARN', says => $setting->[2], break => sub { sql("LOAD 'outbox'; $setting->[0] SET $setting->[1]") });
+}
+for my $setting ([ 'synchronous_commit', 'off' ], [ 'default_transaction_read_only', 'on' ], [ 'outbox.capture', 'session' ]) {
+    my ($name, $value) = @$setting;
+    $doctor->mends('session-settings', verdict => 'WARN', says => qr/\Q$name=$value\E on this server: /,
+        break => sub { reload_until("LOAD 'outbox'; ALTER SYSTEM SET $name = '$value'", "current_setting('$name', true) = '$value'") });
 }
 
 # ---- what the slot keeps
