@@ -227,7 +227,7 @@ CREATE FUNCTION outbox.attach(relation regclass, topic text, key name DEFAULT NU
         operations text DEFAULT 'insert, update, delete') RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    words text[] := regexp_split_to_array(lower(btrim(operations)), '[\s,]+');
+    words text[] := regexp_split_to_array(lower(btrim(operations) COLLATE "C"), '[\s,]+');
     wrong text;
     operation text;
     table_row pg_class;

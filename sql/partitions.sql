@@ -8,7 +8,7 @@ ALTER TABLE regress_parted_2 DROP COLUMN gone;
 ALTER TABLE regress_parted ATTACH PARTITION regress_parted_2 FOR VALUES IN (2);
 CREATE FUNCTION pg_temp.on_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM outbox.emit(TG_TABLE_NAME, coalesce(NEW.id, OLD.id), NEW, lower(TG_OP));
+    PERFORM outbox.emit(TG_TABLE_NAME, coalesce(NEW.id, OLD.id), NEW, lower(TG_OP COLLATE "C"));
     RETURN NULL;
 END $$;
 CREATE TRIGGER on_row AFTER INSERT OR UPDATE OR DELETE ON regress_parted FOR EACH ROW EXECUTE FUNCTION pg_temp.on_row();

@@ -6,7 +6,7 @@ CREATE TEMP TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY, item varchar(4
 -- triggers for each row and for each statement
 CREATE FUNCTION pg_temp.on_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM outbox.emit('orders', coalesce(NEW.id, OLD.id), NEW, lower('order.' || TG_OP));
+    PERFORM outbox.emit('orders', coalesce(NEW.id, OLD.id), NEW, lower('order.' || TG_OP COLLATE "C"));
     RETURN NULL;
 END $$;
 CREATE FUNCTION pg_temp.on_statement() RETURNS trigger LANGUAGE plpgsql AS $$

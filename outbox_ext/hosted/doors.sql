@@ -133,7 +133,7 @@ CREATE FUNCTION outbox.emit_many(topic text, keys uuid[], payloads anycompatible
 CREATE FUNCTION outbox.capture_mode() RETURNS text LANGUAGE plpgsql STABLE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    setting text := lower(coalesce(nullif(current_setting('outbox.capture', true), ''), 'off'));
+    setting text := lower(coalesce(nullif(current_setting('outbox.capture', true), ''), 'off') COLLATE "C"); -- in Turkish lower('I') is no i
 BEGIN
     IF setting IN ('off', 'on', 'session') THEN
         RETURN setting;

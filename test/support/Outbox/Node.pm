@@ -38,7 +38,7 @@ END
 sub outbox_node {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name, map { defined $options{$_} ? ($_ => $options{$_}) : () } qw(install_path port));
-    $node->init(allows_streaming => 'logical', extra => [ qw(--encoding=UTF8 --locale=C), @{ $options{init} // [] } ]);
+    $node->init(allows_streaming => 'logical', extra => [ qw(--encoding=UTF8 --locale=C), split(' ', $ENV{TEST_INITDB} // ''), @{ $options{init} // [] } ]);
     my ($conf, $change) = Outbox::Form::is_hosted() ? Outbox::Form::settings($options{conf} // '') : ($options{conf} // '');
     $node->append_conf('postgresql.conf', $settings . $conf);
     my @plugins = (qw(pgoutput test_decoding), Outbox::Form::is_hosted() ? () : 'outbox', grep { Outbox::Form::is_hosted() || $_ ne 'outbox' } $options{plugins} // ());
