@@ -3,6 +3,8 @@
 #include "base/exit_code.h"
 #include "kafka/rotation.h"
 
+#include "base/log.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -49,6 +51,8 @@ void BatchDelivery::begin() {
 // Aborts an open Kafka transaction, which would hold up consumers that read committed records.
 void BatchDelivery::stop() {
     bool is_open = stage_ != Stage::closed && stage_ != Stage::committing;
+    if (is_open && part_limit_.is_late(Clock::now()) && !batch_.empty()) // the brokers may have ended it, after transaction.timeout.ms
+        note_slowness();
     stage_ = Stage::closed;
     if (is_open && found_.death.empty())
         transaction_->abort_within(goodbye);
@@ -66,12 +70,17 @@ Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &
     if (target_.learned.quarantine.stops_at({transaction.commit, event.ordinal}))
         return stop_at(transaction, event);
     bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
+    if (is_full())
+        return Offer::busy; // the batch is closed first
     if (batch_.empty() && !use_care({.one_batch = is_old,
                                      .has_many_topics = target_.learned.has_many_topics,
                                      .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())}))
         return Offer::busy;
     switch (events_.add(producer(), batch_, transaction, event, chunk)) {
-    case BatchProducer::Outcome::taken: return Offer::taken;
+    case BatchProducer::Outcome::taken:
+        if (batch_.size() == 1)
+            part_limit_.began(Clock::now());
+        return Offer::taken;
     case BatchProducer::Outcome::refused: return stop_at(transaction, event);
     case BatchProducer::Outcome::failed: note_failed_produce(); break;
     case BatchProducer::Outcome::busy: break;
@@ -151,6 +160,7 @@ void BatchDelivery::committed() {
     bool is_doubtful = transaction_->is_doubtful();
     position_.acknowledged(batch_);
     pace_.committed();
+    part_limit_.committed(batch_.part(), Clock::now());
     producer().all_is_well();
     for (size_t i = 0; i < batch_.part(); i++) {
         events_.settled(batch_[i]);
@@ -189,6 +199,7 @@ void BatchDelivery::reported(const rd_kafka_message_t &message, rd_kafka_resp_er
     }
     if (entry != nullptr && blame_of(error) != Blame::operation)
         return examination_.refused(*entry, error, topic, producer().report());
+    found_.is_late |= error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
     if (is_about_topic(error) || error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT) // as in a topic that has been deleted
         producer().forget_topic(topic);                                     // the topic is looked up again, and waited for
     if (stage_ != Stage::aborting)
@@ -220,6 +231,8 @@ void BatchDelivery::aborted() {
     if (transaction_->was_ended_twice()) // a late copy of the request would end the next Kafka transaction, whose events would be lost
         throw SinkFailure("aborting a Kafka transaction took a second request", true);
     pace_.aborted(Clock::now());
+    if (std::exchange(found_.is_late, false))
+        note_slowness();
     if (examination_.judge(batch_, std::exchange(found_.error, RD_KAFKA_RESP_ERR_NO_ERROR), care_, producer()))
         pace_.progressed();
     else if (!found_.failure.empty())
@@ -229,11 +242,24 @@ void BatchDelivery::aborted() {
     begin_again();
 }
 
+// Where Kafka is away, no number of events is small enough.
+void BatchDelivery::note_slowness() {
+    size_t events = batch_.is_closed() ? batch_.part() : batch_.size(), accepted = 0;
+    for (size_t i = 0; i < events; i++)
+        accepted += batch_[i].state == Entry::State::accepted;
+    if (accepted == 0 && producer().kafka().is_away())
+        return;
+    part_limit_.timed_out(events, accepted, Clock::now());
+    spdlog::info("Kafka is too slow for {} events in one Kafka transaction; the next ones have at most {}", events, part_limit_.limit());
+}
+
 // ---- repeating ------------------------------------------------------------------------------------------------------
 
 // Begins another Kafka transaction with the events of the batch that are not committed.
 void BatchDelivery::begin_again() {
     examination_.divide(batch_);
+    batch_.set_part(std::min(batch_.part(), part_limit_.limit()));
+    part_limit_.began(Clock::now());
     Care care = care_;
     care.each_alone = examination_.wants_each_alone();
     care.batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now());

@@ -13,6 +13,7 @@
 
 #include "core/abort_pace.h"
 #include "core/batch.h"
+#include "core/part_limit.h"
 #include "kafka/batch_producer.h"
 #include "kafka/care.h"
 #include "kafka/examination.h"
@@ -59,6 +60,7 @@ public:
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk);
     void transaction_ended(Lsn end) { batch_.transaction_ended(end); }
     const Batch &batch() const { return batch_; }
+    bool is_full() const { return batch_.size() >= part_limit_.limit(); } // Kafka is too slow for more events in a Kafka transaction
     void close() {
         batch_.close(Clock::now());
         stage_ = Stage::finishing;
@@ -96,6 +98,7 @@ private:
 
     void abort();
     void aborted();
+    void note_slowness();
     void begin_again();
     void repeat();
 
@@ -115,6 +118,7 @@ private:
     BatchProducer events_{target_, source_};
     Examination examination_{target_, source_};
     AbortPace pace_;
+    PartLimit part_limit_;
     Findings found_;
 };
 

@@ -136,7 +136,7 @@ void ExactlyOnceSink::serve_open() {
     }
     bool waits_for_topic = delivery_.producer().retry_at() != Clock::time_point::max();
     auto now = Clock::now();
-    if (batch.is_due(now, budget_.exhausted() || waits_for_topic))
+    if (batch.is_due(now, budget_.exhausted() || delivery_.is_full() || waits_for_topic))
         delivery_.close();
     else if (batch.empty() && now >= position_.due())
         delivery_.close_with(*ledger().overdue());
@@ -180,7 +180,7 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     if (!delivery_.is_open())
         return delivery_.step_at();
     const Batch &batch = delivery_.batch();
-    if ((delivery_.stops() && ledger().is_shown()) || (!batch.empty() && budget_.exhausted()))
+    if ((delivery_.stops() && ledger().is_shown()) || (!batch.empty() && (budget_.exhausted() || delivery_.is_full())))
         return Clock::now();
     return batch.empty() ? position_.due() : batch.due(Clock::now());
 }

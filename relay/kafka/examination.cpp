@@ -67,6 +67,7 @@ void Examination::judge_lone(const Refused &refused, KafkaProducer &producer) {
 // sending from the chunks that cut() releases.
 void Examination::divide(Batch &batch) {
     batch.set_part(batch.size());
+    is_divided_ = false;
     for (size_t i = 0; i < batch.size(); i++) {
         const Entry &entry = batch[i];
         if (target_.learned.quarantine.stops_at(entry.position())) {
@@ -74,13 +75,15 @@ void Examination::divide(Batch &batch) {
                 stop_at(entry.event(), entry.commit(), entry.commit_time_ms);
             return batch.cut(i);
         }
-        if (suspicion_.is_about(entry.position()))
+        if (suspicion_.is_about(entry.position())) {
+            is_divided_ = true;
             return batch.set_part(std::max<size_t>(i, 1));
+        }
     }
 }
 
 void Examination::committed(bool has_rest) {
-    is_running_ = has_rest;
+    is_running_ = std::exchange(is_divided_, false) && has_rest;
     was_run_ = false;
 }
 

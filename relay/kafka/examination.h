@@ -33,7 +33,7 @@ public:
     bool judge(Batch &batch, rd_kafka_resp_err_t error, const Care &care, KafkaProducer &producer);
     // Chooses the part of the batch for the next Kafka transaction: everything up to an event that has to wait, or that event alone.
     void divide(Batch &batch);
-    // The part of the batch is committed.
+    // The part of the batch is committed. The rest is examined, where the batch was divided at an event that has to wait.
     void committed(bool has_rest);
     void begin() { was_run_ = false; } // a batch without any event yet
 
@@ -71,7 +71,8 @@ private:
     Suspicion suspicion_;
     std::optional<PoisonedEvent> poison_;
     bool is_running_ = false;
-    bool was_run_ = false; // the batch has been examined since its last commit
+    bool is_divided_ = false; // at the event that has to wait
+    bool was_run_ = false;    // the batch has been examined since its last commit
 };
 
 } // namespace outbox

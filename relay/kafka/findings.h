@@ -18,6 +18,7 @@ struct Findings {
     std::string failure = {};                               // of a record: the Kafka transaction must be aborted; the first one stays
     std::string death = {};                                 // of the producer
     std::string loss = {};                                  // of records that Kafka had acknowledged
+    bool is_late = false;                                   // a record has waited for as long as a Kafka transaction may stand
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR; // for which the Kafka transaction failed as a whole
 
     void fail(const std::string &text) {

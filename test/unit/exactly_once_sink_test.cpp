@@ -40,6 +40,20 @@ TEST_F(ExactlyOnceSinkTest, says_nothing_before_the_commit) {
     expect_each_delivered_once();
 }
 
+// Kafka takes one record after the other here, and a record may wait for two seconds: some 20 of them. Without smaller parts the batch
+// would be aborted and repeated for ever.
+TEST_F(ExactlyOnceSinkTest, commits_in_parts_what_a_slow_kafka_does_not_take_in_time) {
+    target_.properties = {{"transaction.timeout.ms", "2000"}, {"socket.timeout.ms", "2000"}, {"batch.num.messages", "1"}};
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    kafka_.set_round_trip_ms(100);
+    ASSERT_TRUE(run_until_confirmed(add_transaction(60)));
+    kafka_.set_round_trip_ms(0);
+    ASSERT_TRUE(run_until_confirmed(add_transaction(300)));
+    EXPECT_TRUE(failures_.empty()) << failures_[0];
+    expect_each_delivered_once();
+}
+
 // An acknowledged batch may not be visible yet. The sink does not commit the next batch on top of one that may have to come again.
 TEST_F(ExactlyOnceSinkTest, confirms_what_it_has_read_back) {
     Lsn end = start_with_unseen_batch(3);
