@@ -16,13 +16,15 @@ constexpr auto interval_after_failures = std::chrono::seconds(60), interval_afte
 
 // The first statement makes every name and operator of the second statement pg_catalog's, whatever the role's search_path is. Columns that
 // older majors lack are read from the row as JSON. A failover slot is ready where every standby in synchronized_standby_slots is connected
-// and reads.
+// and reads. A server that no standby has ever read from, by a physical slot or in that list, has nothing to fail over to, and no such
+// figure.
 constexpr const char *question =
     "SET search_path = pg_catalog, pg_temp;"
     " SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() - '0/0' END,"
     " s.restart_lsn - '0/0', s.confirmed_flush_lsn - '0/0', age(s.catalog_xmin), s.safe_wal_size,"
     " (SELECT setting::bigint * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), s.wal_status, s.active,"
-    " CASE WHEN j ? 'failover' THEN (j ->> 'failover')::bool"
+    " CASE WHEN j ? 'failover' AND (current_setting('synchronized_standby_slots', true) <> ''"
+    " OR EXISTS (SELECT FROM pg_replication_slots AS p WHERE p.slot_type = 'physical')) THEN (j ->> 'failover')::bool"
     " AND EXISTS (SELECT FROM pg_replication_slots AS p WHERE p.slot_type = 'physical' AND p.active)"
     " AND NOT EXISTS (SELECT FROM string_to_table(replace(current_setting('synchronized_standby_slots', true), ' ', ''), ',') AS n"
     " WHERE n <> '' AND NOT EXISTS (SELECT FROM pg_replication_slots AS p WHERE p.slot_name = n AND p.active)) END,"

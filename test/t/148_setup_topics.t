@@ -83,4 +83,14 @@ ok($code == 2 && $err =~ m{cannot read "/no/such"}, 'a file that is not there') 
 ok($code == 2 && $err =~ /--topics-file needs --brokers/, 'without brokers') or diag $err;
 ($code, undef, $err) = Outbox::Relay::call('setup', @connections[0, 1], '--brokers', '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port(), '--topics-file', $file);
 is($code, 1, 'Kafka away') or diag $err;
+
+# The hosted form has no table outbox.topics, and setup says so.
+my $hosted = outbox_node('hosted', bare => 1);
+my @hosted = ('setup', '--dsn', $hosted->connstr('postgres'), '--brokers', $kafka->brokers, qw(--plugin pgoutput --topics-file), $file);
+for my $dry (['--dry-run'], []) {
+    ($code, $out, $err) = Outbox::Relay::call(@hosted, @$dry);
+    is($code, 0, 'the hosted form') or diag $err;
+    unlike($out, qr/INSERT INTO outbox\.topics/, 'no statement for a table that it does not have');
+    like($out, qr/this database has no table outbox\.topics: emit\(\) accepts every topic$/m, 'and it says so');
+}
 done_testing();

@@ -22,7 +22,7 @@ my $number = 0;
 # ids.
 sub delivered {
     my ($delivery, $options, $topics, @calls) = @_;
-    my $slot = 'slot_' . ++$number;
+    my $slot = 'outbox_' . ++$number;
     my @run = ('--delivery', $delivery, '--slot', $slot);
     my ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, @run);
     is($code, 0, "$delivery: setup") or diag $err;
@@ -32,7 +32,7 @@ sub delivered {
     ok(wait_for_confirmation($node, $slot), "$delivery @$options: everything is confirmed") or diag $relay->log;
     is($relay->terminate, 0, 'the relay ends in good order');
     my $log = $relay->whole_log;
-    $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$slot')");
+    drop_slot($node, $slot);
     local $ENV{KAFKA_CLIENT_PROPERTIES} = join "\n", $ENV{KAFKA_CLIENT_PROPERTIES} // (), 'isolation.level=read_committed';
     my @records = $kafka->consume(@$topics);
     return { records => \@records, ids => \@ids, log => $log };

@@ -24,7 +24,7 @@ my %options = (plain => [], debezium => [qw(--header-style debezium)], cloudeven
 for my $delivery (qw(at-least-once exactly-once)) {
     for my $style (sort keys %expected) {
         my $topic = "$style.$delivery";
-        my @run = ('--delivery', $delivery, '--slot', $topic =~ tr/.-/__/r);
+        my @run = ('--delivery', $delivery, '--slot', "outbox_$topic" =~ tr/.-/__/r);
         setup(@run);
         $kafka->create_topic($topic);
         my $headers = qq({"a": {"base64": "$base64"}, "ce_b": {"base64": "/w=="}, "z": "\\u00e4"});
@@ -40,7 +40,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
         my %found = map { ($_->{key} => headers_of($_)) } $kafka->consume($topic);
         is_deeply([ sort keys %found ], [qw(jsonb many setting text view)], 'each is there');
         is(join(' ', sort split ' ', $found{$_}), $expected{$style}, "by $_: these bytes") for sort keys %found;
-        $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$run[-1]')");
+        drop_slot($node, $run[-1]);
     }
 }
 

@@ -23,7 +23,8 @@ def pg8000_calls():
         "bytes": ("k", b"\x00\xff"),
         "tombstone": ("k", None),
     }.items():
-        cursor.execute(f"SELECT outbox.emit({', '.join(['%s'] * (len(arguments) + 1))})", (f"pg8000.{name}", *arguments))
+        places = ["%s::bytea" if isinstance(each, bytes) else "%s" for each in (name, *arguments)]
+        cursor.execute(f"SELECT outbox.emit({', '.join(places)})", (f"pg8000.{name}", *arguments))
     connection.close()
 
 
