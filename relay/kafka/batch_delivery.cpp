@@ -13,6 +13,7 @@ namespace {
 
 constexpr auto goodbye = std::chrono::milliseconds(500); // for the abort at the end of a session
 constexpr auto look_again = std::chrono::milliseconds(1);
+constexpr auto look_seldom = std::chrono::milliseconds(20); // where a delivery report wakes the loop up
 
 } // namespace
 
@@ -306,9 +307,10 @@ Clock::time_point BatchDelivery::step_at() const {
     auto now = Clock::now();
     if (is_ending())
         return transaction_->step_at();
-    auto topic_at = producer().retry_at() != Clock::time_point::max() ? producer().retry_at() : now + look_again;
+    auto look_at = now + (producer().in_flight() > 0 ? look_seldom : look_again);
+    auto topic_at = producer().retry_at() != Clock::time_point::max() ? producer().retry_at() : look_at;
     if (stage_ == Stage::finishing) // no position yet: its topic is waited for, or nothing has been tried
-        return position_.is_produced() ? now + look_again : topic_at;
+        return position_.is_produced() ? look_at : topic_at;
     bool waits = examination_.is_running() && !batch_.empty() && examination_.waits_at(batch_[0].position());
     return std::max(pace_.next_at(), waits ? examination_.retry_at() : topic_at);
 }

@@ -101,6 +101,9 @@ void Reachability::answered() {
 }
 
 std::string Reachability::sentence() const {
+    if (is_unanswered_ && has_answered_ && !are_all_down_ &&
+        last_.reason.empty()) // a broker that is busy, stopped, or holds a client to a quota
+        return "Kafka does not answer";
     std::string text = last_.is_refusal ? "Kafka refuses the connection" : "Kafka cannot be reached";
     if (!last_.broker.empty())
         text += " at " + last_.broker;

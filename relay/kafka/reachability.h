@@ -36,7 +36,7 @@ public:
     bool is_refused() const { return last_.is_refusal; }
     bool is_refused_for_good(Time now) const { return is_refused() && now >= refused_since_ + certain_after; }
 
-    // "Kafka cannot be reached at 127.0.0.1:9092: Connection refused".
+    // "Kafka cannot be reached at 127.0.0.1:9092: Connection refused", "Kafka does not answer".
     std::string sentence() const;
 
 private:

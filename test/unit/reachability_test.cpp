@@ -40,6 +40,12 @@ TEST(Reachability, says_where_and_why) {
         "Kafka cannot be reached at 127.0.0.1:5432: what answers there is no Kafka broker, or one that expects TLS; see the port, and "
         "security.protocol");
     EXPECT_EQ(Reachability().sentence(), "Kafka cannot be reached");
+    Reachability slow;
+    slow.unanswered();
+    EXPECT_EQ(slow.sentence(), "Kafka cannot be reached");
+    slow.answered();
+    slow.unanswered();
+    EXPECT_EQ(slow.sentence(), "Kafka does not answer") << "though it has answered before, and the connection stands";
 }
 
 // With TLS on one side only, or without a client certificate under TLS 1.3, librdkafka reports an error of the transport.
