@@ -18,11 +18,7 @@ public:
     using Time = std::chrono::steady_clock::time_point;
     static constexpr size_t everything = SIZE_MAX;
 
-    static constexpr std::chrono::seconds late_after{20}; // two thirds of transaction.timeout.ms
-
     size_t limit() const { return limit_; }
-    // The open Kafka transaction has stood for so long that the brokers may end it.
-    bool is_late(Time now) const { return now - began_at_ > late_after; }
 
     // The first event of a Kafka transaction is on its way.
     void began(Time now) { began_at_ = now; }

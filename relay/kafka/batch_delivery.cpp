@@ -52,8 +52,6 @@ void BatchDelivery::begin() {
 // Aborts an open Kafka transaction, which would hold up consumers that read committed records.
 void BatchDelivery::stop() {
     bool is_open = stage_ != Stage::closed && stage_ != Stage::committing;
-    if (is_open && part_limit_.is_late(Clock::now()) && !batch_.empty()) // the brokers may have ended it, after transaction.timeout.ms
-        note_slowness();
     stage_ = Stage::closed;
     if (is_open && found_.death.empty())
         transaction_->abort_within(goodbye);
@@ -80,7 +78,7 @@ Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &
     switch (events_.add(producer(), batch_, transaction, event, chunk)) {
     case BatchProducer::Outcome::taken:
         if (batch_.size() == 1)
-            part_limit_.began(Clock::now());
+            target_.learned.part_limit.began(Clock::now());
         return Offer::taken;
     case BatchProducer::Outcome::refused: return stop_at(transaction, event);
     case BatchProducer::Outcome::failed: note_failed_produce(); break;
@@ -161,7 +159,7 @@ void BatchDelivery::committed() {
     bool is_doubtful = transaction_->is_doubtful();
     position_.acknowledged(batch_);
     pace_.committed();
-    part_limit_.committed(batch_.part(), Clock::now());
+    target_.learned.part_limit.committed(batch_.part(), Clock::now());
     producer().all_is_well();
     for (size_t i = 0; i < batch_.part(); i++) {
         events_.settled(batch_[i]);
@@ -250,8 +248,12 @@ void BatchDelivery::note_slowness() {
         accepted += batch_[i].state == Entry::State::accepted;
     if (accepted == 0 && producer().kafka().is_away())
         return;
-    part_limit_.timed_out(events, accepted, Clock::now());
-    spdlog::info("Kafka is too slow for {} events in one Kafka transaction; the next ones have at most {}", events, part_limit_.limit());
+    PartLimit &limit = target_.learned.part_limit;
+    size_t before = limit.limit();
+    limit.timed_out(events, accepted, Clock::now());
+    if (limit.limit() < before)
+        spdlog::info("Kafka has not taken {} events in the time of a Kafka transaction; the next ones have at most {}", events,
+                     limit.limit());
 }
 
 // ---- repeating ------------------------------------------------------------------------------------------------------
@@ -259,8 +261,8 @@ void BatchDelivery::note_slowness() {
 // Begins another Kafka transaction with the events of the batch that are not committed.
 void BatchDelivery::begin_again() {
     examination_.divide(batch_);
-    batch_.set_part(std::min(batch_.part(), part_limit_.limit()));
-    part_limit_.began(Clock::now());
+    batch_.set_part(std::min(batch_.part(), target_.learned.part_limit.limit()));
+    target_.learned.part_limit.began(Clock::now());
     Care care = care_;
     care.each_alone = examination_.wants_each_alone();
     care.batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now());

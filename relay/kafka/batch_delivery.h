@@ -13,7 +13,6 @@
 
 #include "core/abort_pace.h"
 #include "core/batch.h"
-#include "core/part_limit.h"
 #include "kafka/batch_producer.h"
 #include "kafka/care.h"
 #include "kafka/examination.h"
@@ -60,7 +59,8 @@ public:
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk);
     void transaction_ended(Lsn end) { batch_.transaction_ended(end); }
     const Batch &batch() const { return batch_; }
-    bool is_full() const { return batch_.size() >= part_limit_.limit(); } // Kafka is too slow for more events in a Kafka transaction
+    // Kafka is too slow for more events in a Kafka transaction.
+    bool is_full() const { return batch_.size() >= target_.learned.part_limit.limit(); }
     void close() {
         batch_.close(Clock::now());
         stage_ = Stage::finishing;
@@ -118,7 +118,6 @@ private:
     BatchProducer events_{target_, source_};
     Examination examination_{target_, source_};
     AbortPace pace_;
-    PartLimit part_limit_;
     Findings found_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "core/log_ends.h"
+#include "core/part_limit.h"
 #include "core/quarantine.h"
 #include "core/size_limits.h"
 #include "core/tallies.h"
@@ -30,6 +31,7 @@ struct Learned {
     PropertyReading reading = {};
     Quarantine quarantine = {};
     SizeLimits size_limits = {};
+    PartLimit part_limit = {};
     LogEnds log_ends = {};
     bool has_many_topics = false;
     bool was_refused = false;     // the position was refused when it was last read; a second refusal in a row is final

@@ -58,11 +58,5 @@ TEST_F(PartLimitTest, grows_again_where_kafka_is_faster) {
     EXPECT_EQ(limit_.limit(), PartLimit::everything);
 }
 
-TEST_F(PartLimitTest, knows_when_the_brokers_may_end_a_kafka_transaction) {
-    limit_.began(now_);
-    EXPECT_FALSE(limit_.is_late(now_ + seconds(10)));
-    EXPECT_TRUE(limit_.is_late(now_ + seconds(25)));
-}
-
 } // namespace
 } // namespace outbox
