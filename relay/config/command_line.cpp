@@ -84,6 +84,11 @@ std::string unknown_command(const std::string &given, const std::vector<std::str
     return fmt::format("unknown command \"{}\", the nearest is {}; ", printable(given), nearest(given, names));
 }
 
+[[noreturn]] void refuse_words(const CLI::App &app) {
+    refuse(
+        fmt::format("{} takes options only, each beginning with --; \"outbox-relay help {}\" prints them", app.get_name(), app.get_name()));
+}
+
 // Refuses a missing or unknown command: the first argument that is no flag's value.
 [[noreturn]] void refuse_command(const CLI::App &app, int argc, char **argv) {
     const CLI::App *group = &app;
@@ -91,6 +96,8 @@ std::string unknown_command(const std::string &given, const std::vector<std::str
     for (; at < argc && command_of(*group, argv[at]) != nullptr; at++)
         group = command_of(*group, argv[at]);
     std::vector<std::string> names = names_below(*group);
+    if (names.empty())
+        refuse_words(*group);
     std::string given;
     if (at < argc && argv[at][0] != '-')
         given = unknown_command(argv[at], names);
@@ -140,8 +147,7 @@ std::vector<std::string> arguments_of(const CLI::App &app, int argc, char **argv
     for (const std::string &extra : app.remaining())
         if (std::string flag = extra.substr(0, extra.find('=')); flag.starts_with("--") && flag.size() > 2)
             refuse(fmt::format("{} is no option of {}; the nearest that is: {}", printable(flag), app.get_name(), nearest(flag, flags)));
-    refuse(
-        fmt::format("{} takes options only, each beginning with --; \"outbox-relay help {}\" prints them", app.get_name(), app.get_name()));
+    refuse_words(app);
 }
 
 } // namespace

@@ -136,6 +136,7 @@ my ($code, $help) = Outbox::Relay::call('help');
 is($code, 0, 'help is no error');
 like($help, qr/^\s+$_ /m, "it names $_") for qw(run setup skip health version help);
 refused('an unknown command', ['fly'], qr/fly.*run/);
+refused("words behind a command: @$_", $_, qr/^outbox-relay: (?:run|show) takes options only/) for [qw(run word -- more)], [qw(config show -- more)];
 
 # ---- the page
 
