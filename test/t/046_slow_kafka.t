@@ -16,7 +16,7 @@ my $kafka = Outbox::Kafka->new->start;
 $kafka->create_topic('orders');
 my ($code, undef, $err) = Outbox::Relay::set_up_exactly_once($node, $kafka);
 is($code, 0, 'set up') or diag $err;
-run_command([ $kafka->_java_command('kafka.admin.ConfigCommand'), '--bootstrap-server', $kafka->brokers, qw(--alter --entity-type clients --entity-default),
+run_command([ $kafka->_java_command('kafka.admin.ConfigCommand'), '--bootstrap-server', $kafka->_plain_brokers, qw(--alter --entity-type clients --entity-default),
     '--add-config', "producer_byte_rate=$bytes_per_s" ]);
 
 # One transaction of 5 MB, which takes a minute by the quota: twice as long as a Kafka transaction may stand.
