@@ -27,6 +27,8 @@
 #   make format        clang-format on the sources
 #   make relay-page    writes the table of options in docs/relay.md from the settings of the relay
 #   make cross-check   compiles the sources for arm64 and with clang, warnings are errors; links nothing
+#   make test-arm64    cross-compiles for arm64 in a root of Debian 13, and runs unit, symbols, regress, isolation and a TAP file there under qemu;
+#                      SUITES=regress only that; needs root
 #   make other-debian  unit, symbols, regress, isolation and twelve TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
 #   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files, with WHOLE=1 make test; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
@@ -321,7 +323,9 @@ other-debian:
 	@test/support/other-debian
 bare-debian:
 	@test/support/bare-debian $(SUITES)
-.PHONY: other-debian bare-debian
+test-arm64:
+	@test/support/arm64 $(SUITES)
+.PHONY: other-debian bare-debian test-arm64
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
