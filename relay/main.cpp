@@ -28,12 +28,15 @@
 #include "watch/http_server.h"
 #include "watch/service_notify.h"
 
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <iostream>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace {
 
@@ -219,9 +222,11 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+#ifdef __GLIBC__
     // Without fast bins. The relay frees many small blocks between two large allocations, one a CopyData, and glibc's malloc_consolidate()
     // would go through the fast bins for each of the large ones.
     mallopt(M_MXFAST, 0);
+#endif
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); // a file that may not grow is a full disk to the relay
     hold_standard_files();

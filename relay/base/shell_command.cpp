@@ -1,6 +1,7 @@
 #include "base/shell_command.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,6 +24,17 @@ void require(int error, const char *what) {
         throw std::system_error(error, std::generic_category(), what);
 }
 
+// The command gets no descriptor of the relay but the three. musl has no such action for the new process, so there the relay's own
+// descriptors are marked as those that no new program gets, which takes Linux 5.11.
+int close_others([[maybe_unused]] posix_spawn_file_actions_t &actions) {
+    constexpr unsigned first = STDERR_FILENO + 1;
+#ifdef __GLIBC__
+    return posix_spawn_file_actions_addclosefrom_np(&actions, static_cast<int>(first));
+#else
+    return syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0 ? 0 : errno;
+#endif
+}
+
 // Starts the command with the signals as a shell expects them, since the relay blocks some and ignores SIGPIPE. The process leads a group
 // of its own, so that kill() reaches all that the command has started.
 pid_t spawn(const std::string &command, int output) {
@@ -40,7 +52,7 @@ pid_t spawn(const std::string &command, int output) {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+    require(close_others(actions), "cannot keep the relay's descriptors from a command, which takes Linux 5.11");
     std::string shell = "sh", option = "-c", text = command;
     char *arguments[] = {shell.data(), option.data(), text.data(), nullptr};
     pid_t process = 0;

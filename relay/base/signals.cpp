@@ -6,13 +6,18 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <string>
 #include <system_error>
 
 namespace outbox {
+namespace {
 
-Interrupted::Interrupted(int signal) : std::runtime_error(std::string("stopped by SIG") + sigabbrev_np(signal)), signal_(signal) {}
+// One of the three that Signals takes.
+const char *name_of(int signal) { return signal == SIGTERM ? "SIGTERM" : signal == SIGINT ? "SIGINT" : "SIGHUP"; }
+
+} // namespace
+
+Interrupted::Interrupted(int signal) : std::runtime_error(std::string("stopped by ") + name_of(signal)), signal_(signal) {}
 
 Signals::Signals() {
     sigset_t set;

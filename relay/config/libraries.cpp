@@ -7,7 +7,6 @@
 
 #include <CLI/Version.hpp>
 #include <fmt/format.h>
-#include <gnu/libc-version.h>
 #include <link.h>
 #include <openssl/crypto.h>
 #include <spdlog/version.h>
@@ -16,6 +15,10 @@
 
 #include <filesystem>
 #include <map>
+
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 
 namespace outbox {
 namespace {
@@ -43,6 +46,15 @@ std::string features_of_librdkafka() {
     return rd_kafka_conf_get(conf.get(), "builtin.features", text, &size) == RD_KAFKA_CONF_OK ? text : "unknown";
 }
 
+// The C library, of which only glibc tells its version.
+std::string c_library() {
+#ifdef __GLIBC__
+    return fmt::format("glibc {}", gnu_get_libc_version());
+#else
+    return "musl";
+#endif
+}
+
 std::string line(const std::string &name, const std::string &text) { return fmt::format("  {:<24} {}\n", name, text); }
 
 std::string own_libraries(const Files &files) {
@@ -54,18 +66,25 @@ std::string own_libraries(const Files &files) {
            line("toml++", fmt::format("{}.{}.{}", TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH));
 }
 
+std::string other_libraries(const Files &files) {
+    if (files.empty())
+        return line("other libraries", "linked statically");
+    std::string text;
+    for (const char *library : {"libprometheus-cpp-core", "libcurl", "libsasl2", "libzstd", "liblz4", "libz", "libstdc++"})
+        text += line(library, files.contains(library) ? files.at(library) : "not loaded");
+    return text;
+}
+
 } // namespace
 
 std::string libraries_text() {
     Files files;
     dl_iterate_phdr(note_file, &files);
-    std::string text = own_libraries(files);
-    for (const char *library : {"libprometheus-cpp-core", "libcurl", "libsasl2", "libzstd", "liblz4", "libz", "libstdc++"})
-        text += line(library, files.contains(library) ? files[library] : "not loaded");
+    std::string text = own_libraries(files) + other_libraries(files);
     text += line("compiler", __VERSION__);
     utsname system = {};
     uname(&system);
-    return text + line("system", fmt::format("{} {} {}, glibc {}", system.sysname, system.release, system.machine, gnu_get_libc_version()));
+    return text + line("system", fmt::format("{} {} {}, {}", system.sysname, system.release, system.machine, c_library()));
 }
 
 } // namespace outbox

@@ -4,6 +4,8 @@
 #include "base/nearest.h"
 #include "config/values.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <sstream>

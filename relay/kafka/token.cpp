@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -63,7 +63,7 @@ std::optional<int64_t> number_of(const rapidjson::Document &object, const char *
     if (found->value.IsNumber())
         value = found->value.GetDouble();
     else if (found->value.IsString())
-        std::from_chars(found->value.GetString(), found->value.GetString() + found->value.GetStringLength(), value);
+        value = std::strtod(found->value.GetString(), nullptr); // libc++ 19 has no from_chars of a double; 0 where there is no number
     return value > 0 && value < most ? std::optional(static_cast<int64_t>(value)) : std::nullopt;
 }
 
