@@ -32,6 +32,8 @@
 #   make other-debian  unit, symbols, regress, isolation and twelve TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
 #   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files, with WHOLE=1 make test; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
+#   make static        build/static/outbox-relay: one program without a shared library, for every x86_64 Linux; needs Debian, takes ten minutes or more once
+#   make test-static   the static relay in an empty root, and TAP files with it; needs root
 #   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
 #   make test-images   builds the images with podman, on stand-ins for their bases, and runs them as docker/compose.yaml does; needs root
 #   make check-kubernetes   checks docker/kubernetes against the schemas of Kubernetes' API
@@ -336,6 +338,29 @@ deb:
 test-deb:
 	@test/support/deb
 .PHONY: deb test-deb
+
+# ---- the static relay -----------------------------------------------------------------------------------------------
+
+# The relay again, in a folder of its own, by the compiler and with the libraries that packaging/static makes. Its libc++ checks what libstdc++ does with
+# _GLIBCXX_ASSERTIONS.
+static := $(BUILD)/static
+static_tool = $(abspath $(static)/bin)/$(1)
+static_harden := -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_LIBCPP_HARDENING_MODE -D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_FAST
+static:
+	@test/support/packages static
+	+@$(MAKE) --no-print-directory $(jobs) static-relay
+static-relay:
+	+@packaging/static $(static)
+	@mkdir -p $(static)/relay/librdkafka
+	@cp -n $(BUILD)/librdkafka/*.tgz $(static)/relay/librdkafka 2>/dev/null || :
+	+@PKG_CONFIG_LIBDIR='$(abspath $(static)/lib/pkgconfig)' FOR=static $(MAKE) --no-print-directory BUILD=$(static)/relay LIBRDKAFKA=pinned \
+		CC=$(call static_tool,cc) CXX=$(call static_tool,c++) AR=$(call static_tool,ar) optimize=-O2 harden='$(static_harden)' \
+		relay_ldflags='-static -pie -s' $(static)/relay/outbox-relay
+	@cp $(static)/relay/outbox-relay $(static)/
+test-static: static
+	@$(MAKE) --no-print-directory $(jobs) tap-programs
+	@test/support/static $(static)/outbox-relay
+.PHONY: static static-relay test-static
 
 # ---- images ---------------------------------------------------------------------------------------------------------
 
