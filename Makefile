@@ -32,7 +32,7 @@
 #   make other-debian  unit, symbols, regress, isolation and twelve TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
 #   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files, with WHOLE=1 make test; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
-#   make static        build/static/outbox-relay: one program without a shared library, for every x86_64 Linux; needs Debian, takes ten minutes or more once
+#   make static        build/static/outbox-relay: one program without a shared library, for every x86_64 Linux; made on Debian; 20 minutes once
 #   make test-static   the static relay in an empty root, and TAP files with it; needs root
 #   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
 #   make test-images   builds the images with podman, on stand-ins for their bases, and runs them as docker/compose.yaml does; needs root
@@ -341,11 +341,12 @@ test-deb:
 
 # ---- the static relay -----------------------------------------------------------------------------------------------
 
-# The relay again, in a folder of its own, by the compiler and with the libraries that packaging/static makes. Its libc++ checks what libstdc++ does with
-# _GLIBCXX_ASSERTIONS.
+# The relay again, in a folder of its own, by the compiler and with the libraries that packaging/static makes. The hardening mode of libc++ checks what
+# _GLIBCXX_ASSERTIONS does in libstdc++.
 static := $(BUILD)/static
 static_tool = $(abspath $(static)/bin)/$(1)
-static_harden := -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_LIBCPP_HARDENING_MODE -D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_FAST
+static_harden := -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	-U_LIBCPP_HARDENING_MODE -D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_FAST
 static:
 	@test/support/packages static
 	+@$(MAKE) --no-print-directory $(jobs) static-relay
