@@ -31,8 +31,8 @@ wait_for_confirmation($node);
 
 my $out = letters();
 my @lines = split /\n/, $out;
-like(pop @lines, qr/^[6-9] dead letters in topic "outbox\.dead-letter"$/, 'all are there');
-my %seen = map { ((split /  /)[2] => 1) } @lines;    # at least once: the same may be there again
+like(pop @lines, qr/^(?:[6-9]|1[0-8]) dead letters in topic "outbox\.dead-letter"$/, 'all are there');
+my %seen = map { ((split /  /)[2] => 1) } @lines;    # at least once: the same may be there again, up to twice
 is_deeply([ sort keys %seen ], [ sort map { @$_ } values %id ], 'with their ids');
 like($lines[0], qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  (?:orders|invoices)  [0-9a-f-]{36}  \d+ bytes  .*\S/, 'time, topic, id, size, reason');
 unlike($out, qr/canary/, 'and no payload');
