@@ -85,6 +85,8 @@ sub create_slot {
 # Drops the slot, and emit demands it no more.
 sub drop_slot {
     my ($node, $name) = @_;
+    # A relay that has ended may have a walsender for a moment longer.
+    $node->poll_query_until('postgres', "SELECT NOT active FROM pg_replication_slots WHERE slot_name = '$name'");
     $node->safe_psql('postgres', "SELECT pg_drop_replication_slot('$name')");
     Outbox::Form::demand_no_more($node, 'postgres', $name);
     return;
