@@ -62,8 +62,9 @@ std::optional<int64_t> number_of(const rapidjson::Document &object, const char *
     double value = -1;
     if (found->value.IsNumber())
         value = found->value.GetDouble();
-    else if (found->value.IsString())
-        value = std::strtod(found->value.GetString(), nullptr); // libc++ 19 has no from_chars of a double; 0 where there is no number
+    else if (std::string_view text = found->value.IsString() ? found->value.GetString() : "";
+             !text.empty() && isdigit(static_cast<unsigned char>(text[0])) && text.find_first_not_of("0123456789.eE+-") == text.npos)
+        value = std::strtod(text.data(), nullptr); // libc++ 19 has no from_chars of a double
     return value > 0 && value < most ? std::optional(static_cast<int64_t>(value)) : std::nullopt;
 }
 

@@ -35,7 +35,8 @@ TEST(TokenTest, what_is_none_is_not_repeated) {
          {"", "canary canary", "{canary", "{\"canary\":1}", "{\"access_token\":\"\"}", "[\"canary\"]\n", "{\"access_token\":7}"})
         EXPECT_EQ(said(text), "expected a JWT, or a JSON object with access_token and expires_in") << text;
     for (const char *text : {"canary", "a.b.c", "{\"access_token\":\"canary\"}", "{\"access_token\":\"canary\",\"expires_in\":-1}",
-                             "{\"access_token\":\"canary\",\"expires_in\":1e300}", "{\"access_token\":\"canary\",\"expires_in\":null}"})
+                             "{\"access_token\":\"canary\",\"expires_in\":1e300}", "{\"access_token\":\"canary\",\"expires_in\":\"0x60\"}",
+                             "{\"access_token\":\"canary\",\"expires_in\":\" 60\"}", "{\"access_token\":\"canary\",\"expires_in\":null}"})
         EXPECT_EQ(said(text), "the output does not say when the token expires: expected expires_in, in seconds, or a JWT with exp") << text;
     std::string deep(100000, '[');
     EXPECT_EQ(said("{\"access_token\":" + deep), "expected a JWT, or a JSON object with access_token and expires_in");
