@@ -68,6 +68,7 @@ TEST_F(StateReaderTest, judges_the_last_record_only) {
     EXPECT_EQ(position(), Lsn{0x300});
 }
 
+#if RD_KAFKA_VERSION >= 0x02030000 // see MockKafka::await()
 // A reader that received by the partition's own queue would leave a client that never ends, in most of the rounds.
 TEST_F(StateReaderTest, ends_although_its_topic_was_deleted) {
     target_.properties = {
@@ -82,6 +83,7 @@ TEST_F(StateReaderTest, ends_although_its_topic_was_deleted) {
     }
     EXPECT_EQ(threads_left_behind.load(), 0);
 }
+#endif
 
 } // namespace
 } // namespace outbox
