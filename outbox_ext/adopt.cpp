@@ -114,7 +114,7 @@ Datum outbox_emit_adopted(PG_FUNCTION_ARGS) {
     pg_uuid_t emitted;
     event_emit(event, &emitted);
     if (!TRIGGER_FIRED_INSTEAD(trigger->tg_event))
-        return PointerGetDatum(nullptr);
+        return Datum{0};
     if (id.is_null)
         row.set(names[COLUMN_ID], UUIDPGetDatum(&emitted));
     return row.result();

@@ -243,7 +243,7 @@ Datum outbox_emit_row(PG_FUNCTION_ARGS) {
         emit_change(trigger, layout, nullptr, trigger->tg_trigtuple);
     else
         emit_change(trigger, layout, trigger->tg_trigtuple, TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : nullptr);
-    return PointerGetDatum(nullptr);
+    return Datum{0};
 }
 
 // TRUNCATE fires no trigger for each row, so the rows would go without an event.

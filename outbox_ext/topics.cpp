@@ -211,5 +211,5 @@ Datum outbox_topics_changed(PG_FUNCTION_ARGS) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("outbox.topics_changed() must be a trigger"),
                         errhint("The function is the trigger of outbox.topics.")));
     CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
-    return PointerGetDatum(nullptr);
+    return Datum{0};
 }
