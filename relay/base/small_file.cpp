@@ -1,12 +1,13 @@
 #include "base/small_file.h"
 
+#include "base/descriptor.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <stdexcept>
 
 namespace outbox {
@@ -16,10 +17,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr size_t bytes_max = 1 << 20;
-
-struct Close {
-    void operator()(const int *descriptor) const { close(*descriptor); }
-};
 
 // False where nothing came until then.
 bool wait_for_bytes(int descriptor, steady_clock::time_point until) {
@@ -32,18 +29,17 @@ bool wait_for_bytes(int descriptor, steady_clock::time_point until) {
 
 std::string read_small_file(const std::string &path, milliseconds patience) {
     auto refuse = [&](const std::string &reason) { throw std::invalid_argument("cannot read \"" + path + "\": " + reason); };
-    int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (descriptor < 0)
+    Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!file.is_open())
         refuse(strerror(errno));
-    std::unique_ptr<int, Close> closes(&descriptor);
     std::string text;
     char buffer[16 << 10];
     auto until = steady_clock::now() + patience;
     bool is_silent_pipe = true; // a pipe without a writer is at its end for read(), and not for poll()
     while (text.size() <= bytes_max) {
-        if (is_silent_pipe && !wait_for_bytes(descriptor, until))
+        if (is_silent_pipe && !wait_for_bytes(file.get(), until))
             refuse("nobody wrote into it for " + std::to_string(patience.count() / 1000) + " s");
-        ssize_t size = read(descriptor, buffer, sizeof(buffer));
+        ssize_t size = read(file.get(), buffer, sizeof(buffer));
         is_silent_pipe = size < 0 && errno == EAGAIN;
         if (size == 0)
             return text;

@@ -198,9 +198,10 @@ void BatchDelivery::reported(const rd_kafka_message_t &message, rd_kafka_resp_er
     }
     if (entry != nullptr && blame_of(error) != Blame::operation)
         return examination_.refused(*entry, error, topic, producer().report());
-    found_.is_late |= error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
-    if (is_about_topic(error) || error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT) // as in a topic that has been deleted
-        producer().forget_topic(topic);                                     // the topic is looked up again, and waited for
+    bool is_late = error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT; // also the error of a topic that has been deleted
+    found_.is_late |= is_late;
+    if (is_about_topic(error) || is_late)
+        producer().forget_topic(topic); // the topic is looked up again, and waited for
     if (stage_ != Stage::aborting)
         found_.fail(fmt::format("topic \"{}\"", topic), error);
 }

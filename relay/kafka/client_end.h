@@ -1,5 +1,5 @@
-// Ends librdkafka's clients in bounded time. rd_kafka_destroy() waits for librdkafka's own threads, and was once seen to wait for ever,
-// while the topic that a consumer read was being deleted. Tested by test/unit/client_end_test.cpp.
+// Ends librdkafka's clients in bounded time. rd_kafka_destroy() waits for librdkafka's own threads: a defect there, or a callback that does
+// not return, would keep the relay from ending. Tested by test/unit/client_end_test.cpp.
 #pragma once
 
 #include <chrono>

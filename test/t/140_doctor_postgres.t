@@ -96,10 +96,12 @@ $doctor->mends('slot', says => qr/invalidated: the events that it had not delive
 $doctor->mends('emit-accepts', says => qr/replication slot "second" cannot deliver the event/,
     break => sub { create_slot($node, 'second'); lose('second'); sql(q{SELECT pg_drop_replication_slot('outbox')}); create_slot($node) });
 $doctor->mends('other-slots', verdict => 'WARN', says => qr/slot "third" .* is read by nobody/, break => sub { create_slot($node, 'third') });
-$doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/outbox\.missing_slot=ignore in this database: a transaction commits without/,
+$doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/ALTER DATABASE postgres SET outbox\.missing_slot=ignore: a transaction commits without/,
     break => sub { sql(q{LOAD 'outbox'; ALTER DATABASE postgres SET outbox.missing_slot = 'ignore'}) });
-$doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/=warning for role "relay"|=warning for role relay/,
+$doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/ALTER ROLE relay SET outbox\.missing_slot=warning: /,
     break => sub { sql(q{LOAD 'outbox'; ALTER ROLE relay SET outbox.missing_slot = 'warning'}) });
+$doctor->mends('missing-slot-setting', verdict => 'WARN', says => qr/outbox\.missing_slot=ignore on this server: /i,
+    break => sub { reload_until(q{LOAD 'outbox'; ALTER SYSTEM SET outbox.missing_slot = 'IGNORE'}, q{current_setting('outbox.missing_slot', true) ~* 'ignore'}) });
 
 # ---- the server
 

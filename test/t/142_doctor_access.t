@@ -45,6 +45,7 @@ for my $setting (
     [ 'ALTER DATABASE postgres', 'synchronous_commit = off', qr/WAL writer/ ],
     [ 'ALTER ROLE app IN DATABASE postgres', q{log_statement = 'all'}, qr/shows payloads/ ],
     [ 'ALTER DATABASE postgres', q{outbox.capture = 'on'}, qr/ALTER DATABASE postgres SET outbox\.capture=on: emit\(\) keeps events in memory, for tests/ ],
+    [ 'ALTER ROLE app', q{outbox.capture = 'ON'}, qr/ALTER ROLE app SET outbox\.capture=on: /i ],
 ) {
     $doctor->mends('session-settings', verdict => 'WARN', says => $setting->[2], break => sub { sql("LOAD 'outbox'; $setting->[0] SET $setting->[1]") });
 }

@@ -1,6 +1,7 @@
 // The checks of rights, and of the connection itself. A right is tried where the attempt writes nothing.
 #include "base/log.h"
 #include "command/doctor/consultation.h"
+#include "command/doctor/harmful_setting.h"
 #include "postgres/conninfo.h"
 #include "postgres/extension_check.h"
 #include "postgres/harden.h"
@@ -112,10 +113,7 @@ Finding pooler(Consultation &doctor) {
                 "then give the relay the same --dsn: the server itself");
 }
 
-struct Hurtful {
-    const char *pattern, *effect;
-};
-constexpr Hurtful hurtful[] = {
+constexpr HarmfulSetting harmful[] = {
     {"^default_transaction_read_only=(on|true|yes|1)$", "transactions of such sessions cannot emit"},
     {"^synchronous_commit=off$", "an event waits for the WAL writer, up to three times wal_writer_delay"},
     {"^log_statement=(all|mod)$", "the server's log shows payloads"},
@@ -126,41 +124,10 @@ constexpr Hurtful hurtful[] = {
      " deliver the event"},
 };
 
-std::optional<Finding> setting_of_role_or_database(Server &server, const Hurtful &setting) {
-    auto rows = server.rows("SELECT CASE WHEN d.setrole = 0 THEN 'ALTER DATABASE ' || quote_ident(current_database()) ELSE 'ALTER ROLE ' ||"
-                            " quote_ident(pg_get_userbyid(d.setrole)) || CASE WHEN d.setdatabase = 0 THEN '' ELSE ' IN DATABASE ' || "
-                            "quote_ident(current_database()) END END,"
-                            " c.value FROM pg_db_role_setting AS d, LATERAL unnest(d.setconfig) AS c(value)"
-                            " WHERE d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) AND c.value ~ " +
-                            quote_literal(setting.pattern) + " ORDER BY 1 LIMIT 1");
-    if (rows.empty())
-        return std::nullopt;
-    std::string value = printable(rows[0][1]);
-    return warn(printable(rows[0][0]) + " SET " + value + ": " + setting.effect,
-                {rows[0][0] + " RESET " + value.substr(0, value.find('=')) + ";"});
-}
-
-// The value that a session has before it sets one of its own, as the doctor's does. pg_settings shows no setting of a module that the
-// session has not loaded.
-std::optional<Finding> setting_of_server(Server &server, const Hurtful &setting) {
-    auto rows = server.rows("WITH s(name, setting) AS (SELECT name, reset_val FROM pg_settings UNION ALL SELECT 'outbox.capture',"
-                            " current_setting('outbox.capture', true))"
-                            " SELECT s.name, s.name || '=' || s.setting FROM s WHERE s.name || '=' || s.setting ~ " +
-                            quote_literal(setting.pattern) + " LIMIT 1");
-    if (rows.empty())
-        return std::nullopt;
-    return warn(printable(rows[0][1]) + " on this server: " + setting.effect,
-                {"ALTER SYSTEM RESET " + rows[0][0] + ";", "SELECT pg_reload_conf();"},
-                "or remove " + rows[0][0] + " from postgresql.conf");
-}
-
 // Finds settings that sessions have without asking for them, and that harm transactions that emit.
 Finding session_settings(Consultation &doctor) {
-    for (const Hurtful &each : hurtful)
-        if (std::optional<Finding> found = setting_of_role_or_database(doctor.server(), each))
-            return *found;
-    for (const Hurtful &each : hurtful)
-        if (std::optional<Finding> found = setting_of_server(doctor.server(), each))
+    for (const HarmfulSetting &each : harmful)
+        if (std::optional<Finding> found = find_setting(doctor.server(), each))
             return *found;
     return ok("no setting of a role, the database or the server stops emit(), delays or captures events, or logs payloads");
 }

@@ -1,6 +1,7 @@
 // The checks of the slot: whether a relay can read it, whether one does, and whether emit() would accept an event now.
 #include "base/log.h"
 #include "command/doctor/consultation.h"
+#include "command/doctor/harmful_setting.h"
 #include "postgres/conninfo.h"
 
 namespace outbox {
@@ -68,27 +69,12 @@ Finding emit_accepts(Consultation &doctor) {
     return ok("emit() accepts events");
 }
 
-// Finds a forgotten outbox.missing_slot: with it a transaction commits without its event.
+// Finds a forgotten outbox.missing_slot.
 Finding missing_slot(Consultation &doctor) {
-    Server &server = doctor.server();
-    auto rows = server.rows("SELECT CASE WHEN d.setdatabase = 0 THEN '' ELSE quote_ident(current_database()) END,"
-                            " CASE WHEN d.setrole = 0 THEN '' ELSE quote_ident(pg_get_userbyid(d.setrole)) END, c.value"
-                            " FROM pg_db_role_setting AS d, LATERAL unnest(d.setconfig) AS c(value)"
-                            " WHERE d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))"
-                            " AND c.value ~ '^outbox[.]missing_slot=' AND c.value <> 'outbox.missing_slot=error' ORDER BY 1, 2");
-    for (const Server::Row &row : rows) {
-        std::string reset =
-            row[1].empty() ? "ALTER DATABASE " + row[0] : "ALTER ROLE " + row[1] + (row[0].empty() ? "" : " IN DATABASE " + row[0]);
-        return warn(printable(row[2]) + (row[1].empty() ? " in this database" : " for role " + printable(row[1])) +
-                        ": a transaction commits without its event where no slot can deliver it",
-                    {reset + " RESET outbox.missing_slot;"});
-    }
-    std::string value = server.value("SELECT current_setting('outbox.missing_slot', true)");
-    if (!value.empty() && value != "error")
-        return warn("outbox.missing_slot=" + printable(value) +
-                        " on this server: a transaction commits without its event where no slot can deliver it",
-                    {"ALTER SYSTEM RESET outbox.missing_slot;", "SELECT pg_reload_conf();"},
-                    "or remove outbox.missing_slot from postgresql.conf");
+    constexpr HarmfulSetting other_than_error = {"^outbox[.]missing_slot=(?!error$)",
+                                                 "a transaction commits without its event where no slot can deliver the event"};
+    if (std::optional<Finding> found = find_setting(doctor.server(), other_than_error))
+        return *found;
     return ok("emit() lets no event go missing (outbox.missing_slot)");
 }
 
