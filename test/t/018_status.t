@@ -72,11 +72,16 @@ sub manager {
 }
 
 sub heard {
-    my ($manager) = @_;
+    my ($manager, $count) = @_;    # the relay tells the manager a moment after it has answered /ready
     my @messages;
-    while (defined $manager->recv(my $message, 4096)) {
-        push @messages, [ split /\n/, $message ];
-    }
+    eval {
+        wait_until {
+            while (defined $manager->recv(my $message, 4096)) {
+                push @messages, [ split /\n/, $message ];
+            }
+            @messages >= $count;
+        } 'the service manager hears', 10;
+    };
     return \@messages;
 }
 
@@ -100,10 +105,10 @@ my $relay = Outbox::Relay->new($node, args => \@listen, env => { NOTIFY_SOCKET =
 $relay->wait_for_log(qr/status on/);
 becomes($relay, 'connecting', 'without PostgreSQL: connecting');
 is(request($relay, '/live')->{content}, "ok\n", 'and live');
-is_deeply(heard($manager), [ ['STATUS=connecting'] ], 'the service manager hears so, and that it is not yet started');
+is_deeply(heard($manager, 1), [ ['STATUS=connecting'] ], 'the service manager hears so, and that it is not yet started');
 $node->start;
 becomes($relay, 'streaming', 'with it: streaming');
-is_deeply(heard($manager), [ [ 'STATUS=streaming', 'READY=1' ] ], 'the service manager hears that it is started');
+is_deeply(heard($manager, 1), [ [ 'STATUS=streaming', 'READY=1' ] ], 'the service manager hears that it is started');
 
 is(request($relay, '/ready', 'POST')->{status}, 405, 'only GET is answered');
 is(request($relay, '/ready', 'HEAD')->{status}, 200, 'and HEAD');
@@ -145,7 +150,7 @@ $node->start;
 becomes($relay, 'streaming', 'started: streaming again');
 is(metrics($relay)->{sessions_lost_total}, 1, 'one lost session, however many attempts');
 cmp_ok(metrics($relay)->{confirmed_lsn_bytes}, '>', 0, 'what was confirmed before stands');
-is_deeply(heard($manager), [ ['STATUS=connecting'], ['STATUS=streaming'] ], 'the service manager hears of both, and of no second start');
+is_deeply(heard($manager, 2), [ ['STATUS=connecting'], ['STATUS=streaming'] ], 'the service manager hears of both, and of no second start');
 
 # ---- standby -----------------------------------------------------------------------------------------------------------
 
@@ -155,14 +160,14 @@ my $second = Outbox::Relay->new($node, name => 'second', args => \@listen, env =
 $second->wait_for_log(qr/active/);
 becomes($second, 'standby', 'a second relay on the same slot: standby');
 is(request($second, '/live')->{status}, 200, 'and live');
-is_deeply(heard($second_manager), [ ['STATUS=connecting'], [ 'STATUS=standby', 'READY=1' ] ],
+is_deeply(heard($second_manager, 2), [ ['STATUS=connecting'], [ 'STATUS=standby', 'READY=1' ] ],
     'the service manager hears, by an abstract name, that it is started');
 is(ready($relay), 'streaming', 'the first one streams');
 $relay->kill_nine;
 my $killed_at = time;
 becomes($second, 'streaming', 'the first one killed: it streams', 10);
 cmp_ok(time - $killed_at, '<', 2, 'within two seconds');
-is_deeply(heard($second_manager), [ ['STATUS=streaming'] ], 'the service manager hears so');
+is_deeply(heard($second_manager, 1), [ ['STATUS=streaming'] ], 'the service manager hears so');
 is(metrics($second)->{sessions_lost_total}, 0, 'no session of its own was lost');
 
 # ---- Kafka -------------------------------------------------------------------------------------------------------------
@@ -184,7 +189,7 @@ $waiting->signal('TERM');
 becomes($waiting, 'draining', 'SIGTERM: draining');
 is(request($waiting, '/live')->{status}, 200, 'and live');
 is($waiting->wait_for_exit(10), 0, 'until the grace has passed');
-is_deeply(heard($manager)->[-1], [ 'STATUS=draining', 'STOPPING=1' ], 'the service manager hears that it stops');
+is_deeply(heard($manager, 1)->[-1], [ 'STATUS=draining', 'STOPPING=1' ], 'the service manager hears that it stops');
 
 # The relay sends a refused batch again in smaller ones: the state stays streaming, and the session goes on.
 my $kafka = Outbox::Kafka->new->start;

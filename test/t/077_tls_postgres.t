@@ -10,6 +10,7 @@ use Outbox::Tls;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+plan skip_all => 'this server was built without TLS' if !Outbox::Node::has_tls();
 delete $ENV{TLS};    # this test has its own certificates
 my ($ours, $others) = map { Outbox::Tls->new($_) } qw(ours others);
 my %server = (

@@ -20,6 +20,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+plan skip_all => 'this server was built without TLS' if !Outbox::Node::has_tls();
+
 my $project = abs_path(dirname(__FILE__) . '/../..');
 my $folder = PostgreSQL::Test::Utils::tempdir('pages');
 my ($node, $kafka, $topics_made);

@@ -66,6 +66,10 @@ wal_receiver_status_interval = 1
 END
 }
 
+# What a server may have been built without: as in a Python wheel, which may have neither TLS nor contrib's modules.
+sub has_tls { return `pg_config --configure` =~ /--with-(?:openssl|ssl)/ }
+sub has_module { my ($name) = @_; chomp(my $folder = `pg_config --pkglibdir`); return -e "$folder/$name.so" }
+
 # Minor releases before August 2026 do not know the setting and would not start with it.
 sub has_plugin_list {
     my ($node) = @_;
