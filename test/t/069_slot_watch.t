@@ -64,13 +64,16 @@ is($waiting->terminate, 0, 'it ends in good order');
 # ---- refused -------------------------------------------------------------------------------------------------------------
 
 $node->safe_psql('postgres', 'ALTER ROLE relay CONNECTION LIMIT 0');    # counts for SQL only: not for walsenders
-my $refused = Outbox::Relay->new($node, name => 'refused', args => [qw(--listen 127.0.0.1:0 --log-level debug)])->start;
-$refused->wait_for_log(qr/debug +the server does not say what the slot holds/);
-$node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
-ok(wait_for_confirmation($node), 'where the server does not let it ask, the relay delivers all the same');
-is($refused->count_log(qr/ (warn|error)/), 0, 'and complains of nothing');
-is($refused->terminate, 0, 'it ends in good order');
-unlike($refused->log, qr/stopping/, 'a stop without anything in flight waits for nothing');
-like($refused->log, qr/ stopped$/m, 'and says that it is done');
+SKIP: {
+    skip 'old minors count walsenders, too', 5 if $node->psql('postgres', 'SELECT 1', replication => 'database', extra_params => [qw(-U relay)]) != 0;
+    my $refused = Outbox::Relay->new($node, name => 'refused', args => [qw(--listen 127.0.0.1:0 --log-level debug)])->start;
+    $refused->wait_for_log(qr/debug +the server does not say what the slot holds/);
+    $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 'k', '1')});
+    ok(wait_for_confirmation($node), 'where the server does not let it ask, the relay delivers all the same');
+    is($refused->count_log(qr/ (warn|error)/), 0, 'and complains of nothing');
+    is($refused->terminate, 0, 'it ends in good order');
+    unlike($refused->log, qr/stopping/, 'a stop without anything in flight waits for nothing');
+    like($refused->log, qr/ stopped$/m, 'and says that it is done');
+}
 
 done_testing();

@@ -110,8 +110,8 @@ my %settings = (
     statement_timeout => '500ms', lock_timeout => '300ms', idle_in_transaction_session_timeout => '1ms', default_transaction_read_only => 'on',
     default_transaction_isolation => 'serializable', session_replication_role => 'replica', search_path => 'nowhere', client_encoding => 'LATIN1',
     quote_all_identifiers => 'on', idle_session_timeout => '1s');
-$settings{standard_conforming_strings} = 'off' if $node->pg_version < 19;    # 19 takes no other value than on
-$settings{transaction_timeout} = '900ms' if $node->pg_version >= 17;
+$settings{standard_conforming_strings} = 'off' if $node->pg_version->major < 19;    # 19 takes no other value than on
+$settings{transaction_timeout} = '900ms' if $node->pg_version->major >= 17;
 $node->safe_psql('postgres', "ALTER ROLE cautious SET $_ = '$settings{$_}'") for keys %settings;
 $open->query_safe('BEGIN');
 $open->query_safe('SELECT txid_current()');

@@ -38,7 +38,7 @@ sub upgrade {
     my @more = @_;
     my $here = getcwd();
     chdir $new->basedir or die "chdir: $!";    # where pg_upgrade of some versions leaves its files
-    my @fast = $new->pg_version >= 15 ? '--no-sync' : ();
+    my @fast = $new->pg_version->major >= 15 ? '--no-sync' : ();
     my ($out, $err) = run_command(['pg_upgrade', @fast, '--old-datadir', $old->data_dir, '--new-datadir', $new->data_dir,
         '--old-bindir', $bin, '--new-bindir', $bin, '--socketdir', $new->host, '--old-port', $old->port, '--new-port', $new->port, @more]);
     my $status = $?;

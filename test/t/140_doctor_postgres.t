@@ -37,8 +37,9 @@ $doctor->mends('slot', break => sub { }, says => qr/slot "outbox" does not exist
 $doctor->found('emit-accepts', 'OK', qr/accepts/);
 my ($code, $report) = $doctor->examine;
 is($code, 0, 'nothing fails: exit code 0') or diag explain $report;
-$doctor->found($_, 'OK', qr/./) for qw(connection primary version wal-level free-slots free-senders sender-timeout synchronous-standby clock plugin-allowed extension
+$doctor->found($_, 'OK', qr/./) for qw(connection primary wal-level free-slots free-senders sender-timeout synchronous-standby clock plugin-allowed extension
     plugin-starts slot emit-accepts missing-slot-setting other-slots);
+like($doctor->{report}{version}{verdict}, qr/^(?:OK|WARN)$/, 'version: 174_doctor_versions.t has the minors to warn of');
 $doctor->mends('slot-reader', break => sub { }, verdict => 'WARN', says => qr/no relay reads/, then => qr/^PID \d+ \(user "relay", application "/);
 $doctor->found('plugin-starts', 'OK', qr/runs, for PID/);
 $doctor->end_relays;
@@ -127,7 +128,7 @@ $doctor->mends('synchronous-standby', says => qr/every commit waits for Kafka/,
 $doctor->mends('wal-level', says => qr/wal_level is "replica" and must be "logical"/, break => sub {
     sql(q{SELECT pg_drop_replication_slot('outbox'); ALTER SYSTEM SET wal_level = replica});
     $node->restart;
-}) if $node->pg_version < 19;
+}) if $node->pg_version->major < 19;
 create_slot($node);
 
 # The relay has another clock than the server.

@@ -32,7 +32,7 @@ for my $platform (@platforms) {
     my ($role, $name, $level, $grant) = @$platform;
     sql("CREATE ROLE $role NOLOGIN");
     $doctor->examine;
-    $doctor->found('version', 'OK', qr/the provider is \Q$name\E$/);
+    like($doctor->{report}{version}{sentence}, qr/the provider is \Q$name\E$/, "$name: known");
     SKIP: {
         skip 'from 19 on the first slot raises wal_level', 1 if $node->safe_psql('postgres', 'SHOW server_version_num') >= 190000;
         like(mends($doctor->found('wal-level', 'FAIL', qr/must be "logical"/)), $level, "$name: how wal_level is set");

@@ -18,6 +18,8 @@ BEGIN { delete $ENV{TLS} }    # the connections are this test's own
 my $node = outbox_node('main', conf => "fsync = off\n");
 create_slot($node);
 
+sub has_hole { my $doctor = Outbox::Doctor->new($node); $doctor->examine; return $doctor->{report}{version}{verdict} ne 'OK' }
+
 # ---- PostgreSQL: the minor version, which a server tells when a session begins
 
 {
@@ -25,9 +27,10 @@ create_slot($node);
         to => $node->host . '/.s.PGSQL.' . $node->port,
         says => sub { s/(server_version\0\d+\.)(\d+)/$1 . sprintf '%0*d', length $2, 1/e });
     my $doctor = Outbox::Doctor->new($node, dsn => "host=127.0.0.1 port=${\ $old->port} dbname=postgres user=relay sslmode=disable");
-    my ($major) = int $node->pg_version;
+    my $major = $node->pg_version->major;
     SKIP: {
         skip 'no minor of this major has a hole that is known', 8 if $major > 18;
+        skip 'this minor has the hole itself', 8 if has_hole();
         $doctor->tool('apt-get', "echo \"\$@\" >$doctor->{folder}/installed; touch " . $old->truth);
         $doctor->mends('version', verdict => 'WARN', says => qr/PostgreSQL $major\.1 can take a slot's confirmed position back.*; $major\.\d+ mends both/, break => sub { },
             then => qr/^PostgreSQL $major\.\d+ has no known fault/);

@@ -27,12 +27,12 @@ sub make_standby {
     $node->backup($name);
     my $standby = PostgreSQL::Test::Cluster->new($name);
     $standby->init_from_backup($node, $name, has_streaming => 1);
-    $standby->append_conf('postgresql.conf', "primary_conninfo = '${\ conninfo()}'\n" . ($node->pg_version < 17 ? '' : "primary_slot_name = 'physical'\n"));
+    $standby->append_conf('postgresql.conf', "primary_conninfo = '${\ conninfo()}'\n" . ($node->pg_version->major < 17 ? '' : "primary_slot_name = 'physical'\n"));
     $standby->start;
     return $standby;
 }
 
-if ($node->pg_version < 17) {
+if ($node->pg_version->major < 17) {
     my $standby = make_standby();
     $doctor->examine('--standby', $standby->connstr('postgres'));
     $doctor->found('failover', 'SKIP', qr/carries no logical slot over a failover by itself/);
@@ -60,7 +60,7 @@ $doctor->mends('standby-slots', says => qr/names outbox, gone|names gone, outbox
 
 # ---- a slot that idles
 
-if ($node->pg_version >= 18) {
+if ($node->pg_version->major >= 18) {
     $doctor->mends('idle-slot-timeout', verdict => 'WARN', says => qr/idle_replication_slot_timeout is 5min: a relay that is away/,
         break => sub { reload_until(q{ALTER SYSTEM SET idle_replication_slot_timeout = '5min'}, q{current_setting('idle_replication_slot_timeout') = '5min'}) });
 }

@@ -46,7 +46,8 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM orders'), 0, 'the stand
 # A consumer's session, which waits and reads.
 my ($out, $err) = ('', '');
 if ($is_19) {
-    my $session = IPC::Run::start([ qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $standby->connstr('postgres') ], '<', \(wait_for($lsn) . "\nSELECT item FROM orders;\n"), '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+    my $session = IPC::Run::start([ qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $standby->connstr('postgres'), '-c', wait_for($lsn), '-c', 'SELECT item FROM orders' ],
+        '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
     ok($standby->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'WAIT FOR LSN%' AND state = 'active'}), 'the session waits');
     is($standby->safe_psql('postgres', ($statement =~ s/'0\/16B3748'/'$lsn'/r) . q{ WITH (TIMEOUT '50ms', NO_THROW)}), 'timeout', 'and another one for as long as it wants');
     $standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');

@@ -55,7 +55,7 @@ sub old_server { my ($name, $major, %options) = @_; return outbox_node($name, in
 # checksums where the old one has none, because it is older than 18.
 sub new_server {
     my ($name, $major, $old, %options) = @_;
-    my @init = $major >= 18 && $old->pg_version < 18 ? '--no-data-checksums' : ();
+    my @init = $major >= 18 && $old->pg_version->major < 18 ? '--no-data-checksums' : ();
     return outbox_node($name, install_path => _install_path($major), port => $old->port, init => \@init, empty => 1, %options);
 }
 

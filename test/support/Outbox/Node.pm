@@ -69,6 +69,7 @@ END
 # What a server may have been built without: as in a Python wheel, which may have neither TLS nor contrib's modules.
 sub has_tls { return `pg_config --configure` =~ /--with-(?:openssl|ssl)/ }
 sub has_module { my ($name) = @_; chomp(my $folder = `pg_config --pkglibdir`); return -e "$folder/$name.so" }
+sub has_extension { my ($node, $name) = @_; return $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = '$name'") }
 
 # Minor releases before August 2026 do not know the setting and would not start with it.
 sub has_plugin_list {
