@@ -1,6 +1,7 @@
 #include "kafka/cluster_view.h"
 
 #include "base/destroy.h"
+#include "kafka/growing_wait.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -14,7 +15,10 @@ namespace outbox {
 namespace {
 
 constexpr int slice_ms = 200; // a slice of a wait in librdkafka, so that a signal is seen soon
+constexpr int slice_most_ms = 2000;
+constexpr int pause_ms = 10; // after an answer that came at once and was none
 constexpr int answer_ms = 5000;
+constexpr auto patience = std::chrono::milliseconds(answer_ms); // a slice that has begun by then ends later
 
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
@@ -76,9 +80,10 @@ int ClusterView::note_certificate(rd_kafka_t *, const char *broker, int32_t, int
 ClusterView::ClusterView(const KafkaTarget &target, Signals &signals) : target_(target), signals_(signals) {
     handle_ = connect(target.brokers, kafka_);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (int waited_ms = 0; waited_ms < answer_ms && brokers_.empty(); waited_ms += slice_ms) {
-        Metadata metadata = ask(handle_.get(), nullptr, false, slice_ms, error);
-        rd_kafka_poll(handle_.get(), 0);
+    GrowingWait wait(slice_ms, slice_most_ms);
+    for (auto until = Clock::now() + patience; Clock::now() < until && brokers_.empty(); wait.was_short()) {
+        Metadata metadata = ask(handle_.get(), nullptr, false, wait.ms(), error);
+        rd_kafka_poll(handle_.get(), metadata ? 0 : pause_ms);
         signals_.stop_if_asked();
         for (int i = 0; metadata && i < metadata->broker_cnt; i++)
             brokers_.push_back(
@@ -150,10 +155,11 @@ std::string ClusterView::try_broker(const BrokerView &broker) {
     Connections kafka;
     KafkaHandle handle = connect(broker.address, kafka);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (int waited_ms = 0; waited_ms < answer_ms && !kafka.is_refused_for_good(Clock::now()); waited_ms += slice_ms) {
-        if (ask(handle.get(), nullptr, false, slice_ms, error))
+    GrowingWait wait(slice_ms, slice_most_ms);
+    for (auto until = Clock::now() + patience; Clock::now() < until && !kafka.is_refused_for_good(Clock::now()); wait.was_short()) {
+        if (ask(handle.get(), nullptr, false, wait.ms(), error))
             return "";
-        rd_kafka_poll(handle.get(), 0);
+        rd_kafka_poll(handle.get(), pause_ms);
         signals_.stop_if_asked();
     }
     return kafka.is_away() ? kafka.sentence() : rd_kafka_err2str(error);

@@ -2,6 +2,7 @@
 
 #include "base/destroy.h"
 #include "core/clock.h"
+#include "kafka/growing_wait.h"
 #include "kafka/reachability.h"
 
 #include <algorithm>
@@ -12,7 +13,8 @@ namespace outbox {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(30); // without an answer of Kafka
-constexpr int slice_ms = 200;
+constexpr int slice_ms = 200, slice_most_ms = 2000; // of a wait in librdkafka, so that a signal is seen soon
+constexpr int pause_ms = 10;                        // after an answer that came at once and was none
 
 using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Message = std::unique_ptr<rd_kafka_message_t, Destroy<rd_kafka_message_destroy>>;
@@ -83,10 +85,11 @@ private:
     int count_partitions() {
         Topic topic(rd_kafka_topic_new(handle_.get(), target_.dead_letter_topic.c_str(), nullptr));
         rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-        for (auto until = Clock::now() + patience; Clock::now() < until && !kafka_.is_refused_for_good(Clock::now());) {
+        GrowingWait wait(slice_ms, slice_most_ms);
+        for (auto until = Clock::now() + patience; Clock::now() < until && !kafka_.is_refused_for_good(Clock::now()); wait.was_short()) {
             const rd_kafka_metadata_t *metadata = nullptr;
-            error = rd_kafka_metadata(handle_.get(), 0, topic.get(), &metadata, slice_ms);
-            rd_kafka_poll(handle_.get(), 0);
+            error = rd_kafka_metadata(handle_.get(), 0, topic.get(), &metadata, wait.ms());
+            rd_kafka_poll(handle_.get(), error == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : pause_ms);
             signals_.stop_if_asked();
             if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
                 continue;

@@ -5,7 +5,6 @@
 namespace outbox {
 namespace {
 
-constexpr int lookup_ms = 500;
 constexpr int poll_ms = 5;
 constexpr auto certainly_missing_after = std::chrono::seconds(3); // a broker that has just started may not know the topic yet
 
@@ -64,7 +63,8 @@ bool StateReader::read_one(int wait_ms) {
 // is repeated.
 bool StateReader::find_end() {
     rd_kafka_resp_err_t error;
-    std::optional<int> partitions = count_partitions(reader_.get(), target_.state_topic, error); // afterwards the reader knows the leader
+    std::optional<int> partitions =
+        count_partitions(reader_.get(), target_.state_topic, lookup_, error); // afterwards the reader knows the leader
     int64_t low = 0, high = 0;
     if (partitions)
         kafka_.answered();
@@ -74,8 +74,10 @@ bool StateReader::find_end() {
         missing_since_ = Clock::now();
     if (partitions && error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         require_one_partition(target_.state_topic, *partitions);
-        error = rd_kafka_query_watermark_offsets(asker_.get(), target_.state_topic.c_str(), 0, &low, &high, lookup_ms);
+        error = rd_kafka_query_watermark_offsets(asker_.get(), target_.state_topic.c_str(), 0, &low, &high, lookup_.ms());
     }
+    if ((error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE) && !kafka_.is_away())
+        lookup_.was_short();
     if (missing_since_ != Clock::time_point::max() && Clock::now() - missing_since_ > certainly_missing_after)
         throw PositionRefused(fmt::format(
             "the state topic \"{}\" does not exist; create it with: outbox-relay setup --delivery exactly-once", target_.state_topic));
@@ -86,7 +88,8 @@ bool StateReader::find_end() {
     waiting_for_.clear();
     end_ = high;
     topic_ = rd_kafka_topic_new(reader_.get(), target_.state_topic.c_str(), nullptr);
-    count_partitions(reader_.get(), target_.state_topic, error); // without this the reader would learn of the leader half a second later
+    count_partitions(reader_.get(), target_.state_topic, lookup_,
+                     error); // without this the reader would learn of the leader half a second later
     queue_.reset(rd_kafka_queue_new(reader_.get()));
     if (topic_ == nullptr || rd_kafka_consume_start_queue(topic_, 0, RD_KAFKA_OFFSET_BEGINNING, queue_.get()) != 0)
         throw SinkFailure("cannot read the state topic: " + std::string(rd_kafka_err2str(rd_kafka_last_error())));
@@ -139,11 +142,11 @@ KafkaHandle make_state_client(rd_kafka_type_t type, KafkaConf conf, Reachability
     return handle;
 }
 
-std::optional<int> count_partitions(rd_kafka_t *handle, const std::string &name, rd_kafka_resp_err_t &error) {
+std::optional<int> count_partitions(rd_kafka_t *handle, const std::string &name, const GrowingWait &wait, rd_kafka_resp_err_t &error) {
     std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(rd_kafka_topic_new(handle, name.c_str(), nullptr),
                                                                                rd_kafka_topic_destroy);
     const rd_kafka_metadata_t *metadata = nullptr;
-    error = rd_kafka_metadata(handle, 0, topic.get(), &metadata, lookup_ms);
+    error = rd_kafka_metadata(handle, 0, topic.get(), &metadata, wait.ms());
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         return std::nullopt;
     int count = 0;

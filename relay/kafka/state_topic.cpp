@@ -148,9 +148,12 @@ bool ensure_state_topic(const KafkaTarget &target, Signals &signals) {
     Reachability kafka;
     KafkaHandle handle = make_state_client(RD_KAFKA_PRODUCER, make_kafka_conf(target.brokers, target.properties), kafka);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    GrowingWait wait(lookup_ms, lookup_most_ms);
     bool created = false;
     wait_for("topic \"" + target.state_topic + "\"", kafka, signals, [&](std::string &reason) {
-        std::optional<int> partitions = count_partitions(handle.get(), target.state_topic, error);
+        std::optional<int> partitions = count_partitions(handle.get(), target.state_topic, wait, error);
+        if (!partitions)
+            wait.was_short();
         if (partitions && error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !created) {
             create(handle.get(), target.state_topic, signals);
             created = true;

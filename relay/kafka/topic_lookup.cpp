@@ -13,17 +13,25 @@ void TopicLookup::close() { call_.join(); }
 
 void TopicLookup::ask(const std::string &name, rd_kafka_topic_t *topic) {
     name_ = name;
-    start(topic, topic_ms);
+    start(topic);
 }
 
 void TopicLookup::ask_for_all(const std::string &name) {
     name_ = name;
-    start(nullptr, all_ms);
+    start(nullptr);
 }
 
-void TopicLookup::start(rd_kafka_topic_t *topic, int timeout_ms) {
+void TopicLookup::start(rd_kafka_topic_t *topic) {
     is_for_all_ = topic == nullptr;
+    int timeout_ms = is_for_all_ ? wait_.most_ms() : wait_.ms();
     call_.start([handle = handle_, topic, timeout_ms] { return look_up(handle, topic, timeout_ms); }, wakeup_);
+}
+
+std::optional<TopicLookup::Answer> TopicLookup::take() {
+    std::optional<Answer> answer = call_.take();
+    if (answer && answer->error == RD_KAFKA_RESP_ERR__TIMED_OUT) // a broker is there, and was slow
+        wait_.was_short();
+    return answer;
 }
 
 TopicLookup::Answer TopicLookup::look_up(rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/background_call.h"
+#include "kafka/growing_wait.h"
 
 #include <optional>
 #include <string>
@@ -19,8 +20,7 @@ public:
         std::unordered_map<std::string, rd_kafka_resp_err_t> topics = {};
     };
 
-    // Waits for the answer that is on its way, since the producer must outlive the call. A call for one topic takes half a second at most,
-    // for all topics two seconds.
+    // Waits for the answer that is on its way, since the producer must outlive the call. A call takes two seconds at most.
     ~TopicLookup() = default;
 
     // `handle`: the producer, which lives until close(). `wakeup`: an eventfd, to which the thread writes when there is an answer.
@@ -35,19 +35,19 @@ public:
     bool is_for_all() const { return is_for_all_; }
     const std::string &name() const { return name_; } // the topic for whose sake Kafka was asked
     // nullopt: there is no answer yet.
-    std::optional<Answer> take() { return call_.take(); }
+    std::optional<Answer> take();
 
 private:
-    static constexpr int topic_ms = 500, all_ms = 2000;
     static constexpr int topics_max = 20000; // of a cluster: some 100 bytes each
 
-    void start(rd_kafka_topic_t *topic, int timeout_ms);
+    void start(rd_kafka_topic_t *topic);
     static Answer look_up(rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms);
 
     rd_kafka_t *handle_ = nullptr;
     int wakeup_ = -1;
     std::string name_;
     bool is_for_all_ = false;
+    GrowingWait wait_{500, 2000};
     BackgroundCall<Answer> call_;
 };
 
