@@ -5,10 +5,11 @@ namespace {
 
 constexpr const char *list_sql = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'output_plugin_libraries'";
 
-// True where the server has the setting, and this role may not read it.
+// True where the server has the setting, and this role may not read it. SHOW would write an error into the log of a server without the
+// setting.
 bool setting_is_hidden(Server &server) {
     try {
-        server.query("SHOW output_plugin_libraries");
+        server.query("SELECT pg_catalog.current_setting('output_plugin_libraries', true)");
     } catch (const QueryRefused &refused) {
         return refused.sqlstate() == "42501";
     }
