@@ -248,6 +248,9 @@ BEGIN
     IF wrong IS NOT NULL OR NOT words && '{insert,update,delete}' THEN
         RAISE EXCEPTION 'operations must name some of insert, update and delete' USING ERRCODE = 'invalid_parameter_value',
             HINT = '"truncate" beside them lets TRUNCATE through, without an event; "statement" makes triggers for each statement.';
+    ELSIF (table_row.relkind = 'p' OR table_row.relispartition) AND NOT 'statement' = ANY (words) AND 'update' = ANY (words) AND NOT words @> '{insert,delete}' THEN
+        RAISE EXCEPTION 'an UPDATE that moves a row to another partition fires the triggers of DELETE and INSERT' USING ERRCODE = 'feature_not_supported',
+            HINT = 'Take all three operations; or add "statement", whose triggers see such an UPDATE as one.';
     END IF;
     IF key IS NULL THEN
         SELECT min(a.attname) INTO key FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
@@ -435,6 +438,7 @@ CREATE TABLE outbox.topics (
 SELECT pg_extension_config_dump('outbox.topics', '');
 CREATE FUNCTION outbox.topics_changed() RETURNS trigger AS 'MODULE_PATHNAME', 'outbox_topics_changed' LANGUAGE C VOLATILE;
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON outbox.topics FOR EACH STATEMENT EXECUTE FUNCTION outbox.topics_changed();
+ALTER TABLE outbox.topics ENABLE ALWAYS TRIGGER changed;
 
 COMMENT ON TABLE outbox.topics IS 'the topics that events may go to; without a row: all';
 COMMENT ON COLUMN outbox.topics.writers IS 'roles that may emit to the topic; NULL: whoever may emit';
@@ -490,6 +494,12 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'no two columns can be the header "%", and none can be "id" or "type"', wrong USING ERRCODE = 'reserved_name',
             HINT = 'Give each header a name of its own: headers => ''column:header, ...''. Arguments id and type name the columns of these two.';
+    END IF;
+    SELECT a.attname INTO wrong FROM pg_attribute AS a WHERE a.attrelid = relation AND NOT a.attisdropped
+        AND a.attname = ANY (array_remove(ARRAY[id, topic, key, payload, type], NULL) || placed) AND (a.attgenerated = 'v' OR NOT keep_rows AND a.attgenerated <> '') LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" is generated, and the trigger would not see its value', wrong USING ERRCODE = 'feature_not_supported',
+            HINT = 'Name another column; or keep the rows, with a generated column that is STORED.';
     END IF;
     IF key IS NOT NULL THEN
         PERFORM outbox.require_key_type(a.atttypid) FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = key;

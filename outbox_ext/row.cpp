@@ -27,8 +27,9 @@ void pin_settings() {
         set("lc_monetary", "C");
     if (quote_all_identifiers)
         set("quote_all_identifiers", "off");
-    if (strcmp(namespace_search_path, "pg_catalog") != 0)
-        set("search_path", "pg_catalog");
+    // Where pg_temp is not named, it comes first, and a caller's own types there would run within a definer's function.
+    if (strcmp(namespace_search_path, "pg_catalog, pg_temp") != 0)
+        set("search_path", "pg_catalog, pg_temp");
 }
 
 } // namespace

@@ -5,5 +5,5 @@
 #include "pg.h"
 
 // The result of row_to_json() under TimeZone UTC, DateStyle ISO, IntervalStyle postgres, extra_float_digits 1, bytea_output hex,
-// lc_monetary C, quote_all_identifiers off and search_path pg_catalog (which qualifies the names of regclass and its like).
+// lc_monetary C, quote_all_identifiers off and search_path pg_catalog, pg_temp (which qualifies the names of regclass and its like).
 Text row_json(Datum row);

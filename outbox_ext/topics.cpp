@@ -149,6 +149,10 @@ Oid check_function_of(const Topic *topic) {
             ERROR,
             (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("the check function of topic \"%s\" does not exist", topic->name.data),
              errhint("outbox.topics names it as schema.function; it takes (key text, payload jsonb, headers jsonb) and returns text.")));
+    if (func_strict(function)) // an event without headers has a null argument
+        ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                        errmsg("the check function of topic \"%s\" is STRICT and would pass every event without headers", topic->name.data),
+                        errhint("ALTER FUNCTION %s(text, jsonb, jsonb) CALLED ON NULL INPUT.", topic->check_function)));
     return function;
 }
 
@@ -164,6 +168,28 @@ Datum part(Datum envelope, const char *name, bool as_text, bool *is_null) {
     if (call->isnull || as_text)
         return result;
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(result)));
+}
+
+// Fills the arguments of a check function. The server's own error would show a part of the payload.
+void take_arguments(Datum line, FunctionCallInfo call) {
+    MemoryContext before = CurrentMemoryContext;
+    PG_TRY();
+    {
+        call->args[0].value = part(line, "key", true, &call->args[0].isnull);
+        call->args[1].value = part(line, "payload", false, &call->args[1].isnull);
+        call->args[2].value = part(line, "headers", false, &call->args[2].isnull);
+    }
+    PG_CATCH();
+    {
+        if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_TO_CATEGORY(ERRCODE_UNTRANSLATABLE_CHARACTER)) // class 22
+            PG_RE_THROW();
+        int code = geterrcode();
+        MemoryContextSwitchTo(before);
+        FlushErrorState();
+        ereport(ERROR, (errcode(code), errmsg("event cannot be jsonb, which the check function of its topic takes"),
+                        errhint("jsonb takes neither \\u0000 nor numbers out of the range of numeric.")));
+    }
+    PG_END_TRY();
 }
 
 } // namespace
@@ -193,11 +219,7 @@ void topic_check_event(const TopicRules &rules, Text envelope) {
     LOCAL_FCINFO(call, 3);
     InitFunctionCallInfoData(*call, &function, 3, DEFAULT_COLLATION_OID, nullptr, nullptr);
     Datum line = CStringGetTextDatum(pg_any_to_server(pnstrdup(envelope.data, envelope.size), static_cast<int>(envelope.size), PG_UTF8));
-    call->args[0].value = part(line, "key", true, &call->args[0].isnull);
-    call->args[1].value = part(line, "payload", false, &call->args[1].isnull);
-    call->args[2].value = part(line, "headers", false, &call->args[2].isnull);
-    if (function.fn_strict && (call->args[0].isnull || call->args[1].isnull || call->args[2].isnull))
-        return;
+    take_arguments(line, call);
     Datum reason = FunctionCallInvoke(call);
     if (!call->isnull)
         ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION), errmsg("event fails the check function of its topic"),

@@ -153,6 +153,11 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox TO regress_outbox_user;
 SET ROLE regress_outbox_user;
 SELECT outbox.attach('priced_later', 't', columns => '{id,net}');
 RESET ROLE;
+-- an UPDATE that moves a row fires the triggers of DELETE and INSERT, so those of UPDATE alone would miss it
+CREATE TABLE moved (id int PRIMARY KEY) PARTITION BY LIST (id);
+SELECT outbox.attach('moved', 't', 'id', operations => 'update');
+SELECT outbox.attach('moved', 't', 'id', operations => 'insert, update');
+SELECT outbox.attach('moved', 't', 'id', operations => 'update, statement');
 SELECT pg_temp.events();
 DROP EXTENSION outbox;
 DROP OWNED BY regress_outbox_user;

@@ -96,5 +96,28 @@ SELECT FROM outbox.emit('t', 'caller', to_jsonb(ROW('\xff'::bytea)));
 SELECT FROM outbox.emit('t', 'outbox', ROW('\xff'::bytea));
 SELECT pg_temp.events();
 
+-- A caller's own types in pg_temp do not come before the server's within a function of another role that emits a row.
+CREATE ROLE regress_outbox_user;
+CREATE TYPE public.regress_mood AS ENUM ('fine');
+CREATE FUNCTION public.regress_json(public.regress_mood) RETURNS json LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN to_json($1::text); END $$;
+CREATE CAST (public.regress_mood AS json) WITH FUNCTION public.regress_json(public.regress_mood);
+CREATE TABLE public.regress_moods AS SELECT 'fine'::public.regress_mood AS mood;
+CREATE FUNCTION public.regress_definer() RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT outbox.emit('t', 'definer', m) FROM public.regress_moods AS m $$;
+SET ROLE regress_outbox_user;
+CREATE TABLE pg_temp.ran (who pg_catalog.text);
+GRANT ALL ON pg_temp.ran TO PUBLIC;
+CREATE FUNCTION pg_temp.run(pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO pg_temp.ran VALUES (current_user); RETURN true; END $$;
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.run(VALUE));
+SELECT FROM public.regress_definer();
+SELECT count(*) AS "the caller's code ran" FROM pg_temp.ran;
+RESET ROLE;
+DROP DOMAIN pg_temp.text;
+DROP FUNCTION public.regress_definer(), public.regress_json(public.regress_mood) CASCADE;
+DROP TABLE public.regress_moods, pg_temp.ran;
+DROP TYPE public.regress_mood;
+DROP OWNED BY regress_outbox_user;
+DROP ROLE regress_outbox_user;
+
 DROP TABLE public."Regress rows";
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_rows');

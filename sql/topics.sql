@@ -105,6 +105,20 @@ DROP SCHEMA regress_later CASCADE;
 SELECT pg_temp.refusal(format('INSERT INTO outbox.topics (name, check_function) VALUES (%L, %L)', name, check_function)) LIKE '23514%'
 FROM (VALUES ('bad topic', NULL), ('..', NULL), ('__mine', NULL), ('t', 'unqualified'), ('t', 'a.b.c')) AS given(name, check_function);
 SELECT pg_temp.refusal('SELECT outbox.topics_changed()');
+-- a check function that is STRICT would pass events without headers, and the server's error for a payload that is no jsonb would show the payload
+CREATE FUNCTION public.regress_strict(key text, payload jsonb, headers jsonb) RETURNS text LANGUAGE sql STRICT AS $$ SELECT 'no' $$;
+INSERT INTO outbox.topics (name, check_function) VALUES ('strict', 'public.regress_strict');
+SELECT FROM outbox.emit('strict', 'k', '{}');
+ALTER FUNCTION public.regress_strict(text, jsonb, jsonb) CALLED ON NULL INPUT;
+SELECT FROM outbox.emit('strict', 'k', '{}');
+SELECT FROM outbox.emit('strict', 'k', '{"secret":"\u0000"}'::text);
+DROP FUNCTION public.regress_strict(text, jsonb, jsonb);
+
+-- a session in which triggers do not run, as that of a restore, tells all sessions of its changes nevertheless
+SET session_replication_role = replica;
+INSERT INTO outbox.topics (name) VALUES ('restored');
+RESET session_replication_role;
+SELECT FROM outbox.emit('restored', 'k', '{}');
 TRUNCATE outbox.topics;
 SELECT FROM outbox.emit('anything', 'again', '{}');
 SELECT pg_temp.events();

@@ -102,7 +102,7 @@ END $$;
 
 -- A row as JSON, independent of the session's settings.
 CREATE FUNCTION outbox.row_json(value anyelement) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path TO pg_catalog SET timezone TO 'UTC' SET datestyle TO 'ISO' SET intervalstyle TO 'postgres' SET extra_float_digits TO 1
+    SET search_path TO pg_catalog, pg_temp SET timezone TO 'UTC' SET datestyle TO 'ISO' SET intervalstyle TO 'postgres' SET extra_float_digits TO 1
     SET bytea_output TO 'hex' SET lc_monetary TO 'C' SET quote_all_identifiers TO off
 AS $$ BEGIN RETURN pg_catalog.row_to_json(value)::text; END $$;
 
