@@ -32,8 +32,7 @@
 #   make other-debian  unit, symbols, regress, isolation and twelve TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
 #   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files, with WHOLE=1 make test; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
-#   make test-own-server   builds PostgreSQL with assertions and 32 kB blocks, and runs regress, isolation and TAP on it; SUITES and TESTS choose; needs
-#                      root
+#   make test-own-server   builds PostgreSQL with 32 kB blocks, and runs regress, isolation and TAP on it; SUITES and TESTS choose; needs root
 #   make static        build/static/outbox-relay: one program without a shared library, for every x86_64 Linux; made on Debian; 20 minutes once
 #   make test-static   the static relay in an empty root, and TAP files with it; needs root
 #   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
