@@ -66,7 +66,7 @@ wal_receiver_status_interval = 1
 END
 }
 
-# What a server may have been built without: as in a Python wheel, which may have neither TLS nor contrib's modules.
+# A server may have been built without TLS, and may lack contrib's modules, as those out of a Python wheel do.
 sub has_tls { return `pg_config --configure` =~ /--with-(?:openssl|ssl)/ }
 sub has_module { my ($name) = @_; chomp(my $folder = `pg_config --pkglibdir`); return -e "$folder/$name.so" }
 sub has_extension { my ($node, $name) = @_; return $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = '$name'") }
