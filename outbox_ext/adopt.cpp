@@ -112,7 +112,7 @@ Datum outbox_emit_adopted(PG_FUNCTION_ARGS) {
                    DOOR_OF_TABLE,
                    trigger->tg_relation->rd_rel->relowner};
     pg_uuid_t emitted;
-    event_emit(event, &emitted);
+    trigger_emit(trigger, names[COLUMN_KEY], event, &emitted);
     if (!TRIGGER_FIRED_INSTEAD(trigger->tg_event))
         return Datum{0};
     if (id.is_null)

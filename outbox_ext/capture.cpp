@@ -1,5 +1,6 @@
 #include "capture.h"
 
+#include "json.h"
 #include "settings.h"
 
 #include <cstring>
@@ -113,13 +114,17 @@ void capture_changed(int capture, void *) {
     }
 }
 
-// The kept envelopes, as an array of text.
+// The kept envelopes, as an array of text. The server's own error would show a payload that jsonb cannot hold.
 Datum outbox_captured_lines(FunctionCallInfo) {
     if (outbox_capture == CAPTURE_OFF)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no events are kept because \"outbox.capture\" is off"),
                         errhint("SET outbox.capture = on, before the events are emitted.")));
     Datum *lines = static_cast<Datum *>(palloc(sizeof(Datum) * static_cast<size_t>(Max(count, 1))));
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (json_has_nul(events[i].line, events[i].size))
+            ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER), errmsg("the payload of event %d cannot be jsonb", i + 1),
+                            errdetail("The payload has a \\u0000."), errhint("Emit the payload as bytea in tests that look at it.")));
         lines[i] = CStringGetTextDatum(pg_any_to_server(events[i].line, static_cast<int>(events[i].size), PG_UTF8));
+    }
     PG_RETURN_ARRAYTYPE_P(construct_array(lines, count, TEXTOID, -1, false, TYPALIGN_INT));
 }

@@ -53,13 +53,14 @@ Datum outbox_emit(PG_FUNCTION_ARGS) {
     PG_RETURN_UUID_P(id);
 }
 
-// Raises emit's error for a topic, for the functions in PL/pgSQL. outbox_require_key_type() does the same for the type of a key.
+// Raises emit's error for a topic, for the functions in PL/pgSQL. outbox_require_key_type() does the same for the type of a key column.
 Datum outbox_require_topic(PG_FUNCTION_ARGS) {
     event_require_topic({PG_GETARG_DATUM(0), TEXTOID, PG_ARGISNULL(0)});
     PG_RETURN_VOID();
 }
 
 Datum outbox_require_key_type(PG_FUNCTION_ARGS) {
-    event_key_type(PG_GETARG_OID(0));
+    event_key_type(PG_GETARG_OID(0),
+                   "Name a column of type text, uuid or an integer; a generated column can have another one's value as text.");
     PG_RETURN_VOID();
 }

@@ -6,6 +6,7 @@
 // created. Tested by sql/attach.sql.
 #include "event.h"
 #include "pg.h"
+#include "trigger_row.h"
 
 #include <cstring>
 
@@ -117,15 +118,15 @@ Argument type_of(const TriggerData *trigger, const char *operation) {
 void emit(const TriggerData *trigger, const char *operation, const Argument &key, const Argument &payload) {
     pg_uuid_t id;
     Argument topic = {CStringGetTextDatum(trigger->tg_trigger->tgargs[TRIGGER_TOPIC]), TEXTOID, false};
-    event_emit(Event{topic,
-                     key,
-                     payload,
-                     type_of(trigger, operation),
-                     {0, TEXTOID, true},
-                     nullptr,
-                     DOOR_OF_TABLE,
-                     trigger->tg_relation->rd_rel->relowner},
-               &id);
+    Event event = {topic,
+                   key,
+                   payload,
+                   type_of(trigger, operation),
+                   {0, TEXTOID, true},
+                   nullptr,
+                   DOOR_OF_TABLE,
+                   trigger->tg_relation->rd_rel->relowner};
+    trigger_emit(trigger, trigger->tg_trigger->tgargs[TRIGGER_KEY], event, &id);
 }
 
 bool is_same_key(const Argument &one, const Argument &other) {

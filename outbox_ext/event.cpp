@@ -110,7 +110,9 @@ void add_key(StringInfo envelope, const Event &event, Oid type) {
     if (event.key.is_null) {
         if (event.payload.is_null)
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key and payload must not both be null"),
-                            errhint("A null payload is a tombstone: it deletes what the topic holds for its key.")));
+                            event.door == DOOR_OF_TABLE
+                                ? errhint("A row without a payload is a tombstone, which needs a key: give the row a key first.")
+                                : errhint("A null payload is a tombstone: it deletes what the topic holds for its key.")));
         return;
     }
     if (type == UUIDOID)
@@ -162,12 +164,12 @@ void add_json(StringInfo envelope, Text json) {
     if (error.too_deep)
         ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX), errmsg("payload is nested more than %d levels deep", json_max_depth),
                         errhint("Flatten the payload, or pass it as bytea.")));
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("payload is not valid JSON at byte offset %zu", error.offset),
-             errdetail_internal("%s", error.reason),
-             json.size > 0 && json.data[0] == '{' && json.data[json.size - 1] == '}' // an array literal is how drivers write a list
-                 ? errhint("Pass JSON as text, json or jsonb, and anything else as bytea; a list as \"[...]\", not as an array literal.")
-                 : errhint("Pass JSON as text, json or jsonb, and anything else as bytea.")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("payload is not valid JSON at byte offset %zu", error.offset),
+                    errdetail_internal("%s", error.reason),
+                    json.size > 0 && json.data[0] == '{' && json.data[json.size - 1] == '}' // an array literal is how drivers write a list
+                        ? errhint("Pass JSON as text, json or jsonb, and anything else as bytea, which views take as payload_bytes; a list "
+                                  "as \"[...]\", not as an array literal.")
+                        : errhint("Pass JSON as text, json or jsonb, and anything else as bytea, which views take as payload_bytes.")));
 }
 
 Text jsonb_text(Datum payload) {
@@ -223,9 +225,9 @@ Refusal event_recovery_refusal() {
     return {ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot execute outbox.emit() during recovery", nullptr, "Connect to the primary server."};
 }
 
-void event_require_topic(const Argument &topic) { topic_of(topic); }
+void event_require_topic(const Argument &topic) { topic_require_known(topic_of(topic)); }
 
-Oid event_key_type(Oid given) {
+Oid event_key_type(Oid given, const char *hint) {
     Oid type = given == TEXTOID || given == INT8OID || given == UUIDOID ? given : getBaseType(given);
     switch (type) {
     case UUIDOID: return UUIDOID;
@@ -235,8 +237,8 @@ Oid event_key_type(Oid given) {
     default: break;
     }
     if (!IsBinaryCoercible(type, TEXTOID))
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("key must not be of type %s", format_type_be(given)),
-                        errhint("Cast the key to text, bigint or uuid, for example: CAST(key AS text).")));
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("key must not be of type %s", format_type_be(given)), errhint("%s", hint)));
     return TEXTOID;
 }
 

@@ -30,9 +30,9 @@ struct Event {
 void event_emit(const Event &event, pg_uuid_t *id);
 
 // The type of key, among the three of emit's functions, as which a key of the type `given` is read. A key that fits none is an error.
-Oid event_key_type(Oid given);
+Oid event_key_type(Oid given, const char *hint = "Cast the key to text, bigint or uuid, for example: CAST(key AS text).");
 
-// Raises emit's error where the value is no topic for an event.
+// Raises emit's error where the value is no topic for an event: no name, or none of outbox.topics.
 void event_require_topic(const Argument &topic);
 
 // emit's refusal on a standby.

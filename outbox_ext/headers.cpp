@@ -126,16 +126,8 @@ private:
     Text name_ = {}, member_ = {};
 };
 
-bool has_nul(Text escaped) {
-    const char *end = escaped.data + escaped.size;
-    for (const char *p = escaped.data; (p = static_cast<const char *>(memchr(p, '\\', end - p))) != nullptr; p += 2)
-        if (end - p >= 6 && memcmp(p, "\\u0000", 6) == 0)
-            return true;
-    return false;
-}
-
 void require_text(Text escaped) {
-    if (has_nul(escaped))
+    if (json_has_nul(escaped.data, escaped.size))
         utf8_refuse("header");
 }
 

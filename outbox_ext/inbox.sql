@@ -49,7 +49,7 @@ END $$;
 -- turn, are deleted one by one. A partition that a transaction is using is left for the next call.
 CREATE FUNCTION outbox.forget(older_than interval) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    oldest timestamptz := clock_timestamp() - older_than;
+    oldest timestamptz := clock_timestamp() - least(older_than, interval '1000 years');
     week_table regclass;
     is_used boolean;
 BEGIN

@@ -174,3 +174,11 @@ void json_append_string(StringInfo out, const char *text, size_t size) {
     out->len = static_cast<int>(to - out->data);
     *to = '\0';
 }
+
+bool json_has_nul(const char *json, size_t size) {
+    const char *end = json + size;
+    for (const char *p = json; (p = static_cast<const char *>(memchr(p, '\\', static_cast<size_t>(end - p)))) != nullptr; p += 2)
+        if (end - p >= 6 && memcmp(p, "\\u0000", 6) == 0)
+            return true;
+    return false;
+}

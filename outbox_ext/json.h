@@ -18,3 +18,6 @@ bool json_minify(const char *text, size_t size, StringInfo out, JsonError *error
 
 // Appends a JSON string with its quotes; `text` is valid UTF-8.
 void json_append_string(StringInfo out, const char *text, size_t size);
+
+// True where the JSON, whose escapes have their shortest form, has a \u0000, which PostgreSQL's text and jsonb cannot hold.
+bool json_has_nul(const char *json, size_t size);

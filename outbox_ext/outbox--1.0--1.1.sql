@@ -43,7 +43,10 @@ CREATE DOMAIN outbox.topic_name AS text;
 CREATE TYPE outbox.header_text;
 CREATE FUNCTION outbox.header_text_in(cstring) RETURNS outbox.header_text AS 'textin' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION outbox.header_text_out(outbox.header_text) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-CREATE TYPE outbox.header_text (INPUT = outbox.header_text_in, OUTPUT = outbox.header_text_out, LIKE = text);
+CREATE FUNCTION outbox.header_text_recv(internal) RETURNS outbox.header_text AS 'textrecv' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION outbox.header_text_send(outbox.header_text) RETURNS bytea AS 'textsend' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+CREATE TYPE outbox.header_text (INPUT = outbox.header_text_in, OUTPUT = outbox.header_text_out, RECEIVE = outbox.header_text_recv, SEND = outbox.header_text_send,
+    LIKE = text);
 CREATE CAST (text AS outbox.header_text) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (varchar AS outbox.header_text) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (bpchar AS outbox.header_text) WITHOUT FUNCTION AS IMPLICIT;
@@ -231,7 +234,7 @@ DECLARE
     wrong text;
     operation text;
     table_row pg_class;
-    key_type oid;
+    key_column pg_attribute;
     call text;
 BEGIN
     PERFORM outbox.require_topic(topic);
@@ -265,13 +268,26 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'column "%" of table % does not exist', wrong, relation USING ERRCODE = 'undefined_column', HINT = 'Give names of the table''s columns.';
     END IF;
-    SELECT a.atttypid INTO key_type FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = key;
-    PERFORM outbox.require_key_type(key_type);
+    SELECT c INTO wrong FROM unnest(columns) AS c GROUP BY c HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" is named twice', wrong USING ERRCODE = 'duplicate_column', HINT = 'Name each column of the payload once.';
+    END IF;
+    SELECT * INTO STRICT key_column FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = key;
+    PERFORM outbox.require_key_type(key_column.atttypid);
+    IF NOT key_column.attnotnull AND 'delete' = ANY (words) THEN
+        RAISE WARNING 'column "%" may be null, and a row without a key cannot be deleted', key USING ERRCODE = 'null_value_not_allowed',
+            HINT = 'Make the column NOT NULL, name another key, or leave "delete" out of the operations.';
+    END IF;
     SELECT a.attname INTO wrong FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attgenerated = 'v' AND NOT a.attisdropped
         AND (columns IS NULL OR a.attname = ANY (columns) OR a.attname = key) LIMIT 1;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" is a virtual generated column, whose value no trigger sees', wrong USING ERRCODE = 'feature_not_supported',
             HINT = 'Name the other columns in outbox.attach(..., columns => ...), or make the column STORED.';
+    END IF;
+
+    IF EXISTS (SELECT FROM outbox.attachment_rows() AS a WHERE a.relation = attach.relation AND a.topic = attach.topic) THEN
+        RAISE EXCEPTION 'table % is attached to this topic already', relation USING ERRCODE = 'duplicate_object',
+            HINT = 'To change how, detach it first: outbox.detach(table, topic).';
     END IF;
 
     call := format('EXECUTE FUNCTION outbox.emit_row(%L, %L, %L, %L)', topic, key, replace(type, '{table}', table_row.relname),
@@ -378,7 +394,7 @@ END $$;
 -- turn, are deleted one by one. A partition that a transaction is using is left for the next call.
 CREATE FUNCTION outbox.forget(older_than interval) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    oldest timestamptz := clock_timestamp() - older_than;
+    oldest timestamptz := clock_timestamp() - least(older_than, interval '1000 years');
     week_table regclass;
     is_used boolean;
 BEGIN
@@ -458,6 +474,7 @@ CREATE FUNCTION outbox.adopt(relation regclass, id name DEFAULT 'id', topic name
 DECLARE
     header_list text := regexp_replace(coalesce(headers, ''), '\s*([,:])\s*', '\1', 'g');
     placed name[] := ARRAY(SELECT split_part(h, ':', 1)::name FROM regexp_split_to_table(btrim(header_list), ',') AS h WHERE btrim(header_list) <> '');
+    is_adopted boolean := EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = relation AND t.tgfoid = 'outbox.emit_adopted'::regproc);
     wrong text;
     call text;
     table_row pg_class;
@@ -472,7 +489,12 @@ BEGIN
     END IF;
     SELECT * INTO STRICT table_row FROM pg_class AS c WHERE c.oid = relation;
     IF table_row.relkind NOT IN ('r', 'p') THEN
-        RAISE EXCEPTION '% is not a table', relation USING ERRCODE = 'wrong_object_type', HINT = 'Give the outbox table that the program inserts into.';
+        RAISE EXCEPTION '% is not a table', relation USING ERRCODE = 'wrong_object_type', HINT = CASE
+            WHEN is_adopted THEN 'It is the view of an adopted table. To adopt the table anew, drop the view, and rename the table from ..._rows.'
+            ELSE 'Give the outbox table that the program inserts into.' END;
+    ELSIF is_adopted THEN
+        RAISE EXCEPTION 'table % is adopted already', relation USING ERRCODE = 'duplicate_object',
+            HINT = format('To adopt it in another way, drop the trigger first: DROP TRIGGER outbox_adopt ON %s.', relation);
     END IF;
     SELECT c INTO wrong FROM unnest(array_remove(ARRAY[id, topic, key, payload, type], NULL) || placed) AS c
         WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
@@ -534,9 +556,16 @@ BEGIN
         EXECUTE format('ALTER VIEW %s.%I ALTER COLUMN %I SET DEFAULT %s', table_row.relnamespace::regnamespace, table_row.relname, column_row.attname, column_row.value);
     END LOOP;
     EXECUTE format('CREATE TRIGGER outbox_adopt INSTEAD OF INSERT ON %s.%I %s', table_row.relnamespace::regnamespace, table_row.relname, call);
-    FOR privilege IN SELECT a.privilege_type, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
-        FROM aclexplode(table_row.relacl) AS a WHERE a.privilege_type IN ('INSERT', 'SELECT') AND a.grantee <> table_row.relowner LOOP
-        EXECUTE format('GRANT %s ON %s.%I TO %s', privilege.privilege_type, table_row.relnamespace::regnamespace, table_row.relname, privilege.grantee);
+    -- Never fires, since the view has no rows. Without it UPDATE and DELETE, by which programs tidy their outbox up, would be errors.
+    EXECUTE format('CREATE TRIGGER outbox_adopt_none INSTEAD OF UPDATE OR DELETE ON %s.%I %s', table_row.relnamespace::regnamespace, table_row.relname, call);
+    FOR privilege IN WITH granted AS (
+            SELECT (aclexplode(table_row.relacl)).*, '' AS columns
+            UNION ALL SELECT (aclexplode(a.attacl)).*, format('(%I)', a.attname) FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        ) SELECT g.privilege_type, g.columns, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END AS grantee,
+            CASE WHEN g.is_grantable THEN 'WITH GRANT OPTION' END AS grant_option
+        FROM granted AS g WHERE g.privilege_type IN ('INSERT', 'SELECT', 'UPDATE', 'DELETE') AND g.grantee <> table_row.relowner LOOP
+        EXECUTE format('GRANT %s %s ON %s.%I TO %s %s', privilege.privilege_type, privilege.columns, table_row.relnamespace::regnamespace, table_row.relname, privilege.grantee,
+            privilege.grant_option);
         IF privilege.privilege_type = 'INSERT' THEN -- an identity needs no right on its sequence, the view's default does
             FOR sequence IN SELECT pg_get_serial_sequence(relation::text, a.attname) FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attidentity <> '' AND NOT a.attisdropped LOOP
                 EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %s', sequence, privilege.grantee);

@@ -192,18 +192,28 @@ void take_arguments(Datum line, FunctionCallInfo call) {
     PG_END_TRY();
 }
 
-} // namespace
-
-TopicRules topic_require(Text name, Oid role) {
+// The topic's row; null where every topic is accepted.
+const Topic *require_row(Text name) {
     // a statement that only emits would not do so within a transaction; costs nothing where there are no messages
     AcceptInvalidationMessages();
     if (!is_current)
         refresh();
     if (count == 0)
-        return {false, InvalidOid};
+        return nullptr;
     const Topic *topic = find(name);
     if (topic == nullptr)
         refuse_unknown(name);
+    return topic;
+}
+
+} // namespace
+
+void topic_require_known(Text name) { require_row(name); }
+
+TopicRules topic_require(Text name, Oid role) {
+    const Topic *topic = require_row(name);
+    if (topic == nullptr)
+        return {false, InvalidOid};
     if (!may_write(topic, role))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for topic \"%s\"", topic->name.data),
                         role == GetUserId() ? 0 : errdetail("The owner of the view or table may not write to the topic."),

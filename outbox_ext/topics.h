@@ -15,5 +15,8 @@ struct TopicRules {
 // user; at a door with rights of its own (a view of one topic, a trigger) it is the owner of the view or table, who lets others write.
 TopicRules topic_require(Text topic, Oid role);
 
+// Raises an error where the table has rows and none for this topic.
+void topic_require_known(Text topic);
+
 // Raises an error where the check function finds a fault in the event. `envelope`: the whole envelope.
 void topic_check_event(const TopicRules &rules, Text envelope);

@@ -1,4 +1,4 @@
-// The row that a trigger's statement inserts, with its columns by name.
+// The row that a trigger's statement inserts, with its columns by name, and the emission of a row's event by a trigger.
 #pragma once
 
 #include "event.h"
@@ -34,3 +34,7 @@ private:
     HeapTuple tuple_;
     TupleDesc description_;
 };
+
+// Emits the event of a row of a table, as event_emit(). Whoever writes the table does not see the call, so each error and warning names the
+// trigger, its table and the column of the key, in its context. `key` is empty where the table has no such column.
+void trigger_emit(const TriggerData *trigger, const char *key, const Event &event, pg_uuid_t *id);

@@ -33,6 +33,7 @@ CREATE TABLE expanded (id uuid, topic text, payload json);
 SELECT outbox.adopt('expanded', topic => 'topic', key => NULL, type => NULL, expand_json => true);
 INSERT INTO expanded VALUES (NULL, 't', '{ "b" : 1.0, "a" : 2 }');
 SELECT pg_temp.sent();
+SELECT pg_temp.refusal('SELECT outbox.adopt(''bytes'', topic => ''topic'', key => NULL, type => NULL, keep_rows => false)');
 
 -- keep_rows => false: nothing is stored, RETURNING and the number of rows are as before, and so are defaults and privileges
 CREATE ROLE regress_outbox_user;
@@ -53,14 +54,28 @@ INSERT INTO dropped (aggregateid, payload) SELECT n, to_jsonb(n) FROM generate_s
 \pset tuples_only on
 SELECT pg_temp.sent();
 SELECT count(*) FROM dropped;
+-- a program that tidies its outbox up goes on
+DELETE FROM dropped WHERE aggregateid = '1';
+UPDATE dropped SET type = 'x';
+SELECT pg_temp.refusal('SELECT outbox.adopt(''dropped'')');
 SELECT aggregateid FROM dropped_rows;
 DROP VIEW dropped;
+
+-- so do grants on columns, and the right to pass a grant on
+CREATE TABLE granted (id uuid, topic text, payload json, note text);
+GRANT INSERT ON granted TO regress_outbox_user WITH GRANT OPTION;
+GRANT DELETE, SELECT (id, note), UPDATE (note) ON granted TO regress_outbox_user;
+GRANT SELECT (topic) ON granted TO PUBLIC;
+SELECT outbox.adopt('granted', topic => 'topic', key => NULL, type => NULL, keep_rows => false);
+SELECT 'all columns', g.grantee::regrole, g.privilege_type, g.is_grantable FROM pg_class AS c, aclexplode(c.relacl) AS g WHERE c.oid = 'granted'::regclass AND g.grantee <> c.relowner;
+SELECT a.attname, g.grantee::regrole, g.privilege_type, g.is_grantable FROM pg_attribute AS a, aclexplode(a.attacl) AS g WHERE a.attrelid = 'granted'::regclass ORDER BY 1;
+DROP VIEW granted;
 DROP OWNED BY regress_outbox_user;
 DROP ROLE regress_outbox_user;
 
 -- what is refused
 CREATE TABLE wrong (id int, aggregatetype text, aggregateid numeric, type text, payload int, good uuid);
-SELECT pg_temp.refusal(call) FROM (VALUES ($$SELECT outbox.adopt(NULL)$$), ($$SELECT outbox.adopt('messages')$$), ($$SELECT outbox.adopt('wrong')$$), ($$SELECT outbox.adopt('wrong', id => 'good')$$),
+SELECT pg_temp.refusal(call) FROM (VALUES ($$SELECT outbox.adopt(NULL)$$), ($$SELECT outbox.adopt('dropped_rows', topic => 'absent')$$), ($$SELECT outbox.adopt('wrong')$$), ($$SELECT outbox.adopt('wrong', id => 'good')$$),
     ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type')$$), ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type', key => 'id', headers => 'absent:x')$$),
     ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type', headers => 'type')$$), ($$SELECT outbox.adopt('wrong', id => 'good', payload => 'type', headers => 'type:a, payload : a')$$),
     ($$SELECT outbox.adopt('outbox.events')$$), ($$SELECT outbox.emit_adopted()$$),

@@ -103,6 +103,7 @@ CREATE DOMAIN positive AS int CHECK (value > 0);
 CREATE TABLE keyed (id positive PRIMARY KEY, other uuid, wrong numeric, nothing text);
 SELECT outbox.attach('keyed', repeat('long.', 20));
 SELECT outbox.attach('keyed', 'by.uuid', 'other');
+SELECT pg_temp.refusal('SELECT outbox.attach(''keyed'', ''by.uuid'')');
 INSERT INTO keyed VALUES (7, '01930000-0000-7000-8000-000000000000');
 SELECT regexp_replace(events, 'long.*long', 'long') FROM pg_temp.events() AS events;
 SELECT outbox.detach('keyed', 'by.uuid');
@@ -116,12 +117,15 @@ SELECT outbox.detach('keyed', 'truncate_x');
 SELECT outbox.attach('keyed', 'nulls', 'nothing');
 INSERT INTO keyed (id) VALUES (8);
 SELECT pg_temp.events();
-SELECT pg_temp.refusal('DELETE FROM keyed WHERE id = 8');
+DELETE FROM keyed WHERE id = 8;
+SELECT outbox.detach('keyed', 'nulls');
+SELECT outbox.attach('keyed', 'nulls', 'nothing', operations => 'insert, update');
+DELETE FROM keyed WHERE id = 8;
 SELECT outbox.detach('keyed', 'nulls');
 SELECT pg_temp.refusal(call) FROM (VALUES
     ($$SELECT outbox.attach('keyed', 't', 'wrong')$$), ($$SELECT outbox.attach('keyed', 't', 'absent')$$), ($$SELECT outbox.attach('lines', 't')$$), ($$SELECT outbox.attach('keyed', 'bad topic')$$),
     ($$SELECT outbox.attach('keyed', NULL)$$), ($$SELECT outbox.attach(NULL, 't')$$), ($$SELECT outbox.attach('keyed', 't', operations => 'insert,select')$$), ($$SELECT outbox.attach('keyed', 't', operations => 'truncate')$$),
-    ($$SELECT outbox.attach('keyed', 't', columns => '{id,absent}')$$), ($$SELECT outbox.attach('keyed', 't', columns => '{}')$$), ($$SELECT outbox.attach('outbox.events', 't', 'key')$$), ($$SELECT outbox.attach('absent', 't')$$),
+    ($$SELECT outbox.attach('keyed', 't', columns => '{id,absent}')$$), ($$SELECT outbox.attach('keyed', 't', columns => '{id,other,id}')$$), ($$SELECT outbox.attach('keyed', 't', columns => '{}')$$), ($$SELECT outbox.attach('outbox.events', 't', 'key')$$), ($$SELECT outbox.attach('absent', 't')$$),
     ($$CREATE TRIGGER wrong BEFORE INSERT ON keyed FOR EACH ROW EXECUTE FUNCTION outbox.emit_row('t', 'id', 'x', ''); INSERT INTO keyed VALUES (9)$$),
     ($$CREATE TRIGGER wrong AFTER INSERT ON keyed FOR EACH ROW EXECUTE FUNCTION outbox.emit_row('t', 'id'); INSERT INTO keyed VALUES (9)$$),
     ($$CREATE TRIGGER wrong AFTER INSERT ON keyed EXECUTE FUNCTION outbox.emit_row('t', 'id', 'x', ''); INSERT INTO keyed VALUES (9)$$)) AS given(call);

@@ -107,6 +107,23 @@ RESET outbox.slots;
 SELECT data::json ->> 'key' FROM pg_logical_slot_get_changes('regress_capture', NULL, NULL) WHERE data LIKE '{"topic"%';
 SELECT 'dropped' FROM pg_drop_replication_slot('regress_capture');
 
+-- a payload that jsonb cannot hold is an error that does not show the payload; an escaped backslash before "u0000" is none
+BEGIN;
+SET LOCAL outbox.capture = on;
+SELECT FROM outbox.emit('t', 'k', '{"is": "\\u0000"}');
+SELECT payload FROM outbox.captured();
+SELECT FROM outbox.emit('t', 'k', '{"secret": "\\\u0000"}');
+DO $$
+DECLARE
+    context text;
+BEGIN
+    PERFORM outbox.was_emitted('t');
+EXCEPTION WHEN untranslatable_character THEN
+    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+    RAISE WARNING '%, payload in context: %', SQLERRM, strpos(context, 'secret') > 0;
+END $$;
+ROLLBACK;
+
 -- at most 64 MB
 BEGIN;
 SET LOCAL outbox.capture = on;

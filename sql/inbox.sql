@@ -59,6 +59,7 @@ SELECT outbox.first_time('billing', '01930000-0000-7000-8000-000000000000');
 SELECT outbox.forget('0 s');
 SELECT * FROM outbox.seen;
 RESET ROLE;
+SELECT outbox.forget('1000000 years');
 TRUNCATE outbox.seen;
 DROP OWNED BY regress_outbox_user;
 

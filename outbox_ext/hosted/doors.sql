@@ -158,14 +158,24 @@ BEGIN
     PERFORM set_config('outbox_hosted.captured', kept || envelope || E'\n', mode = 'on');
 END $$;
 
+-- The kept envelopes. The server's own error would show a payload that jsonb cannot hold.
 CREATE FUNCTION outbox.captured_lines() RETURNS text[] LANGUAGE plpgsql VOLATILE SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+    lines text[];
+    wrong int;
 BEGIN
     IF outbox.capture_mode() = 'off' THEN
         RAISE EXCEPTION 'no events are kept because "outbox.capture" is off' USING
             ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SET outbox.capture = on, before the events are emitted.';
     END IF;
-    RETURN string_to_array(rtrim(current_setting('outbox_hosted.captured', true), E'\n'), E'\n');
+    lines := string_to_array(rtrim(current_setting('outbox_hosted.captured', true), E'\n'), E'\n');
+    SELECT min(place) INTO wrong FROM unnest(lines) WITH ORDINALITY AS c(line, place) WHERE line ~ '(^|[^\\])(\\\\)*\\u0000';
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'the payload of event % cannot be jsonb', wrong USING ERRCODE = 'untranslatable_character', DETAIL = 'The payload has a \u0000.',
+            HINT = 'Emit the payload as bytea in tests that look at it.';
+    END IF;
+    RETURN lines;
 END $$;
 
 CREATE FUNCTION outbox.captured(OUT topic text, OUT key text, OUT type text, OUT headers jsonb, OUT payload jsonb, OUT payload_bytes bytea, OUT id uuid)

@@ -94,8 +94,8 @@ BEGIN
     ELSIF compact IS NULL THEN
         RAISE EXCEPTION 'payload is not valid JSON' USING ERRCODE = 'invalid_text_representation',
             HINT = CASE WHEN payload ~ '^\{.*\}$'
-                THEN 'Pass JSON as text, json or jsonb, and anything else as bytea; a list as "[...]", not as an array literal.'
-                ELSE 'Pass JSON as text, json or jsonb, and anything else as bytea.' END;
+                THEN 'Pass JSON as text, json or jsonb, and anything else as bytea, which views take as payload_bytes; a list as "[...]", not as an array literal.'
+                ELSE 'Pass JSON as text, json or jsonb, and anything else as bytea, which views take as payload_bytes.' END;
     END IF;
     RETURN compact;
 END $$;
@@ -135,13 +135,15 @@ CREATE FUNCTION outbox.is_bytes(value json) RETURNS boolean LANGUAGE sql IMMUTAB
         FROM json_each(CASE json_typeof(value) WHEN 'object' THEN value ELSE '{}' END) AS each)
     $$;
 
--- The names of headers, and their members of the envelope's object, in the same order. Null where there are no headers.
-CREATE FUNCTION outbox.header_members(headers text, OUT names text[], OUT members text[]) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+-- The names of headers, and their members of the envelope's object, in the same order. Null where there are no headers. `what` is what an error
+-- calls them.
+CREATE FUNCTION outbox.header_members(headers text, what text, OUT names text[], OUT members text[]) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     kinds text[];
     wrong int;
+    message text := what || ' must be a JSON object whose values are strings';
 BEGIN
     IF headers IS NULL OR headers = '' THEN
         RETURN;
@@ -162,17 +164,18 @@ BEGIN
     END;
     PERFORM outbox.require_header_count(names);
     SELECT min(place) INTO wrong FROM generate_subscripts(kinds, 1) AS place WHERE kinds[place] NOT IN ('string', 'bytes');
-    IF names IS NULL OR wrong IS NOT NULL THEN
-        RAISE EXCEPTION 'headers must be a JSON object whose values are strings' USING ERRCODE = 'sql_json_object_not_found',
-            DETAIL = CASE WHEN wrong IS NULL THEN '' ELSE format('Header %s of %s is %s.', wrong, cardinality(names),
-                CASE kinds[wrong] WHEN 'null' THEN 'null' WHEN 'number' THEN 'a number' WHEN 'boolean' THEN 'a boolean' ELSE 'an object or array' END) END,
+    IF names IS NULL THEN
+        RAISE EXCEPTION '%', message USING ERRCODE = 'sql_json_object_not_found', HINT = 'For example: ''{"traceparent": "00-4bf92f35"}''.';
+    ELSIF wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%', message USING ERRCODE = 'sql_json_object_not_found', DETAIL = format('Header %s of %s is %s.', wrong, cardinality(names),
+                CASE kinds[wrong] WHEN 'null' THEN 'null' WHEN 'number' THEN 'a number' WHEN 'boolean' THEN 'a boolean' ELSE 'an object or array' END),
             HINT = CASE WHEN kinds[wrong] IN ('object', 'array') THEN 'Bytes are an object, {"base64": "AAECAw=="}, in base64 with its padding and without line breaks.'
                 ELSE 'For example: ''{"traceparent": "00-4bf92f35"}''.' END;
     ELSIF names && ARRAY['id', 'type'] THEN
-        RAISE EXCEPTION 'headers must not be named "id" or "type"' USING
+        RAISE EXCEPTION '% must not be named "id" or "type"', what USING
             ERRCODE = 'reserved_name', HINT = 'The relay sets the headers "id" and "type" from the event''s id and from the argument "type".';
     ELSIF cardinality(names) <> (SELECT count(DISTINCT name COLLATE "C") FROM unnest(names) AS name) THEN
-        RAISE EXCEPTION 'headers must not repeat a name' USING ERRCODE = 'duplicate_json_object_key_value';
+        RAISE EXCEPTION '% must not repeat a name', what USING ERRCODE = 'duplicate_json_object_key_value';
     END IF;
 END $$;
 
@@ -197,9 +200,9 @@ BEGIN
     IF headers IS NULL AND coalesce(setting, '') = '' THEN
         RETURN '';
     END IF;
-    SELECT * INTO own FROM outbox.header_members(headers);
+    SELECT * INTO own FROM outbox.header_members(headers, 'headers');
     SELECT array_agg(name) AS names, array_agg(member) AS members INTO context
-        FROM outbox.header_members(setting) AS given, unnest(given.names, given.members) AS each(name, member)
+        FROM outbox.header_members(setting, 'headers of "outbox.headers"') AS given, unnest(given.names, given.members) AS each(name, member)
         WHERE own.names IS NULL OR name <> ALL (own.names COLLATE "C");
     PERFORM outbox.require_header_count(own.names || context.names);
     RETURN coalesce(',"headers":{' || nullif(array_to_string(own.members || context.members, ','), '') || '}', '');

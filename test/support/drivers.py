@@ -61,6 +61,11 @@ def with_psycopg2():
 
 def with_psycopg():
     with psycopg.connect(dsn, autocommit=True) as connection:
+        # drivers that send every parameter in binary form, as pg8000 1.10 does
+        sent = connection.pgconn.exec_params(
+            b"SELECT outbox.emit('binary', 'k'::varchar, '{}', NULL, $1::outbox.header_text)", [json.dumps(headers).encode()], param_formats=[1], result_format=1
+        )
+        print("psycopg: binary headers:", "accepted" if sent.status == psycopg.pq.ExecStatus.TUPLES_OK else sent.error_message.decode())
         run("psycopg", connection.execute, {"Json": (42, Json([]), "type", Json(headers)), "Jsonb": ("k", Jsonb([]), "type", Jsonb(headers))})
 
 

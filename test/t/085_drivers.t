@@ -40,6 +40,7 @@ sub both {
 }
 is("$out\n",
     both(DRIVER => 'psycopg2', LIST => 'integer[]', FLOAT => 'numeric')
+        . "psycopg: binary headers: accepted\n"
         . both(DRIVER => 'psycopg', LIST => 'smallint[]', FLOAT => 'double precision')
         . <<'END', 'what is accepted, and what is refused with which words');
 psycopg: Jsonb: accepted
@@ -53,7 +54,8 @@ END
 
 my %json = (ORDER => '{"item":"Macbook","price":1.5}', SORTED => '"headers":{"b":"2","traceparent":"00-4bf9"}',    # as jsonb has them
     GIVEN => '"headers":{"traceparent":"00-4bf9","b":"2"}');
-my $expected = join '', map { s/DRIVER/psycopg2/gr =~ s/LAST/SORTED/gr, s/DRIVER/psycopg/gr =~ s/LAST/GIVEN/gr } <<'END';
+my $binary = qq({"topic":"binary","key":"k",GIVEN,"payload":{}}\n);
+my $expected = join $binary, map { s/DRIVER/psycopg2/gr =~ s/LAST/SORTED/gr, s/DRIVER/psycopg/gr =~ s/LAST/GIVEN/gr } <<'END';
 {"topic":"DRIVER.text","key":"k","type":"order.created",SORTED,"payload":ORDER}
 {"topic":"DRIVER.int","key":"42","payload":ORDER}
 {"topic":"DRIVER.uuid","key":"01930000-0000-7000-8000-000000000000","payload":ORDER}

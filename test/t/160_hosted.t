@@ -177,7 +177,9 @@ sub headers_of { my ($sql) = @_; my $out = ''; $node->psql('app', $sql, stdout =
     return join ' ', $node->safe_psql('app', q[SELECT data FROM pg_logical_slot_get_changes('guard', NULL, NULL)]) =~ /"headers":(\{[^}]*\})/g }
 is(headers_of(q[BEGIN; SET LOCAL outbox.headers = '{"traceparent": "00", "tenant": "7"}'; SELECT outbox.emit('t', 'k', '{}'), outbox.emit('t', 'k', '{}', NULL, '{"own": "1", "tenant": "8"}');
     COMMIT; SELECT outbox.emit('t', 'k', '{}')]), '{"traceparent":"00","tenant":"7"} {"own":"1","tenant":"8","traceparent":"00"}', 'outbox.headers goes under the headers of the call, and ends with its transaction');
-like(call('owner', q{outbox.emit('t', 'k', '{}')}, q{SET outbox.headers = '["secret"]';}), qr/2203C: headers must be a JSON object(?!.*secret)/s, 'a wrong value is refused');
+like(call('owner', q{outbox.emit('t', 'k', '{}')}, q{SET outbox.headers = '["secret"]';}), qr/2203C: headers of "outbox.headers" must be a JSON object(?!.*(secret|DETAIL))/s, 'a wrong value is refused, and the call is not blamed for it');
+like(call('owner', q{outbox.emit('t', 'k', '{}')}, q{SET outbox.headers = '{"type": "x"}';}), qr/42939: headers of "outbox.headers" must not be named/, 'so is a reserved name there');
+unlike(call('owner', q{outbox.emit('t', 'k', '{}', NULL, '[]')}), qr/DETAIL/, 'headers that are no object have nothing more to say');
 
 # The caller's own objects do not stand for the server's: no cast of the caller's type and no operator on the caller's search_path runs with more
 # rights.
