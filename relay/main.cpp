@@ -59,7 +59,7 @@ void warn_of_visible_secrets(int argc, char **argv) {
     }
 }
 
-std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener, const Budget &budget) {
+std::unique_ptr<Sink> make_sink(RunCommand &command, DeliveryListener &listener, Budget &budget) {
     if (command.to_stdout)
         return std::make_unique<StdoutSink>(command.format, listener);
     if (command.delivery == Delivery::exactly_once)
@@ -117,7 +117,7 @@ int run_relay(RunCommand &run, const Reload &reload, Signals &signals) {
     Relay relay(run.relay, {.upstream = stream,
                             .shutdown = probe,
                             .slot = slot_watch,
-                            .make_sink = [&](DeliveryListener &listener, const Budget &budget) { return make_sink(run, listener, budget); },
+                            .make_sink = [&](DeliveryListener &listener, Budget &budget) { return make_sink(run, listener, budget); },
                             .on_state = [&](RelayState state) { service.tell(state, Clock::now()); },
                             .on_reload =
                                 [&] {

@@ -19,6 +19,8 @@ public:
     using Time = std::chrono::steady_clock::time_point;
     // a batch that has so many is closed at the next end of a transaction: more than the relay delivers within the default interval
     static constexpr size_t events_max = 50000;
+    // memory held for the events of a batch; a slow Kafka would take more than that for longer than its transaction may last
+    static constexpr size_t bytes_max = 64 << 20;
     // a batch that is open for so long splits its transaction: a third of transaction.timeout.ms
     static constexpr std::chrono::milliseconds split_after{10000};
 

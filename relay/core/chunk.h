@@ -78,6 +78,11 @@ public:
         references_++;
         return this;
     }
+    // The record's memory is free, though the chunk is not: `bytes` is at most what retain() charged for the record.
+    void give_back(size_t bytes) {
+        budget_.give_back(bytes);
+        charged_ -= bytes;
+    }
     void release() {
         if (--references_ == 0)
             delete this;

@@ -18,6 +18,7 @@ struct Entry {
     Form form = Form::event; // of the record that was produced last
     uint16_t topic = 0;      // the topic's number among the tallies
     uint32_t bytes = 0;      // of the record that was produced last, within a batch
+    uint32_t cost_bytes = 0; // memory of the record beside the chunk, until the record is acknowledged
     Lsn ended{};             // the end of the event's transaction, where the event is the last one taken of a complete transaction
 
     Lsn commit() const { return chunk->commit(); }

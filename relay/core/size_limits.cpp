@@ -4,7 +4,7 @@
 
 namespace outbox {
 
-void SizeLimits::refused(std::string_view topic, size_t bytes, size_t records, Time now) {
+void SizeLimits::refused(std::string_view topic, size_t bytes, size_t records, size_t made_with, Time now) {
     auto known = topics_.find(topic);
     if (known == topics_.end())
         topics_.emplace(topic, Limit{bytes, now});
@@ -13,7 +13,8 @@ void SizeLimits::refused(std::string_view topic, size_t bytes, size_t records, T
     if (records == 1) // the record's own size is to blame, so smaller batches would change nothing
         return;
     size_t before = batch_bytes(now);
-    batch_bytes_ = std::max<size_t>(1, (before == 0 ? bytes : std::min(before, bytes)) / shrink);
+    size_t wanted = std::max<size_t>(1, (made_with == 0 ? bytes : std::min(made_with, bytes)) / shrink);
+    batch_bytes_ = before == 0 ? wanted : std::min(before, wanted);
     narrowed_at_ = now;
 }
 

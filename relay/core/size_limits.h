@@ -19,8 +19,9 @@ public:
     static constexpr std::chrono::seconds known_for{10};         // afterwards a record that seems too large is tried again
     static constexpr std::chrono::minutes batches_small_for{60}; // afterwards larger batches are tried again
 
-    // Kafka has refused a batch for its size. `bytes`: the most that the batch can have had.
-    void refused(std::string_view topic, size_t bytes, size_t records, Time now);
+    // Kafka has refused a batch for its size. `bytes`: the most that the batch can have had. `made_with`: what batch_bytes() was when the
+    // batch was made. Several batches are on their way at once, and what the first refusal says holds for the others, too.
+    void refused(std::string_view topic, size_t bytes, size_t records, size_t made_with, Time now);
 
     // True where Kafka would refuse a batch of so many bytes.
     bool is_beyond(std::string_view topic, size_t bytes, Time now) const { return !topics_.empty() && knows(topic, bytes, now); }

@@ -49,6 +49,7 @@ public:
             bases_max_ = std::max(1.0, bases_in(memory));
     }
 
+    bool is_fixed() const { return is_fixed_; }
     bool has_room() const { return share_ < bound(); }
     // The stream waits for room. `lanes`: the partitions that share what is in flight.
     void held_up(double lanes);

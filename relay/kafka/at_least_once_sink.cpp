@@ -12,12 +12,13 @@ constexpr auto look_again = std::chrono::milliseconds(5); // between two looks f
 
 } // namespace
 
-AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, const Budget &budget, DeliveryListener &listener)
+AtLeastOnceSink::AtLeastOnceSink(KafkaTarget &target, Budget &budget, DeliveryListener &listener)
     : target_(target), listener_(listener), budget_(budget), window_(budget.limit()) {}
 
 AtLeastOnceSink::~AtLeastOnceSink() {
     is_closing_ = true;
     producer_.reset();
+    budget_.give_back(entries_.size() * sizeof(Entry));
 }
 
 void AtLeastOnceSink::start(const Source &source) {
@@ -97,14 +98,17 @@ Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk
         return Offer::busy;
     }
     Entry &entry = entries_.emplace_back(Entry{nullptr, event.line, transaction.commit_time_ms, event.ordinal});
+    budget_.take(sizeof(Entry));
     size_t cost = 0;
     KafkaProducer::Outcome outcome = events_.produce(*producer_, event, transaction.commit_time_ms, chunk, entry, cost);
     if (outcome == KafkaProducer::Outcome::taken) {
-        entry.chunk.reset(chunk.retain(cost + sizeof(Entry)));
+        entry.chunk.reset(chunk.retain(cost));
+        entry.cost_bytes = static_cast<uint32_t>(cost);
         on_its_way(entry);
         return Offer::taken;
     }
     entries_.pop_back();
+    budget_.give_back(sizeof(Entry));
     if (outcome == KafkaProducer::Outcome::failed)
         end_producer();
     return Offer::busy; // a refused event stops the stream at the next offer
@@ -152,7 +156,17 @@ void AtLeastOnceSink::stop_at(const Entry &entry) {
 
 void AtLeastOnceSink::forget_queued() {
     entries_.erase(entries_.end() - static_cast<long>(queued_), entries_.end());
+    budget_.give_back(queued_ * sizeof(Entry));
     queued_ = 0;
+}
+
+// Ends the linger where the stream is quiet. Where as much is in flight as may be, the stream has more to bring, and the linger fills the
+// requests. A number of events that somebody has set may be too small to fill any, and so are the groups among which a refused record is
+// looked for.
+void AtLeastOnceSink::flush() {
+    bool is_held_up = !window_.has_room() || budget_.exhausted();
+    if (producer_ && (!is_held_up || window_.is_fixed() || queued_ > 0))
+        producer_->flush();
 }
 
 // ---- serving --------------------------------------------------------------------------------------------------------
@@ -197,6 +211,8 @@ void AtLeastOnceSink::reported(const rd_kafka_message_t &message, rd_kafka_resp_
     Entry &entry = *static_cast<Entry *>(message._private);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
         return acknowledged(entry);
+    if (!producer_) // the producer ends, and judge() queues the record again
+        return;
     note_delivery_error(error, target_);
     if (blame_of(error) != Blame::operation)
         refusals_.add({&entry, error, rd_kafka_topic_name(message.rkt), producer_->report()});
@@ -210,11 +226,13 @@ void AtLeastOnceSink::acknowledged(Entry &entry) {
     window_.delivered(entry.bytes);
     listener_.delivered(*entry.chunk);
     entry.state = Entry::State::accepted;
+    entry.chunk->give_back(entry.cost_bytes);
     entry.chunk.reset();
-    while (!entries_.empty() && entries_.front().state == Entry::State::accepted)
-        entries_.pop_front();
+    for (; !entries_.empty() && entries_.front().state == Entry::State::accepted; entries_.pop_front())
+        budget_.give_back(sizeof(Entry));
     queued_ = std::min(queued_, entries_.size());
-    producer_->all_is_well();
+    if (producer_)
+        producer_->all_is_well();
 }
 
 void AtLeastOnceSink::producer_died(const std::string &reason) {

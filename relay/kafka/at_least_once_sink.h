@@ -19,13 +19,14 @@ class AtLeastOnceSink : public Sink, private KafkaProducer::Listener {
 public:
     // The target's properties have passed make_kafka_conf() before. Target, budget and listener outlive the sink. The sink finds by itself
     // how much is in flight, within the budget, unless the properties set a number of events.
-    AtLeastOnceSink(KafkaTarget &target, const Budget &budget, DeliveryListener &listener);
+    AtLeastOnceSink(KafkaTarget &target, Budget &budget, DeliveryListener &listener);
     ~AtLeastOnceSink() override;
 
     void start(const Source &source) override;
     void stop() override;
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk) override;
-    void flush() override {
+    void flush() override;
+    void hurry() override {
         if (producer_)
             producer_->flush();
     }
@@ -65,11 +66,13 @@ private:
     EventProducer events_{target_, source_};
     std::unique_ptr<KafkaProducer> producer_; // from the first session on
     Care care_;                               // the care of that producer
-    const Budget &budget_;
+    Budget &budget_;
     Window window_;
 
-    std::deque<Entry> entries_; // not acknowledged, oldest first; the last `queued_` have to be produced again
-    size_t queued_ = 0;         // the number of entries to produce again
+    // From the oldest that is not acknowledged on; the last `queued_` have to be produced again. Each counts in the budget, also one that
+    // is acknowledged and stands behind an event whose partition has no leader.
+    std::deque<Entry> entries_;
+    size_t queued_ = 0; // the number of entries to produce again
 
     bool is_dead_ = false;    // a fatal error: the producer delivers nothing more
     bool is_closing_ = false; // the destructor runs

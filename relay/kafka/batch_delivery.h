@@ -59,7 +59,7 @@ public:
     Offer offer(const Begin &transaction, const Event &event, Chunk &chunk);
     void transaction_ended(Lsn end) { batch_.transaction_ended(end); }
     const Batch &batch() const { return batch_; }
-    // Kafka is too slow for more events in a Kafka transaction.
+    // Kafka is too slow for more events in a Kafka transaction: the sink offers none until the batch is closed.
     bool is_full() const { return batch_.size() >= target_.learned.part_limit.limit(); }
     void close() {
         batch_.close(Clock::now());

@@ -1,7 +1,7 @@
 #include "kafka/cluster_view.h"
 
 #include "base/destroy.h"
-#include "kafka/growing_wait.h"
+#include "kafka/metadata.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -15,23 +15,13 @@ namespace outbox {
 namespace {
 
 constexpr int slice_ms = 200; // a slice of a wait in librdkafka, so that a signal is seen soon
-constexpr int slice_most_ms = 2000;
-constexpr int pause_ms = 10; // after an answer that came at once and was none
 constexpr int answer_ms = 5000;
-constexpr auto patience = std::chrono::milliseconds(answer_ms); // a slice that has begun by then ends later
+constexpr auto patience = std::chrono::milliseconds(answer_ms);
 
-using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>>;
 using Answer = std::unique_ptr<rd_kafka_event_t, Destroy<rd_kafka_event_destroy>>;
 using Certificate = std::unique_ptr<X509, Destroy<X509_free>>;
-
-// Asks for one topic, for all topics, or for the brokers alone.
-Metadata ask(rd_kafka_t *handle, rd_kafka_topic_t *topic, bool all, int wait_ms, rd_kafka_resp_err_t &error) {
-    const rd_kafka_metadata_t *metadata = nullptr;
-    error = rd_kafka_metadata(handle, all ? 1 : 0, topic, &metadata, wait_ms);
-    return Metadata(error == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata : nullptr);
-}
 
 int64_t end_of(const X509 &certificate) {
     tm end = {};
@@ -80,17 +70,13 @@ int ClusterView::note_certificate(rd_kafka_t *, const char *broker, int32_t, int
 ClusterView::ClusterView(const KafkaTarget &target, Signals &signals) : target_(target), signals_(signals) {
     handle_ = connect(target.brokers, kafka_);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    GrowingWait wait(slice_ms, slice_most_ms);
-    for (auto until = Clock::now() + patience; Clock::now() < until && brokers_.empty(); wait.was_short()) {
-        Metadata metadata = ask(handle_.get(), nullptr, false, wait.ms(), error);
-        rd_kafka_poll(handle_.get(), metadata ? 0 : pause_ms);
-        signals_.stop_if_asked();
+    ask_until(patience, handle_.get(), kafka_, signals_, [&](int wait_ms) {
+        Metadata metadata = ask_metadata(handle_.get(), Asked::brokers, wait_ms, error);
         for (int i = 0; metadata && i < metadata->broker_cnt; i++)
             brokers_.push_back(
                 {metadata->brokers[i].id, std::string(metadata->brokers[i].host) + ":" + std::to_string(metadata->brokers[i].port)});
-        if (kafka_.is_refused_for_good(Clock::now()))
-            break;
-    }
+        return !brokers_.empty();
+    });
     if (brokers_.empty())
         throw std::runtime_error(kafka_.is_away() ? kafka_.sentence()
                                                   : "Kafka does not answer at " + target.brokers + ": " + rd_kafka_err2str(error));
@@ -98,7 +84,7 @@ ClusterView::ClusterView(const KafkaTarget &target, Signals &signals) : target_(
 
 std::vector<std::string> ClusterView::topic_names() {
     rd_kafka_resp_err_t error;
-    Metadata metadata = ask(handle_.get(), nullptr, true, answer_ms, error);
+    Metadata metadata = ask_metadata(handle_.get(), Asked::all_topics, answer_ms, error);
     if (!metadata)
         throw std::runtime_error(std::string("cannot list the topics: ") + rd_kafka_err2str(error));
     std::vector<std::string> names;
@@ -111,7 +97,7 @@ std::vector<std::string> ClusterView::topic_names() {
 TopicView ClusterView::topic(const std::string &name) {
     rd_kafka_resp_err_t error;
     Topic handle(rd_kafka_topic_new(handle_.get(), name.c_str(), nullptr));
-    Metadata metadata = ask(handle_.get(), handle.get(), false, answer_ms, error);
+    Metadata metadata = ask_metadata(handle_.get(), handle.get(), answer_ms, error);
     if (!metadata || metadata->topic_cnt != 1)
         throw std::runtime_error("topic \"" + name + "\": " + rd_kafka_err2str(error));
     const rd_kafka_metadata_topic_t &found = metadata->topics[0];
@@ -155,14 +141,9 @@ std::string ClusterView::try_broker(const BrokerView &broker) {
     Connections kafka;
     KafkaHandle handle = connect(broker.address, kafka);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    GrowingWait wait(slice_ms, slice_most_ms);
-    for (auto until = Clock::now() + patience; Clock::now() < until && !kafka.is_refused_for_good(Clock::now()); wait.was_short()) {
-        if (ask(handle.get(), nullptr, false, wait.ms(), error))
-            return "";
-        rd_kafka_poll(handle.get(), pause_ms);
-        signals_.stop_if_asked();
-    }
-    return kafka.is_away() ? kafka.sentence() : rd_kafka_err2str(error);
+    bool is_answered = ask_until(patience, handle.get(), kafka, signals_,
+                                 [&](int wait_ms) { return ask_metadata(handle.get(), Asked::brokers, wait_ms, error) != nullptr; });
+    return is_answered ? "" : reason_of(kafka, error);
 }
 
 std::optional<bool> ClusterView::may_write(const std::string &topic) {

@@ -2,7 +2,7 @@
 
 #include "base/destroy.h"
 #include "core/clock.h"
-#include "kafka/growing_wait.h"
+#include "kafka/metadata.h"
 #include "kafka/reachability.h"
 
 #include <algorithm>
@@ -13,8 +13,7 @@ namespace outbox {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(30); // without an answer of Kafka
-constexpr int slice_ms = 200, slice_most_ms = 2000; // of a wait in librdkafka, so that a signal is seen soon
-constexpr int pause_ms = 10;                        // after an answer that came at once and was none
+constexpr int slice_ms = 200;                       // of a wait in librdkafka, so that a signal is seen soon
 
 using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, Destroy<rd_kafka_topic_partition_list_destroy>>;
 using Message = std::unique_ptr<rd_kafka_message_t, Destroy<rd_kafka_message_destroy>>;
@@ -77,33 +76,21 @@ public:
 
 private:
     [[noreturn]] void give_up(rd_kafka_resp_err_t error) const {
-        throw std::runtime_error("cannot read topic \"" + target_.dead_letter_topic +
-                                 "\": " + (kafka_.is_away() ? kafka_.sentence() : rd_kafka_err2str(error)));
+        throw std::runtime_error("cannot read topic \"" + target_.dead_letter_topic + "\": " + reason_of(kafka_, error));
     }
 
     // The number of partitions; 0: the topic is not there.
     int count_partitions() {
-        Topic topic(rd_kafka_topic_new(handle_.get(), target_.dead_letter_topic.c_str(), nullptr));
         rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-        GrowingWait wait(slice_ms, slice_most_ms);
-        for (auto until = Clock::now() + patience; Clock::now() < until && !kafka_.is_refused_for_good(Clock::now()); wait.was_short()) {
-            const rd_kafka_metadata_t *metadata = nullptr;
-            error = rd_kafka_metadata(handle_.get(), 0, topic.get(), &metadata, wait.ms());
-            rd_kafka_poll(handle_.get(), error == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : pause_ms);
-            signals_.stop_if_asked();
-            if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-                continue;
-            error = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR__FAIL;
-            int count = error == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
-            rd_kafka_metadata_destroy(metadata);
-            if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-                return 0;
-            if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
-                return count;
-            if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-                break;
-        }
-        give_up(error);
+        int count = 0;
+        bool is_answered = ask_until(patience, handle_.get(), kafka_, signals_, [&](int wait_ms) {
+            count = outbox::count_partitions(handle_.get(), target_.dead_letter_topic, GrowingWait(wait_ms), error).value_or(0);
+            return error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                   error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        });
+        if (!is_answered || error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+            give_up(error);
+        return count;
     }
 
     template <class Take>

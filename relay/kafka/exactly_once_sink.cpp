@@ -77,6 +77,8 @@ Offer ExactlyOnceSink::offer(const Begin &transaction, const Event &event, Chunk
         return Offer::passed;
     if (target_.is_reserved(event.topic))
         return Offer::rejected;
+    if (!delivery_.batch().empty() && is_full())
+        return Offer::busy; // the batch is closed first
     Offer offer = delivery_.offer(transaction, event, chunk);
     if (delivery_.wants_producer())
         open_producer();
@@ -136,7 +138,7 @@ void ExactlyOnceSink::serve_open() {
     }
     bool waits_for_topic = delivery_.producer().retry_at() != Clock::time_point::max();
     auto now = Clock::now();
-    if (batch.is_due(now, budget_.exhausted() || delivery_.is_full() || waits_for_topic))
+    if (batch.is_due(now, wants_close() || waits_for_topic))
         delivery_.close();
     else if (batch.empty() && now >= position_.due())
         delivery_.close_with(*ledger().overdue());
@@ -180,7 +182,7 @@ Clock::time_point ExactlyOnceSink::next_step_at() const {
     if (!delivery_.is_open())
         return delivery_.step_at();
     const Batch &batch = delivery_.batch();
-    if ((delivery_.stops() && ledger().is_shown()) || (!batch.empty() && (budget_.exhausted() || delivery_.is_full())))
+    if ((delivery_.stops() && ledger().is_shown()) || (!batch.empty() && wants_close()))
         return Clock::now();
     return batch.empty() ? position_.due() : batch.due(Clock::now());
 }

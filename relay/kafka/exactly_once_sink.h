@@ -26,7 +26,7 @@ namespace outbox {
 class ExactlyOnceSink : public Sink {
 public:
     // Target, listener and budget outlive the sink. A batch is closed when its first event has waited for `commit_interval`, when the
-    // stream is idle and the last batch was closed that long ago, or when the budget is exhausted.
+    // stream is idle and the last batch was closed that long ago, or when the budget is exhausted or 64 MB of it are used.
     ExactlyOnceSink(KafkaTarget &target, std::chrono::milliseconds commit_interval, const Budget &budget, DeliveryListener &listener);
     ~ExactlyOnceSink() override { stop(); }
 
@@ -60,6 +60,11 @@ private:
     void serve_open();
     Clock::time_point next_step_at() const;
     void require_progress();
+    // The open batch takes no event more, so that a slow Kafka takes it in time.
+    bool is_full() const { return budget_.used() >= Batch::bytes_max || delivery_.is_full(); }
+    // The open batch is to be closed. The events of a chunk that the relay holds already still go into it: a small budget is exhausted by
+    // the first of them, and each would have a Kafka transaction of its own.
+    bool wants_close() const { return budget_.exhausted() || is_full(); }
     const Ledger &ledger() const { return position_.ledger(); }
     // Kafka has acknowledged a commit that is not visible yet
     bool awaits_sight() const { return phase_ != Phase::closed && !ledger().is_shown(); }

@@ -34,15 +34,16 @@ bool Examination::judge(Batch &batch, rd_kafka_resp_err_t error, const Care &car
     if (!is_running_ && std::exchange(was_run_, true))
         batch.let_nothing_in(); // otherwise each refusal among later events would have all events before written once more
     is_running_ = true;
+    size_t made_with = target_.learned.size_limits.batch_bytes(Clock::now());
     for (const RefusedBatch &each : batches_of(refused))
-        judge_batch(each, care, producer);
+        judge_batch(each, made_with, care, producer);
     return true;
 }
 
-void Examination::judge_batch(const RefusedBatch &batch, const Care &care, KafkaProducer &producer) {
+void Examination::judge_batch(const RefusedBatch &batch, size_t made_with, const Care &care, KafkaProducer &producer) {
     const Refused &first = batch.first();
     if (batch.is_too_large())
-        note_too_large(batch, target_);
+        note_too_large(batch, made_with, target_);
     if (care.each_alone || batch.is_told_apart()) {
         for (const Refused *each : batch.records)
             if (!is_innocent(each->error))

@@ -61,7 +61,7 @@ public:
 private:
     static constexpr size_t alone_in_flight_max = 64; // records that are a batch each
 
-    void judge_batch(const RefusedBatch &batch, const Care &care, KafkaProducer &producer);
+    void judge_batch(const RefusedBatch &batch, size_t made_with, const Care &care, KafkaProducer &producer);
     void judge_lone(const Refused &refused, KafkaProducer &producer);
 
     KafkaTarget &target_;

@@ -8,15 +8,15 @@ namespace outbox {
 
 class GrowingWait {
 public:
-    constexpr GrowingWait(int first_ms, int most_ms) : ms_(first_ms), most_ms_(most_ms) {}
+    static constexpr int most_ms = 2000;
+
+    constexpr explicit GrowingWait(int first_ms) : ms_(first_ms) {}
 
     int ms() const { return ms_; }
-    int most_ms() const { return most_ms_; }
-    void was_short() { ms_ = std::min(2 * ms_, most_ms_); }
+    void was_short() { ms_ = std::min(2 * ms_, most_ms); }
 
 private:
     int ms_;
-    const int most_ms_;
 };
 
 } // namespace outbox

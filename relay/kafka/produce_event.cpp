@@ -101,9 +101,9 @@ std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms
     return "";
 }
 
-void note_too_large(const RefusedBatch &batch, KafkaTarget &target) {
+void note_too_large(const RefusedBatch &batch, size_t made_with, KafkaTarget &target) {
     auto now = Clock::now();
-    target.learned.size_limits.refused(batch.first().topic, batch.bytes(), batch.records.size(), now);
+    target.learned.size_limits.refused(batch.first().topic, batch.bytes(), batch.records.size(), made_with, now);
     if (batch.records.size() > 1)
         spdlog::warn("Kafka refuses a batch of {} records of topic \"{}\", {} bytes: {}; batches have at most {} bytes from now on",
                      batch.records.size(), batch.first().topic, batch.bytes(), rd_kafka_err2str(batch.first().error),

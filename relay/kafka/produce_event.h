@@ -47,7 +47,7 @@ std::string clock_fault(const Entry &entry, const Source &source, int64_t now_ms
 void judge_alone(const Refused &refused, const Source &source, KafkaTarget &target, GroupLimit &groups, Suspicion &suspicion);
 
 // Kafka refuses a batch for its size. The topic's limit is learned from the batch, and the next batches are smaller.
-void note_too_large(const RefusedBatch &batch, KafkaTarget &target);
+void note_too_large(const RefusedBatch &batch, size_t made_with, KafkaTarget &target);
 
 // True for records so old that only one batch may be on its way. Partitions forget an idempotent producer by the times of its records
 // (producer.id.expiration.ms, by default a day, KAFKA-9144), and then accept any batch as its first, even one that overtakes a failed

@@ -11,22 +11,23 @@ void Refusals::accepted(EventPosition position) {
 void Refusals::judge(const std::vector<Refused> &refused, bool was_alone, KafkaProducer *producer) {
     if (was_alone)
         return judge_lone(refused.front(), producer);
+    size_t made_with = target_.learned.size_limits.batch_bytes(Clock::now());
     for (const RefusedBatch &batch : batches_of(refused))
-        judge_batch(batch);
+        judge_batch(batch, made_with);
 }
 
 void Refusals::judge_lone(const Refused &refused, KafkaProducer *producer) {
     if (is_about_size(refused.error))
-        note_too_large({{&refused}}, target_);
+        note_too_large({{&refused}}, 0, target_);
     if (blame_of(refused.error) == Blame::topic && producer != nullptr)
         producer->forget_topic(refused.topic);
     judge_alone(refused, source_, target_, groups_, suspicion_);
 }
 
-void Refusals::judge_batch(const RefusedBatch &batch) {
+void Refusals::judge_batch(const RefusedBatch &batch, size_t made_with) {
     const Refused &first = batch.first();
     if (batch.is_too_large())
-        note_too_large(batch, target_);
+        note_too_large(batch, made_with, target_);
     if (blame_of(first.error) == Blame::topic) {
         suspicion_.raise(first.entry->position());
     } else if (batch.is_told_apart()) {

@@ -42,7 +42,7 @@ public:
 
 private:
     void judge_lone(const Refused &refused, KafkaProducer *producer);
-    void judge_batch(const RefusedBatch &batch);
+    void judge_batch(const RefusedBatch &batch, size_t made_with);
     void note_guilty(const Refused &refused);
 
     KafkaTarget &target_;

@@ -1,6 +1,7 @@
 #include "kafka/state_reader.h"
 
 #include "base/log.h"
+#include "kafka/metadata.h"
 
 namespace outbox {
 namespace {
@@ -142,32 +143,12 @@ KafkaHandle make_state_client(rd_kafka_type_t type, KafkaConf conf, Reachability
     return handle;
 }
 
-std::optional<int> count_partitions(rd_kafka_t *handle, const std::string &name, const GrowingWait &wait, rd_kafka_resp_err_t &error) {
-    std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(rd_kafka_topic_new(handle, name.c_str(), nullptr),
-                                                                               rd_kafka_topic_destroy);
-    const rd_kafka_metadata_t *metadata = nullptr;
-    error = rd_kafka_metadata(handle, 0, topic.get(), &metadata, wait.ms());
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return std::nullopt;
-    int count = 0;
-    if (metadata->topic_cnt == 1) {
-        error = metadata->topics[0].err;
-        count = error == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
-    }
-    rd_kafka_metadata_destroy(metadata);
-    return count;
-}
-
 void require_one_partition(const std::string &topic, int partitions) {
     if (partitions != 1)
         throw PositionRefused(
             fmt::format("the state topic \"{}\" has {} partitions and must have exactly one; name another with --state-topic, "
                         "or delete it and run: outbox-relay setup --delivery exactly-once",
                         topic, partitions));
-}
-
-std::string reason_of(const Reachability &kafka, rd_kafka_resp_err_t error) {
-    return kafka.is_away() ? kafka.sentence() : rd_kafka_err2str(error);
 }
 
 } // namespace outbox

@@ -14,13 +14,13 @@
 
 namespace outbox {
 
+constexpr int lookup_ms = 500; // the first wait for the answer to a look-up
+
 // Reads the topic from its beginning to the end that the topic had when the reading began. Offsets decide, not silence, so the reader sees
 // everything that was written before. The slot's own producers must be fenced before, or one of their Kafka transactions may still be on
 // its way. An open Kafka transaction of another slot before the end is waited for. Each step takes some milliseconds at most, a look-up
 // half a second, or up to two seconds where the brokers are far away. Afterwards the reader follows committed records, and keeps at most 64
 // kB that nobody has asked for.
-constexpr int lookup_ms = 500, lookup_most_ms = 2000;
-
 class StateReader {
 public:
     // Throws std::invalid_argument.
@@ -56,7 +56,7 @@ private:
     // and where the topic was deleted nobody takes the mark out: the mark refers to the partition, the partition to its broker, and
     // rd_kafka_destroy() waits for the broker's thread for ever.
     std::unique_ptr<rd_kafka_queue_t, Destroy<rd_kafka_queue_destroy>> queue_;
-    GrowingWait lookup_{lookup_ms, lookup_most_ms};
+    GrowingWait lookup_{lookup_ms};
     std::optional<int64_t> end_;
     bool is_at_end_ = false;
     std::optional<State> state_;
@@ -68,13 +68,7 @@ private:
 // Makes a client for a look at the topic. Throws SinkFailure.
 KafkaHandle make_state_client(rd_kafka_type_t type, KafkaConf conf, Reachability &kafka);
 
-// The topic's number of partitions; 0: Kafka shows none, and `error` says why. nullopt: no broker answers within the wait.
-std::optional<int> count_partitions(rd_kafka_t *handle, const std::string &topic, const GrowingWait &wait, rd_kafka_resp_err_t &error);
-
 // Throws PositionRefused where the topic has more or fewer than one partition.
 void require_one_partition(const std::string &topic, int partitions);
-
-// Why Kafka does not answer, as the client's connections tell; otherwise the words of the error.
-std::string reason_of(const Reachability &kafka, rd_kafka_resp_err_t error);
 
 } // namespace outbox

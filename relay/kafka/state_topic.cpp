@@ -2,6 +2,7 @@
 
 #include "base/destroy.h"
 #include "base/log.h"
+#include "kafka/metadata.h"
 #include "kafka/state_reader.h"
 #include "kafka/transaction.h"
 
@@ -148,7 +149,7 @@ bool ensure_state_topic(const KafkaTarget &target, Signals &signals) {
     Reachability kafka;
     KafkaHandle handle = make_state_client(RD_KAFKA_PRODUCER, make_kafka_conf(target.brokers, target.properties), kafka);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    GrowingWait wait(lookup_ms, lookup_most_ms);
+    GrowingWait wait(lookup_ms);
     bool created = false;
     wait_for("topic \"" + target.state_topic + "\"", kafka, signals, [&](std::string &reason) {
         std::optional<int> partitions = count_partitions(handle.get(), target.state_topic, wait, error);

@@ -1,5 +1,7 @@
 #include "kafka/topic_lookup.h"
 
+#include "kafka/metadata.h"
+
 #include <algorithm>
 
 namespace outbox {
@@ -23,7 +25,7 @@ void TopicLookup::ask_for_all(const std::string &name) {
 
 void TopicLookup::start(rd_kafka_topic_t *topic) {
     is_for_all_ = topic == nullptr;
-    int timeout_ms = is_for_all_ ? wait_.most_ms() : wait_.ms();
+    int timeout_ms = is_for_all_ ? GrowingWait::most_ms : wait_.ms();
     call_.start([handle = handle_, topic, timeout_ms] { return look_up(handle, topic, timeout_ms); }, wakeup_);
 }
 
@@ -35,14 +37,11 @@ std::optional<TopicLookup::Answer> TopicLookup::take() {
 }
 
 TopicLookup::Answer TopicLookup::look_up(rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms) {
-    const rd_kafka_metadata_t *metadata = nullptr;
     Answer answer;
-    answer.error = rd_kafka_metadata(handle, topic == nullptr ? 1 : 0, topic, &metadata, timeout_ms);
-    if (answer.error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return answer;
-    for (int i = 0; i < std::min(metadata->topic_cnt, topics_max); i++)
+    Metadata metadata = topic == nullptr ? ask_metadata(handle, Asked::all_topics, timeout_ms, answer.error)
+                                         : ask_metadata(handle, topic, timeout_ms, answer.error);
+    for (int i = 0; metadata && i < std::min(metadata->topic_cnt, topics_max); i++)
         answer.topics.emplace(metadata->topics[i].topic, metadata->topics[i].err);
-    rd_kafka_metadata_destroy(metadata);
     return answer;
 }
 

@@ -47,7 +47,7 @@ private:
     int wakeup_ = -1;
     std::string name_;
     bool is_for_all_ = false;
-    GrowingWait wait_{500, 2000};
+    GrowingWait wait_{500};
     BackgroundCall<Answer> call_;
 };
 

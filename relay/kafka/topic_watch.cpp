@@ -1,6 +1,7 @@
 #include "kafka/topic_watch.h"
 
 #include "core/clock.h"
+#include "kafka/metadata.h"
 
 #include <stdexcept>
 
@@ -34,12 +35,10 @@ TopicWatch::TopicWatch(const KafkaTarget &target, const std::string &topic, Sign
         throw std::runtime_error("cannot create a Kafka client: " + error);
     topic_ = rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr);
     queue_ = rd_kafka_queue_new(handle_.get());
-    const rd_kafka_metadata_t *metadata = nullptr;
-    rd_kafka_resp_err_t problem = rd_kafka_metadata(handle_.get(), 0, topic_, &metadata, answer_ms);
-    if (problem == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    rd_kafka_resp_err_t problem;
+    if (Metadata metadata = ask_metadata(handle_.get(), topic_, answer_ms, problem); metadata) {
         problem = metadata->topics[0].err;
         partitions_ = metadata->topics[0].partition_cnt;
-        rd_kafka_metadata_destroy(metadata);
     }
     for (int partition = 0; partition < partitions_ && problem == RD_KAFKA_RESP_ERR_NO_ERROR; partition++) {
         int64_t low = 0, high = 0; // the end as an offset: the next record counts, however late the reading begins

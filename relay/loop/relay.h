@@ -42,7 +42,7 @@ struct RelayParts {
     Upstream &upstream;
     ShutdownInquiry &shutdown;
     SlotInquiry &slot;
-    std::function<std::unique_ptr<Sink>(DeliveryListener &, const Budget &)> make_sink;
+    std::function<std::unique_ptr<Sink>(DeliveryListener &, Budget &)> make_sink;
     std::function<void(RelayState)> on_state; // called at every turn of the loop
     std::function<Bounds()> on_reload = {};   // reads the settings again and returns their bounds; empty: none can change
     Status &status;

@@ -54,6 +54,17 @@ TEST_F(ExactlyOnceSinkTest, commits_in_parts_what_a_slow_kafka_does_not_take_in_
     expect_each_delivered_once();
 }
 
+// The first event of a chunk exhausts a small budget. With a Kafka transaction for each event the relay would bring a few hundred a second.
+TEST_F(ExactlyOnceSinkTest, takes_the_rest_of_a_chunk_into_the_batch_though_memory_has_no_room) {
+    budget_.set_limit(1000);
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    int64_t positions = kafka_.size_of("outbox.state"); // one for each batch
+    ASSERT_TRUE(run_until_confirmed(add_transaction(200)));
+    EXPECT_LE(kafka_.size_of("outbox.state") - positions, 3);
+    expect_each_delivered_once();
+}
+
 // An acknowledged batch may not be visible yet. The sink does not commit the next batch on top of one that may have to come again.
 TEST_F(ExactlyOnceSinkTest, confirms_what_it_has_read_back) {
     Lsn end = start_with_unseen_batch(3);
@@ -194,6 +205,22 @@ TEST_F(ExactlyOnceSinkTest, goes_on_after_a_doubtful_commit) {
         expect_each_delivered_once();
     }
     EXPECT_EQ(failures_, std::vector<std::string>());
+}
+
+// Memory may have room for more than a slow Kafka takes within the time-out of its Kafka transaction.
+TEST_F(ExactlyOnceSinkTest, closes_a_batch_that_is_large_though_memory_has_room) {
+    budget_.set_limit(256 << 20);
+    start_session();
+    ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
+    Lsn end = add_transaction(5, 10, true);
+    read_up_to_ = next_ + 3;
+    run_until([&] { return next_ == read_up_to_ && !session_->is_offering(); });
+    budget_.take(Batch::bytes_max);
+    EXPECT_TRUE(run_until([&] { return heard_[end] == 3; }));
+    budget_.give_back(Batch::bytes_max);
+    read_up_to_ = SIZE_MAX;
+    ASSERT_TRUE(run_until_confirmed(add_transaction(2)));
+    expect_each_delivered_once();
 }
 
 // Kafka acknowledges a doubtful commit and does not show it, then an operator aborts it: the position that is read is older than what was

@@ -37,7 +37,7 @@ TEST(Settings, values_begin_with_the_defaults) {
     EXPECT_EQ(values.slot, "outbox");
     EXPECT_EQ(values.dsn, "");
     EXPECT_EQ(values.delivery, Delivery::at_least_once);
-    EXPECT_EQ(values.max_in_flight_bytes, size_t{64} << 20);
+    EXPECT_EQ(values.max_in_flight_bytes, size_t{256} << 20);
     EXPECT_EQ(values.commit_interval, std::chrono::milliseconds(50));
     EXPECT_EQ(values.log_level, spdlog::level::info);
     EXPECT_EQ(values.state_topic, KafkaTarget().state_topic);

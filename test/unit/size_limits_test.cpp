@@ -13,6 +13,11 @@ using std::chrono::seconds;
 
 const SizeLimits::Time start{};
 
+// Refuses a batch that was made with what is known now.
+void refuse(SizeLimits &limits, const char *topic, size_t bytes, size_t records, SizeLimits::Time now) {
+    limits.refused(topic, bytes, records, limits.batch_bytes(now), now);
+}
+
 TEST(SizeLimits, knows_nothing_at_first) {
     SizeLimits limits;
     EXPECT_FALSE(limits.is_beyond("orders", 1 << 30, start));
@@ -21,9 +26,9 @@ TEST(SizeLimits, knows_nothing_at_first) {
 
 TEST(SizeLimits, keeps_the_smallest_refused_batch_of_each_topic) {
     SizeLimits limits;
-    limits.refused("orders", 3000, 1, start);
-    limits.refused("orders", 5000, 1, start);
-    limits.refused("payments", 200, 1, start);
+    refuse(limits, "orders", 3000, 1, start);
+    refuse(limits, "orders", 5000, 1, start);
+    refuse(limits, "payments", 200, 1, start);
     EXPECT_TRUE(limits.is_beyond("orders", 3000, start));
     EXPECT_FALSE(limits.is_beyond("orders", 2999, start));
     EXPECT_TRUE(limits.is_beyond("payments", 200, start));
@@ -33,25 +38,36 @@ TEST(SizeLimits, keeps_the_smallest_refused_batch_of_each_topic) {
 
 TEST(SizeLimits, forgets_a_limit_that_may_have_been_raised) {
     SizeLimits limits;
-    limits.refused("orders", 3000, 1, start);
-    limits.refused("orders", 5000, 1, start + seconds(9));
+    refuse(limits, "orders", 3000, 1, start);
+    refuse(limits, "orders", 5000, 1, start + seconds(9));
     EXPECT_TRUE(limits.is_beyond("orders", 3000, start + seconds(9)));
     EXPECT_FALSE(limits.is_beyond("orders", 5000, start + seconds(10))) << "the larger one says nothing of the smaller";
-    limits.refused("orders", 5000, 1, start + seconds(11));
+    refuse(limits, "orders", 5000, 1, start + seconds(11));
     EXPECT_FALSE(limits.is_beyond("orders", 4999, start + seconds(12)));
     EXPECT_TRUE(limits.is_beyond("orders", 5000, start + seconds(12)));
 }
 
 TEST(SizeLimits, makes_batches_smaller_until_they_are_let_in_and_tries_larger_ones_after_an_hour) {
     SizeLimits limits;
-    limits.refused("orders", 80000, 800, start);
+    refuse(limits, "orders", 80000, 800, start);
     EXPECT_EQ(limits.batch_bytes(start), 10000u);
-    limits.refused("orders", 9000, 90, start);
+    refuse(limits, "orders", 9000, 90, start);
     EXPECT_EQ(limits.batch_bytes(start), 1125u);
-    limits.refused("payments", 5, 2, start);
-    limits.refused("payments", 5, 2, start);
+    refuse(limits, "payments", 5, 2, start);
+    refuse(limits, "payments", 5, 2, start);
     EXPECT_EQ(limits.batch_bytes(start), 1u) << "a record each";
     EXPECT_EQ(limits.batch_bytes(start + SizeLimits::batches_small_for), 0u);
+}
+
+TEST(SizeLimits, takes_batches_that_were_on_their_way_together_for_one_refusal) {
+    SizeLimits limits;
+    limits.refused("orders", 80000, 163, 0, start);
+    limits.refused("orders", 160000, 292, 0, start);
+    EXPECT_EQ(limits.batch_bytes(start), 10000u) << "the larger one was made before the smaller one was refused";
+    limits.refused("orders", 40000, 50, 0, start);
+    EXPECT_EQ(limits.batch_bytes(start), 5000u) << "a smaller one says more";
+    refuse(limits, "orders", 4000, 5, start);
+    EXPECT_EQ(limits.batch_bytes(start), 500u);
 }
 
 // A broker with a limit, and a sink that makes batches as large as permitted, and sends the records of a refused batch again, one by one.
@@ -74,7 +90,7 @@ TEST(SizeLimits, find_all_that_are_too_large_in_a_few_refusals) {
             for (; end < sizes.size() && !limits.is_beyond("orders", sizes[end], start) && bytes + sizes[end] <= at_most; end++)
                 bytes += sizes[end];
             if (bytes > limit) {
-                limits.refused("orders", bytes, end - next, start);
+                refuse(limits, "orders", bytes, end - next, start);
                 refusals++;
             } else {
                 for (; next < end; next++)
