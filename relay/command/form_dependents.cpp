@@ -2,8 +2,9 @@
 
 namespace outbox {
 
-std::string find_dependent(Server &server) {
-    std::string in_schema = "IN (SELECT o.oid FROM pg_catalog.", of_schema = " OPERATOR(pg_catalog.=) 'outbox'::pg_catalog.regnamespace)";
+std::string find_dependents(Server &server) {
+    std::string in_schema = "IN (SELECT o.oid FROM pg_catalog.",
+                of_schema = " OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('outbox'))";
     auto is_in = [&](const std::string &catalog, const std::string &prefix) {
         return "d.classid OPERATOR(pg_catalog.=) 'pg_catalog." + catalog + "'::pg_catalog.regclass AND d.objid " + in_schema + catalog +
                " AS o WHERE o." + prefix + "namespace" + of_schema;
@@ -18,13 +19,14 @@ std::string find_dependent(Server &server) {
                catalog + " AS o WHERE o." + prefix + "namespace" + of_schema;
     };
     return server.value(
-        "SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_catalog.pg_depend AS d WHERE d.deptype "
+        "SELECT pg_catalog.string_agg(o.name, '; ') FROM (SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS "
+        "name FROM pg_catalog.pg_depend AS d WHERE d.deptype "
         "OPERATOR(pg_catalog.=) 'n' AND (" +
         refers_to("pg_proc", "pro") + " OR " + refers_to("pg_class", "rel") + " OR " + refers_to("pg_type", "typ") + ") AND NOT (" +
         is_in("pg_proc", "pro") + " OR " + is_in("pg_class", "rel") + " OR " + is_in("pg_type", "typ") + " OR " +
         belongs_to_table_in("pg_trigger", "tgrelid") + " OR " + belongs_to_table_in("pg_rewrite", "ev_class") + " OR " +
         belongs_to_table_in("pg_attrdef", "adrelid") + " OR " + belongs_to_table_in("pg_constraint", "conrelid") +
-        " OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_cast'::pg_catalog.regclass) ORDER BY 1 LIMIT 1");
+        " OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_cast'::pg_catalog.regclass) ORDER BY 1 LIMIT 5) AS o");
 }
 
 std::string callers_who_may_not_write(Server &server) {

@@ -35,11 +35,11 @@ void require_names(const std::vector<std::string> &slots, std::string_view copy_
 }
 
 void require_nothing_depends(Server &server) {
-    std::string found = find_dependent(server);
+    std::string found = find_dependents(server);
     if (!found.empty())
-        throw Failure(ExitCode::not_prepared, printable(found) +
-                                                  " uses a function that the other form replaces: drop it (outbox.detach(), DROP VIEW, "
-                                                  "DROP TRIGGER), run setup again, and create it again where the other form has it");
+        throw Failure(ExitCode::not_prepared,
+                      printable(found) + " uses a function that the other form replaces: drop what uses it (outbox.detach(), DROP VIEW, "
+                                         "DROP TRIGGER), run setup again, and create it again where the other form has it");
 }
 
 void require_callers_may_write(Server &server) {

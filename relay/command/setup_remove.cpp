@@ -1,5 +1,6 @@
 #include "command/setup_remove.h"
 
+#include "command/form_dependents.h"
 #include "command/hosted_setup.h"
 #include "postgres/slot_check.h"
 
@@ -57,6 +58,13 @@ void require_owner(Server &server) {
                                                   "its owner or a superuser, or give the output of --dry-run to one");
 }
 
+void require_no_dependents(Server &server) {
+    std::string dependents = find_dependents(server);
+    if (!dependents.empty())
+        throw Failure(ExitCode::not_prepared, "these use functions of outbox, and nothing was removed: " + printable(dependents) +
+                                                  ". Drop them first: outbox.detach() for attached tables, DROP TRIGGER, DROP VIEW");
+}
+
 void ask(const std::string &slot, bool is_hosted) {
     if (isatty(STDIN_FILENO) != 1)
         throw Failure(ExitCode::not_prepared, "setup --remove asks for confirmation at a terminal; without a terminal add --force");
@@ -86,6 +94,8 @@ void remove_outbox(const Steps &steps, const std::string &slot, bool is_forced) 
                     "\" holds events that are not delivered: run a relay and outbox-relay drain first, or give them up with --force");
     }
     std::string others = other_slots(server, slot);
+    if (is_hosted || others.empty())
+        require_no_dependents(server);
     if (!steps.dry_run() && (is_hosted || others.empty()))
         require_owner(server);
     if (!is_forced && !steps.dry_run())

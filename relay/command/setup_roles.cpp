@@ -7,8 +7,25 @@ std::string quoted_role(Server &server, const std::string &role) {
     return server.value("SELECT pg_catalog.quote_ident(" + quote_literal(role) + ")");
 }
 
+// On Amazon RDS a member of this role may replicate, and nobody may give REPLICATION. On other servers the role does not exist.
+const std::string rds_role = "rds_replication";
+
 bool is_there(Server &server, const std::string &role) {
     return !server.value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) " + quote_literal(role)).empty();
+}
+
+bool may_replicate(Server &server, const std::string &role, bool is_rds) {
+    std::string is_member = is_rds ? " OR (r.rolcanlogin AND pg_catalog.pg_has_role(r.oid, '" + rds_role + "', 'MEMBER'))" : "";
+    return server.is_true("SELECT r.rolsuper OR (r.rolreplication AND r.rolcanlogin)" + is_member +
+                          " FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) " + quote_literal(role));
+}
+
+// The statements that let the role log in and replicate; `verb` is CREATE or ALTER.
+std::vector<std::string> let_replicate(const std::string &verb, const std::string &name, bool is_rds) {
+    std::string login = verb + " ROLE " + name + " LOGIN";
+    if (is_rds)
+        return {login, "GRANT " + rds_role + " TO " + name};
+    return {login + " REPLICATION"};
 }
 
 // The functions that need a grant. The functions whose topic is an outbox.topic_name are open to everybody, and call these.
@@ -41,13 +58,12 @@ std::string missing_line(Server &server, const std::string &role) {
 void prepare_relay_role(const Steps &steps, const std::string &role) {
     Server &server = steps.server();
     std::string name = quoted_role(server, role);
+    bool is_rds = is_there(server, rds_role);
     if (!is_there(server, role)) {
         steps.change("created role " + name + ", which may read a replication stream; give it a password: \\password " + name,
-                     {"CREATE ROLE " + name + " LOGIN REPLICATION"});
-    } else if (server.is_true("SELECT NOT (rolsuper OR (rolreplication AND rolcanlogin)) FROM pg_catalog.pg_roles WHERE rolname "
-                              "OPERATOR(pg_catalog.=) " +
-                              quote_literal(role))) {
-        steps.change("role " + name + " may log in and read a replication stream now", {"ALTER ROLE " + name + " LOGIN REPLICATION"});
+                     let_replicate("CREATE", name, is_rds));
+    } else if (!may_replicate(server, role, is_rds)) {
+        steps.change("role " + name + " may log in and read a replication stream now", let_replicate("ALTER", name, is_rds));
     } else {
         steps.say("role " + name + " may read a replication stream");
     }
@@ -71,8 +87,11 @@ void prepare_app_role(const Steps &steps, const std::string &role) {
                                             " AND pg_catalog.has_table_privilege(" + quote_literal(role) + ", 'outbox.events', 'SELECT')"
                                       : "";
     if (functions.empty()) // with --dry-run, before the extension is installed
-        functions = "outbox.emit(text, text, anycompatible, text, jsonb), outbox.emit(text, bigint, anycompatible, text, jsonb), "
-                    "outbox.emit(text, uuid, anycompatible, text, jsonb)";
+        functions =
+            "outbox.emit(text, text, anycompatible, text, jsonb), outbox.emit(text, bigint, anycompatible, text, jsonb), "
+            "outbox.emit(text, uuid, anycompatible, text, jsonb), outbox.emit_many(text, text[], anycompatiblearray, text[], jsonb[]), "
+            "outbox.emit_many(text, bigint[], anycompatiblearray, text[], jsonb[]), "
+            "outbox.emit_many(text, uuid[], anycompatiblearray, text[], jsonb[])";
     else if (is_there(server, role) && server.is_true("SELECT pg_catalog.has_schema_privilege(" + quote_literal(role) +
                                                       ", 'outbox', 'USAGE') AND pg_catalog.bool_and(pg_catalog.has_function_privilege(" +
                                                       quote_literal(role) + ", f.oid, 'EXECUTE'))" + may_insert + std::string(emit_sql)))

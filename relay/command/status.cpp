@@ -2,9 +2,8 @@
 
 #include "base/exit_code.h"
 #include "base/log.h"
+#include "command/ask_relay.h"
 #include "command/disk.h"
-#include "command/http_get.h"
-#include "command/relay_answer.h"
 #include "command/status_view.h"
 #include "postgres/conninfo.h"
 #include "postgres/slot_check.h"
@@ -19,7 +18,6 @@ namespace outbox {
 namespace {
 
 constexpr auto look_interval = std::chrono::seconds(2);
-constexpr size_t answer_bytes_max = 1 << 20;
 
 enum Column { DATABASE, TIMELINE, EXTENSION, WAL_STATUS, PROCESS, BACKLOG, RETAINED, SAFE, XMIN_AGE, FAILOVER, OLDEST };
 
@@ -95,7 +93,8 @@ private:
         view.is_failover = row[FAILOVER] == "t";
         view.oldest_transaction_s = number(row[OLDEST]);
         look_at_disk_of(view);
-        ask_relay(view);
+        if (command_.relay)
+            ask_relay(view, *command_.relay);
         note_switches(view);
         return view;
     }
@@ -108,16 +107,6 @@ private:
                                               "OPERATOR(pg_catalog.=) 'data_directory'");
         if (std::optional<DiskView> disk = directory.empty() ? std::nullopt : look_at_disk(directory))
             view.disk_free_bytes = disk->free_bytes;
-    }
-
-    void ask_relay(StatusView &view) const {
-        if (!command_.relay)
-            return;
-        HttpAnswer answer = http_get(*command_.relay, "/status", answer_bytes_max);
-        if (!answer.is_ok)
-            view.relay_problem = text_of(*command_.relay) + ": " + (answer.reason.empty() ? "no status there" : answer.reason);
-        else if (!take_answer(view, answer.body))
-            view.relay_problem = text_of(*command_.relay) + ": the program that answers is no relay of this version";
     }
 
     // Notes settings that somebody has changed for a while and forgotten.

@@ -12,6 +12,7 @@ DoctorCommand doctor_command(const Values &values, Login login, KafkaTarget kafk
             .kafka = std::move(kafka),
             .probe = values.probe,
             .standby = values.standby,
+            .relay = relay_address(values),
             .json = values.json};
 }
 

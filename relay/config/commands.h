@@ -20,7 +20,8 @@ struct DoctorCommand {
     Delivery delivery = Delivery::at_least_once;
     KafkaTarget kafka; // without brokers the doctor does not look at Kafka
     bool probe = false;
-    std::string standby; // a connection string; empty: the doctor looks at no standby
+    std::string standby;           // a connection string; empty: the doctor looks at no standby
+    std::optional<Endpoint> relay; // where the relay's status server listens
     bool json = false;
 };
 

@@ -131,11 +131,6 @@ $doctor->mends('wal-level', says => qr/wal_level is "replica" and must be "logic
 }) if $node->pg_version->major < 19;
 create_slot($node);
 
-# The relay has another clock than the server.
-$doctor->{before} = [qw(faketime -f +1h)];
-$doctor->mends('clock', verdict => 'WARN', says => qr/the server's clock is 3\d\d\d s behind/, break => sub { },
-    between => sub { delete $doctor->{before}; $doctor->tool('timedatectl', 'exit 0') });
-
 # ---- the extension and its plugin
 
 $doctor->mends('extension', says => qr/is not installed in database "postgres"/, break => sub { sql('DROP EXTENSION outbox') });

@@ -8,6 +8,7 @@ use Outbox::Kafka;
 use Outbox::Node;
 use Outbox::Process qw(wait_until);
 use Outbox::Relay;
+use Outbox::Status qw(ask);
 use Outbox::Tls;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -60,7 +61,12 @@ $doctor->mends('min-insync', says => qr/wants min\.insync\.replicas = 2 and has 
 $doctor->mends('unclean-election', verdict => 'WARN', says => qr/"invoice\.sent" has unclean/, break => sub { $kafka->configure_topic('invoice.sent', 'unclean.leader.election.enable=true') });
 $doctor->mends('max-message-bytes', verdict => 'WARN', says => qr/takes 200000 bytes.*emit\(\) 921600/, break => sub { $kafka->configure_topic('orders', 'max.message.bytes=200000') });
 $doctor->mends('max-message-bytes', verdict => 'WARN', says => qr/emit\(\) 2097152/,
-    break => sub { $node->safe_psql('postgres', q{LOAD 'outbox'; ALTER DATABASE postgres SET outbox.max_event_bytes = '2MB'}) });
+    break => sub { $node->safe_psql('postgres', q{LOAD 'outbox'; ALTER DATABASE postgres SET outbox.max_event_bytes = '2MB'}) },
+    between => sub { like($_[0]{then}, qr/^run the relay with -X message\.max\.bytes=2199552$/, 'the relay has a limit of its own') },
+    args_after => [qw(-X message.max.bytes=2199552)]);
+$doctor->examine;
+$doctor->found('max-message-bytes', 'WARN', qr/the relay takes 1000000 bytes.*emit\(\) 2097152/);
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET outbox.max_event_bytes');
 $doctor->mends('compaction', verdict => 'WARN', says => qr/"orders" is compacted/, break => sub { $kafka->configure_topic('orders', 'cleanup.policy=compact') });
 $node->safe_psql('postgres', q{SELECT outbox.emit('orders', 1, '{}')});
 $doctor->mends('retention', verdict => 'FAIL', says => qr/keeps events for 1 s, and the oldest that waits is/, break => sub {
@@ -80,6 +86,29 @@ $relay->terminate;
 $doctor->mends('probe', says => qr/was committed and is not in Kafka after 15 s/, args => ['--probe'], break => sub { }, then => qr/in Kafka \d+ ms after/);
 $doctor->end_relays;
 $doctor->found('standby', 'SKIP', qr/names no standby/);
+
+# ---- a relay that waits
+
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $waits = Outbox::Relay->new($node, kafka => $kafka, name => 'waits', args => [ '--listen', "127.0.0.1:$port" ]);
+my @listen = ('--listen', "127.0.0.1:$port");
+$doctor->found('relay-waits', 'SKIP', qr/without --listen/);
+$doctor->examine(@listen);
+$doctor->found('relay-waits', 'SKIP', qr/does not answer at 127\.0\.0\.1:$port/);
+$waits->start;
+$doctor->mends('relay-waits', args => \@listen, says => qr/the relay says: waiting for topic "nowhere"/, break => sub {
+    $node->safe_psql('postgres', q{SELECT outbox.emit('nowhere', 1, '{}')});
+    wait_until { ask($waits, '/status')->{content} =~ /"waiting_for":\s*"waiting for topic/ } 'the relay does not tell what it waits for';
+}, after => sub { wait_for_confirmation($node) }, then => qr/the relay says: streaming/);
+$waits->terminate;
+{
+    local $doctor->{args} = [ '--brokers', $kafka->brokers ];
+    $doctor->examine;
+    $doctor->found('topics', 'SKIP', qr/neither --topics nor outbox\.topics names a topic/);
+    $node->safe_psql('postgres', q{INSERT INTO outbox.topics (name) VALUES ('orders'), ('declared'); GRANT SELECT ON outbox.topics TO relay});
+    $doctor->mends('topics', break => sub { }, says => qr/topic "declared" does not exist/, then => qr/2 topics: all are there/);
+    $node->safe_psql('postgres', 'TRUNCATE outbox.topics');
+}
 
 # ---- exactly once
 

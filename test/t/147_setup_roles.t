@@ -16,7 +16,7 @@ my @roles = ('--relay-role', 'the relay', '--app-role', 'shop');
 my ($code, $said) = setup(@roles, '--dry-run');
 is($code, 0, '--dry-run') or diag $said;
 like($said, qr/^CREATE ROLE "the relay" LOGIN REPLICATION;$/m, 'prints the relay\'s role,');
-like($said, qr/^GRANT EXECUTE ON FUNCTION outbox\.emit\(.*\) TO shop;$/m, 'and the application\'s rights');
+like($said, qr/^GRANT EXECUTE ON FUNCTION outbox\.emit\(.*outbox\.emit_many\(.*\) TO shop;$/m, 'and the application\'s rights');
 is(sql(q{SELECT count(*) FROM pg_roles WHERE rolname IN ('the relay', 'shop')}), 0, 'and makes nothing');
 ($code, $said) = setup(@roles);
 is($code, 0, 'setup makes the roles') or diag $said;
@@ -61,6 +61,12 @@ like($said, qr/asks for confirmation at a terminal; without a terminal add --for
     unlike($out, qr/dropped/, 'and drops nothing,');
     is(slot($node, 'plugin'), Outbox::Form::plugin(), 'not the slot either, which it could drop');
 }
+sql(q{SELECT outbox.create_topic_view('orders', schema => 'public')});
+($code, $said) = setup('--remove', '--force');
+is($code, 5, 'a view of a topic is there: it refuses');
+like($said, qr/nothing was removed: .*trigger emit on view (?:public\.)?orders_events.*Drop them first/, 'and names what is to be dropped');
+is(slot($node, 'plugin'), Outbox::Form::plugin(), 'before it drops the slot');
+sql('DROP VIEW public.orders_events');
 ($code, $said) = setup('--remove', '--dry-run');
 is($code, 0, '--dry-run') or diag $said;
 my $dropped = Outbox::Form::is_hosted() ? 'schema' : 'extension';

@@ -90,7 +90,7 @@ my ($code, $said) = set_up($node, @to_hosted);
 like("$code $said", qr/^5 .*slot "mine" cannot be moved: of pgoutput a relay reads only slots whose names begin with "outbox"/s, 'a name that no relay would read');
 $node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('mine'); SELECT outbox.create_topic_view('orders', schema => 'public')});
 ($code, $said) = set_up($node, @to_hosted);
-like("$code $said", qr/^5 .*trigger emit on view (?:public\.)?orders_events uses a function that the other form replaces: drop it/s, 'a view of a topic');
+like("$code $said", qr/^5 .*trigger emit on view (?:public\.)?orders_events uses a function that the other form replaces: drop what uses it/s, 'a view of a topic');
 $node->safe_psql('postgres', 'DROP VIEW orders_events');
 $node->safe_psql('postgres', q{CREATE ROLE app LOGIN; GRANT EXECUTE ON FUNCTION outbox.emit(text, text, anycompatible, text, jsonb) TO app});
 ($code) = set_up($node, '--harden');

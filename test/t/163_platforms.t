@@ -12,7 +12,7 @@ use Test::More;
 
 my $node = outbox_node('platform', bare => 1, refuse_plugin => 1, conf => "fsync = off\n");
 sub sql { return $node->safe_psql('postgres', $_[0]) }
-sql($_) for 'CREATE ROLE master LOGIN CREATEDB CREATEROLE REPLICATION', 'CREATE ROLE plain LOGIN', 'GRANT pg_monitor TO master, plain', 'ALTER DATABASE postgres OWNER TO master';
+sql($_) for 'CREATE ROLE master LOGIN CREATEDB CREATEROLE REPLICATION', 'CREATE ROLE plain LOGIN', 'GRANT pg_monitor TO master WITH ADMIN OPTION', 'GRANT pg_monitor TO plain', 'ALTER DATABASE postgres OWNER TO master';
 my $doctor = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=master');
 my $plain = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=plain');
 
@@ -69,5 +69,18 @@ $doctor->examine;
 $doctor->found('extension', 'FAIL', qr/publication "outbox" is missing/);
 $plain->examine;
 like(mends($plain->found('emit-accepts', 'SKIP', qr/may not look into schema/)), qr/GRANT USAGE ON SCHEMA outbox TO plain;/, 'a role without USAGE is told');
+
+# On Amazon RDS nobody may give REPLICATION, and a member of rds_replication may replicate.
+sql($_) for 'CREATE ROLE rds_replication NOLOGIN', 'GRANT rds_replication TO master WITH ADMIN OPTION', 'ALTER ROLE master NOREPLICATION', 'GRANT master TO current_user';
+sub roles { return Outbox::Relay::call('setup', '--dsn', $node->connstr('postgres') . ' user=master', qw(--plugin pgoutput --dry-run --relay-role), $_[0]) }
+($code, $out, $err) = roles('fresh');
+is($code, 0, 'Amazon RDS: a role for the relay') or diag $err;
+like($out, qr/^ *CREATE ROLE fresh LOGIN;\n *GRANT rds_replication TO fresh;$/m, 'becomes a member of rds_replication');
+sql('CREATE ROLE fresh LOGIN');
+like((roles('fresh'))[1], qr/^ *GRANT rds_replication TO fresh;$/m, 'also where the role is there');
+sql('GRANT rds_replication TO fresh');
+($code, $out) = roles('fresh');
+like($out, qr/role fresh may read a replication stream$/m, 'and a member need not become one');
+unlike($out, qr/REPLICATION/, 'without a word of the right that nobody may give');
 
 done_testing();

@@ -49,8 +49,8 @@ public:
     ClusterView &cluster();
     ClusterView &connect_to_kafka(); // throws std::runtime_error
 
-    // The topics to look at, under Kafka's names: those of --topics, with the existing topics that a "*" at the end stands for, and the
-    // topic of dead letters where the relay writes dead letters.
+    // The topics to look at, under Kafka's names: those of --topics, with the existing topics that a "*" at the end stands for, or those of
+    // outbox.topics; and the topic of dead letters where the relay writes dead letters.
     std::vector<std::string> topics();
     std::string kafka_principal() const;
     std::string reassign_line(const std::string &topic, size_t partitions, size_t replicas);
@@ -65,6 +65,8 @@ public:
     void note_broker_clock(std::chrono::duration<double> ahead) { broker_ahead_s_ = ahead.count(); }
 
 private:
+    std::vector<std::string> declared_topics();
+
     const DoctorCommand &command_;
     Signals &signals_;
     std::optional<Server> server_;

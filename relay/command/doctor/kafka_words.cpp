@@ -41,6 +41,15 @@ ClusterView &Consultation::cluster() {
     return *cluster_;
 }
 
+// The names in outbox.topics, where the table is there and this role may read it.
+std::vector<std::string> Consultation::declared_topics() {
+    std::vector<std::string> names;
+    if (server_ && server_->is_true("SELECT COALESCE(has_table_privilege(to_regclass('outbox.topics'), 'SELECT'), false)"))
+        for (const Server::Row &row : server_->rows("SELECT name FROM outbox.topics ORDER BY 1"))
+            names.push_back(row[0]);
+    return names;
+}
+
 std::vector<std::string> Consultation::topics() {
     cluster();
     if (topics_)
@@ -51,8 +60,10 @@ std::vector<std::string> Consultation::topics() {
         named.emplace_back(left.substr(0, comma));
         left.remove_prefix(std::min(comma + 1, left.size()));
     }
+    if (named.empty())
+        named = declared_topics();
     if (named.empty() && command_.kafka.on_poison != OnPoison::dead_letter)
-        throw Skipped("--topics names no topic to look at");
+        throw Skipped("neither --topics nor outbox.topics names a topic to look at");
     topics_.emplace();
     const RecordStyle &style = command_.kafka.style;
     for (const std::string &name : named) {
@@ -98,9 +109,9 @@ std::string Consultation::reassign_line(const std::string &topic, size_t partiti
 double Consultation::largest_event_bytes() {
     std::string most = server().value("SELECT max(pg_size_bytes(split_part(v, '=', 2))) FROM (SELECT unnest(setconfig) AS v, setdatabase "
                                       "FROM pg_db_role_setting) AS s"
-                                      " WHERE v ~ '^outbox[.]max_event_bytes=' AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE "
+                                      " WHERE v ~ '^outbox[.]max_event_bytes=.' AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE "
                                       "datname = current_database()))"),
-                ours = server().value("SELECT pg_size_bytes(current_setting('outbox.max_event_bytes', true))");
+                ours = server().value("SELECT pg_size_bytes(NULLIF(current_setting('outbox.max_event_bytes', true), ''))");
     constexpr double by_default = 900 * 1024;
     double here = ours.empty() ? by_default : strtod(ours.c_str(), nullptr);
     return std::max(here, most.empty() ? 0 : strtod(most.c_str(), nullptr));

@@ -1,7 +1,9 @@
 // The checks of the slot: whether a relay can read it, whether one does, and whether emit() would accept an event now.
 #include "base/log.h"
+#include "command/ask_relay.h"
 #include "command/doctor/consultation.h"
 #include "command/doctor/harmful_setting.h"
+#include "command/doctor/kafka_words.h"
 #include "postgres/conninfo.h"
 
 namespace outbox {
@@ -47,6 +49,29 @@ Finding slot_reader(Consultation &doctor) {
         who += " (user \"" + printable(rows[0][0]) + "\", application \"" + printable(rows[0][1]) + "\"" +
                (rows[0][2].empty() ? "" : ", at " + rows[0][2]) + ")";
     return ok(who + " reads from the slot");
+}
+
+// The name in `waiting for topic "orders"…`, by which a relay begins the sentence of what it waits for; empty: it waits for something else.
+std::string topic_in(const std::string &waiting_for) {
+    constexpr std::string_view opening = "waiting for topic \"";
+    size_t end = waiting_for.find('"', opening.size());
+    return waiting_for.starts_with(opening) && end != std::string::npos ? waiting_for.substr(opening.size(), end - opening.size()) : "";
+}
+
+// Asks the relay what it waits for. The server cannot tell: a slot whose relay waits for a missing topic looks like one of a busy relay.
+Finding relay_waits(Consultation &doctor) {
+    if (!doctor.command().relay)
+        throw Skipped("without --listen nobody tells what the relay waits for");
+    StatusView view;
+    ask_relay(view, *doctor.command().relay);
+    if (!view.relay_problem.empty())
+        throw Skipped("the relay does not answer at " + view.relay_problem);
+    if (view.waiting_for.empty())
+        return ok("the relay says: " + view.relay_state);
+    std::vector<std::string> repair;
+    if (std::string topic = topic_in(view.waiting_for); !topic.empty() && !doctor.command().kafka.brokers.empty())
+        repair = {kafka_tool(doctor, "kafka-topics", "--create --topic " + shell_quoted(topic) + " --partitions 6")};
+    return fail("the relay says: " + view.waiting_for, std::move(repair));
 }
 
 // The rules of emit() for sessions without settings of their own. outbox_ext/slot.cpp has the rules.
@@ -106,6 +131,7 @@ Finding failover(Consultation &doctor) {
 constexpr Check checks[] = {
     {"slot", slot},
     {"slot-reader", slot_reader},
+    {"relay-waits", relay_waits},
     {"emit-accepts", emit_accepts},
     {"missing-slot-setting", missing_slot},
     {"other-slots", other_slots},

@@ -4,6 +4,7 @@
 #include "command/doctor/kafka_words.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace outbox {
 namespace {
@@ -114,10 +115,22 @@ Finding unclean(Consultation &doctor) {
     });
 }
 
+// The relay's own limit, which librdkafka checks before a record goes to Kafka.
+Finding relay_message_bytes(Consultation &doctor, double largest) {
+    double most = strtod(last_value(doctor.command().kafka.properties, "message.max.bytes", "1000000").c_str(), nullptr);
+    if (most >= largest)
+        return ok("");
+    return warn(fmt::format("the relay takes {:.0f} bytes (-X message.max.bytes), and emit() {:.0f} (outbox.max_event_bytes): "
+                            "the relay will refuse an event",
+                            most, largest),
+                {}, fmt::format("run the relay with -X message.max.bytes={:.0f}", largest + 100 * record_overhead_bytes));
+}
+
 Finding message_bytes(Consultation &doctor) {
     double largest = doctor.largest_event_bytes();
-    return each_topic_settings(
-        doctor, "they take the largest event (max.message.bytes)", [&](const std::string &name, const auto &settings) {
+    Finding own = relay_message_bytes(doctor, largest);
+    Finding topics =
+        each_topic_settings(doctor, "they take the largest event (max.message.bytes)", [&](const std::string &name, const auto &settings) {
             double most = figure_of(settings, "max.message.bytes");
             if (most < largest + record_overhead_bytes)
                 return warn(fmt::format("topic \"{}\" takes {:.0f} bytes (max.message.bytes), and emit() {:.0f} (outbox.max_event_bytes): "
@@ -126,6 +139,10 @@ Finding message_bytes(Consultation &doctor) {
                             {setting_line(doctor, name, fmt::format("max.message.bytes={:.0f}", largest + 100 * record_overhead_bytes))});
             return ok("");
         });
+    if (topics.verdict == Verdict::ok && own.verdict != Verdict::ok)
+        return own;
+    topics.then = own.then;
+    return topics;
 }
 
 Finding compaction(Consultation &doctor) {

@@ -12,6 +12,7 @@ use parent 'Outbox::Kafka';
 
 use Carp qw(croak);
 use IPC::Run ();
+use Outbox::Process qw(wait_until);
 use Outbox::Proxy;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -67,15 +68,17 @@ sub controller {
     return $leader;
 }
 
-# Gives each partition of a topic these replicas, without waiting until they are in sync.
+# Gives each partition of a topic these replicas, without waiting until they are in sync. A broker that has just started listens before the controller
+# knows it.
 sub reassign {
     my ($self, $topic, @replicas) = @_;
     my $file = PostgreSQL::Test::Utils::tempdir('reassign') . '/plan.json';
     local $" = ',';
     my @partitions = map { qq({"topic":"$topic","partition":$_,"replicas":[@{ $replicas[$_] }]}) } 0 .. $#replicas;
     PostgreSQL::Test::Utils::append_to_file($file, qq({"version":1,"partitions":[@partitions]}));
-    $self->_tool('org.apache.kafka.tools.reassign.ReassignPartitionsCommand', '--bootstrap-server', $self->_plain_brokers,
+    my @command = ('org.apache.kafka.tools.reassign.ReassignPartitionsCommand', '--bootstrap-server', $self->_plain_brokers,
         '--reassignment-json-file', $file, '--execute');
+    wait_until { eval { $self->_tool(@command); 1 } || ($@ !~ /Unknown broker id/ && die $@) } "the controller knows the brokers of topic $topic";
     return;
 }
 

@@ -45,7 +45,7 @@ sub _await_answer {
     my $number = $self->{given}++;
     my @answers;
     wait_until { @answers = split /\n/, slurp($self->{answers}); @answers > $number || !$self->{process}->alive } 'the proxy answers', 10;
-    my $answer = $answers[$number] // 'it has ended';
+    my $answer = $answers[$number] // sprintf 'it has ended, with exit code %d and signal %d', $self->{process}->status >> 8, $self->{process}->status & 127;
     croak "proxy: $what: $answer" if $answer ne 'ok';
     return;
 }

@@ -1,0 +1,12 @@
+// Asks a relay's status server for its figures. Tested by test/t/145_status_command.t and test/t/149_doctor_rest.t.
+#pragma once
+
+#include "command/status_view.h"
+#include "config/commands.h"
+
+namespace outbox {
+
+// Bounded as http_get(). Where the relay gives no figures, `view.relay_problem` says why.
+void ask_relay(StatusView &view, const Endpoint &relay);
+
+} // namespace outbox
