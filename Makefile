@@ -36,7 +36,8 @@
 #   make static        build/static/outbox-relay: one program without a shared library, for every x86_64 Linux; made on Debian; 20 minutes once
 #   make test-static   the static relay in an empty root, and TAP files with it; needs root
 #   make test-deb      builds, installs, starts, upgrades and purges the packages of Debian 12 and 13 in clean roots; needs root
-#   make test-images   builds the images with podman, on stand-ins for their bases, and runs them as docker/compose.yaml does; needs root
+#   make test-images   builds the images with podman, on stand-ins for their bases, and runs them as docker/compose.yaml does; needs root;
+#                      ARCH=arm64 for that processor, under emulation
 #   make check-kubernetes   checks docker/kubernetes against the schemas of Kubernetes' API
 #   make clean         deletes build/
 #
@@ -147,7 +148,8 @@ core_objects := $(filter $(addprefix $(BUILD)/relay/,base/% core/% loop/%),$(rel
 program_objects := $(filter-out $(core_objects),$(relay_objects))
 part_objects := $(filter-out $(BUILD)/relay/main.o,$(program_objects)) # those of tests and benchmarks
 
-# Manual pages, made of docs/, and completion for shells, which the relay prints.
+# Manual pages, made of docs/, and completion for shells, which the relay prints. `make manual= completion=` leaves them out, for images and where the
+# relay is another processor's.
 manual := $(addprefix $(BUILD)/man/,outbox-relay.1 outbox-relay.toml.5 outbox.7)
 completion := $(addprefix $(BUILD)/completion/,bash zsh fish)
 $(manual) &: packaging/man docs/relay.md docs/configuration.md docs/emit.md Makefile
@@ -163,13 +165,14 @@ ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 completes_bash := $(PREFIX)/share/bash-completion/completions/outbox-relay
 completes_zsh = $(ZSH_COMPLETIONS)/_outbox-relay
 completes_fish := $(PREFIX)/share/fish/vendor_completions.d/outbox-relay.fish
+strip_program = $(if $(filter-out strip,$(STRIP)),--strip-program=$(STRIP))
 manual_of = $(PREFIX)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
 install: install-relay
 install-relay: $(BUILD)/outbox-relay $(manual) $(completion)
-	install -D -s -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
+	install -D -s $(strip_program) -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 	$(foreach page,$(manual),install -D -m 644 $(page) '$(DESTDIR)$(call manual_of,$(page))' &&) :
-	$(foreach shell,bash zsh fish,install -D -m 644 $(BUILD)/completion/$(shell) '$(DESTDIR)$(completes_$(shell))' &&) :
+	$(foreach shell,$(notdir $(completion)),install -D -m 644 $(BUILD)/completion/$(shell) '$(DESTDIR)$(completes_$(shell))' &&) :
 uninstall: uninstall-relay uninstall-module
 # PGXS installs the module as outbox.so, and would take it away as build/outbox.so.
 uninstall-module:
