@@ -46,7 +46,8 @@ sub run {
     for my $point ($bench->chosen([ map { { %$_, name => _name($_) } } @points ])) {
         my $bytes = $point->{bytes} // 200;
         my $prefix = "in_flight_$point->{topics}_$point->{partitions}_";
-        my $events = $bench->scaled(int(80e6 / ($bytes + 200)), 100);
+        # Far from the broker a drain lasts longer, and has more events, so that its start, some round trips, remains a small part.
+        my $events = $bench->scaled(int(80e6 / ($bytes + 200) * (1 + $point->{round_trip_ms} / 25)), 100);
         $server->topics($prefix, $point->{topics}, $point->{partitions});
         my $backlog = $server->backlog(%$point, events => $events, per_transaction => 100, bytes => $bytes, topic_of => "'$prefix' || n % $point->{topics}");
         _measure($bench, $result, $server, $backlog, $point);
@@ -57,7 +58,7 @@ sub run {
 
 sub _measure {
     my ($bench, $result, $server, $backlog, $point) = @_;
-    my @fixed = map { [ "$_ events", $ENV{OUTBOX_RELAY}, '-X', "queue.buffering.max.messages=$_", '--max-in-flight-bytes', 128 << 20 ] } @bounds;
+    my @fixed = map { [ "$_ events", $ENV{OUTBOX_RELAY}, '-X', "queue.buffering.max.messages=$_", '--max-in-flight-bytes', 256 << 20 ] } @bounds;
     my @candidates = ([ $own, $ENV{OUTBOX_RELAY} ], $ENV{BENCH_BEFORE} ? [ $before, $ENV{BENCH_BEFORE} ] : (), @fixed);
     $server->proxy->command(broker => delay => $point->{round_trip_ms} / 2);
     for my $round (0 .. $bench->runs) {    # the first is not counted
