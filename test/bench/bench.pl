@@ -11,6 +11,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use List::Util qw(min);
 use lib $FindBin::RealBin, "$FindBin::RealBin/case";
 use Bench::About qw(about);
 use Bench::Picture qw(draw);
@@ -22,6 +23,12 @@ my $bench = bless { runs => $ENV{BENCH_RUNS} || 5, scale => $ENV{BENCH_SCALE} ||
 
 sub runs { return $_[0]{runs} }
 sub say { my ($self, $text) = @_; print $screen "# $text\n"; return }
+
+# So many seconds, and fewer in a small run; a large one needs no more.
+sub seconds {
+    my ($self, $seconds) = @_;
+    return $seconds * min(1, $self->{scale});
+}
 
 # A size times BENCH_SCALE, rounded to a multiple of `step`.
 sub scaled {

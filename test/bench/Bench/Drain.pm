@@ -12,13 +12,23 @@ use Outbox::Process qw(slurp wait_until);
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
 
-our @EXPORT_OK = qw(drain drain_all relay reader recvlogical sink per_event system_calls @own_options @pgoutput_options);
+our @EXPORT_OK = qw(warm_up drain drain_all relay reader recvlogical sink per_event system_calls @own_options @pgoutput_options);
 
 our @own_options = qw(version=1 gather=on batch_bytes=65536);    # the relay's options for the plugin
 our @pgoutput_options = qw(proto_version=1 publication_names=nothing messages=true);    # Bench::Server creates the publication
 
 my $poll_s = 0.02;    # 1 % of a drain
 my $patience_s = 600;
+
+# Calls the drains in turn for so many seconds; none of them counts. Java's compiler in the broker takes half of two cores for about a minute of load, after
+# the start and when the kind of requests changes.
+sub warm_up {
+    my ($seconds, @drains) = @_;
+    for (my $until = time + $seconds; @drains && time < $until;) {
+        $_->() for @drains;
+    }
+    return;
+}
 
 # Programs that drain a slot. Each function takes server, backlog and slot, and returns the command and the sign of its end: `confirmed`; `sent`, for
 # programs that confirm once in ten seconds; `arrived`, in Kafka, to compare programs that confirm seldom.

@@ -5,7 +5,7 @@ package drain;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain relay reader recvlogical sink per_event system_calls @own_options @pgoutput_options);
+use Bench::Drain qw(warm_up drain relay reader recvlogical sink per_event system_calls @own_options @pgoutput_options);
 use Bench::Meter qw(cores);
 use Bench::Result;
 use Bench::Server;
@@ -60,7 +60,8 @@ sub run {
     for my $shape ($bench->chosen(\@shapes)) {
         my $backlog = $server->backlog(%$shape, events => $bench->scaled($shape->{events}, $shape->{per_transaction}), topic => 'drain');
         $bench->say("$shape->{name}: $backlog->{events} events");
-        _warm_up($bench, $server, $backlog, $warm_up_seconds);
+        my @producers = grep { ($_->[3] // '') eq 'topic' } $bench->candidates(@candidates);
+        warm_up($bench->seconds($warm_up_seconds), map { my $producer = $_; sub { _measure($server, $backlog, $producer) } } @producers);
         $warm_up_seconds = 5;
         for my $round (1 .. $bench->runs) {
             _add($result, $server, $backlog, $_) for grep { _possible($_) } $bench->candidates(@candidates);
@@ -71,16 +72,6 @@ sub run {
         _judge($result, $shape->{name}, $shape->{part});
     }
     return $result;
-}
-
-# Java's compiler in the broker takes a quarter of two cores for about a minute of load, after the start and when the kind of requests changes.
-sub _warm_up {
-    my ($bench, $server, $backlog, $seconds) = @_;
-    my @producers = grep { ($_->[3] // '') eq 'topic' } $bench->candidates(@candidates);
-    for (my $until = time + $bench->scaled($seconds); @producers && time < $until;) {
-        _measure($server, $backlog, $_) for @producers;
-    }
-    return;
 }
 
 sub _possible {

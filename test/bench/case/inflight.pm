@@ -6,7 +6,7 @@ package inflight;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain relay per_event);
+use Bench::Drain qw(warm_up drain relay per_event);
 use Bench::Result;
 use Bench::Server;
 use List::Util qw(max);
@@ -43,6 +43,7 @@ sub run {
     my ($bench) = @_;
     my $result = Bench::Result->new('inflight', @figures);
     my $server = Bench::Server->start(proxy => 1);
+    my $warm_up_seconds = 60;
     for my $point ($bench->chosen([ map { { %$_, name => _name($_) } } @points ])) {
         my $bytes = $point->{bytes} // 200;
         my $prefix = "in_flight_$point->{topics}_$point->{partitions}_";
@@ -50,22 +51,23 @@ sub run {
         my $events = $bench->scaled(int(80e6 / ($bytes + 200) * (1 + $point->{round_trip_ms} / 25)), 100);
         $server->topics($prefix, $point->{topics}, $point->{partitions});
         my $backlog = $server->backlog(%$point, events => $events, per_transaction => 100, bytes => $bytes, topic_of => "'$prefix' || n % $point->{topics}");
-        _measure($bench, $result, $server, $backlog, $point);
+        _measure($bench, $result, $server, $backlog, $point, $bench->seconds($warm_up_seconds));
+        $warm_up_seconds = 15;
         _judge($result, $point->{name});
     }
     return $result;
 }
 
 sub _measure {
-    my ($bench, $result, $server, $backlog, $point) = @_;
+    my ($bench, $result, $server, $backlog, $point, $seconds) = @_;
     my @fixed = map { [ "$_ events", $ENV{OUTBOX_RELAY}, '-X', "queue.buffering.max.messages=$_", '--max-in-flight-bytes', 256 << 20 ] } @bounds;
     my @candidates = ([ $own, $ENV{OUTBOX_RELAY} ], $ENV{BENCH_BEFORE} ? [ $before, $ENV{BENCH_BEFORE} ] : (), @fixed);
     $server->proxy->command(broker => delay => $point->{round_trip_ms} / 2);
-    for my $round (0 .. $bench->runs) {    # the first is not counted
-        for my $candidate ($round ? $bench->candidates(@candidates) : $candidates[0]) {
-            my ($name, $program, @arguments) = @$candidate;
-            my $used = drain($server, $backlog, relay(kafka => 1, program => $program, args => \@arguments), 'outbox');
-            $result->add($point->{name}, $name, per_event($used, $backlog->{events})) if $round;
+    my $drain = sub { my ($name, $program, @arguments) = @{ $_[0] }; drain($server, $backlog, relay(kafka => 1, program => $program, args => \@arguments), 'outbox') };
+    warm_up($seconds, sub { $drain->($candidates[0]) });
+    for my $round (1 .. $bench->runs) {
+        for my $candidate ($bench->candidates(@candidates)) {
+            $result->add($point->{name}, $candidate->[0], per_event($drain->($candidate), $backlog->{events}));
         }
         $bench->say("$point->{name}: round $round");
     }

@@ -8,7 +8,7 @@ package topics;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain relay sink per_event);
+use Bench::Drain qw(warm_up drain relay sink per_event);
 use Bench::Result;
 use Bench::Server;
 
@@ -32,15 +32,17 @@ sub run {
         for my $point (@points) {
             my $size = $bench->scaled($events, 100);
             my $backlog = $server->backlog(events => $size, per_transaction => 100, bytes => 200, topic_of => "'topics_$point->{topics}_' || n % $point->{topics}");
+            my $drain = sub { drain($server, $backlog, relay(kafka => 1, program => $_[0][1]), 'outbox') };
             if (!$round) {
-                _warm_up($bench, $result, $point, sub { per_event(drain($server, $backlog, relay(kafka => 1, program => $ENV{OUTBOX_RELAY}), 'outbox'), $size) });
+                my %figures = per_event($drain->($candidates[0]), $size);
+                $result->note(sprintf '%s: %.0f events/s where the topics are new, relay %.2f us, broker %.2f us', $point->{name}, @figures{qw(rate program_us broker_us)});
+                warm_up($bench->seconds($point->{topics} > 1 ? 60 : 15), sub { $drain->($candidates[0]) });
                 next;
             }
             for my $candidate (@candidates) {
-                my ($name, $program) = @$candidate;
-                my %figures = per_event(drain($server, $backlog, relay(kafka => 1, program => $program), 'outbox'), $size);
-                $result->add($point->{name}, $name, %figures);
-                $bench->say(sprintf '%s: round %d: %s %.0f events/s', $point->{name}, $round, $name, $figures{rate});
+                my %figures = per_event($drain->($candidate), $size);
+                $result->add($point->{name}, $candidate->[0], %figures);
+                $bench->say(sprintf '%s: round %d: %s %.0f events/s', $point->{name}, $round, $candidate->[0], $figures{rate});
             }
             for my $candidate ($bench->candidates(@sinks)) {
                 my ($name, @settings) = @$candidate;
@@ -51,20 +53,6 @@ sub run {
     }
     _judge($result);
     return $result;
-}
-
-# Drains until the broker's CPU time for an event falls no more.
-sub _warm_up {
-    my ($bench, $result, $point, $drain) = @_;
-    my %figures;
-    for my $number (1 .. 10) {
-        my $before = $figures{broker_us};
-        %figures = $drain->();
-        $bench->say(sprintf '%s: warming up: %.0f events/s, broker %.2f us', $point->{name}, @figures{qw(rate broker_us)});
-        $result->note(sprintf '%s: %.0f events/s where the topics are new, relay %.2f us, broker %.2f us', $point->{name}, @figures{qw(rate program_us broker_us)}) if $number == 1;
-        last if $number > 3 && $figures{broker_us} > 0.9 * $before;
-    }
-    return;
 }
 
 sub _judge {
