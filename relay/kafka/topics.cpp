@@ -24,15 +24,16 @@ void KafkaTopics::open(rd_kafka_t *handle, int wakeup, std::chrono::milliseconds
 
 void KafkaTopics::close() {
     lookup_.close();
-    topics_.clear();
+    for (auto &[name, topic] : topics_)
+        topic.handle.reset();
 }
 
 rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
     name_.assign(record.topic);
     auto known = topics_.find(name_);
-    if (known != topics_.end() && partitions_of(known->second.get()).is_ready) {
+    if (known != topics_.end() && known->second.is_ready) {
         wait_.retry_at = Clock::time_point::max(); // this record does not wait for the topic that an earlier session waited for
-        return known->second.get();
+        return known->second.handle.get();
     }
     if (lookup_.is_asking()) {
         take_answer(record);
@@ -42,24 +43,27 @@ rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
     auto now = Clock::now();
     if (wait_.retry_at != Clock::time_point::max() && now < wait_.retry_at)
         return nullptr;
-    rd_kafka_topic_t *topic = (known != topics_.end() ? known->second : make(name_)).get();
-    Partitions &its = partitions_of(topic);
-    if (!its.is_ready && is_listed(name_, now))
+    Topic &topic = known != topics_.end() ? known->second : make(name_);
+    if (!topic.is_ready && is_listed(name_, now))
         is_there(name_);
-    if (!its.is_ready)
-        ask(name_, topic, now);
-    return its.is_ready ? topic : nullptr;
+    if (!topic.is_ready)
+        ask(name_, topic.handle.get(), now);
+    return topic.is_ready ? topic.handle.get() : nullptr;
 }
 
 KafkaTopics::Topic &KafkaTopics::make(const std::string &name) {
+    Topic &topic = topics_[name];
+    topic.topics = this;
+    topic.ends = &ends_.of(name);
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(handle_);
     rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
-    rd_kafka_topic_conf_set_opaque(
-        conf, &partitions_.try_emplace(name, Partitions{.topics = this, .known = {}, .ends = &ends_.of(name)}).first->second);
-    Topic topic(rd_kafka_topic_new(handle_, name.c_str(), conf));
-    if (!topic)
+    rd_kafka_topic_conf_set_opaque(conf, &topic);
+    topic.handle.reset(rd_kafka_topic_new(handle_, name.c_str(), conf));
+    if (!topic.handle) {
+        topics_.erase(name);
         throw SinkFailure(fmt::format("topic \"{}\": {}", name, rd_kafka_err2str(rd_kafka_last_error())));
-    return topics_[name] = std::move(topic);
+    }
+    return topic;
 }
 
 // ---- looking up -----------------------------------------------------------------------------------------------------
@@ -71,7 +75,7 @@ bool KafkaTopics::is_listed(const std::string &name, Clock::time_point now) cons
     return listed != listing_.topics.end() && listed->second == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-void KafkaTopics::ask(const std::string &name, rd_kafka_topic_t *topic, Clock::time_point now) {
+void KafkaTopics::ask(const std::string &name, rd_kafka_topic_t *handle, Clock::time_point now) {
     absence_.expect_topic(true, now);
     wait_.retry_at = Clock::time_point::max();
     if (listing_.lone_lookups >= few_lookups && now >= listing_.due_at) {
@@ -79,7 +83,7 @@ void KafkaTopics::ask(const std::string &name, rd_kafka_topic_t *topic, Clock::t
         listing_.due_at = now + listing_again;
         return lookup_.ask_for_all(name);
     }
-    lookup_.ask(name, topic);
+    lookup_.ask(name, handle);
 }
 
 // Takes the look-up's answer. The record may be another one than the record that caused the look-up, where a session has ended meanwhile.
@@ -121,7 +125,7 @@ void KafkaTopics::take_listing(TopicLookup::Answer answer, Clock::time_point now
 }
 
 void KafkaTopics::is_there(const std::string &name) {
-    partitions_.at(name).is_ready = true;
+    topics_.at(name).is_ready = true;
     wait_.retry_at = Clock::time_point::max();
     wait_.backoff.reset();
     wait_.text.clear();
@@ -149,48 +153,49 @@ void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error)
 
 void KafkaTopics::forget(const std::string &name) {
     listing_.topics.erase(name);
-    if (auto partitions = partitions_.find(name); partitions != partitions_.end()) {
-        partitions->second.known.forget();
-        partitions->second.is_ready = false;
+    if (auto known = topics_.find(name); known != topics_.end()) {
+        known->second.partitions.forget();
+        known->second.is_ready = false;
     }
 }
 
 // ---- partitions -----------------------------------------------------------------------------------------------------
 
 // Chooses the partition as Java clients do. Where the record has to wait, no partition is chosen, and librdkafka refuses the record.
-int32_t KafkaTopics::choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_size, int32_t count, void *partitions,
+int32_t KafkaTopics::choose_partition(const rd_kafka_topic_t *handle, const void *key, size_t key_size, int32_t count, void *topic,
                                       void *opaque) {
-    auto &its = *static_cast<Partitions *>(partitions);
+    auto &its = *static_cast<Topic *>(topic);
     KafkaTopics &self = *its.topics;
     if (std::this_thread::get_id() != self.thread_) // librdkafka's thread asks for a record that was taken before the partitions were known
-        return rd_kafka_msg_partitioner_murmur2_random(topic, key, key_size, count, partitions, opaque);
-    int32_t partition = key != nullptr ? rd_kafka_msg_partitioner_murmur2(topic, key, key_size, count, partitions, opaque)
-                                       : self.sticky_partition(topic, count, its);
-    self.is_held_back_ = its.known.awaits_first(partition);
+        return rd_kafka_msg_partitioner_murmur2_random(handle, key, key_size, count, topic, opaque);
+    int32_t partition =
+        key != nullptr ? rd_kafka_msg_partitioner_murmur2(handle, key, key_size, count, topic, opaque) : self.sticky_partition(count, its);
+    self.is_held_back_ = its.partitions.awaits_first(partition);
     if (self.is_held_back_)
         return count;
     return self.chosen_ = partition;
 }
 
-int32_t KafkaTopics::sticky_partition(const rd_kafka_topic_t *topic, int32_t count, Partitions &partitions) const {
+int32_t KafkaTopics::sticky_partition(int32_t count, Topic &topic) const {
     auto now = Clock::now();
-    if (now >= partitions.sticky_until || partitions.sticky >= count || rd_kafka_topic_partition_available(topic, partitions.sticky) == 0) {
-        partitions.sticky = rd_kafka_msg_partitioner_random(topic, nullptr, 0, count, nullptr, nullptr);
-        partitions.sticky_until = now + sticky_for_;
+    rd_kafka_topic_t *handle = topic.handle.get();
+    if (now >= topic.sticky_until || topic.sticky >= count || rd_kafka_topic_partition_available(handle, topic.sticky) == 0) {
+        topic.sticky = rd_kafka_msg_partitioner_random(handle, nullptr, 0, count, nullptr, nullptr);
+        topic.sticky_until = now + sticky_for_;
     }
-    return partitions.sticky;
+    return topic.sticky;
 }
 
 std::optional<int64_t> KafkaTopics::acknowledged(const rd_kafka_message_t &message, Clock::time_point now) {
-    Partitions &its = partitions_of(message.rkt);
-    its.known.acknowledged(message.partition, now);
-    return its.ends->acknowledged(message.partition, message.offset, ends_.period());
+    Topic &topic = topic_of(message.rkt);
+    topic.partitions.acknowledged(message.partition, now);
+    return topic.ends->acknowledged(message.partition, message.offset, ends_.period());
 }
 
 void KafkaTopics::failed(const rd_kafka_message_t &message) {
     if (message.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         ends_.gone(rd_kafka_topic_name(message.rkt));
-    partitions_of(message.rkt).known.failed(message.partition);
+    topic_of(message.rkt).partitions.failed(message.partition);
 }
 
 } // namespace outbox

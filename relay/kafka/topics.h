@@ -58,9 +58,9 @@ public:
     bool place_taken(const rd_kafka_topic_t *topic, Clock::time_point now) {
         if (chosen_ == RD_KAFKA_PARTITION_UA)
             return false;
-        KnownPartitions &known = partitions_of(topic).known;
-        known.sent(chosen_, now);
-        lanes_.taken(known.lane(chosen_));
+        KnownPartitions &partitions = topic_of(topic).partitions;
+        partitions.sent(chosen_, now);
+        lanes_.taken(partitions.lane(chosen_));
         return true;
     }
 
@@ -69,21 +69,22 @@ public:
     void failed(const rd_kafka_message_t &message);
 
 private:
-    using Topic = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
+    using Handle = std::unique_ptr<rd_kafka_topic_t, Destroy<rd_kafka_topic_destroy>>;
 
-    struct Partitions {
-        KafkaTopics *topics;
-        KnownPartitions known;
-        LogEnds::Topic *ends;
+    struct Topic {
+        KafkaTopics *topics = nullptr;
+        Handle handle = {};    // until close(), since rd_kafka_topic_destroy() would free nothing
         bool is_ready = false; // the last look-up found the topic, and no report has spoken against it since
-        int32_t sticky = 0;    // the partition of records without a key
+        KnownPartitions partitions = {};
+        LogEnds::Topic *ends = nullptr;
+        int32_t sticky = 0; // the partition of records without a key
         Clock::time_point sticky_until{};
     };
 
-    static int32_t choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_size, int32_t count, void *partitions,
+    static int32_t choose_partition(const rd_kafka_topic_t *handle, const void *key, size_t key_size, int32_t count, void *topic,
                                     void *opaque);
-    int32_t sticky_partition(const rd_kafka_topic_t *topic, int32_t count, Partitions &partitions) const;
-    static Partitions &partitions_of(const rd_kafka_topic_t *topic) { return *static_cast<Partitions *>(rd_kafka_topic_opaque(topic)); }
+    int32_t sticky_partition(int32_t count, Topic &topic) const;
+    static Topic &topic_of(const rd_kafka_topic_t *handle) { return *static_cast<Topic *>(rd_kafka_topic_opaque(handle)); }
 
     // Kafka's answer for all topics. A topic that is not in the answer can exist all the same.
     struct Listing {
@@ -103,7 +104,7 @@ private:
 
     Topic &make(const std::string &name);
     bool is_listed(const std::string &name, Clock::time_point now) const;
-    void ask(const std::string &name, rd_kafka_topic_t *topic, Clock::time_point now);
+    void ask(const std::string &name, rd_kafka_topic_t *handle, Clock::time_point now);
     void take_answer(const KafkaRecord &record);
     void take_listing(TopicLookup::Answer answer, Clock::time_point now);
     void is_there(const std::string &name);
@@ -113,8 +114,7 @@ private:
     rd_kafka_t *handle_ = nullptr;
     std::chrono::milliseconds sticky_for_{0};
 
-    std::unordered_map<std::string, Partitions> partitions_; // of all topics used
-    std::unordered_map<std::string, Topic> topics_; // of all topics used, until close(), since rd_kafka_topic_destroy() would free nothing
+    std::unordered_map<std::string, Topic> topics_; // all that were used
     Lanes lanes_;
     TopicLookup lookup_;
     Listing listing_;
