@@ -39,8 +39,8 @@ void require_transaction_block(Door door) {
 [[noreturn]] void refuse_size(size_t size) {
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("event is larger than \"outbox.max_event_bytes\""),
                     errdetail("The event has %zu bytes or more; the limit is %d.", size, outbox_max_event_bytes),
-                    errhint("Publish a reference to the data, or raise \"outbox.max_event_bytes\" and the Kafka topic's "
-                            "\"max.message.bytes\".")));
+                    errhint("Publish a reference to the data, or raise \"outbox.max_event_bytes\", the Kafka topic's "
+                            "\"max.message.bytes\" and the relay's \"message.max.bytes\".")));
     pg_unreachable();
 }
 

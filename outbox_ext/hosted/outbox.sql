@@ -394,7 +394,7 @@ BEGIN
     IF size > setting.max_event_bytes THEN
         RAISE EXCEPTION 'event is larger than "outbox.max_event_bytes"' USING ERRCODE = 'program_limit_exceeded',
             DETAIL = format('The event has %s bytes or more; the limit is %s.', size, setting.max_event_bytes),
-            HINT = 'Publish a reference to the data, or raise "max_event_bytes" in "outbox.settings" and the Kafka topic''s "max.message.bytes".';
+            HINT = 'Publish a reference to the data, or raise "max_event_bytes" in "outbox.settings", the Kafka topic''s "max.message.bytes" and the relay''s "message.max.bytes".';
     END IF;
     IF capture <> 'off' THEN
         PERFORM outbox.capture_event(envelope, capture);

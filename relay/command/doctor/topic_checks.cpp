@@ -115,6 +115,9 @@ Finding unclean(Consultation &doctor) {
     });
 }
 
+// The limit to set where events of so many bytes are to pass, with room for the rest of a batch.
+std::string bytes_to_allow(double largest) { return fmt::format("{:.0f}", largest + 100 * record_overhead_bytes); }
+
 // The relay's own limit, which librdkafka checks before a record goes to Kafka.
 Finding relay_message_bytes(Consultation &doctor, double largest) {
     double most = strtod(last_value(doctor.command().kafka.properties, "message.max.bytes", "1000000").c_str(), nullptr);
@@ -123,7 +126,7 @@ Finding relay_message_bytes(Consultation &doctor, double largest) {
     return warn(fmt::format("the relay takes {:.0f} bytes (-X message.max.bytes), and emit() {:.0f} (outbox.max_event_bytes): "
                             "the relay will refuse an event",
                             most, largest),
-                {}, fmt::format("run the relay with -X message.max.bytes={:.0f}", largest + 100 * record_overhead_bytes));
+                {}, "run the relay with -X message.max.bytes=" + bytes_to_allow(largest));
 }
 
 Finding message_bytes(Consultation &doctor) {
@@ -136,7 +139,7 @@ Finding message_bytes(Consultation &doctor) {
                 return warn(fmt::format("topic \"{}\" takes {:.0f} bytes (max.message.bytes), and emit() {:.0f} (outbox.max_event_bytes): "
                                         "Kafka will refuse an event",
                                         name, most, largest),
-                            {setting_line(doctor, name, fmt::format("max.message.bytes={:.0f}", largest + 100 * record_overhead_bytes))});
+                            {setting_line(doctor, name, "max.message.bytes=" + bytes_to_allow(largest))});
             return ok("");
         });
     if (topics.verdict == Verdict::ok && own.verdict != Verdict::ok)
