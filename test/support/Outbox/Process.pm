@@ -81,8 +81,13 @@ sub spawn {
     my @command = (@leash, @$command);
     my %environment = (%$environment, %{ $args{env} // {} });
     my $stdin = $args{stdin} // '/dev/null';
+    # A signal for the new process that came before exec would go to Perl's handler, and be lost.
+    my ($signals, $before) = (POSIX::SigSet->new(POSIX::SIGINT(), POSIX::SIGTERM()), POSIX::SigSet->new);
+    POSIX::sigprocmask(POSIX::SIG_BLOCK(), $signals, $before);
     my $pid = fork // croak "cannot fork: $!";
     if (!$pid) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM PIPE);
+        POSIX::sigprocmask(POSIX::SIG_SETMASK(), $before);
         _redirect($stdin, O_RDONLY(), 0);
         _redirect($args{stdout}, O_APPEND(), 1);
         _redirect($args{stderr}, O_APPEND(), 2);
@@ -90,10 +95,10 @@ sub spawn {
         for my $name (keys %environment) {
             defined $environment{$name} ? ($ENV{$name} = $environment{$name}) : delete $ENV{$name};
         }
-        $SIG{PIPE} = 'DEFAULT';
         { no warnings 'exec'; exec { $command[0] } @command }
         POSIX::_exit(127);
     }
+    POSIX::sigprocmask(POSIX::SIG_SETMASK(), $before);
     return $running{$pid} = bless { pid => $pid, name => $args{name} // $args{command}[0] }, $class;
 }
 
