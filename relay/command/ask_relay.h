@@ -1,4 +1,4 @@
-// Asks a relay's status server for its figures. Tested by test/t/145_status_command.t and test/t/149_doctor_rest.t.
+// Asks a relay's status server for its figures. Tested by test/t/141_doctor_kafka.t and test/t/145_status_command.t.
 #pragma once
 
 #include "command/status_view.h"
