@@ -15,6 +15,7 @@ namespace outbox {
 namespace {
 
 constexpr int flush_ms = 1;
+constexpr auto short_linger = std::chrono::milliseconds(5); // may last although it should have ended
 // For the reports of records that are taken back: librdkafka never reports a record that it keeps for a partition that is gone.
 constexpr auto give_up_after = std::chrono::milliseconds(5000);
 constexpr const char *controller_advice = " (a controller of KRaft answers like this, too: see the port in --brokers)";
@@ -38,6 +39,7 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     compresses_ = text_of(conf.get(), "compression.codec") != "none";
     brokers_ = text_of(conf.get(), "bootstrap.servers");
     auto sticky_for = std::chrono::milliseconds(number_of(conf.get(), sticky_property));
+    auto linger = std::chrono::milliseconds(number_of(conf.get(), "linger.ms"));
     rd_kafka_conf_set(conf.get(), sticky_property, "0", nullptr, 0); // with another value librdkafka does not ask choose_partition()
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS);
     rd_kafka_conf_set(conf.get(), "log.queue", "true", nullptr, 0);
@@ -57,12 +59,15 @@ KafkaProducer::KafkaProducer(KafkaConf conf, LogEnds &ends, Listener &listener) 
     static const uint64_t one = 1;
     rd_kafka_queue_io_event_enable(queue_, wakeup_, &one, sizeof(one));
     topics_.open(handle_, wakeup_, sticky_for);
+    if (linger > short_linger)
+        flusher_.emplace(handle_, linger);
 }
 
 // Reports every record before rd_kafka_destroy(), since a record that is not reported before never is, and its chunk would count against
 // the budget for ever. librdkafka's threads report, and rd_kafka_destroy() would wait for the same threads.
 KafkaProducer::~KafkaProducer() {
     take_back(give_up_after);
+    flusher_.reset();
     topics_.close();
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
@@ -126,13 +131,16 @@ void KafkaProducer::taken(const rd_kafka_topic_t *topic) {
     is_unplaced_ = !topics_.place_taken(topic, now_);
 }
 
-// Ends the linger of queued records; linger.ms fills batches while the stream is busy. librdkafka's threads look at the flag of
-// rd_kafka_flush() when they wake up, so the call lasts a moment. The call returns earlier when everything is acknowledged.
+// linger.ms fills batches while the stream is busy. librdkafka's threads look at the flag of rd_kafka_flush() when they wake up, so the
+// call lasts a moment. The call returns earlier when everything is acknowledged.
 void KafkaProducer::flush(bool insist) {
     if (in_flight_ == 0 || !(has_unflushed_ || insist))
         return;
-    rd_kafka_flush(handle_, flush_ms);
     has_unflushed_ = false;
+    if (flusher_)
+        flusher_->flush();
+    else
+        rd_kafka_flush(handle_, flush_ms);
 }
 
 // ---- serving --------------------------------------------------------------------------------------------------------
@@ -180,9 +188,15 @@ void KafkaProducer::serve_reports(rd_kafka_event_t *event) {
         rd_kafka_resp_err_t error = is_unproven(*message) ? RD_KAFKA_RESP_ERR__INCONSISTENT : message->err;
         note_report(*message, error);
         if (in_flight_ == 0)
-            ends_.end_period();
+            settled();
         listener_.reported(*message, error);
     }
+}
+
+void KafkaProducer::settled() {
+    ends_.end_period();
+    if (flusher_)
+        flusher_->settled();
 }
 
 void KafkaProducer::note_report(const rd_kafka_message_t &message, rd_kafka_resp_err_t error) {

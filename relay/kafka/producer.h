@@ -6,11 +6,13 @@
 #include "core/log_ends.h"
 #include "core/sink.h"
 #include "kafka/absence.h"
+#include "kafka/flusher.h"
 #include "kafka/properties.h"
 #include "kafka/record.h"
 #include "kafka/topics.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 namespace outbox {
@@ -49,7 +51,8 @@ public:
     Outcome produce(KafkaRecord &record, void *opaque);
     rd_kafka_resp_err_t error() const { return error_; }
 
-    // Ends the linger of queued records. Takes up to a millisecond. Has no effect twice for the same records, unless told to insist.
+    // Ends the linger of queued records. Takes up to a millisecond. Has no effect twice for the same records, unless told to insist. A long
+    // linger ends for certain (kafka/flusher.h); one of a few milliseconds may last where the machine is busy.
     void flush(bool insist = false);
     // serve(): reports what has happened; with timeout_ms 0 nothing is left to report. take_back(): ends everything in flight, within the
     // patience.
@@ -84,6 +87,7 @@ public:
 private:
     void taken(const rd_kafka_topic_t *topic);
     void serve_reports(rd_kafka_event_t *event);
+    void settled();
     void note_report(const rd_kafka_message_t &message, rd_kafka_resp_err_t error);
     void serve_error(rd_kafka_event_t *event);
     void serve_log(rd_kafka_event_t *event);
@@ -104,6 +108,7 @@ private:
     Clock::time_point now_ = Clock::now(); // when the queue was last served
     bool is_unplaced_ = false;             // librdkafka did not know the partitions of the last record's topic
     bool has_unflushed_ = false;           // some records may still linger
+    std::optional<Flusher> flusher_;       // where the linger is long
     rd_kafka_resp_err_t error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
 

@@ -93,36 +93,32 @@ TEST_F(ExactlyOnceSinkTest, closes_a_batch_after_its_time_though_the_stream_is_b
     is_quiet_ = false;
     auto began_at = Clock::now();
     ASSERT_TRUE(run_until_confirmed(add_transaction(3)));
-    EXPECT_LT(Clock::now() - began_at, milliseconds(1000));
     EXPECT_GE(Clock::now() - began_at, commit_interval_);
 }
 
 // Single events share Kafka transactions.
 TEST_F(ExactlyOnceSinkTest, commits_a_lone_event_at_once_and_the_next_after_an_interval) {
-    commit_interval_ = milliseconds(1000);
+    commit_interval_ = milliseconds(4000);
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
     run_for(commit_interval_);
     auto began_at = Clock::now();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
-    EXPECT_LT(Clock::now() - began_at, commit_interval_ / 2);
+    EXPECT_LT(Clock::now() - began_at, commit_interval_);
     run_for(commit_interval_ / 2);
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
     EXPECT_GE(Clock::now() - began_at, commit_interval_);
-    EXPECT_LT(Clock::now() - began_at, commit_interval_ * 3 / 2);
 }
 
 TEST_F(ExactlyOnceSinkTest, does_not_wait_for_an_interval_in_a_hurry) {
-    commit_interval_ = milliseconds(5000);
+    commit_interval_ = 2 * patience;
     start_session();
     ASSERT_TRUE(run_until_confirmed(add_transaction(1)));
-    auto began_at = Clock::now();
     Lsn end = add_transaction(1);
-    ASSERT_TRUE(run_until([&] {
+    EXPECT_TRUE(run_until([&] {
         sink_->hurry();
         return confirmed_ >= end;
     }));
-    EXPECT_LT(Clock::now() - began_at, commit_interval_ / 2);
 }
 
 // Otherwise the slot would keep the WAL of an idle database, or of other databases. At most once a second.
@@ -133,13 +129,12 @@ TEST_F(ExactlyOnceSinkTest, writes_a_position_where_there_was_nothing_to_deliver
     session_->keepalive(Lsn{0x5000});
     confirm();
     ASSERT_TRUE(run_until_confirmed(Lsn{0x5000}));
-    EXPECT_LT(Clock::now() - began_at, milliseconds(2500));
-    session_->keepalive(Lsn{0x5100});
-    confirm();
-    run_for(milliseconds(300));
-    EXPECT_EQ(confirmed_, Lsn{0x5000});
     EXPECT_EQ(position().end, Lsn{0x5000});
     EXPECT_TRUE(position().complete);
+    session_->keepalive(Lsn{0x5100});
+    confirm();
+    ASSERT_TRUE(run_until_confirmed(Lsn{0x5100}));
+    EXPECT_GE(Clock::now() - began_at, milliseconds(1000));
 }
 
 // ---- splits ---------------------------------------------------------------------------------------------------------

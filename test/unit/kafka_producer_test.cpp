@@ -64,7 +64,7 @@ TEST_F(KafkaProducerTest, needs_kafka_for_no_topic_that_it_has_known) {
 
 // The loop goes on with deliveries and PostgreSQL meanwhile.
 TEST_F(KafkaProducerTest, does_not_wait_for_the_answer_of_a_lookup) {
-    kafka_.set_round_trip_ms(200);
+    kafka_.set_round_trip_ms(1500);
     auto producer = make_producer();
     auto longest = milliseconds(0);
     ASSERT_TRUE(serve_until(*producer, [&] {
@@ -73,13 +73,13 @@ TEST_F(KafkaProducerTest, does_not_wait_for_the_answer_of_a_lookup) {
         longest = std::max(longest, std::chrono::duration_cast<milliseconds>(Clock::now() - before));
         return is_taken;
     }));
-    EXPECT_LT(longest, milliseconds(100));
+    EXPECT_LT(longest, milliseconds(1400));
     pollfd wanted = producer->wanted();
     ASSERT_EQ(produce(*producer, "payments"), KafkaProducer::Outcome::busy);
     EXPECT_TRUE(producer->is_looking_up());
     producer->serve();
     EXPECT_EQ(producer->retry_at(), Clock::time_point::max());
-    EXPECT_EQ(poll(&wanted, 1, 5000), 1) << "the answer wakes the loop";
+    EXPECT_EQ(poll(&wanted, 1, 60000), 1) << "the answer wakes the loop";
     // A record that is still on its way would be purged with the producer, which librdkafka reports as a fatal error.
     EXPECT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 1; }));
 }
@@ -94,11 +94,11 @@ TEST_F(KafkaProducerTest, asks_for_all_topics_at_once_where_many_are_new) {
     auto maker = make_producer();
     take_all(*maker);
     ASSERT_TRUE(serve_until(*maker, [&] { return acknowledged_ == topics; }));
-    kafka_.set_round_trip_ms(100);
+    kafka_.set_round_trip_ms(500);
     auto producer = make_producer();
     auto before = Clock::now();
     take_all(*producer);
-    EXPECT_LT(Clock::now() - before, seconds(5)) << "one by one they take ten";
+    EXPECT_LT(Clock::now() - before, seconds(40)) << "one by one they take fifty";
     EXPECT_EQ(producer->topics(), topics);
     ASSERT_TRUE(serve_until(*producer, [&] { return acknowledged_ == 2 * topics; }));
 }

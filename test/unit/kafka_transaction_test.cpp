@@ -41,7 +41,7 @@ protected:
         for (auto until = Clock::now() + patience; step == Step::waiting && Clock::now() < until; producer().serve(1)) {
             auto began_at = Clock::now();
             step = call();
-            EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(1)) << "the relay would stand still";
+            EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(3)) << "the relay would stand still";
         }
         return step;
     }
@@ -206,7 +206,7 @@ TEST_F(KafkaTransactionTest, waits_for_an_abort_no_longer_than_told) {
     auto began_at = Clock::now();
     transaction_->abort_within(std::chrono::milliseconds(300));
     EXPECT_GE(Clock::now() - began_at, std::chrono::milliseconds(300));
-    EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(5));
+    EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(30));
 }
 
 // Threads of librdkafka of this name.

@@ -12,6 +12,8 @@ namespace outbox {
 
 class LoneSink : public testing::Test, public DeliveryListener {
 protected:
+    static constexpr auto patience = std::chrono::seconds(60); // long enough for a busy machine
+
     void delivered(const Chunk &) override { delivered_++; }
 
     void start() {
@@ -36,7 +38,7 @@ protected:
 
     template <class Condition>
     bool serve_until(Condition condition) {
-        for (auto until = Clock::now() + std::chrono::seconds(20); Clock::now() < until;) {
+        for (auto until = Clock::now() + patience; Clock::now() < until;) {
             if (condition())
                 return true;
             pollfd wanted = sink_->wanted();

@@ -52,7 +52,7 @@ public:
     }
 #if RD_KAFKA_VERSION >= 0x02030000 // older mocks do not tell what was asked
     // Waits until this many requests of this kind have come, from any client, after the call.
-    bool await(Request request, size_t times, std::chrono::seconds patience = std::chrono::seconds(20)) {
+    bool await(Request request, size_t times, std::chrono::seconds patience = std::chrono::seconds(60)) {
         rd_kafka_mock_start_request_tracking(cluster_);
         size_t seen = 0;
         for (auto until = std::chrono::steady_clock::now() + patience; seen < times && std::chrono::steady_clock::now() < until;) {
