@@ -3,7 +3,7 @@ use strict;
 use warnings;
 
 use Outbox::Node;
-use Outbox::Process qw(wait_until);
+use Outbox::Process qw(slowness wait_until);
 use Outbox::Relay;
 use PostgreSQL::Test::Cluster;
 use Test::More;
@@ -39,7 +39,7 @@ health_is(1, qr/^connecting$/, 'but there is no stream', '--ready');
 $relay->signal('STOP');
 my $start = time;
 health_is(1, qr/no answer/, 'a relay that is frozen');
-cmp_ok(time - $start, '<', 8, 'within seconds');
+cmp_ok(time - $start, '<', 8 * slowness(), 'within seconds');
 $relay->signal('CONT');
 is($relay->terminate, 0, 'the relay ends');
 health_is(1, qr/Connection refused/, 'no relay at all');

@@ -7,7 +7,7 @@ use HTTP::Tiny;
 use Outbox::Kafka;
 use Outbox::Names;
 use Outbox::Node;
-use Outbox::Process qw(wait_until);
+use Outbox::Process qw(slowness wait_until);
 use Outbox::Relay;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -67,7 +67,7 @@ $node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . slot($node, 'activ
 wait_until { answer($relay, '/ready') eq '503 connecting' } 'the session is lost';
 my $start = time;
 is($relay->terminate(10), 0, 'a signal ends it while it waits for a name,');
-cmp_ok(time - $start, '<', 4, 'within the grace');
+cmp_ok(time - $start, '<', 4 * slowness(), 'within the grace');
 
 # ---- one name of two -----------------------------------------------------------------------------------------------------
 

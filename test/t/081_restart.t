@@ -5,7 +5,7 @@ use warnings;
 
 use Outbox::Chaos::Checker qw(lsn_number);
 use Outbox::Node;
-use Outbox::Process qw(slurp);
+use Outbox::Process qw(slowness slurp);
 use Outbox::Walsender;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -56,14 +56,14 @@ for my $n (1 .. 3) {    # the second one within a second of the first one's save
     my $end = read_commits($walsender, 100);
     $walsender->confirm($end);
     my $took = seconds_until_on_disk($end);
-    cmp_ok($took, '<', 2, sprintf 'idle: what is confirmed is on disk within two seconds (%.2f)', $took);
+    cmp_ok($took, '<', 2 * slowness(), sprintf 'idle: what is confirmed is on disk within two seconds (%.2f)', $took);
 }
 emit_many(100);
 my @ends = read_ends($walsender, 100);
 for my $end (@ends[ 49, 99 ]) {    # what was sent at once need not be confirmed at once
     $walsender->confirm($end);
     my $took = seconds_until_on_disk($end);
-    cmp_ok($took, '<', 2, sprintf 'idle: so is each half of what was sent at once (%.2f)', $took);
+    cmp_ok($took, '<', 2 * slowness(), sprintf 'idle: so is each half of what was sent at once (%.2f)', $took);
 }
 is(sql('SELECT write_lag IS NOT NULL AND flush_lag IS NOT NULL FROM pg_stat_replication'), 't', 'and pg_stat_replication knows its lag');
 crash($node);
@@ -88,7 +88,7 @@ $node->start;
 my $saved = confirmed();
 my @lost = grep { $_ > $saved } keys %confirmed_at;
 my ($oldest) = sort { $a <=> $b } map { $confirmed_at{$_} } @lost;
-cmp_ok($crashed - ($oldest // $crashed), '<', 2, sprintf 'busy: only what was confirmed within two seconds before a crash comes again (%.2f)', $crashed - ($oldest // $crashed));
+cmp_ok($crashed - ($oldest // $crashed), '<', 2 * slowness(), sprintf 'busy: only what was confirmed within two seconds before a crash comes again (%.2f)', $crashed - ($oldest // $crashed));
 
 # ---- clean restarts -----------------------------------------------------------------------------------------------------
 
