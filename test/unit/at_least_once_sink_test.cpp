@@ -2,6 +2,7 @@
 // at_least_once_refusals_test.cpp has refused events, test/t/ everything else.
 #include "lone_sink.h"
 #include "mock_kafka.h"
+#include "starved_threads.h"
 
 #include <dlfcn.h>
 #include <netdb.h>
@@ -100,6 +101,18 @@ TEST_F(AtLeastOnceSinkTest, ends_the_linger_only_while_there_is_room) {
     EXPECT_TRUE(serve_until([this] { return sink_->empty(); }));
     EXPECT_TRUE(lingers());
     budget_.give_back(1 << 20);
+    sink_->flush();
+    EXPECT_TRUE(serve_until([this] { return sink_->empty(); }));
+}
+
+// The thread of the broker must see that the linger ends, and sees it only while librdkafka is told so.
+TEST_F(AtLeastOnceSinkTest, ends_a_long_linger_though_librdkafka_is_late) {
+    target_.properties = {{"linger.ms", "300000"}}; // longer than serve_until() waits
+    ASSERT_TRUE(start_and_deliver_one());
+    std::set<int> threads = threads_named("rdk:broker1");
+    ASSERT_FALSE(threads.empty());
+    StarvedThreads starved(threads);
+    ASSERT_TRUE(offer());
     sink_->flush();
     EXPECT_TRUE(serve_until([this] { return sink_->empty(); }));
 }

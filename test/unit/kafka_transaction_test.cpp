@@ -1,18 +1,14 @@
 // Answers of Kafka and librdkafka to the end and the beginning of a Kafka transaction, with librdkafka's mock cluster.
 #include "mock_kafka.h"
+#include "starved_threads.h"
 
 #include "relay/kafka/properties.h"
 #include "relay/kafka/transaction.h"
 
 #include <gtest/gtest.h>
-#include <sched.h>
 
-#include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <set>
-#include <thread>
 
 namespace outbox {
 namespace {
@@ -209,43 +205,6 @@ TEST_F(KafkaTransactionTest, waits_for_an_abort_no_longer_than_told) {
     EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(30));
 }
 
-// Threads of librdkafka of this name.
-std::set<int> threads_named(const std::string &name) {
-    std::set<int> found;
-    for (const auto &task : std::filesystem::directory_iterator("/proc/self/task")) {
-        std::string comm;
-        std::getline(std::ifstream(task.path() / "comm"), comm);
-        if (comm == name)
-            found.insert(std::stoi(task.path().filename()));
-    }
-    return found;
-}
-
-// While it lives, the main thread of librdkafka waits for a processor that another one keeps busy.
-class StarvedMainThread {
-public:
-    explicit StarvedMainThread(const std::set<int> &threads) {
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(0, &one);
-        sched_param none{};
-        for (int thread : threads) {
-            EXPECT_EQ(sched_setscheduler(thread, SCHED_IDLE, &none), 0);
-            EXPECT_EQ(sched_setaffinity(thread, sizeof(one), &one), 0);
-        }
-        spinner_ = std::jthread([this, one] {
-            sched_setaffinity(0, sizeof(one), &one);
-            while (!is_over_) {
-            }
-        });
-    }
-    ~StarvedMainThread() { is_over_ = true; }
-
-private:
-    std::atomic<bool> is_over_{false};
-    std::jthread spinner_;
-};
-
 // An order to the main thread is answered late: later than a call of some milliseconds would wait.
 TEST_F(KafkaTransactionTest, is_not_misled_by_late_answers_of_librdkafkas_main_thread) {
     std::set<int> others = threads_named("rdk:main");
@@ -254,7 +213,7 @@ TEST_F(KafkaTransactionTest, is_not_misled_by_late_answers_of_librdkafkas_main_t
     for (int other : others)
         mine.erase(other);
     ASSERT_EQ(mine.size(), 1u);
-    StarvedMainThread starved(mine);
+    StarvedThreads starved(mine);
     auto until = Clock::now() + std::chrono::seconds(3);
     for (int i = 1; i == 1 || Clock::now() < until; i++) {
         produce();
