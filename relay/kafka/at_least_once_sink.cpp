@@ -114,8 +114,17 @@ Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     return Offer::busy; // a refused event stops the stream at the next offer
 }
 
-// Produces again the records that were on their way to a producer that has ended.
+// The records that were on their way to a producer that has ended do not linger: they have waited, and the groups among which a refused
+// record is looked for are smaller than a request.
 void AtLeastOnceSink::repeat() {
+    if (queued_ == 0)
+        return;
+    produce_queued();
+    if (producer_)
+        producer_->flush();
+}
+
+void AtLeastOnceSink::produce_queued() {
     while (queued_ > 0) {
         Entry &entry = entries_[entries_.size() - queued_];
         if (entry.state == Entry::State::accepted) {
@@ -161,11 +170,10 @@ void AtLeastOnceSink::forget_queued() {
 }
 
 // Ends the linger where the stream is quiet. Where as much is in flight as may be, the stream has more to bring, and the linger fills the
-// requests. A number of events that somebody has set may be too small to fill any, and so are the groups among which a refused record is
-// looked for.
+// requests. A number of events that somebody has set may be too small to fill any.
 void AtLeastOnceSink::flush() {
     bool is_held_up = !window_.has_room() || budget_.exhausted();
-    if (producer_ && (!is_held_up || window_.is_fixed() || queued_ > 0))
+    if (producer_ && (!is_held_up || window_.is_fixed()))
         producer_->flush();
 }
 

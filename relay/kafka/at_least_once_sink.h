@@ -45,6 +45,7 @@ private:
     std::unique_ptr<KafkaProducer> make_producer(Care care);
 
     void repeat();
+    void produce_queued();
     void on_its_way(Entry &entry);
     Clock::time_point repeat_at() const;
     void stop_at(const Entry &entry);
