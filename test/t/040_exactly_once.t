@@ -7,7 +7,7 @@ use HTTP::Tiny;
 use Outbox::Checker;
 use Outbox::Kafka;
 use Outbox::Node;
-use Outbox::Process qw(random_seed wait_until);
+use Outbox::Process qw(random_seed slowness wait_until);
 use Outbox::Relay;
 use Outbox::Workload;
 use PostgreSQL::Test::Utils;
@@ -59,10 +59,10 @@ ok(wait_for_confirmation($node), 'everything is confirmed in the end');
 is($relay->terminate, 0, 'the relay ends in good order');
 history_ok($workload->transactions, [ $kafka->consume($workload->topics) ], 'every event once', duplicates => 'none');
 
-# The second event would wait twenty seconds for its commit. A relay that is told to end does not wait.
+# The second event would wait ten seconds for its commit. A relay that is told to end does not wait.
 $kafka->create_topic('late');
 $relay = Outbox::Relay->new($node, name => 'patient', kafka => $kafka,
-    args => [qw(--delivery exactly-once --commit-interval-ms 20000 --listen 127.0.0.1:0)])->start;
+    args => [qw(--delivery exactly-once --commit-interval-ms 10000 --listen 127.0.0.1:0)])->start;
 $relay->wait_until_streaming($node);
 my $emit = q{SELECT outbox.emit('late', %d, '"late"'::text)};
 $node->safe_psql('postgres', sprintf $emit, 1);
@@ -72,7 +72,7 @@ my ($address) = $relay->log =~ m{status on (http://127\.0\.0\.1:\d+)/};
 wait_until { HTTP::Tiny->new(timeout => 10)->get("$address/metrics")->{content} =~ /^outbox_relay_in_flight_bytes [1-9]/m } 'the relay has the second';
 my $asked_at = time;
 is($relay->terminate, 0, 'the relay ends in good order');
-cmp_ok(time - $asked_at, '<', 15, 'and soon');
+cmp_ok(time - $asked_at, '<', 5 * slowness(), 'and soon');
 unlike($relay->log, qr/stopped before Kafka had everything/, 'with everything delivered');
 is(scalar(my @late = $kafka->consume('late')), 2, 'both events are there');
 
