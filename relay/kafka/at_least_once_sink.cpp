@@ -114,8 +114,8 @@ Offer AtLeastOnceSink::offer(const Begin &transaction, const Event &event, Chunk
     return Offer::busy; // a refused event stops the stream at the next offer
 }
 
-// The records that were on their way to a producer that has ended do not linger: they have waited, and the groups among which a refused
-// record is looked for are smaller than a request.
+// Produces again the records that were on their way to a producer that has ended. They do not linger: they have waited, and the groups
+// among which a refused record is looked for are smaller than a request.
 void AtLeastOnceSink::repeat() {
     if (queued_ == 0)
         return;

@@ -3,7 +3,7 @@
 namespace outbox {
 namespace {
 
-constexpr int call_ms = 10;
+constexpr int call_ms = 10; // so soon later records linger again, and the flusher ends
 
 } // namespace
 

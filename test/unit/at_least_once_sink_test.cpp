@@ -103,6 +103,7 @@ TEST_F(AtLeastOnceSinkTest, ends_the_linger_only_while_there_is_room) {
     budget_.give_back(1 << 20);
     sink_->flush();
     EXPECT_TRUE(serve_until([this] { return sink_->empty(); }));
+    EXPECT_EQ(static_cast<uint64_t>(delivered_), taken_);
 }
 
 // The thread of the broker must see that the linger ends, and sees it only while librdkafka is told so.

@@ -37,7 +37,7 @@ protected:
         for (auto until = Clock::now() + patience; step == Step::waiting && Clock::now() < until; producer().serve(1)) {
             auto began_at = Clock::now();
             step = call();
-            EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(3)) << "the relay would stand still";
+            EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(1)) << "the relay would stand still";
         }
         return step;
     }
@@ -202,7 +202,7 @@ TEST_F(KafkaTransactionTest, waits_for_an_abort_no_longer_than_told) {
     auto began_at = Clock::now();
     transaction_->abort_within(std::chrono::milliseconds(300));
     EXPECT_GE(Clock::now() - began_at, std::chrono::milliseconds(300));
-    EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(30));
+    EXPECT_LT(Clock::now() - began_at, std::chrono::seconds(5));
 }
 
 // An order to the main thread is answered late: later than a call of some milliseconds would wait.
