@@ -10,7 +10,10 @@ namespace outbox {
 namespace {
 
 constexpr auto look_interval = std::chrono::milliseconds(200);
-constexpr auto patience = std::chrono::seconds(60); // for the relay, until its slot needs no catalog from before the publication
+// For the relay, until its slot needs no catalog from before the publication. The slot's catalog_xmin advances where the relay confirms a
+// record of the running transactions, which the server writes every 15 to 25 s, and goes as far as the record before it where a transaction
+// is open meanwhile: on a busy server that takes three of them.
+constexpr auto patience = std::chrono::seconds(180);
 constexpr const char *moved_suffix = "_being_moved";
 
 constexpr const char *extension_sql = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'outbox'";

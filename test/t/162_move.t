@@ -12,7 +12,7 @@ use Outbox::Relay;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-$Outbox::Relay::call_patience_s = 60;    # the server writes what setup waits for every 15 s
+$Outbox::Relay::call_patience_s = 240;    # setup waits up to 180 s until the server has written what lets a slot go on
 my $kafka = Outbox::Kafka->new->start;
 
 # Runs setup for a form: exit code and output.
@@ -30,6 +30,15 @@ sub start_writer {
         env => { PGAPPNAME => 'writer' }, stdout => '/dev/null', stderr => "$folder/err");
 }
 
+# A checkpoint writes the record of the running transactions that setup waits for.
+sub start_checkpoints {
+    my ($node) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir('checkpoints');
+    PostgreSQL::Test::Utils::append_to_file("$folder/sql", "CHECKPOINT \\watch 1\n");
+    return Outbox::Process->spawn(name => 'checkpoints', command => [ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', "$folder/sql" ],
+        env => { PGAPPNAME => 'checkpoints' }, stdout => '/dev/null', stderr => "$folder/err");
+}
+
 for my $delivery (qw(at-least-once exactly-once)) {
     my $node = outbox_node($delivery =~ tr/-/_/r);
     my $topic = "moved.$delivery";
@@ -42,6 +51,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
         SELECT outbox.first_time('billing', '01930000-0000-7000-8000-000000000000')});
     my $relay = Outbox::Relay->new($node, name => $delivery, kafka => $kafka, args => [ '--delivery', $delivery ])->start;
     my @writers = map { start_writer($node, "w$_", $topic) } 1 .. 2;
+    my $checkpoints = $delivery eq 'exactly-once' ? start_checkpoints($node) : undef;    # at least once setup waits for the server's own pace
     wait_until { $node->safe_psql('postgres', 'SELECT count(*) > 100 FROM written') eq 't' } 'they write';
 
     for my $form ([ 'hosted', 'outbox pgoutput', '--plugin', 'pgoutput' ], [ 'extension', 'outbox outbox' ], [ 'hosted', 'outbox pgoutput', '--plugin', 'pgoutput' ]) {
@@ -65,8 +75,8 @@ for my $delivery (qw(at-least-once exactly-once)) {
         my $text = set_up_again($node, @kafka, @arguments);
         unlike($text, qr/created|copied|instead of/, 'setup again changes nothing');
     }
-    $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'writer'});
-    $_->wait_for_exit(20) for @writers;
+    $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('writer', 'checkpoints')});
+    $_->wait_for_exit(20) for @writers, $checkpoints // ();
     ok(wait_for_confirmation($node), "$delivery: everything is confirmed") or diag $relay->log;
     is($relay->terminate, 0, 'the relay ends in good order');
     my (%written, %came);
