@@ -29,7 +29,8 @@
 #   make cross-check   compiles the sources with clang, warnings are errors; links nothing
 #   make test-arm64    cross-compiles for arm64 in a root of Debian 13, and runs unit, symbols, regress, isolation and a TAP file there under qemu;
 #                      SUITES=regress only that; needs root
-#   make other-debian  unit, symbols, regress, isolation and twelve TAP files in a root of Debian 13 on 12, or of 12 on 13; needs root
+#   make other-debian  unit, symbols, regress, isolation and twelve TAP files in a root of Debian 13 on 12, or of 12 on 13; SUITES=regress only that;
+#                      needs root
 #   make bare-debian   in bare roots of Debian 12 and 13: make demo, and ten TAP files, with WHOLE=1 make test; SUITES=bookworm only that; needs root
 #   make deb           Debian packages of both in build/deb, for the server of PG_CONFIG; MAINTAINER='Name <address>'
 #   make test-own-server   builds PostgreSQL with 32 kB blocks, and runs regress, isolation and TAP on it; SUITES and TESTS choose; needs root
@@ -288,10 +289,10 @@ format:
 	clang-format -i $(formatted)
 
 # Compiles with another compiler.
-cross := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp docker/orders/*.cpp)
+sources := $(wildcard outbox_ext/*.cpp outbox_ext/contract/*.cpp relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp docker/orders/*.cpp)
 cross-check:
 	@test/support/packages cross
-	@$(MAKE) --no-print-directory $(jobs) CXX=clang++ WERROR=1 $(cross:%=$(BUILD)/syntax/clang++/%)
+	@$(MAKE) --no-print-directory $(jobs) CXX=clang++ WERROR=1 $(sources:%=$(BUILD)/syntax/clang++/%)
 flags_of = $(if $(filter outbox_ext/%,$(1)),$(CXXFLAGS) $(CPPFLAGS),$(relay_cxxflags) -I.)
 $(BUILD)/syntax/$(CXX)/%: % | $(rdkafka)
 	@mkdir -p $(@D)
@@ -325,7 +326,7 @@ test-matrix:
 .PHONY: test-matrix test-hosted
 
 other-debian:
-	@test/support/other-debian
+	@test/support/other-debian $(SUITES)
 bare-debian:
 	@test/support/bare-debian $(SUITES)
 test-arm64:
@@ -395,11 +396,10 @@ formatted := $(wildcard outbox_ext/*.cpp outbox_ext/*.h outbox_ext/contract/*.cp
 shell_scripts = $(shell grep -rlE '^\#!.*\b(ba)?sh\b' .ci test packaging docker)
 perl_files := $(wildcard test/t/*.t test/chaos/*.t test/bench/*.pl test/bench/*.pm test/support/*/*.pl test/*/*/*.pm test/*/*/*/*.pm test/*/*/*/*/*.pm)
 perl_paths = -Itest/support -Itest/bench -I$(dir $(PGXS))../../src/test/perl
-tidied := $(wildcard relay/*.cpp relay/*/*.cpp relay/*/*/*.cpp)
 
 lint:
 	@test/support/packages lint
-	@$(MAKE) --no-print-directory $(jobs) -k lint-format lint-shell lint-perl $(tidied:%=lint/%)
+	@$(MAKE) --no-print-directory $(jobs) -k lint-format lint-shell lint-perl $(sources:%=lint/%)
 lint-format:
 	$(call say,LINT,clang-format)
 	$(quiet)clang-format --dry-run -Werror $(formatted)
@@ -409,7 +409,7 @@ lint-shell:
 lint-perl:
 	$(call say,LINT,perl)
 	$(quiet)status=0; for file in $(perl_files); do words=$$(perl $(perl_paths) -c "$$file" 2>&1) || { status=1; echo "$$words" >&2; }; done; exit $$status
-$(tidied:%=lint/%): lint/%: % | $(rdkafka)
+$(sources:%=lint/%): lint/%: % | $(rdkafka)
 	$(call say,LINT,$<)
 	$(quiet)clang-tidy --quiet $< -- $(call flags_of,$<) 2>/dev/null
 

@@ -52,6 +52,7 @@ std::vector<Order> Store::newest(int limit) {
                                            "FROM orders ORDER BY id DESC LIMIT $1",
                                            {std::to_string(limit)});
     std::vector<Order> orders;
+    orders.reserve(PQntuples(rows.get()));
     for (int row = 0; row < PQntuples(rows.get()); ++row)
         orders.push_back({std::stoll(PQgetvalue(rows.get(), row, 0)), PQgetvalue(rows.get(), row, 1), PQgetvalue(rows.get(), row, 2)});
     return orders;
@@ -91,6 +92,7 @@ void Store::commit() {
 
 Store::Result Store::query(const char *sql, const std::vector<std::string> &parameters) {
     std::vector<const char *> values;
+    values.reserve(parameters.size());
     for (const std::string &parameter : parameters)
         values.push_back(parameter.c_str());
     Result result(PQexecParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0),
