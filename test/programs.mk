@@ -3,6 +3,7 @@
 unit_objects := $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard test/unit/*.cpp))
 
 $(BUILD)/test/%.o: relay_cxxflags += -I.
+$(BUILD)/test/unit/%.o: relay_cxxflags += -O0 -g1 -U_FORTIFY_SOURCE # the tests' own code; compiles in half of the time
 $(BUILD)/test/%.o: test/%.cpp $(rdkafka_choice) | $(rdkafka)
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)

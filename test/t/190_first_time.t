@@ -44,7 +44,7 @@ $consumer_py =~ s/"group.id": "billing"/"group.id": "billing", "group.instance.i
 $consumer_py =~ s/^ +\Kconsumer\.commit\(.*/if record.offset() % 20 == 0: $&/m or die 'no commit';
 PostgreSQL::Test::Utils::append_to_file("$folder/consumer.py", $consumer_py);
 PostgreSQL::Test::Utils::append_to_file("$folder/program.sql",
-    q{WITH placed AS (INSERT INTO orders(item) VALUES ('Macbook'), ('Mouse'), ('Teapot') RETURNING *) SELECT outbox.emit('orders', id, placed) FROM placed \watch 0.01});
+    q{WITH placed AS (INSERT INTO orders(item) VALUES ('Macbook'), ('Mouse'), ('Teapot') RETURNING *) SELECT outbox.emit('orders', id, placed) FROM placed \watch 0.05});
 my $program = Outbox::Process->spawn(name => 'program', command => [ qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $node->connstr('postgres'), '-f', "$folder/program.sql" ],
     stdout => '/dev/null', stderr => "$folder/complaints");
 my $relay = Outbox::Relay->new($node, kafka => $kafka);

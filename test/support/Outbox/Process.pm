@@ -23,8 +23,8 @@ $SIG{INT} = $SIG{TERM} = sub { die "ended by SIG$_[0]\n" };
 # Where the test is killed by kill -9, the kernel ends the processes that the test has started.
 my @leash = -x '/usr/bin/setpriv' ? qw(/usr/bin/setpriv --pdeathsig KILL --) : ();
 
-# Calls the code until it returns something true, and returns that; dies after this many seconds. Between two calls it sleeps for as long as a call
-# takes (20 ms to 200 ms), so that calls that start programs leave CPU time to what the test waits for.
+# Calls the code until it returns something true, and returns that; dies after this many seconds. Between two calls it sleeps three times as long as a
+# call takes (20 ms to 300 ms), so that calls that start programs leave CPU time to what the test waits for.
 sub wait_until (&$;$) {
     my ($condition, $what, $seconds) = @_;
     $seconds //= 60;
@@ -34,8 +34,8 @@ sub wait_until (&$;$) {
         my $result = $condition->();
         return $result if $result;
         croak "gave up after $seconds s: $what" if time > $deadline;
-        my $took = time - $start;
-        sleep($took < 0.02 ? 0.02 : $took > 0.2 ? 0.2 : $took);
+        my $pause = 3 * (time - $start);
+        sleep($pause < 0.02 ? 0.02 : $pause > 0.3 ? 0.3 : $pause);
     }
 }
 
