@@ -51,12 +51,12 @@ $standby->stop('immediate');
     my ($inner, $outer) = map { PostgreSQL::Test::Cluster::get_free_port() } 1, 2;
     my $kafka = Outbox::Kafka->new(inner_port => $inner, proxy_port => $outer)->start;
     $doctor->{args} = [ '--brokers', "127.0.0.1:$inner", '--topics', 'orders' ];
-    my ($code) = $doctor->examine;
+    my ($code) = $doctor->examine_until('brokers', 'FAIL');
     is($code, 10, 'a broker that is not reached: exit code 10');
     my $finding = $doctor->found('brokers', 'FAIL', qr/broker \d+ is not reached at \S+:$outer, where the cluster says it is/);
     like($finding->{repair}[0], qr/^nc -vz \S+ $outer$/, 'how to see the same');
     my $proxy = Outbox::Proxy->new(kafka => [ "127.0.0.1", $outer, $inner ]);
-    $doctor->examine;
+    $doctor->examine_until('brokers', 'OK');
     $doctor->found('brokers', 'OK', qr/each broker answers/);
     $kafka->stop;
 }
@@ -69,13 +69,13 @@ $standby->stop('immediate');
     my $port = PostgreSQL::Test::Cluster::get_free_port();
     my $kafka = Outbox::Kafka->new(listeners => ["MINE://127.0.0.1:$port"], protocols => ',MINE:SSL', properties => $tls->kafka_listener_settings('MINE', $late))->start;
     $doctor->{args} = [ '--brokers', "127.0.0.1:$port", '-X', 'security.protocol=SSL', '-X', 'ssl.ca.location=' . $tls->ca ];
-    $doctor->examine;
+    $doctor->examine_until('certificates', 'WARN');
     my $finding = $doctor->found('certificates', 'WARN', qr/^the certificate of broker .* expires in [12] days$/);
     like($finding->{then}, qr/^replace the certificate/, 'what to do');
     $kafka->stop;
     File::Copy::copy($new->{both}, $late->{both}) or die $!;
     $kafka->start;
-    $doctor->examine;
+    $doctor->examine_until('certificates', 'OK');
     $doctor->found('certificates', 'OK', qr/^the certificate of broker .* expires in (?:79|80) days$/);
 
     # The client's own, which this broker does not ask for.
@@ -152,7 +152,7 @@ END
     my @tool = $cluster->node(1)->_java_command('org.apache.kafka.tools.reassign.ReassignPartitionsCommand');
     $doctor->tool('kafka-reassign-partitions.sh', join ' ', 'exec', (map { "'$_'" } @tool), '"$@"');
     $doctor->{args} = [ '--brokers', $cluster->brokers, '--topics', 'orders' ];
-    $doctor->examine;
+    $doctor->examine_until('replicas', 'OK');
     $doctor->found('replicas', 'OK', qr/a leader and its replicas/);
     $doctor->found('min-insync', 'OK', qr/fits/);
     $cluster->node(3)->kill_nine;
