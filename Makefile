@@ -9,7 +9,7 @@
 #                      such as 'Tracker.*'; blanks separate several
 #   make test          all suites, on private servers and a private Apache Kafka; with SANITIZE=1 regress, isolation, tap and chaos, with
 #                      sanitizers in the relay and in the extension; with SANITIZE=thread what threads share, with the thread sanitizer;
-#                      with ALL=1 also the TAP files that take long
+#                      with ALL=1 also the TAP files that take long; SUITES="unit regress" only those
 #   make test-hosted   the TAP files with the hosted form, emit in SQL and slots of pgoutput, instead of the extension
 #   make fuzz          fuzzers of the parsers of foreign bytes, FUZZ_SECONDS=20 each; make test runs them, too; needs clang
 #   make sanitize      the unit tests with the address and undefined-behaviour sanitizers; make test runs them, too
@@ -245,9 +245,10 @@ endif
 
 test:
 	@test/support/packages test demo
-	@$(MAKE) --no-print-directory $(jobs) $(call of_sanitizer,test-programs,tap-programs sanitize-programs,tap-programs thread-programs)
+	@$(MAKE) --no-print-directory $(jobs) $(call of_sanitizer,$(or $(programs_of_suites),test-programs),tap-programs sanitize-programs,tap-programs thread-programs)
 	@$(call of_sanitizer,,,$(fixed_addresses) env TESTS='$(or $(TESTS),$(threads_seen))') test/support/unprivileged test/run \
-		$(call of_sanitizer,$(if $(ALL),all),regress isolation tap chaos,threads tap)
+		$(call of_sanitizer,$(or $(SUITES),$(if $(ALL),all)),regress isolation tap chaos,threads tap)
+programs_of_suites = $(if $(SUITES),check-programs tap-programs bench-programs $(patsubst %,%-programs,$(filter fuzz sanitize,$(SUITES))))
 
 test-hosted:
 	@test/support/packages test demo

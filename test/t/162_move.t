@@ -24,7 +24,7 @@ sub form { my ($node) = @_; return $node->safe_psql('postgres', q{SELECT coalesc
 sub start_writer {
     my ($node, $name, $topic) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('writer');
-    my $script = join '', map { "BEGIN;\nINSERT INTO written VALUES ('$name-$_');\nSELECT outbox.emit('$topic', '$name-$_', '{}');\nCOMMIT;\nSELECT pg_sleep(0.002);\n" } 1 .. 20_000;
+    my $script = join '', map { "BEGIN;\nINSERT INTO written VALUES ('$name-$_');\nSELECT outbox.emit('$topic', '$name-$_', '{}');\nCOMMIT;\nSELECT pg_sleep(0.01);\n" } 1 .. 20_000;
     PostgreSQL::Test::Utils::append_to_file("$folder/sql", $script);
     return Outbox::Process->spawn(name => 'writer', command => [ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', "$folder/sql" ],
         env => { PGAPPNAME => 'writer' }, stdout => '/dev/null', stderr => "$folder/err");
