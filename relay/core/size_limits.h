@@ -23,6 +23,7 @@ public:
     // batch was made. Several batches are on their way at once, and what the first refusal says holds for the others, too.
     void refused(std::string_view topic, size_t bytes, size_t records, size_t made_with, Time now);
 
+    bool empty() const { return topics_.empty(); } // no batch was refused: none is beyond a limit that is known
     // True where Kafka would refuse a batch of so many bytes.
     bool is_beyond(std::string_view topic, size_t bytes, Time now) const { return !topics_.empty() && knows(topic, bytes, now); }
 

@@ -3,6 +3,8 @@
 // and test/t/121_metrics.t.
 #pragma once
 
+#include "core/by_name.h"
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -11,7 +13,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -37,15 +38,13 @@ public:
     Number number_of(std::string_view topic) {
         if (topic == names_[last_])
             return last_;
-        name_.assign(topic);
-        auto known = numbers_.find(name_);
-        if (known != numbers_.end())
-            return last_ = known->second;
+        if (const Number *known = numbers_.find(topic))
+            return last_ = *known;
         size_t count = count_.load(std::memory_order_relaxed);
         if (count > topics_max)
             return 0;
-        names_[count] = name_;
-        numbers_.emplace(name_, static_cast<Number>(count));
+        names_[count] = topic;
+        numbers_.at(topic) = static_cast<Number>(count);
         count_.store(count + 1, std::memory_order_release);
         return last_ = static_cast<Number>(count);
     }
@@ -71,8 +70,7 @@ private:
     std::array<Topic, topics_max + 1> topics_;
     std::atomic<size_t> count_{1};
     Number last_ = 0;
-    std::string name_; // scratch
-    std::unordered_map<std::string, Number> numbers_;
+    ByName<Number> numbers_;
 };
 
 // Counts of rare things, by two labels.

@@ -23,6 +23,7 @@ AtLeastOnceSink::~AtLeastOnceSink() {
 
 void AtLeastOnceSink::start(const Source &source) {
     source_ = source;
+    served_ = {};
     target_.learned.quarantine.follow(target_.on_poison == OnPoison::dead_letter, target_.skip_ids);
     target_.learned.quarantine.forget_before(source.confirmed);
     if (!producer_)
@@ -55,10 +56,9 @@ std::unique_ptr<KafkaProducer> AtLeastOnceSink::make_producer(Care care) {
 Care AtLeastOnceSink::care_for(EventPosition position, int64_t commit_time_ms) const {
     if (refusals_.wants_alone(position))
         return {.survives_refusals = true};
-    bool is_old = is_forgotten_at_once(commit_time_ms, now_ms(), care_.one_batch);
-    return {.one_batch = is_old,
+    return {.one_batch = is_forgotten_at_once(commit_time_ms, served_.wall_ms, care_.one_batch),
             .has_many_topics = target_.learned.has_many_topics,
-            .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())};
+            .batch_bytes = target_.learned.size_limits.batch_bytes(served_.at)};
 }
 
 // True where the producer can take one more record with this care. A producer is replaced only when no record is on its way, so no record
@@ -180,6 +180,7 @@ void AtLeastOnceSink::flush() {
 // ---- serving --------------------------------------------------------------------------------------------------------
 
 void AtLeastOnceSink::serve() {
+    served_ = {};
     if (producer_) {
         producer_->serve();
         window_.served(Clock::now());

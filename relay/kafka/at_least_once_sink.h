@@ -61,6 +61,12 @@ private:
     void judge();
     void queue_again();
 
+    // When the sink was served last, which is often enough for rules of seconds and hours: the clocks are not read for each event.
+    struct Moment {
+        Clock::time_point at = Clock::now();
+        int64_t wall_ms = now_ms();
+    };
+
     KafkaTarget &target_;
     DeliveryListener &listener_;
     Source source_;
@@ -80,6 +86,7 @@ private:
     std::string failure_;     // found while serving the producer, thrown afterwards
     Refusals refusals_{target_, source_};
     Renewal renewal_;
+    Moment served_;
 };
 
 } // namespace outbox

@@ -68,8 +68,7 @@ void BatchDelivery::stop() {
 Offer BatchDelivery::offer(const Begin &transaction, const Event &event, Chunk &chunk) {
     if (target_.learned.quarantine.stops_at({transaction.commit, event.ordinal}))
         return stop_at(transaction, event);
-    bool is_old = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch);
-    if (batch_.empty() && !use_care({.one_batch = is_old,
+    if (batch_.empty() && !use_care({.one_batch = is_forgotten_at_once(transaction.commit_time_ms, now_ms(), care_.one_batch),
                                      .has_many_topics = target_.learned.has_many_topics,
                                      .batch_bytes = target_.learned.size_limits.batch_bytes(Clock::now())}))
         return Offer::busy;

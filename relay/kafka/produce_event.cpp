@@ -31,7 +31,8 @@ KafkaProducer::Outcome EventProducer::produce(KafkaProducer &producer, const Eve
             continue;
         }
         entry.bytes = static_cast<uint32_t>(record.bytes);
-        if (!producer.compresses() && target_.learned.size_limits.is_beyond(record.topic, batch_bytes(entry.bytes), Clock::now())) {
+        const SizeLimits &limits = target_.learned.size_limits;
+        if (!limits.empty() && !producer.compresses() && limits.is_beyond(record.topic, batch_bytes(entry.bytes), Clock::now())) {
             target_.learned.quarantine.refused(position, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
             continue;
         }

@@ -29,11 +29,10 @@ void KafkaTopics::close() {
 }
 
 rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
-    name_.assign(record.topic);
-    auto known = topics_.find(name_);
-    if (known != topics_.end() && known->second.is_ready) {
+    Topic *known = topics_.find(record.topic);
+    if (known != nullptr && known->is_ready) {
         wait_.retry_at = Clock::time_point::max(); // this record does not wait for the topic that an earlier session waited for
-        return known->second.handle.get();
+        return known->handle.get();
     }
     if (lookup_.is_asking()) {
         take_answer(record);
@@ -43,26 +42,25 @@ rd_kafka_topic_t *KafkaTopics::of(const KafkaRecord &record) {
     auto now = Clock::now();
     if (wait_.retry_at != Clock::time_point::max() && now < wait_.retry_at)
         return nullptr;
-    Topic &topic = known != topics_.end() ? known->second : make(name_);
-    if (!topic.is_ready && is_listed(name_, now))
-        is_there(name_);
+    std::string name(record.topic);
+    Topic &topic = known != nullptr && known->handle ? *known : make(name);
+    if (!topic.is_ready && is_listed(name, now))
+        is_there(name);
     if (!topic.is_ready)
-        ask(name_, topic.handle.get(), now);
+        ask(name, topic.handle.get(), now);
     return topic.is_ready ? topic.handle.get() : nullptr;
 }
 
 KafkaTopics::Topic &KafkaTopics::make(const std::string &name) {
-    Topic &topic = topics_[name];
+    Topic &topic = topics_.at(name);
     topic.topics = this;
     topic.ends = &ends_.of(name);
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(handle_);
     rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
     rd_kafka_topic_conf_set_opaque(conf, &topic);
     topic.handle.reset(rd_kafka_topic_new(handle_, name.c_str(), conf));
-    if (!topic.handle) {
-        topics_.erase(name);
+    if (!topic.handle)
         throw SinkFailure(fmt::format("topic \"{}\": {}", name, rd_kafka_err2str(rd_kafka_last_error())));
-    }
     return topic;
 }
 
@@ -153,9 +151,9 @@ void KafkaTopics::wait_for(const KafkaRecord &record, rd_kafka_resp_err_t error)
 
 void KafkaTopics::forget(const std::string &name) {
     listing_.topics.erase(name);
-    if (auto known = topics_.find(name); known != topics_.end()) {
-        known->second.partitions.forget();
-        known->second.is_ready = false;
+    if (Topic *known = topics_.find(name)) {
+        known->partitions.forget();
+        known->is_ready = false;
     }
 }
 

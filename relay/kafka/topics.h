@@ -8,6 +8,7 @@
 #include "base/destroy.h"
 #include "base/log.h"
 #include "core/backoff.h"
+#include "core/by_name.h"
 #include "core/clock.h"
 #include "core/known_partitions.h"
 #include "core/log_ends.h"
@@ -114,11 +115,10 @@ private:
     rd_kafka_t *handle_ = nullptr;
     std::chrono::milliseconds sticky_for_{0};
 
-    std::unordered_map<std::string, Topic> topics_; // all that were used
+    ByName<Topic> topics_; // all that were used
     Lanes lanes_;
     TopicLookup lookup_;
     Listing listing_;
-    std::string name_; // scratch
 
     std::thread::id thread_ = std::this_thread::get_id();
     int32_t chosen_ = RD_KAFKA_PARTITION_UA;
