@@ -20,24 +20,23 @@ sub set_up { my ($node, @arguments) = @_; my ($code, $out, $err) = Outbox::Relay
 sub form { my ($node) = @_; return $node->safe_psql('postgres', q{SELECT coalesce((SELECT 'extension' FROM pg_extension WHERE extname = 'outbox'), 'hosted')
     || ' ' || (SELECT string_agg(slot_name || ' ' || plugin, ', ' ORDER BY 1) FROM pg_replication_slots)}) }
 
-# A session that writes one row and one event a transaction, and goes on after a transaction that fails.
+# A session that executes a script beside the test.
+sub start_session {
+    my ($node, $name, $script) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir($name);
+    PostgreSQL::Test::Utils::append_to_file("$folder/sql", $script);
+    return Outbox::Process->spawn(name => $name, command => [ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', "$folder/sql" ],
+        env => { PGAPPNAME => $name }, stdout => '/dev/null', stderr => "$folder/err");
+}
+
+# It writes one row and one event a transaction, and goes on after a transaction that fails.
 sub start_writer {
     my ($node, $name, $topic) = @_;
-    my $folder = PostgreSQL::Test::Utils::tempdir('writer');
-    my $script = join '', map { "BEGIN;\nINSERT INTO written VALUES ('$name-$_');\nSELECT outbox.emit('$topic', '$name-$_', '{}');\nCOMMIT;\nSELECT pg_sleep(0.01);\n" } 1 .. 20_000;
-    PostgreSQL::Test::Utils::append_to_file("$folder/sql", $script);
-    return Outbox::Process->spawn(name => 'writer', command => [ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', "$folder/sql" ],
-        env => { PGAPPNAME => 'writer' }, stdout => '/dev/null', stderr => "$folder/err");
+    return start_session($node, 'writer', join '', map { "BEGIN;\nINSERT INTO written VALUES ('$name-$_');\nSELECT outbox.emit('$topic', '$name-$_', '{}');\nCOMMIT;\nSELECT pg_sleep(0.01);\n" } 1 .. 20_000);
 }
 
 # A checkpoint writes the record of the running transactions that setup waits for.
-sub start_checkpoints {
-    my ($node) = @_;
-    my $folder = PostgreSQL::Test::Utils::tempdir('checkpoints');
-    PostgreSQL::Test::Utils::append_to_file("$folder/sql", "CHECKPOINT \\watch 1\n");
-    return Outbox::Process->spawn(name => 'checkpoints', command => [ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', "$folder/sql" ],
-        env => { PGAPPNAME => 'checkpoints' }, stdout => '/dev/null', stderr => "$folder/err");
-}
+sub start_checkpoints { my ($node) = @_; return start_session($node, 'checkpoints', "CHECKPOINT \\watch 1\n") }
 
 for my $delivery (qw(at-least-once exactly-once)) {
     my $node = outbox_node($delivery =~ tr/-/_/r);
