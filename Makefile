@@ -231,7 +231,7 @@ check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
 chaos-programs: all $(BUILD)/proxy $(BUILD)/names.so $(kafka)
 tap-programs: chaos-programs $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(bench_programs) $(BUILD)/python/complete $(BUILD)/peers/debezium/complete $(how_to)
 bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
-test-programs: check-programs tap-programs bench-programs fuzz-programs sanitize-programs
+test-programs: check-programs tap-programs bench-programs $(patsubst %,%-programs,$(filter fuzz sanitize,$(or $(SUITES),fuzz sanitize)))
 of_demo := all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 demo-programs: $(of_demo)
 check-programs chaos-programs tap-programs bench-programs test-programs demo-programs fuzz-programs: ; @: # and not a word where there is nothing to do
@@ -245,10 +245,9 @@ endif
 
 test:
 	@test/support/packages test demo
-	@$(MAKE) --no-print-directory $(jobs) $(call of_sanitizer,$(or $(programs_of_suites),test-programs),tap-programs sanitize-programs,tap-programs thread-programs)
+	@$(MAKE) --no-print-directory $(jobs) $(call of_sanitizer,test-programs,tap-programs sanitize-programs,tap-programs thread-programs)
 	@$(call of_sanitizer,,,$(fixed_addresses) env TESTS='$(or $(TESTS),$(threads_seen))') test/support/unprivileged test/run \
 		$(call of_sanitizer,$(or $(SUITES),$(if $(ALL),all)),regress isolation tap chaos,threads tap)
-programs_of_suites = $(if $(SUITES),check-programs tap-programs bench-programs $(patsubst %,%-programs,$(filter fuzz sanitize,$(SUITES))))
 
 test-hosted:
 	@test/support/packages test demo
