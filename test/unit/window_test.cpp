@@ -20,11 +20,12 @@ struct Broker {
     double request_s = 40e-6, event_s = 1.5e-6; // CPU time of the broker
 };
 
-// As librdkafka does: a request for each partition in turn, at most five on their way, each with all events of the partition by then.
+// As librdkafka does: a request for each partition in turn, at most five on their way and one of each partition, each with all events of the partition by
+// then.
 class Simulation {
 public:
     Simulation(Broker broker, Window window)
-        : broker_(broker), window_(window), queues_(broker.partitions), first_s_(broker.partitions), lane_(broker.partitions) {}
+        : broker_(broker), window_(window), queues_(broker.partitions), first_s_(broker.partitions), lane_(broker.partitions), busy_(broker.partitions) {}
 
     // A source with more events than the broker takes, or with this many events a second.
     void run(double seconds, double events_per_s = 1e6) {
@@ -57,7 +58,7 @@ private:
 
     struct Request {
         double back_s;
-        size_t events;
+        size_t events, partition;
     };
 
     Window::Time time() const {
@@ -69,6 +70,7 @@ private:
             for (size_t i = 0; i < requests_.front().events; i++)
                 window_.delivered(100);
             delivered_ += requests_.front().events;
+            busy_[requests_.front().partition] = false;
         }
         window_.served(time());
     }
@@ -87,13 +89,14 @@ private:
         for (size_t looked = 0; requests_.size() < requests_max && looked < queues_.size(); looked++) {
             size_t partition = next_++ % queues_.size();
             size_t &queue = queues_[partition];
-            if (queue == 0 || (queue < batch_max && now_s_ < first_s_[partition] + linger_s))
+            if (busy_[partition] || queue == 0 || (queue < batch_max && now_s_ < first_s_[partition] + linger_s))
                 continue;
             size_t count = std::min(queue, batch_max);
             queue -= count;
             double begun_s = std::max(free_s_, now_s_ + broker_.round_trip_s / 2);
             free_s_ = begun_s + broker_.request_s + static_cast<double>(count) * broker_.event_s;
-            requests_.push_back({free_s_ + broker_.round_trip_s / 2, count});
+            requests_.push_back({free_s_ + broker_.round_trip_s / 2, count, partition});
+            busy_[partition] = true;
         }
     }
 
@@ -102,6 +105,7 @@ private:
     std::vector<size_t> queues_;  // the events of each partition
     std::vector<double> first_s_; // when the first event of the queue came
     std::vector<Lanes::Lane> lane_;
+    std::vector<bool> busy_; // a request of the partition is on its way
     Lanes lanes_;
     std::deque<Request> requests_;
     double now_s_ = 0, free_s_ = 0, credit_ = 0, lowest_ = 1, highest_ = 1;
@@ -181,7 +185,7 @@ TEST(Window, does_not_grow_for_a_stream_that_it_does_not_hold_up) {
 }
 
 TEST(Window, shrinks_when_what_asked_for_it_is_over) {
-    Broker slow{1, 1, 40e-6, 20e-6};
+    Broker slow{1, 5, 40e-6, 20e-6};
     Simulation simulation(slow, Window(base, bases_max));
     simulation.run(20);
     EXPECT_GT(simulation.window().bases(), 8);
@@ -192,12 +196,12 @@ TEST(Window, shrinks_when_what_asked_for_it_is_over) {
 
 // The shortest round trip of the time before would keep the window small.
 TEST(Window, finds_out_that_the_way_has_become_longer) {
-    Broker slow{1e-3, 1, 40e-6, 20e-6};
+    Broker slow{1e-3, 5, 40e-6, 20e-6};
     Simulation simulation(slow, Window(base, bases_max));
     simulation.run(1);
     EXPECT_LE(simulation.window().bases(), 3);
     simulation.move(200e-3);
-    simulation.run(5);
+    simulation.run(10);
     double grown = simulation.rate(3);
     EXPECT_GE(grown, 0.9 * 1 / slow.event_s);
 }
