@@ -8,6 +8,7 @@
 -- (outbox_ext/contract/rules.h). Three things differ. The settings are a table, because a role could change a setting that no library defines. An id
 -- is later than the one before only while the clock is not set back. Headers that are text or varchar need a cast to jsonb. Tested by
 -- test/t/160_hosted.t, which compares both forms. One script, since setup runs it in one transaction and psql reads it as one file: hence its length.
+-- Its text is ASCII, which every database can hold.
 
 \set ON_ERROR_STOP on
 
@@ -65,8 +66,8 @@ BEGIN
                 '([^\\]*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[^u])?', 'g') WITH ORDINALITY AS pieces(piece, place));
 END $$;
 
--- The number of containers that are open at once in a JSON text, where that may be more than 512; otherwise 0. For a text that is no JSON the answer
--- means nothing.
+-- The number of containers that are open at once in a JSON text, where that may be more than 512; otherwise 0. Of a text that is no JSON brackets count
+-- that open or close nothing.
 CREATE FUNCTION outbox.json_depth(given text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN length(given) <= 512 OR length(given) - length(translate(given, '[{', '')) <= 512 THEN 0 ELSE (
@@ -76,19 +77,42 @@ AS $$
                 WITH ORDINALITY AS brackets(bracket, place)) AS depths(depth)) END
 $$;
 
+-- Whether the text is JSON up to the bracket that opens level 513, which the text has: then its depth is the fault, and otherwise that it is no JSON.
+CREATE FUNCTION outbox.is_json_up_to_depth(given text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    head text;
+    closed text;
+BEGIN
+    WITH tokens AS (
+        SELECT token[1] AS token, place, sum(CASE WHEN token[1] IN ('[', '{') THEN 1 WHEN token[1] IN (']', '}') THEN -1 ELSE 0 END) OVER (ORDER BY place) AS depth
+        FROM regexp_matches(given, '"(?:[^"\\]|\\.)*"|[][{}]|[^][{}"]+|"', 'g') WITH ORDINALITY AS found(token, place)
+    ), before AS (SELECT * FROM tokens WHERE place < (SELECT min(place) FROM tokens WHERE depth > 512)
+    ), still_open AS (SELECT DISTINCT ON (depth) depth, token FROM before WHERE token IN ('[', '{') ORDER BY depth, place DESC)
+    SELECT (SELECT string_agg(token, '' ORDER BY place) FROM before),
+           (SELECT string_agg(CASE token WHEN '[' THEN ']' ELSE '}' END, '' ORDER BY depth DESC) FROM still_open) INTO STRICT head, closed;
+    PERFORM (head || 'null' || closed)::json, outbox.compact_json(head);
+    RETURN true;
+EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+    RETURN false;
+END $$;
+
 -- The payload's JSON as the envelope has it. An error repeats no word of the payload, which the server's own error would.
 CREATE FUNCTION outbox.payload_json(payload text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     compact text;
 BEGIN
+    IF getdatabaseencoding() <> 'UTF8' THEN
+        PERFORM outbox.require_utf8(payload, 'payload');
+    END IF;
     BEGIN
         PERFORM payload::json;
         compact := outbox.compact_json(payload);
     EXCEPTION WHEN invalid_text_representation OR untranslatable_character OR statement_too_complex THEN
         compact := NULL;
     END;
-    IF outbox.json_depth(coalesce(compact, payload)) > 512 THEN
+    IF outbox.json_depth(coalesce(compact, payload)) > 512 AND (compact IS NOT NULL OR outbox.is_json_up_to_depth(payload)) THEN
         RAISE EXCEPTION 'payload is nested more than 512 levels deep' USING
             ERRCODE = 'statement_too_complex', HINT = 'Flatten the payload, or pass it as bytea.';
     ELSIF compact IS NULL THEN
@@ -128,7 +152,7 @@ BEGIN
     END IF;
 END $$;
 
--- Whether a header's value is bytes: {"base64": "…"}, padded, without line breaks, with 0 for the bits that carry nothing.
+-- Whether a header's value is bytes: {"base64": "..."}, padded, without line breaks, with 0 for the bits that carry nothing.
 CREATE FUNCTION outbox.is_bytes(value json) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp AS $$
     SELECT json_typeof(value) = 'object' AND (SELECT count(*) = 1 AND coalesce(bool_and(key = 'base64' AND json_typeof(each.value) = 'string'
         AND each.value #>> '{}' ~ '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$'), false)
@@ -199,6 +223,12 @@ DECLARE
 BEGIN
     IF headers IS NULL AND coalesce(setting, '') = '' THEN
         RETURN '';
+    ELSIF octet_length(setting) > 64 * 1024 THEN
+        RAISE EXCEPTION 'headers of "outbox.headers" must be a JSON object whose values are strings' USING
+            ERRCODE = 'program_limit_exceeded', DETAIL = 'The value is larger than 64 kB.', HINT = 'For example: ''{"traceparent": "00-4bf92f35"}''.';
+    END IF;
+    IF getdatabaseencoding() <> 'UTF8' THEN
+        PERFORM outbox.require_utf8(headers, 'header'), outbox.require_utf8(setting, 'header');
     END IF;
     SELECT * INTO own FROM outbox.header_members(headers, 'headers');
     SELECT array_agg(name) AS names, array_agg(member) AS members INTO context
@@ -225,20 +255,28 @@ BEGIN
     RETURN ',"type":' || to_json(type)::text;
 END $$;
 
--- The envelope's bytes. A database in SQL_ASCII holds any bytes, and some characters of other encodings have no form in UTF-8.
-CREATE FUNCTION outbox.utf8(envelope text) RETURNS bytea LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+-- Refuses text that has no form in UTF-8: a database in SQL_ASCII holds any bytes, and some characters of other encodings UTF-8 does not have. `what` is
+-- what the error calls the text.
+CREATE FUNCTION outbox.require_utf8(given text, what text) RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF getdatabaseencoding() = 'UTF8' THEN
-        RETURN convert_to(envelope, 'UTF8');
-    END IF;
     BEGIN
-        PERFORM length(convert_to(envelope, 'UTF8'), 'UTF8'); -- a look at every byte
-        RETURN convert_to(envelope, 'UTF8');
-    EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+        PERFORM length(outbox.utf8(given), 'UTF8'); -- a look at every byte
+        RETURN;
+    EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character OR undefined_function THEN
     END;
-    RAISE EXCEPTION 'event is not valid text or cannot be written in UTF-8' USING
+    RAISE EXCEPTION '% is not valid text or cannot be written in UTF-8', what USING
         ERRCODE = 'character_not_in_repertoire', HINT = 'Events are always UTF-8; pass other bytes as bytea.';
+END $$;
+
+-- The text's bytes in UTF-8. MULE_INTERNAL has no conversion, which ASCII does not need.
+CREATE FUNCTION outbox.utf8(given text) RETURNS bytea LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF getdatabaseencoding() = 'MULE_INTERNAL' AND encode(convert_to(given, 'MULE_INTERNAL'), 'hex') ~ '^([0-7].)*$' THEN
+        RETURN convert_to(given, 'MULE_INTERNAL');
+    END IF;
+    RETURN convert_to(given, 'UTF8');
 END $$;
 
 -- A UUIDv7 (RFC 9562, method 3), to a microsecond.
@@ -293,66 +331,85 @@ BEGIN
     END IF;
 END $$;
 
--- Whether the event is written. The slots are looked at once in a transaction. A caller who sets outbox_hosted.slot_seen spares only his own events.
+-- Whether the event is written. The slots are looked at once in a transaction, and again when the settings change. A caller who sets
+-- outbox_hosted.slot_seen spares only his own events.
 -- Where events are captured, an event that no slot could deliver is not written, and raises no error.
 CREATE FUNCTION outbox.require_slot(setting outbox.settings, capture text) RETURNS bool LANGUAGE plpgsql VOLATILE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    xid text := pg_current_xact_id()::text;
+    seen text := pg_current_xact_id()::text || ' ' || setting.missing_slot || ' ' || setting.slots::text;
     has_level bool := coalesce(current_setting('effective_wal_level', true), current_setting('wal_level')) = 'logical';
     broken record;
 BEGIN
-    IF current_setting('outbox_hosted.slot_seen', true) = xid THEN
-        RETURN true;
+    IF current_setting('outbox_hosted.slot_seen', true) IS DISTINCT FROM seen THEN
+        SELECT * INTO broken FROM outbox.broken_slot(setting);
+        IF capture <> 'off' AND (broken.message IS NOT NULL OR NOT has_level) THEN
+            RETURN false;
+        ELSIF broken.message IS NOT NULL AND setting.missing_slot = 'error' THEN
+            RAISE EXCEPTION '%', broken.message
+                USING ERRCODE = 'undefined_object', DETAIL = broken.detail, HINT = broken.hint;
+        ELSIF broken.message IS NOT NULL AND setting.missing_slot = 'warning' THEN
+            RAISE WARNING '%', broken.message
+                USING ERRCODE = 'undefined_object', DETAIL = broken.detail, HINT = broken.hint;
+        END IF;
+        IF NOT has_level THEN
+            RAISE EXCEPTION 'the event would be lost because the effective "wal_level" is below "logical"' USING
+                ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Set "wal_level" to "logical", by the name that the provider gives it.';
+        END IF;
     END IF;
-    SELECT * INTO broken FROM outbox.broken_slot(setting);
-    IF capture <> 'off' AND (broken.message IS NOT NULL OR NOT has_level) THEN
-        RETURN false;
-    ELSIF broken.message IS NOT NULL AND setting.missing_slot = 'error' THEN
-        RAISE EXCEPTION '%', broken.message
-            USING ERRCODE = 'undefined_object', DETAIL = broken.detail, HINT = broken.hint;
-    ELSIF broken.message IS NOT NULL AND setting.missing_slot = 'warning' THEN
-        RAISE WARNING '%', broken.message
-            USING ERRCODE = 'undefined_object', DETAIL = broken.detail, HINT = broken.hint;
-    END IF;
-    IF NOT has_level THEN
-        RAISE EXCEPTION 'the event would be lost because the effective "wal_level" is below "logical"' USING
-            ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Set "wal_level" to "logical", by the name that the provider gives it.';
-    END IF;
-    PERFORM set_config('outbox_hosted.slot_seen', xid, true);
+    PERFORM set_config('outbox_hosted.slot_seen', seen, true); -- at each call: the server refuses it in a parallel worker, where nothing may be emitted
     RETURN true;
 END $$;
 
 -- ---- emit -----------------------------------------------------------------------------------------------------------
 
--- The payload's member of the envelope, with its comma.
-CREATE FUNCTION outbox.payload_member(payload anyelement) RETURNS text LANGUAGE plpgsql STABLE SET search_path TO pg_catalog, pg_temp
+CREATE FUNCTION outbox.refuse_size(size int, max_event_bytes int) RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'event is larger than "outbox.max_event_bytes"' USING ERRCODE = 'program_limit_exceeded',
+        DETAIL = format('The event has %s bytes or more; the limit is %s.', size, max_event_bytes),
+        HINT = 'Publish a reference to the data, or raise "max_event_bytes" in "outbox.settings", the Kafka topic''s "max.message.bytes" and the relay''s "message.max.bytes".';
+END $$;
+
+-- The payload's member of the envelope, with its comma. Bytes that are larger than an event may be are refused before they are read, as is text that is
+-- larger than any event; text may shrink when it loses its white space.
+CREATE FUNCTION outbox.payload_member(payload anyelement, max_event_bytes int) RETURNS text LANGUAGE plpgsql STABLE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    given regtype := pg_typeof(payload);
-    base record;
+    kind regtype := pg_typeof(payload);
+    is_row bool := false;
+    json_text text;
+    size int;
 BEGIN
     IF payload IS NOT DISTINCT FROM NULL THEN
         RETURN '';
-    ELSIF given = 'jsonb'::regtype OR given = 'json'::regtype OR given = 'text'::regtype THEN
-        RETURN ',"payload":' || outbox.payload_json(payload::text);
-    ELSIF given = 'bytea'::regtype THEN
-        RETURN ',"payload_base64":"' || translate(encode(payload::bytea, 'base64'), E'\n', '') || '"';
+    ELSIF kind NOT IN ('jsonb'::regtype, 'json'::regtype, 'text'::regtype, 'bytea'::regtype) THEN
+        WITH RECURSIVE domains AS (
+            SELECT oid, typtype, typbasetype FROM pg_type WHERE oid = kind
+            UNION ALL
+            SELECT t.oid, t.typtype, t.typbasetype FROM pg_type AS t JOIN domains AS d ON d.typtype = 'd' AND t.oid = d.typbasetype
+        ) SELECT oid::regtype, typtype = 'c' OR oid = 'record'::regtype INTO kind, is_row FROM domains WHERE typtype <> 'd';
     END IF;
-    WITH RECURSIVE domains AS (
-        SELECT oid, typtype, typbasetype, typcategory FROM pg_type WHERE oid = given
-        UNION ALL
-        SELECT t.oid, t.typtype, t.typbasetype, t.typcategory FROM pg_type AS t JOIN domains AS d ON d.typtype = 'd' AND t.oid = d.typbasetype
-    ) SELECT oid::regtype AS type, typtype = 'c' OR oid = 'record'::regtype AS is_row INTO base FROM domains WHERE typtype <> 'd';
-    IF base.is_row THEN
-        RETURN ',"payload":' || outbox.payload_json(outbox.row_json(payload));
-    ELSIF base.type IN ('jsonb', 'json', 'text', 'varchar', 'bpchar') THEN
-        RETURN ',"payload":' || outbox.payload_json(payload::text);
-    ELSIF base.type = 'bytea'::regtype THEN
+    IF kind = 'bytea'::regtype THEN
+        size := octet_length(payload::bytea); -- which does not read the bytes; a PERFORM with the payload would
+        IF size > max_event_bytes THEN
+            PERFORM outbox.refuse_size(size, max_event_bytes);
+        END IF;
         RETURN ',"payload_base64":"' || translate(encode(payload::bytea, 'base64'), E'\n', '') || '"';
+    ELSIF is_row THEN
+        json_text := outbox.row_json(payload);
+    ELSIF kind IN ('jsonb'::regtype, 'json'::regtype, 'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN
+        json_text := payload::text;
+    ELSE
+        RAISE EXCEPTION 'payload must not be of type %', kind USING ERRCODE = 'datatype_mismatch',
+            HINT = 'Pass JSON as text, json or jsonb, bytes as bytea, or a row; to_jsonb() makes JSON of any value.';
     END IF;
-    RAISE EXCEPTION 'payload must not be of type %', base.type USING ERRCODE = 'datatype_mismatch',
-        HINT = 'Pass JSON as text, json or jsonb, bytes as bytea, or a row; to_jsonb() makes JSON of any value.';
+    size := octet_length(json_text);
+    IF size > 64 * 1024 * 1024 THEN
+        PERFORM outbox.refuse_size(size, max_event_bytes);
+    END IF;
+    RETURN ',"payload":' || outbox.payload_json(json_text);
 END $$;
 
 -- Each emit calls publish(). PUBLIC may execute publish(), as PUBLIC may write any logical message: pg_logical_emit_message decides.
@@ -374,12 +431,19 @@ BEGIN
         RAISE EXCEPTION 'cannot execute outbox.emit() in a read-only transaction' USING
             ERRCODE = 'read_only_sql_transaction', HINT = 'Begin the transaction with READ WRITE.';
     END IF;
-    PERFORM outbox.require_topic(topic);
     SELECT * INTO STRICT setting FROM outbox.settings;
+    size := greatest(octet_length(topic), octet_length(key), octet_length(type));
+    IF size > setting.max_event_bytes THEN
+        PERFORM outbox.refuse_size(size, setting.max_event_bytes);
+    END IF;
+    PERFORM outbox.require_topic(topic);
     is_written := outbox.require_slot(setting, capture);
     IF key IS NULL AND payload IS NOT DISTINCT FROM NULL THEN
         RAISE EXCEPTION 'key and payload must not both be null' USING ERRCODE = 'null_value_not_allowed',
             HINT = 'A null payload is a tombstone: it deletes what the topic holds for its key.';
+    END IF;
+    IF getdatabaseencoding() <> 'UTF8' THEN
+        PERFORM outbox.require_utf8(key, 'key'), outbox.require_utf8(type, 'type');
     END IF;
     id := coalesce(own_id, outbox.next_id());
     envelope := '{"topic":"' || topic || '"' || coalesce(',"key":' || to_json(key)::text, '') || ',"id":"' || id || '"'
@@ -389,12 +453,10 @@ BEGIN
         RAISE EXCEPTION 'key, type and headers are larger than 900 kB' USING ERRCODE = 'program_limit_exceeded',
             DETAIL = format('Key, type and headers have %s bytes together.', size), HINT = 'Large data belongs in the payload.';
     END IF;
-    envelope := envelope || outbox.payload_member(payload) || '}';
+    envelope := envelope || outbox.payload_member(payload, setting.max_event_bytes) || '}';
     size := octet_length(outbox.utf8(envelope));
     IF size > setting.max_event_bytes THEN
-        RAISE EXCEPTION 'event is larger than "outbox.max_event_bytes"' USING ERRCODE = 'program_limit_exceeded',
-            DETAIL = format('The event has %s bytes or more; the limit is %s.', size, setting.max_event_bytes),
-            HINT = 'Publish a reference to the data, or raise "max_event_bytes" in "outbox.settings", the Kafka topic''s "max.message.bytes" and the relay''s "message.max.bytes".';
+        PERFORM outbox.refuse_size(size, setting.max_event_bytes);
     END IF;
     IF capture <> 'off' THEN
         PERFORM outbox.capture_event(envelope, capture);

@@ -37,6 +37,10 @@ $node->safe_psql('printed', q{SELECT pg_drop_replication_slot('outbox')});
 ($code, $out, $err) = setup('app');
 is($code, 0, 'setup: exit code') or diag $err;
 is(state('app'), 'outbox pgoutput|outbox false|0|5', 'emit, the empty publication and the slot are there');
+SKIP: {
+    skip 'before PostgreSQL 17 there are no failover slots', 1 if $node->pg_version->major < 17;
+    is(slot($node, 'failover'), 't', 'the slot is one that a standby can keep over a failover');
+}
 like($out, $_, 'it says so') for qr/emit in SQL, and the empty publication/, qr/created slot "outbox"/, qr/emit demands slot "outbox" from now on/;
 is($node->psql('app', q{SELECT outbox.emit('orders', 42, '{"item":"Macbook"}', 'order.created')}, extra_params => [ '-U', 'master' ]), 0, 'an event is accepted');
 my $made = state('app');

@@ -64,6 +64,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
         ($code, $said) = set_up($node, @kafka, @arguments);
         is($code, 0, "$delivery, to $name: the database is moved") or diag $said;
         is(form($node), "$name $slot", 'all of it') or diag $said;
+        is(slot($node, 'failover'), 't', 'and a standby can keep the slot over a failover, as before') if $node->pg_version->major >= 17;
         my $before = $node->safe_psql('postgres', 'SELECT count(*) FROM written');
         $relay->start;
         wait_until { $node->safe_psql('postgres', "SELECT count(*) > $before + 50 FROM written") eq 't' } 'they go on writing';

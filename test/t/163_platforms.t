@@ -6,7 +6,9 @@ use warnings;
 
 use Outbox::Doctor;
 use Outbox::Node;
+use Outbox::Process qw(wait_until);
 use Outbox::Relay;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -16,9 +18,10 @@ sql($_) for 'CREATE ROLE master LOGIN CREATEDB CREATEROLE REPLICATION', 'CREATE 
 my $doctor = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=master');
 my $plain = Outbox::Doctor->new($node, dsn => $node->connstr('postgres') . ' user=plain');
 
-# For each provider: a role, its name, how to set wal_level, how to let a role replicate.
+# For each provider: a role, its name, how to set wal_level, how to let a role replicate; a function that only it has.
 my @platforms = (
     [ rds_superuser => 'Amazon RDS', qr/^aws rds modify-db-parameter-group .*rds\.logical_replication,ParameterValue=1/, qr/^GRANT rds_replication TO plain;$/ ],
+    [ rds_superuser => 'Amazon Aurora', qr/^aws rds modify-db-cluster-parameter-group .*rds\.logical_replication,ParameterValue=1/, qr/^GRANT rds_replication TO plain;$/, 'aurora_version' ],
     [ cloudsqlsuperuser => 'Google Cloud SQL', qr/^gcloud sql instances patch .*cloudsql\.logical_decoding=on/, qr/^ALTER ROLE plain REPLICATION;$/ ],
     [ azure_pg_admin => 'Azure Database for PostgreSQL', qr/^az postgres flexible-server parameter set .*--name wal_level --value 'logical'/, qr/^ALTER ROLE plain REPLICATION;$/ ],
     [ neon_superuser => 'Neon', qr/Logical Replication, Enable/, qr/in the console or by the API/ ],
@@ -29,8 +32,9 @@ sub mends { my ($finding) = @_; return join "\n", @{ $finding->{repair} }, $find
 sql('ALTER SYSTEM SET wal_level = replica');
 $node->restart;
 for my $platform (@platforms) {
-    my ($role, $name, $level, $grant) = @$platform;
+    my ($role, $name, $level, $grant, $function) = @$platform;
     sql("CREATE ROLE $role NOLOGIN");
+    sql("CREATE FUNCTION $function() RETURNS text LANGUAGE sql AS 'SELECT NULL::text'") if $function;
     $doctor->examine;
     like($doctor->{report}{version}{sentence}, qr/the provider is \Q$name\E$/, "$name: known");
     SKIP: {
@@ -42,6 +46,7 @@ for my $platform (@platforms) {
     $plain->examine;
     like(mends($plain->found('replication', 'FAIL', qr/refused/)), $grant, "$name: how a role may replicate");
     unlike(join("\n", map { mends($_) } values %{ $doctor->{report} }), qr/ALTER SYSTEM|sudo|pg_reload_conf/, "$name: no statement that takes a superuser, and no shell of the server");
+    sql("DROP FUNCTION $function()") if $function;
     sql("DROP ROLE $role") if $role ne 'supabase_admin';
 }
 sql('ALTER SYSTEM SET wal_level = logical');
@@ -69,6 +74,40 @@ $doctor->examine;
 $doctor->found('extension', 'FAIL', qr/publication "outbox" is missing/);
 $plain->examine;
 like(mends($plain->found('emit-accepts', 'SKIP', qr/may not look into schema/)), qr/GRANT USAGE ON SCHEMA outbox TO plain;/, 'a role without USAGE is told');
+
+# A pooler that passes no replication connection on, as the providers' proxies do: doctor names the cause and what to do. setup makes the slot by an SQL
+# function, which the pooler passes on.
+SKIP: {
+    my ($pgbouncer) = grep { -x } qw(/usr/sbin/pgbouncer /usr/bin/pgbouncer);
+    skip 'no pgbouncer', 1 if !$pgbouncer;
+    my ($folder, $port) = (PostgreSQL::Test::Utils::tempdir('pgbouncer'), PostgreSQL::Test::Cluster::get_free_port());
+    PostgreSQL::Test::Utils::append_to_file("$folder/users", qq{"master" ""\n});
+    PostgreSQL::Test::Utils::append_to_file("$folder/ini", <<"INI");
+[databases]
+postgres = host=@{[ $node->host ]} port=@{[ $node->port ]}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+unix_socket_dir =
+auth_type = trust
+auth_file = $folder/users
+logfile = $folder/log
+ignore_startup_parameters = extra_float_digits
+INI
+    my $dsn = "host=127.0.0.1 port=$port dbname=postgres user=master sslmode=disable";
+    my $pooler = Outbox::Process->spawn(name => 'pgbouncer', command => [ $pgbouncer, "$folder/ini" ], stdout => '/dev/null', stderr => '/dev/null');
+    wait_until { system('psql', '-XAtqc', 'SELECT 1', '-o', '/dev/null', '-d', $dsn) == 0 } 'pgbouncer does not answer';
+    my $behind = Outbox::Doctor->new($node, dsn => $dsn);
+    $behind->examine;
+    my $finding = $behind->found('pooler', 'FAIL', qr/passes no replication stream on/);
+    like(mends($finding), qr/--dsn '.*@{[ $node->port ]}/, 'with the address of the server itself');
+    ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $dsn, '--plugin', 'pgoutput', '--slot', 'outbox_behind');
+    is($code, 0, 'setup works behind the pooler') or diag $err;
+    is(slot($node, 'plugin', 'outbox_behind'), 'pgoutput', 'and makes the slot');
+    sql($_) for q{SELECT pg_drop_replication_slot('outbox_behind')}, q{UPDATE outbox.settings SET slots = '{outbox}'};
+    $pooler->signal('TERM');
+    $pooler->wait_for_exit(10);
+}
 
 # On Amazon RDS nobody may give REPLICATION, and a member of rds_replication may replicate.
 sql($_) for 'CREATE ROLE rds_replication NOLOGIN', 'GRANT rds_replication TO master WITH ADMIN OPTION', 'ALTER ROLE master NOREPLICATION', 'GRANT master TO current_user';
