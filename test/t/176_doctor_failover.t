@@ -68,6 +68,7 @@ if ($node->pg_version->major >= 18) {
 # ---- the standby's copy
 
 {
+    sql(q{SELECT outbox.emit('orders', 1, '{}')});
     my $standby = make_standby();
     my @asked = ('--standby', $standby->connstr('postgres'));
     $doctor->examine('--standby', $node->connstr('postgres'));
@@ -79,6 +80,14 @@ if ($node->pg_version->major >= 18) {
         local $doctor->{node} = $standby;
         $doctor->repair($finding);
     }
+    # The slot stands where the standby has neither WAL nor row versions: the copy is temporary, and PostgreSQL 19 says why.
+    my $says_why = $node->pg_version->major >= 19;
+    my $is_copied = 'synced AND temporary' . ($says_why ? ' AND slotsync_skip_reason IS NOT NULL' : '');
+    wait_until { $standby->safe_psql('postgres', "SELECT $is_copied FROM pg_replication_slots WHERE slot_name = 'outbox'") eq 't' } 'no copy', 60;
+    $doctor->examine(@asked);
+    my $why = $says_why ? qr/ \(wal_or_rows_removed\)/ : qr//;
+    $finding = $doctor->found('standby', 'FAIL', qr/^the standby has a copy that is not ready$why: after a failover the slot would be missing$/);
+    like($finding->{then}, qr/it is ready once the relay has confirmed something$/, 'and what makes the copy ready');
     # A confirmation makes the copy ready.
     wait_until {
         sql(q{SELECT outbox.emit('orders', 1, '{}'); SELECT pg_log_standby_snapshot()});
