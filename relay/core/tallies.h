@@ -34,6 +34,8 @@ public:
     using Number = uint16_t; // 0: of the topics beyond the first 200
     static constexpr size_t topics_max = 200;
 
+    TopicTallies() { numbers_.at(names_[0]) = 0; } // a topic of that name has no series of its own
+
     // For the loop's thread.
     Number number_of(std::string_view topic) {
         if (topic == names_[last_])

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace outbox {
 namespace {
 
@@ -23,6 +25,16 @@ TEST(Tallies, have_two_hundred_topics_and_one_for_the_others) {
     EXPECT_EQ(events, 1000u);
     EXPECT_EQ(bytes, 10000u);
     EXPECT_EQ(others, 600u);
+}
+
+TEST(Tallies, have_one_series_for_a_topic_that_is_called_other) {
+    TopicTallies topics;
+    for (const char *name : {"other", "orders", "other"})
+        topics.delivered(topics.number_of(name), 1);
+    std::map<std::string_view, uint64_t> events;
+    topics.for_each(
+        [&](std::string_view name, uint64_t its_events, uint64_t) { EXPECT_TRUE(events.emplace(name, its_events).second) << name; });
+    EXPECT_EQ(events["other"], 2u);
 }
 
 TEST(Tallies, of_labels_have_a_bound) {
