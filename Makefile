@@ -17,9 +17,12 @@
 #                      minutes on two cores
 #   make chaos         random faults; make test runs 30 s of them with each delivery; DURATION=30m, DELIVERY=exactly-once, SEED=7, MUTANT=all,
 #                      BROKERS=3 against a cluster, ALONE=75 each kind of fault in a round of its own for this many seconds
-#   make test-failover    failover slots (PostgreSQL 17 and later) and Patroni, with every kind of failover; make test runs two of them
+#   make test-failover    failover slots (PostgreSQL 17 and later) and Patroni, with every kind of failover; make test runs the former with some
+#                      kinds, make test ALL=1 both
 #   make test-upgrade  pg_upgrade from each of MAJORS='15 17 18' to the next one, upgrades from release 1.0.0, and copies of a server; needs root
 #   make test-matrix   the suites on PostgreSQL 14 to 19, with the extension and with the hosted form; MAJORS=17 only these; needs root
+#   make test-majors   regress, isolation and twelve TAP files on PostgreSQL 14, 16, 18 and 19, with the relay of build/; MAJORS='18 19' only these;
+#                      needs root
 #   make bench         measures, for hours; CASE='drain …' only these files of test/bench/case, RUNS=5, SCALE=1, PEERS=1 other relays, too.
 #                      Results are in build/bench-results, from which test/bench/report and test/bench/readme write texts
 #   make demo          an order becomes an event, on servers of the demo's own (KAFKA=1: with Apache Kafka)
@@ -160,7 +163,10 @@ $(completion): $(BUILD)/completion/%: $(BUILD)/outbox-relay
 	@mkdir -p $(@D)
 	$(quiet)$< completion $* >$@
 
+ifndef EXTENSION_ONLY
 all: $(BUILD)/outbox-relay $(manual) $(completion)
+install: install-relay
+endif
 
 ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 completes_bash := $(PREFIX)/share/bash-completion/completions/outbox-relay
@@ -169,7 +175,6 @@ completes_fish := $(PREFIX)/share/fish/vendor_completions.d/outbox-relay.fish
 strip_program = $(if $(filter-out strip,$(STRIP)),--strip-program=$(STRIP))
 manual_of = $(PREFIX)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
-install: install-relay
 install-relay: $(BUILD)/outbox-relay $(manual) $(completion)
 	install -D -s $(strip_program) -m 755 $< '$(DESTDIR)$(PREFIX)/bin/outbox-relay'
 	$(foreach page,$(manual),install -D -m 644 $(page) '$(DESTDIR)$(call manual_of,$(page))' &&) :
@@ -230,7 +235,7 @@ kafka := $(BUILD)/kafka-client $(BUILD)/kafka/complete
 check-programs: all $(BUILD)/unit_tests $(BUILD)/core_tests
 chaos-programs: all $(BUILD)/proxy $(BUILD)/names.so $(kafka)
 tap-programs: chaos-programs $(BUILD)/plugin-1.0/outbox.so $(BUILD)/outbox_no_filter.so $(BUILD)/orders $(bench_programs) $(BUILD)/python/complete $(BUILD)/peers/debezium/complete $(how_to)
-bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(kafka)
+bench-programs: all $(bench_programs) $(BUILD)/bench-count-extension $(BUILD)/outbox_no_filter.so $(BUILD)/outbox_nothing.so $(kafka)
 test-programs: check-programs tap-programs bench-programs $(patsubst %,%-programs,$(filter fuzz sanitize,$(or $(SUITES),fuzz sanitize)))
 of_demo := all $(BUILD)/orders $(if $(KAFKA),$(kafka))
 demo-programs: $(of_demo)
@@ -272,7 +277,7 @@ test-failover:
 	@FAILOVERS=all TESTS='test/t/200_failover_slots.t test/t/201_patroni.t' test/support/unprivileged test/run tap
 .PHONY: test-failover test-upgrade
 
-CASE ?= drain latency emit interference scale $(if $(PEERS),peers) smoke
+CASE ?= drain latency emit interference slots scale large $(if $(PEERS),peers) smoke
 bench:
 	@test/support/packages bench $(if $(PEERS),peers)
 	@$(MAKE) --no-print-directory $(jobs) bench-programs
@@ -323,7 +328,9 @@ mutants:
 # Every major of PostgreSQL, with both forms. MAJORS=17 and MATRIX_FILES="003 042" choose; MATRIX_CHAOS=30s adds chaos runs.
 test-matrix:
 	@test/support/matrix && test/support/matrix page
-.PHONY: test-matrix test-hosted
+test-majors:
+	@test/support/matrix short
+.PHONY: test-matrix test-majors test-hosted
 
 other-debian:
 	@test/support/other-debian $(SUITES)
