@@ -118,8 +118,8 @@ $(BUILD)/bench-count-extension: $(count_extension)
 	$(call say,LINK,$@)
 	$(quiet)$(CXX) -o $@ $^
 
-# The extension with other plugins: one without the filter, for a benchmark, and the plugin of 1.0, for a test.
-other_plugins := $(addprefix $(BUILD)/test/,bench/plugin_no_filter.o support/plugin_1_0.o)
+# The extension with other plugins: one without the filter, for a benchmark, and the plugin of 1.0, for a test. And a plugin that does nothing.
+other_plugins := $(addprefix $(BUILD)/test/,bench/plugin_no_filter.o bench/plugin_nothing.o support/plugin_1_0.o)
 $(other_plugins): $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)
@@ -130,6 +130,10 @@ $(BUILD)/outbox_no_filter.so $(BUILD)/plugin-1.0/outbox.so: $(filter-out %/plugi
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(filter-out %.map,$^) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--version-script=outbox_ext/exports.map -o $@
+
+$(BUILD)/outbox_nothing.so: $(BUILD)/test/bench/plugin_nothing.o
+	$(call say,LINK,$@)
+	$(quiet)$(CC) $(CFLAGS) $< $(LDFLAGS) -shared -o $@
 
 # Other relays for comparison, each where it can be fetched.
 go_relay := test/bench/peers/go-relay

@@ -25,6 +25,7 @@ constexpr size_t small_event_bytes = 700;       // in flight, with all that belo
 constexpr size_t overhead_bytes = 256 + 110 + 2 + 36 + 4;
 constexpr size_t memory_bytes_max = 256 << 20; // beyond this, payloads repeat
 constexpr size_t serve_every = 256;
+const std::string message_bytes_max = "16777216"; // more than any payload
 constexpr int keys = 1000;
 const std::string id = "01930000-0000-7000-8000-000000000000";
 
@@ -47,8 +48,9 @@ class Producer {
 public:
     Producer(const char *brokers, const std::string &topic, const Options &options)
         : in_flight_bytes_max_(std::max(in_flight_bytes_max, std::stoul(options.events_in_flight) * small_event_bytes)) {
-        auto conf = outbox::make_kafka_conf(brokers,
-                                            {{"queue.buffering.max.messages", options.events_in_flight}, {"linger.ms", options.linger_ms}});
+        auto conf = outbox::make_kafka_conf(brokers, {{"queue.buffering.max.messages", options.events_in_flight},
+                                                      {"linger.ms", options.linger_ms},
+                                                      {"message.max.bytes", message_bytes_max}});
         rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
         char error[512];
         producer_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error, sizeof(error));

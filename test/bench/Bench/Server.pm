@@ -40,7 +40,7 @@ sub start {
     my ($class, %options) = @_;
     my $node = outbox_node('bench' . ++$count, conf => $settings);
     if (Outbox::Node::has_plugin_list()) {
-        $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox, outbox_no_filter'});
+        $node->append_conf('postgresql.conf', q{output_plugin_libraries = 'pgoutput, test_decoding, wal2json, outbox, outbox_no_filter, outbox_nothing'});
         $node->reload;
     }
     my $self = bless { node => $node, copies => 0 }, $class;
