@@ -132,6 +132,7 @@ $(rdkafka_choice): FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBRDKAFKA) $(rdkafka_recipe)' | cmp -s - $@ || echo '$(LIBRDKAFKA) $(rdkafka_recipe)' >$@
 FORCE:
+.PHONY: FORCE # by name, because PGXS makes every other file that is missing an intermediate one, which is not made again
 
 # ---- the relay ------------------------------------------------------------------------------------------------------
 

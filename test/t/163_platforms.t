@@ -104,6 +104,9 @@ INI
     ($code, $out, $err) = Outbox::Relay::call('setup', '--dsn', $dsn, '--plugin', 'pgoutput', '--slot', 'outbox_behind');
     is($code, 0, 'setup works behind the pooler') or diag $err;
     is(slot($node, 'plugin', 'outbox_behind'), 'pgoutput', 'and makes the slot');
+    my $relay = Outbox::Relay->new($node, name => 'behind', dsn => $dsn, user => 'master')->start;
+    $relay->wait_for_log(qr/name the server itself in --dsn/, 60);
+    is($relay->terminate, 0, 'a relay behind the pooler goes on trying, and its log names the cause');
     sql($_) for q{SELECT pg_drop_replication_slot('outbox_behind')}, q{UPDATE outbox.settings SET slots = '{outbox}'};
     $pooler->signal('TERM');
     $pooler->wait_for_exit(10);
