@@ -10,8 +10,6 @@ use Outbox::Relay;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
-plan skip_all => 'brings the hosted form itself' if ($ENV{FORM} // '') eq 'hosted';
-
 my $emit = q{SELECT outbox.emit('t', 'k', '{}')};
 my $primary = outbox_node('primary', bare => 1, refuse_plugin => 1);
 sub sql { return $primary->safe_psql('postgres', $_[0]) }

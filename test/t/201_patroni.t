@@ -73,7 +73,7 @@ sub time_until_next_event {
     return ($before, $promoted - $start, time - $promoted);
 }
 
-# make test plays one kind of each, because each takes a minute; make test-failover plays all.
+# make test ALL=1 plays one kind of each, because each takes a minute; make test-failover plays all.
 my @all = qw(switchover kill_server switchover kill_machine);
 my %failovers = ('at-least-once' => ['kill_server'], 'exactly-once' => ['switchover']);
 %failovers = map { $_ => [@all] } keys %failovers if ($ENV{FAILOVERS} // '') eq 'all';

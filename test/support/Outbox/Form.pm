@@ -11,7 +11,7 @@ use File::Basename qw(basename dirname);
 our %extension_only = (
     '013_setup.t' => 'setup of the extension; of the hosted form: 161_hosted_setup.t',
     '020_dump_restore.t' => "the extension's dump; the hosted form is ordinary objects",
-    '021_emit_refused.t' => "the library's checks; of the hosted form: 160_hosted.t",
+    '021_emit_refused.t' => "the library's checks; of the hosted form: 164_hosted_refusals.t",
     '022_gather.t' => "our plugin's gather",
     '023_breath.t' => "our plugin's pauses",
     '073_setup_waits.t' => 'drops the extension on its way; the slot is waited for by the same code',
@@ -45,6 +45,8 @@ our %extension_only = (
     '160_hosted.t' => 'brings the hosted form itself',
     '161_hosted_setup.t' => 'brings the hosted form itself',
     '163_platforms.t' => 'brings the hosted form itself',
+    '164_hosted_refusals.t' => 'brings the hosted form itself',
+    '207_no_restart.t' => 'plays both forms',
     '162_move.t' => 'changes the form itself',
 );
 
