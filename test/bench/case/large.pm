@@ -35,9 +35,9 @@ sub run {
     my ($bench) = @_;
     my $result = Bench::Result->new('large', @figures);
     my $server = Bench::Server->start;
-    $server->sql(q{ALTER SYSTEM SET outbox.max_event_bytes = '16MB'});
-    $server->sql('SELECT pg_reload_conf()');
-    $server->sql(q{SET outbox.max_event_bytes = '16MB'});
+    $server->node->append_conf('postgresql.conf', q{outbox.max_event_bytes = '16MB'});
+    $server->node->reload;
+    $server->sql(q{SET outbox.max_event_bytes = '16MB'});    # at once
     my @candidates = $bench->candidates(map { [$_] } $own, $small, $once, sort keys %sink);
     my $warm_up_seconds = 30;
     for my $shape ($bench->chosen(\@shapes)) {
