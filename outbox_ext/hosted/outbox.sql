@@ -357,7 +357,8 @@ BEGIN
                 ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Set "wal_level" to "logical", by the name that the provider gives it.';
         END IF;
     END IF;
-    PERFORM set_config('outbox_hosted.slot_seen', seen, true); -- at each call: the server refuses it in a parallel worker, where nothing may be emitted
+    -- At each call: the server refuses it in a parallel worker, where nothing may be emitted.
+    seen := set_config('outbox_hosted.slot_seen', seen, true);
     RETURN true;
 END $$;
 
