@@ -20,12 +20,17 @@ struct Broker {
     double request_s = 40e-6, event_s = 1.5e-6; // CPU time of the broker
 };
 
-// As librdkafka does: a request for each partition in turn, at most five on their way and one of each partition, each with all events of the partition by
-// then.
+// As librdkafka does: a request for each partition in turn, at most five on their way and one of each partition, each with all events of
+// the partition by then.
 class Simulation {
 public:
     Simulation(Broker broker, Window window)
-        : broker_(broker), window_(window), queues_(broker.partitions), first_s_(broker.partitions), lane_(broker.partitions), busy_(broker.partitions) {}
+        : broker_(broker),
+          window_(window),
+          queues_(broker.partitions),
+          first_s_(broker.partitions),
+          lane_(broker.partitions),
+          busy_(broker.partitions) {}
 
     // A source with more events than the broker takes, or with this many events a second.
     void run(double seconds, double events_per_s = 1e6) {
