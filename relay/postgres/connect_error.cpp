@@ -35,9 +35,7 @@ std::string remedy(const std::string &code, const std::string &words, const Conn
     std::string named =
         to.names_database ? "" : "; no dbname is given in --dsn, so the user's name \"" + to.database + "\" was taken for the database's";
     if (to.is_replication && words.find("unsupported startup parameter: replication") != std::string::npos) // PgBouncer up to 1.22
-        return "; a pooler or proxy is between the relay and the server, and passes no replication connection on: name the server itself "
-               "in "
-               "--dsn";
+        return "; a pooler or proxy is between, and passes no replication connection on: name the server itself in --dsn";
     if (code == "42501" && to.is_replication)
         return "; ALTER ROLE \"" + to.user + "\" REPLICATION";
     if (code == "28P01")

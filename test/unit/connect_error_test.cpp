@@ -56,7 +56,7 @@ TEST(ConnectError, peer_is_explained_and_no_line_of_a_host_is_written_out) {
 TEST(ConnectError, a_pooler_that_passes_no_replication_on_is_named) {
     const Connecting replicating{"relay", "app", true, true};
     std::string said = explain_connect_error(prefix + "FATAL:  08P01: unsupported startup parameter: replication\n", replicating);
-    EXPECT_NE(said.find("; a pooler or proxy is between the relay and the server"), std::string::npos) << said;
+    EXPECT_NE(said.find("; a pooler or proxy is between"), std::string::npos) << said;
     EXPECT_NE(said.find("name the server itself in --dsn"), std::string::npos) << said;
     said = explain_connect_error(prefix + "FATAL:  unsupported startup parameter: replication\n", replicating);
     EXPECT_NE(said.find("; a pooler or proxy is between"), std::string::npos) << said;
