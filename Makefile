@@ -21,7 +21,7 @@
 #                      kinds, make test ALL=1 both
 #   make test-upgrade  pg_upgrade from each of MAJORS='15 17 18' to the next one, upgrades from release 1.0.0, and copies of a server; needs root
 #   make test-matrix   the suites on PostgreSQL 14 to 19, with the extension and with the hosted form; MAJORS=17 only these; needs root
-#   make test-majors   regress, isolation and twelve TAP files on PostgreSQL 14, 16, 18 and 19, with the relay of build/; MAJORS='18 19' only these;
+#   make test-majors   regress, isolation and eleven TAP files on PostgreSQL 14, 16, 18 and 19, with the relay of build/; MAJORS='18 19' only these;
 #                      needs root
 #   make bench         measures, for hours; CASE='drain …' only these files of test/bench/case, RUNS=5, SCALE=1, PEERS=1 other relays, too.
 #                      Results are in build/bench-results, from which test/bench/report and test/bench/readme write texts
