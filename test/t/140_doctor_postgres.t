@@ -125,11 +125,13 @@ $doctor->mends('sender-timeout', verdict => 'WARN', says => qr/wal_sender_timeou
 $doctor->mends('sender-timeout', verdict => 'WARN', says => qr/wal_sender_timeout is 800 ms/, break => sub { sql('ALTER DATABASE postgres SET wal_sender_timeout = 800') });
 $doctor->mends('synchronous-standby', says => qr/every commit waits for Kafka/,
     break => sub { reload_until(q{ALTER SYSTEM SET synchronous_standby_names = '*'}, q{current_setting('synchronous_standby_names') = '*'}) });
-$doctor->mends('wal-level', says => qr/wal_level is "replica" and must be "logical"/, break => sub {
-    sql(q{SELECT pg_drop_replication_slot('outbox'); ALTER SYSTEM SET wal_level = replica});
-    $node->restart;
-}) if $node->pg_version->major < 19;
-create_slot($node);
+if ($node->pg_version->major < 19) {
+    $doctor->mends('wal-level', says => qr/wal_level is "replica" and must be "logical"/, break => sub {
+        sql(q{SELECT pg_drop_replication_slot('outbox'); ALTER SYSTEM SET wal_level = replica});
+        $node->restart;
+    });
+    create_slot($node);
+}
 
 # ---- the extension and its plugin
 

@@ -152,6 +152,8 @@ sub output_of {
     return join '', map { "$_\n" } map { $original{$_} // $_ } split /\n/, $out;
 }
 
+@replayed = grep { $_ ne 'slots' } @replayed if !Outbox::Node::has_module('test_decoding');    # a slot of another plugin
+
 for my $name (@replayed) {
     my ($got, $expected) = map { comparable($_) } output_of($name), without($name, slurp("$project/expected/$name.out"));
     my @lines = split /\n/, $expected;
