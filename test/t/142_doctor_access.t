@@ -7,6 +7,7 @@ BEGIN { delete $ENV{TLS} }    # the connections are this test's own
 
 use Outbox::Doctor;
 use Outbox::Node;
+use Outbox::PgBouncer;
 use Outbox::Process qw(slurp wait_until);
 use Outbox::Relay;
 use Outbox::Tls;
@@ -123,26 +124,9 @@ SKIP: {
 }
 $node->restart;
 SKIP: {
-    my ($pgbouncer) = grep { -x } qw(/usr/sbin/pgbouncer /usr/bin/pgbouncer);
-    skip 'no pgbouncer', 1 if !$pgbouncer;
-    my $folder = PostgreSQL::Test::Utils::tempdir('pgbouncer');
-    my $port = PostgreSQL::Test::Cluster::get_free_port();
-    PostgreSQL::Test::Utils::append_to_file("$folder/users", qq{"relay" ""\n});
-    PostgreSQL::Test::Utils::append_to_file("$folder/ini", <<"END");
-[databases]
-postgres = host=@{[ $node->host ]} port=@{[ $node->port ]}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = $port
-unix_socket_dir =
-auth_type = trust
-auth_file = $folder/users
-logfile = $folder/log
-ignore_startup_parameters = extra_float_digits
-END
-    my $pooler = Outbox::Process->spawn(name => 'pgbouncer', command => [ $pgbouncer, "$folder/ini" ], stdout => '/dev/null', stderr => '/dev/null');
-    wait_until { system('psql', '-XAtqc', 'SELECT 1', '-o', '/dev/null', '-d', "host=127.0.0.1 port=$port dbname=postgres user=relay") == 0 } 'pgbouncer does not answer';
-    $doctor->{dsn} = "host=127.0.0.1 port=$port dbname=postgres user=relay sslmode=disable";
+    skip 'no pgbouncer', 1 if !Outbox::PgBouncer::is_here();
+    my $pooler = Outbox::PgBouncer->start($node, 'relay');
+    $doctor->{dsn} = $pooler->dsn;
     my ($code) = $doctor->examine;
     is($code, 10, 'behind a pooler: exit code 10');
     my $finding = $doctor->found('pooler', 'FAIL', qr/passes no replication stream on/);
@@ -150,8 +134,7 @@ END
     $doctor->examine;
     $doctor->found('pooler', 'OK', qr/./);
     $doctor->found('replication', 'OK', qr/may read a replication stream/);
-    $pooler->signal('TERM');
-    $pooler->wait_for_exit(10);
+    $pooler->stop;
 }
 {
     $doctor->{dsn} = $node->connstr('postgres') . ' user=relay';

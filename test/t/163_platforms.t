@@ -6,9 +6,8 @@ use warnings;
 
 use Outbox::Doctor;
 use Outbox::Node;
-use Outbox::Process qw(wait_until);
+use Outbox::PgBouncer;
 use Outbox::Relay;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -78,25 +77,9 @@ like(mends($plain->found('emit-accepts', 'SKIP', qr/may not look into schema/)),
 # A pooler that passes no replication connection on, as the providers' proxies do: doctor names the cause and what to do. setup makes the slot by an SQL
 # function, which the pooler passes on.
 SKIP: {
-    my ($pgbouncer) = grep { -x } qw(/usr/sbin/pgbouncer /usr/bin/pgbouncer);
-    skip 'no pgbouncer', 1 if !$pgbouncer;
-    my ($folder, $port) = (PostgreSQL::Test::Utils::tempdir('pgbouncer'), PostgreSQL::Test::Cluster::get_free_port());
-    PostgreSQL::Test::Utils::append_to_file("$folder/users", qq{"master" ""\n});
-    PostgreSQL::Test::Utils::append_to_file("$folder/ini", <<"INI");
-[databases]
-postgres = host=@{[ $node->host ]} port=@{[ $node->port ]}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = $port
-unix_socket_dir =
-auth_type = trust
-auth_file = $folder/users
-logfile = $folder/log
-ignore_startup_parameters = extra_float_digits
-INI
-    my $dsn = "host=127.0.0.1 port=$port dbname=postgres user=master sslmode=disable";
-    my $pooler = Outbox::Process->spawn(name => 'pgbouncer', command => [ $pgbouncer, "$folder/ini" ], stdout => '/dev/null', stderr => '/dev/null');
-    wait_until { system('psql', '-XAtqc', 'SELECT 1', '-o', '/dev/null', '-d', $dsn) == 0 } 'pgbouncer does not answer';
+    skip 'no pgbouncer', 1 if !Outbox::PgBouncer::is_here();
+    my $pooler = Outbox::PgBouncer->start($node, 'master');
+    my $dsn = $pooler->dsn;
     my $behind = Outbox::Doctor->new($node, dsn => $dsn);
     $behind->examine;
     my $finding = $behind->found('pooler', 'FAIL', qr/passes no replication stream on/);
@@ -108,8 +91,7 @@ INI
     $relay->wait_for_log(qr/name the server itself in --dsn/, 60);
     is($relay->terminate, 0, 'a relay behind the pooler goes on trying, and its log names the cause');
     sql($_) for q{SELECT pg_drop_replication_slot('outbox_behind')}, q{UPDATE outbox.settings SET slots = '{outbox}'};
-    $pooler->signal('TERM');
-    $pooler->wait_for_exit(10);
+    $pooler->stop;
 }
 
 # On Amazon RDS nobody may give REPLICATION, and a member of rds_replication may replicate.
