@@ -1,4 +1,4 @@
-# What a relay has in flight while it drains, over time: samples of its metric, every few hundredths of a second.
+# Samples of a relay's metric of what is in flight while the relay drains, every few hundredths of a second.
 package Bench::Trace;
 
 use strict;

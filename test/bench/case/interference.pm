@@ -7,13 +7,12 @@ package interference;
 use strict;
 use warnings;
 
+use Bench::Beside qw(pgbench start_reader stop_reader);
 use Bench::Drain qw(drain reader recvlogical relay @own_options @pgoutput_options);
 use Bench::Meter qw(cores sample used);
 use Bench::Result;
 use Bench::Server;
 use File::Copy qw(copy);
-use Outbox::Process qw(slurp wait_until);
-use PostgreSQL::Test::Utils;
 
 my $seconds = 10;
 my $turns = 4;    # in a run, because two turns differ by more than three per cent
@@ -48,7 +47,7 @@ sub _compare_transactions {
     my ($bench, $result, $server) = @_;
     $server->sql('ALTER SYSTEM SET autovacuum = off');
     $server->sql('SELECT pg_reload_conf()');
-    _pgbench($server, qw(-i -q -s 20));
+    pgbench($server, qw(-i -q -s 20));
     _transactions($bench, $server);    # warms up the caches
     my %measure = (
         $without => sub { _transactions($bench, $server) },
@@ -69,7 +68,7 @@ sub _transactions {
     my ($bench, $server) = @_;
     my $scaled = int($seconds * ($bench->{scale} < 1 ? $bench->{scale} : 1)) || 1;
     $server->sql($_) for 'VACUUM', 'CHECKPOINT';
-    my $said = _pgbench($server, qw(-n -M prepared -c), 4 * cores(), '-j', cores(), '-T', $scaled);
+    my $said = pgbench($server, qw(-n -M prepared -c), 4 * cores(), '-j', cores(), '-T', $scaled);
     my ($tps) = $said =~ /^tps = ([\d.]+)/m;
     my ($count) = $said =~ /^number of transactions actually processed: (\d+)/m;
     return (tps => $tps, count => $count);
@@ -77,27 +76,13 @@ sub _transactions {
 
 sub _beside {
     my ($bench, $server, $plugin, $program) = @_;
-    my $slot = 'beside';
-    $server->sql("SELECT pg_create_logical_replication_slot('$slot', '$plugin')");
-    my $log = "$PostgreSQL::Test::Utils::log_path/interference.log";
-    my $process = Outbox::Process->spawn(command => $program->($server, undef, $slot)->{command}, stdout => '/dev/null', stderr => $log);
-    my %pids = (reader => $process->pid, walsender => wait_until { $process->alive or die slurp($log); $server->walsender($slot) } 'no stream');
+    my $reader = start_reader($server, 'beside', $plugin, $program);
+    my %pids = (reader => $reader->{process}->pid, walsender => $reader->{walsender});
     my $before = sample(%pids);
     my %figures = _transactions($bench, $server);
     my $used = used($before, sample(%pids));
-    $process->signal('TERM');
-    $process->wait_for_exit(60);
-    $server->drop_slot($slot);
+    stop_reader($server, $reader);
     return (%figures, map { $_ . '_us' => 1e6 * $used->{$_}{cpu_s} / $figures{count} } qw(walsender reader));
-}
-
-sub _pgbench {
-    my ($server, @arguments) = @_;
-    my $folder = PostgreSQL::Test::Utils::tempdir('pgbench');
-    my @command = ('pgbench', @arguments, '-h', $server->node->host, '-p', $server->node->port, 'postgres');
-    my $process = Outbox::Process->spawn(command => \@command, stdout => "$folder/out", stderr => "$folder/err");
-    die "@command:\n" . slurp("$folder/err") if $process->wait_for_exit(600) ne '0';
-    return slurp("$folder/out");
 }
 
 # ---- decoding -------------------------------------------------------------------------------------------------------

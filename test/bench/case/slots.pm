@@ -6,13 +6,13 @@ package slots;
 use strict;
 use warnings;
 
+use Bench::Beside qw(pgbench start_reader stop_reader);
 use Bench::Drain qw(recvlogical relay);
 use Bench::Meter qw(children_cpu_s);
 use Bench::Result;
 use Bench::Server;
 use File::Copy qw(copy);
 use Outbox::Process qw(cpu_s slurp wait_until);
-use PostgreSQL::Test::Utils;
 
 my ($clients, $transactions) = (4, 40_000);
 my $point = "pgbench, $clients clients";
@@ -38,7 +38,7 @@ sub run {
     my $server = Bench::Server->start(kafka => 0);
     $server->sql('ALTER SYSTEM SET autovacuum = off');
     $server->sql('SELECT pg_reload_conf()');
-    _pgbench($server, qw(-i -q -s 20));
+    pgbench($server, qw(-i -q -s 20));
     my @order = $bench->candidates(@candidates);
     _measure($bench, $server, $order[0]);    # warms up the caches
     for my $round (1 .. $bench->runs) {
@@ -55,25 +55,16 @@ sub run {
 sub _measure {
     my ($bench, $server, $candidate) = @_;
     my ($name, $count, $plugin, $program) = @$candidate;
-    my @readers = map { _start($server, "outbox_beside_$_", $plugin, $program) } 1 .. $count;
+    my @readers = map { start_reader($server, "outbox_beside_$_", $plugin, $program) } 1 .. $count;
     $server->sql($_) for 'VACUUM', 'CHECKPOINT';
     my $before = _used($server, @readers);
     my $each = $bench->scaled($transactions / $clients);
-    my ($tps) = _pgbench($server, qw(-n -M prepared -c), $clients, '-t', $each) =~ /^tps = ([\d.]+)/m;
+    my ($tps) = pgbench($server, qw(-n -M prepared -c), $clients, '-t', $each) =~ /^tps = ([\d.]+)/m;
     _wait_for($server, $_) for @readers;
     my $after = _used($server, @readers);
-    _stop($server, $_) for @readers;
+    stop_reader($server, $_) for @readers;
     my ($all, $walsenders) = map { 1e6 * ($after->{$_} - $before->{$_}) / ($each * $clients) } qw(all walsenders);
     return (server_us => $all, walsenders_us => $walsenders, backends_us => $all - $walsenders, tps => $tps);
-}
-
-sub _start {
-    my ($server, $slot, $plugin, $program) = @_;
-    $server->sql("SELECT pg_create_logical_replication_slot('$slot', '$plugin')");
-    my $log = "$PostgreSQL::Test::Utils::log_path/$slot.log";
-    my $process = Outbox::Process->spawn(command => $program->($server, undef, $slot)->{command}, stdout => '/dev/null', stderr => $log);
-    my $walsender = wait_until { $process->alive or die slurp($log); $server->walsender($slot) } 'no stream';
-    return { slot => $slot, process => $process, walsender => $walsender };
 }
 
 # The walsender has decoded every transaction so far.
@@ -81,14 +72,6 @@ sub _wait_for {
     my ($server, $reader) = @_;
     my $target = $server->sql('SELECT pg_current_wal_lsn()');
     wait_until { $server->sql("SELECT sent_lsn >= '$target' FROM pg_stat_replication WHERE pid = $reader->{walsender}") eq 't' } 'the walsender does not catch up', 300;
-    return;
-}
-
-sub _stop {
-    my ($server, $reader) = @_;
-    $reader->{process}->signal('TERM');
-    $reader->{process}->wait_for_exit(60);
-    $server->drop_slot($reader->{slot});
     return;
 }
 
@@ -101,15 +84,6 @@ sub _used {
     $used{all} += $_ for map { cpu_s($_) } @children;
     $used{walsenders} += cpu_s($_->{walsender}) for @readers;
     return \%used;
-}
-
-sub _pgbench {
-    my ($server, @arguments) = @_;
-    my $folder = PostgreSQL::Test::Utils::tempdir('pgbench');
-    my @command = ('pgbench', @arguments, '-h', $server->node->host, '-p', $server->node->port, 'postgres');
-    my $process = Outbox::Process->spawn(command => \@command, stdout => "$folder/out", stderr => "$folder/err");
-    die "@command:\n" . slurp("$folder/err") if $process->wait_for_exit(600) ne '0';
-    return slurp("$folder/out");
 }
 
 # The walsenders' time is theirs alone, and does not depend on what else the machine does; the backends' time differs more from turn to turn than by a slot.
