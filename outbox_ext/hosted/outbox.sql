@@ -393,7 +393,7 @@ BEGIN
         ) SELECT oid::regtype, typtype = 'c' OR oid = 'record'::regtype INTO kind, is_row FROM domains WHERE typtype <> 'd';
     END IF;
     IF kind = 'bytea'::regtype THEN
-        size := octet_length(payload::bytea); -- which does not read the bytes; a PERFORM with the payload would
+        size := octet_length(payload::bytea); -- octet_length reads no byte of a large value; a PERFORM with the payload would
         IF size > max_event_bytes THEN
             PERFORM outbox.refuse_size(size, max_event_bytes);
         END IF;

@@ -136,7 +136,7 @@ sub translated {
     return $line;
 }
 
-# What psql writes for the file. Lines that it repeats are those of the file again.
+# The output of psql for the file. A line that psql repeats is the file's own again, not the translated one.
 sub output_of {
     my ($name) = @_;
     my %original;

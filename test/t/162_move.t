@@ -29,7 +29,7 @@ sub start_session {
         env => { PGAPPNAME => $name }, stdout => '/dev/null', stderr => "$folder/err");
 }
 
-# It writes one row and one event a transaction, and goes on after a transaction that fails.
+# A writer writes one row and one event a transaction, and goes on after a transaction that fails.
 sub start_writer {
     my ($node, $name, $topic) = @_;
     return start_session($node, 'writer', join '', map { "BEGIN;\nINSERT INTO written VALUES ('$name-$_');\nSELECT outbox.emit('$topic', '$name-$_', '{}');\nCOMMIT;\nSELECT pg_sleep(0.01);\n" } 1 .. 20_000);

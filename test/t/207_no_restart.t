@@ -32,7 +32,7 @@ sub fresh_node {
 
 sub levels { my ($node) = @_; return $node->safe_psql('postgres', q{SELECT current_setting('wal_level'), current_setting('effective_wal_level')}) }
 
-# What the doctor says before there is a slot.
+# The doctor examines the server before there is a slot.
 sub consult {
     my ($name, $doctor, $setup_line) = @_;
     my ($code, $report) = $doctor->examine;
