@@ -11,7 +11,7 @@ use Outbox::Process qw(slurp);
 use Test::More;
 
 my $project = abs_path(dirname(__FILE__) . '/../..');
-require "$project/test/bench/Bench/Ratios.pm";
+require "$project/test/bench/Bench/Figures.pm";
 
 my %page = map { substr($_, length "$project/") => Outbox::Page->read($_) } map({ "$project/$_.md" } qw(README CHANGELOG CONTRIBUTING SECURITY)), glob("$project/docs/*.md $project/docs/how-to/*.md");
 
@@ -116,8 +116,12 @@ is_deeply([ grep { index($demo, $_) < 0 } map { s/:$//r } grep { /^\S/ } split /
 
 # ---- figures ------------------------------------------------------------------------------------------------------------
 
-my ($table) = $page{'README.md'}->text =~ /^<!-- bench -->\n(.*?)^<!-- \/bench -->$/ms;
-my ($ratios) = $page{'README.md'}->text =~ /^<!-- ratios -->\n(.*?)^<!-- \/ratios -->$/ms;
-is($ratios, Bench::Ratios::ratios($table), "README's ratios are those of its figures");
+my $readme = slurp("$project/README.md");    # as bytes
+my @runs = Bench::Figures::runs("$project/test/bench/runs");
+for my $part ([ bench => 'figures', Bench::Figures::table(@runs) ], [ ratios => 'ratios', Bench::Figures::ratios(@runs) ]) {
+    my ($mark, $what, $text) = @$part;
+    my ($shown) = $readme =~ /^<!-- $mark -->\n(.*?)^<!-- \/$mark -->$/ms;
+    is($shown, $text, "README's $what are those of the runs in test/bench/runs");
+}
 
 done_testing();

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use JSON::PP ();
-use Outbox::Process qw(slurp);
+use Outbox::File qw(slurp);
 
 # The order of cases in a report; other cases follow.
 my @order = qw(drain latency emit interference scale peers smoke);

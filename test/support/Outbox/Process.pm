@@ -6,6 +6,7 @@ use warnings;
 
 use Carp qw(croak);
 use Exporter qw(import);
+use Outbox::File qw(slurp);
 use Outbox::Tls;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(clock_gettime sleep time CLOCK_MONOTONIC);
@@ -37,14 +38,6 @@ sub wait_until (&$;$) {
         my $pause = 3 * (time - $start);
         sleep($pause < 0.02 ? 0.02 : $pause > 0.3 ? 0.3 : $pause);
     }
-}
-
-sub slurp {
-    my ($path, $offset) = @_;
-    open my $file, '<', $path or return '';
-    seek $file, $offset // 0, 0;
-    local $/;
-    return <$file> // '';
 }
 
 # The CPU time of all threads of a process; negative where the process does not exist. The process's CPU clock has nanoseconds, /proc/PID/stat only
