@@ -36,7 +36,7 @@ void Window::end_epoch(Time now) {
     double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_s_ * gain;
     double bases = std::clamp(way, floor(), bases_max_);
     if (!is_probing_ && (bases > bases_ * (1 + dead_band) || bases < bases_ * (1 - dead_band)))
-        resize(std::clamp(bases, bases_ * shrink_max, bases_ * gain));
+        resize(std::clamp(bases, bases_ * shrink_max, bases_ * growth_max));
 }
 
 void Window::note_round_trip(double round_trip_s, Time now) {

@@ -5,7 +5,8 @@
 // The unit is the base: so many small events, or so many bytes of larger ones, as serve a broker nearby. Two things ask for bases, and the
 // window has as many as the larger demand:
 //
-// - The way. What is delivered in the shortest round trip has to be in flight twice. Where the broker has time left, more in flight is
+// - The way. What is delivered in the shortest round trip has to be in flight three times, because a partition has one batch on its way:
+//   that batch, the next one, which fills, and one whose reports the relay handles. Where the broker has time left, more in flight is
 //   delivered in the same round trip, so the rate grows, and the window again. Where the broker has none left, more only waits: the rate
 //   stays, and so does the window. The round trip is that of all events of an epoch, by Little's law: what is in flight, by the rate.
 // - The requests. librdkafka sends one for each partition (a lane), which costs as much as some hundred small events. So each lane has to
@@ -74,9 +75,9 @@ public:
     size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // small ones
 
 private:
-    static constexpr double gain = 2;                                  // round trips in flight
+    static constexpr double gain = 3;                                  // round trips in flight
     static constexpr double lane_events = 256, lane_bytes = 128 << 10; // of a lane; the smaller demand counts
-    static constexpr double shrink_max = 0.8;
+    static constexpr double growth_max = 2, shrink_max = 0.8;
     static constexpr double dead_band = 0.1; // smaller changes are ignored
     static constexpr Duration epoch_min{0.025};
     static constexpr std::chrono::seconds forgotten_after{30}; // or after a hundred round trips
