@@ -5,8 +5,11 @@ package Bench::Result;
 use strict;
 use warnings;
 
+use Exporter qw(import);
 use JSON::PP ();
 use List::Util qw(max);
+
+our @EXPORT_OK = qw(median_of);
 
 # new(case, [name, heading, format], ...): the figures of the table. The table has the spread of the first figure.
 sub new {
@@ -35,8 +38,10 @@ sub plot { my ($self, $code) = @_; $self->{plot} = $code if $code; return $self-
 
 sub _sorted { my ($self, $point, $candidate, $figure) = @_; return sort { $a <=> $b } @{ $self->{values}{$point}{$candidate}{$figure} // [] } }
 
-sub median {
-    my @sorted = _sorted(@_);
+sub median { my ($self, $point, $candidate, $figure) = @_; return median_of(@{ $self->{values}{$point}{$candidate}{$figure} // [] }) }
+
+sub median_of {
+    my @sorted = sort { $a <=> $b } @_;
     return undef if !@sorted;    # undef in list context, too
     return ($sorted[ int($#sorted / 2) ] + $sorted[ int(@sorted / 2) ]) / 2;
 }

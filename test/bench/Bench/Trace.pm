@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use List::Util qw(max);
 use Outbox::Process qw(slurp);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -17,7 +18,7 @@ while sleep 0.02; do
 done
 END_SH
 
-# Calls the drain with the options of a relay that is watched. Returns pairs: seconds since the first event in flight, and MB in flight.
+# Calls the drain with the options of a relay that is watched. Returns pairs: seconds since the first event in flight, and the bound then, in MB.
 sub trace {
     my ($drain) = @_;
     my $port = PostgreSQL::Test::Cluster::get_free_port();
@@ -27,7 +28,19 @@ sub trace {
     $watcher->signal('KILL');
     $watcher->wait_for_exit(10);
     my @samples = map { /^([\d.]+) (\d+(?:\.\d+)?(?:e\+?\d+)?)$/ && $2 > 0 ? [ $1, $2 / 1e6 ] : () } split /\n/, slurp($file);
-    return map { [ $_->[0] - $samples[0][0], $_->[1] ] } @samples;
+    return _bounds(map { [ $_->[0] - $samples[0][0], $_->[1] ] } @samples);
+}
+
+# The most in flight of the last two tenths of a second, at each sample. A batch that is acknowledged leaves a gap until the stream has filled it, and
+# a sample may fall into that gap; the bound is what is in flight between the gaps.
+sub _bounds {
+    my (@samples) = @_;
+    my @bounds;
+    for my $last (0 .. $#samples) {
+        my @recent = grep { $_->[0] >= $samples[$last][0] - 0.2 } @samples[ max(0, $last - 20) .. $last ];
+        push @bounds, [ $samples[$last][0], max(map { $_->[1] } @recent) ];
+    }
+    return @bounds;
 }
 
 # The seconds after which what is in flight stays within half and double its median. The end of a drain, when nothing more comes, is left out.
