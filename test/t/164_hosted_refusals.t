@@ -58,6 +58,13 @@ is($creator->wait_for_exit(60), 0, 'the slot is created');
 is(answer($primary), '', 'then emit accepts');
 sql(q{SELECT pg_drop_replication_slot('outbox_new'); UPDATE outbox.settings SET slots = '{outbox}'});
 
+# ---- headers of the transaction that are too large ---------------------------------------------------------------------
+
+# 64 kB with the nine bytes around the value.
+my $with_headers = sub { my ($bytes) = @_; return answer($primary, qq{BEGIN; SELECT set_config('outbox.headers', '{"a": "' || repeat('x', $bytes - 9) || '"}', true); $emit; COMMIT;}) };
+is($with_headers->(65536), '', 'outbox.headers may have 64 kB');
+like($with_headers->(65537), qr/ERROR:  54000: .*DETAIL:  The value is larger than 64 kB\./s, 'and no more');
+
 # ---- a standby ---------------------------------------------------------------------------------------------------------
 
 $primary->backup('backup');
