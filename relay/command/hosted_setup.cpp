@@ -12,6 +12,18 @@ bool has_hosted_form(Server &server) {
                           " OPERATOR(pg_catalog.=) 'settings' AND c.relkind OPERATOR(pg_catalog.=) 'r')");
 }
 
+void require_publication_for(Server &server, const std::string &slot) {
+    if (server.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname OPERATOR(pg_catalog.=) 'outbox'").empty())
+        throw Failure(ExitCode::not_prepared,
+                      "slot \"" + slot +
+                          "\" is older than the publication \"outbox\", which setup has to create: pgoutput could not decode rows from "
+                          "before, and the relay would stay there. Where nobody reads the slot, drop it: SELECT "
+                          "pg_drop_replication_slot(" +
+                          quote_literal(slot) +
+                          "); and run setup again, which creates both. Where Patroni keeps the slot, take the slot out of Patroni's "
+                          "configuration until setup has run");
+}
+
 void install_hosted_form(const Steps &steps, const std::string &slot) {
     Server &server = steps.server();
     if (!slot.starts_with("outbox"))

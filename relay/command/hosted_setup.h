@@ -9,6 +9,10 @@ namespace outbox {
 // Whether emit is SQL in this database.
 bool has_hosted_form(Server &server);
 
+// Throws Failure where the publication is missing although the slot is there. pgoutput looks up the publication as it was when a row was
+// written, and fails at a row from before the publication, again with each attempt.
+void require_publication_for(Server &server, const std::string &slot);
+
 // Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where a schema of that name belongs to
 // something else, or where no relay reads a slot of this name with pgoutput. form_move.h is for a database with the extension.
 void install_hosted_form(const Steps &steps, const std::string &slot);

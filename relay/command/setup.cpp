@@ -53,6 +53,8 @@ public:
                 return steps_.say("then setup creates what is still missing");
         }
         std::optional<SlotState> slot = finished_slot();
+        if (is_hosted() && slot)
+            require_publication_for(server_, command_.slot);
         if (command_.delivery == Delivery::exactly_once)
             position_.prepare(slot.has_value());
         if (is_hosted()) {

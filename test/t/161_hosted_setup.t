@@ -65,6 +65,19 @@ is(join("\n", map { s/"id":"[^"]+",?//r } $relay->output), qq({"topic":"orders",
 ($code, undef, $err) = setup('postgres', '--slot', 'mine');
 like("$code $err", qr/^2 .*begins with "outbox"/s, 'a slot that no relay would read with pgoutput is not made');
 
+# ---- a slot from before the publication ------------------------------------------------------------------------------------
+
+$node->safe_psql('postgres', 'CREATE DATABASE older OWNER master');
+$node->safe_psql('older', q{SELECT pg_create_logical_replication_slot('outbox_older', 'pgoutput'); CREATE TABLE early AS SELECT 1});
+($code, undef, $err) = setup('older', '--slot', 'outbox_older');
+like("$code $err", qr/^5 .*slot "outbox_older" is older than the publication "outbox", which setup has to create: .*pg_drop_replication_slot\('outbox_older'\)/s,
+    'a slot that pgoutput could not decode is refused');
+is(state('older'), 'outbox_older pgoutput||0|0', 'before anything is made');
+$node->safe_psql('older', q{SELECT pg_drop_replication_slot('outbox_older')});
+($code, undef, $err) = setup('older', '--slot', 'outbox_older');
+is($code, 0, 'without it setup makes both') or diag $err;
+$node->safe_psql('older', q{SELECT pg_drop_replication_slot('outbox_older')});
+
 # ---- setup refuses -------------------------------------------------------------------------------------------------------
 
 ($code, undef, $err) = Outbox::Relay::call('setup', '--dsn', $node->connstr('app') . ' user=master', '--plugin', 'wal2json');

@@ -37,8 +37,6 @@ our %extension_only = (
     '182_header_bytes.t' => 'headers that are text, too; of the hosted form: 183_hosted_styles.t',
     '192_drivers.t' => 'headers that are text, which need a type that only a superuser makes',
     '100_pgoutput.t' => 'changes the form itself',
-    '200_failover_slots.t' => 'plays failovers with slots of our plugin; of the hosted form: FORM=hosted make chaos',
-    '201_patroni.t' => 'plays failovers with slots of our plugin; of the hosted form: FORM=hosted make chaos',
     '202_pg_upgrade_drops_slots.t' => "the extension's upgrade",
     '203_pg_upgrade_keeps_slots.t' => "the extension's upgrade",
     '204_rolling_upgrade.t' => "our plugin's versions",

@@ -23,12 +23,12 @@ sub missing {
     return join ', ', @missing;
 }
 
-# new(members => n, plugin => the slot's plugin): a cluster that is not started yet.
+# new(members => n, plugin => the slot's plugin; undef: no slot yet, see keep_slot): a cluster that is not started yet.
 sub new {
     my ($class, %options) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir('patroni');
     my $port = \&PostgreSQL::Test::Cluster::get_free_port;
-    my $self = bless { folder => $folder, etcd_port => $port->(), plugin => $options{plugin} // 'outbox' }, $class;
+    my $self = bless { folder => $folder, etcd_port => $port->(), plugin => exists $options{plugin} ? $options{plugin} : 'outbox' }, $class;
     for my $number (1 .. $options{members} // 3) {
         my %member = (name => "member$number", port => $port->(), api => $port->(), folder => "$folder/member$number");
         mkdir $member{folder};
@@ -71,8 +71,20 @@ sub wait_for_members {
             $state{leader} += $member->{role} eq 'leader' && $member->{state} eq 'running';
             $state{others} += $member->{role} ne 'leader' && $member->{state} =~ /\A(?:running|streaming)\z/ && ($member->{lag} // '') eq '0';
         }
-        ($state{leader} // 0) == 1 && ($state{others} // 0) == $wanted - 1 && $wanted == grep { $self->_has_slot($_) } keys %{ $self->{members} };
+        ($state{leader} // 0) == 1 && ($state{others} // 0) == $wanted - 1 && (!$self->{plugin} || $wanted == grep { $self->_has_slot($_) } keys %{ $self->{members} });
     } 'all members run', 150;
+    return;
+}
+
+# From now on the slot "outbox" is one of Patroni's permanent slots. Returns when all members have it.
+sub keep_slot {
+    my ($self, $plugin) = @_;
+    $self->{plugin} = $plugin;
+    my $primary = $self->{members}{ $self->primary };
+    my $answer = HTTP::Tiny->new(timeout => 60)->request(PATCH => "http://127.0.0.1:$primary->{api}/config",
+        { content => qq({"slots":{"outbox":{"type":"logical","database":"postgres","plugin":"$plugin"}}}), headers => { 'Content-Type' => 'application/json' } });
+    croak "config: $answer->{content}" if !$answer->{success};
+    $self->wait_for_members;
     return;
 }
 
@@ -172,7 +184,7 @@ sub _list {
 sub _allow_plugin {
     my ($self, $member) = @_;
     open my $conf, '>', "$member->{folder}/custom.conf" or croak $!;
-    print {$conf} "output_plugin_libraries = 'pgoutput, $self->{plugin}'\n" if Outbox::Node::has_plugin_list();
+    print {$conf} "output_plugin_libraries = 'pgoutput, outbox'\n" if Outbox::Node::has_plugin_list() && ($self->{plugin} // '') eq 'outbox';
     close $conf or croak $!;
     return;
 }
@@ -182,6 +194,13 @@ sub _configure {
     my ($postgres) = grep { -x "$_/postgres" } split /:/, $ENV{PATH};
     $self->_allow_plugin($member);
     open my $file, '>', "$member->{folder}/patroni.yml" or croak $!;
+    my $slots = $self->{plugin} ? <<"END_SLOTS" : '';
+    slots:
+      outbox:
+        type: logical
+        database: postgres
+        plugin: $self->{plugin}
+END_SLOTS
     print {$file} <<"END_YAML";
 scope: outbox
 name: $member->{name}
@@ -207,12 +226,7 @@ bootstrap:
         max_wal_senders: 12
         max_replication_slots: 12
         fsync: off
-    slots:
-      outbox:
-        type: logical
-        database: postgres
-        plugin: $self->{plugin}
-  initdb:
+$slots  initdb:
     - encoding: UTF8
     - locale: C
   pg_hba:
