@@ -23,7 +23,8 @@ my $node = do {
     local %ENV = (%ENV, $library ? (LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => $clock, FAKETIME_NO_CACHE => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1) : ());
     outbox_node('main', conf => "fsync = off\nautovacuum = off\nautovacuum_freeze_max_age = 100000\nmax_wal_size = 32MB\nmin_wal_size = 32MB\n");
 };
-sub clock { open my $file, '>', $clock or die $!; print {$file} "$_[0]\n"; close $file; return }
+# Replaces the file: a process that read an empty one would end.
+sub clock { open my $file, '>', "$clock.new" or die $!; print {$file} "$_[0]\n"; close $file; rename "$clock.new", $clock or die $!; return }
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 sub reload_until { my ($sql, $condition) = @_; sql($sql); $node->reload; $node->poll_query_until('postgres', "SELECT $condition"); return }
 
@@ -128,8 +129,9 @@ SKIP: {
     my $pooler = Outbox::PgBouncer->start($node, 'relay');
     $doctor->{dsn} = $pooler->dsn;
     my ($code) = $doctor->examine;
-    is($code, 10, 'behind a pooler: exit code 10');
-    my $finding = $doctor->found('pooler', 'FAIL', qr/passes no replication stream on/);
+    my $passes = Outbox::PgBouncer::passes_replication();
+    is($code, $passes ? 0 : 10, 'behind a pooler: exit code');
+    my $finding = $doctor->found('pooler', $passes ? ('WARN', qr/a restart of the pooler cuts the replication stream off/) : ('FAIL', qr/passes no replication stream on/));
     ($doctor->{dsn}) = $finding->{repair}[0] =~ /--dsn '(.*)'$/;
     $doctor->examine;
     $doctor->found('pooler', 'OK', qr/./);

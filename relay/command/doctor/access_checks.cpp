@@ -98,7 +98,7 @@ Finding tls(Consultation &doctor) {
                 "with a certificate on the server; then give the relay the same --dsn");
 }
 
-// A pooler has process numbers of its own, other than the server's.
+// A pooler has process numbers of its own, other than the server's. PgBouncer passes the replication stream on from 1.23 on.
 Finding pooler(Consultation &doctor) {
     Server &server = doctor.server();
     if (server.value("SELECT pg_backend_pid()") == std::to_string(server.process()))
@@ -107,10 +107,12 @@ Finding pooler(Consultation &doctor) {
                    .rows("SELECT COALESCE(host(inet_server_addr()), split_part(current_setting('unix_socket_directories'), ',', 1)),"
                          " current_setting('port')")
                    .at(0);
-    return fail("a pooler is between doctor and the server, and passes no replication stream on",
-                {"outbox-relay doctor --dsn " +
-                 shell_quoted("host=" + row[0] + " port=" + row[1] + " dbname=" + doctor.database() + " user=" + doctor.role())},
-                "then give the relay the same --dsn: the server itself");
+    std::vector<std::string> repair = {"outbox-relay doctor --dsn " + shell_quoted("host=" + row[0] + " port=" + row[1] + " dbname=" +
+                                                                                   doctor.database() + " user=" + doctor.role())};
+    constexpr const char *then = "then give the relay the same --dsn: the server itself";
+    if (try_replication(doctor.command().login, doctor.signals()).empty())
+        return warn("a pooler is between doctor and the server: a restart of the pooler cuts the replication stream off", repair, then);
+    return fail("a pooler is between doctor and the server, and passes no replication stream on", repair, then);
 }
 
 constexpr HarmfulSetting harmful[] = {

@@ -1,4 +1,4 @@
-# Debian's PgBouncer in front of a server, which passes no replication connection on.
+# Debian's PgBouncer in front of a server.
 package Outbox::PgBouncer;
 
 use strict;
@@ -15,6 +15,9 @@ sub _program {
     my ($program) = grep { -x } qw(/usr/sbin/pgbouncer /usr/bin/pgbouncer);
     return $program;
 }
+
+# Whether it passes replication connections on, as PgBouncer does from 1.23 on.
+sub passes_replication { my ($major, $minor) = `@{[ _program() ]} --version` =~ /PgBouncer (\d+)\.(\d+)/; return $major > 1 || $minor >= 23 }
 
 # A PgBouncer in front of the node, which lets this role in without a password, and takes connections.
 sub start {
