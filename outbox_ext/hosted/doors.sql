@@ -191,11 +191,12 @@ CREATE FUNCTION outbox.was_emitted(topic text, key text DEFAULT NULL, payload js
 
 -- ---- is it delivered? -----------------------------------------------------------------------------------------------
 
--- The end of the last record before the LSN. No record ends in the head of a page, where pg_current_wal_insert_lsn() can stand.
+-- The end of the last record before the LSN. No record ends in the head of a page, where pg_current_wal_insert_lsn() can stand. The planner computes
+-- each result of a CASE in advance where the argument is a constant (18 and later), so none may be out of range, also for 0/0.
 CREATE FUNCTION outbox.record_end(lsn pg_lsn) RETURNS pg_lsn LANGUAGE sql STABLE STRICT SET search_path TO pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN (lsn - '0/0') % pg_size_bytes(current_setting('wal_segment_size')) = 40 THEN lsn - 40::numeric
-                WHEN (lsn - '0/0') % current_setting('wal_block_size')::int = 24 THEN lsn - 24::numeric ELSE lsn END
+    SELECT CASE WHEN (lsn - '0/0') % pg_size_bytes(current_setting('wal_segment_size')) = 40 THEN lsn - least(lsn - '0/0', 40)
+                WHEN (lsn - '0/0') % current_setting('wal_block_size')::int = 24 THEN lsn - least(lsn - '0/0', 24) ELSE lsn END
 $$;
 
 CREATE FUNCTION outbox.delivered(lsn pg_lsn) RETURNS boolean LANGUAGE plpgsql VOLATILE STRICT SET search_path TO pg_catalog, pg_temp
