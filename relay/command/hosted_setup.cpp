@@ -13,7 +13,9 @@ bool has_hosted_form(Server &server) {
 }
 
 void require_publication_for(Server &server, const std::string &slot) {
-    if (server.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname OPERATOR(pg_catalog.=) 'outbox'").empty())
+    bool is_made_now = !has_hosted_form(server) &&
+                       server.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname OPERATOR(pg_catalog.=) 'outbox'").empty();
+    if (is_made_now)
         throw Failure(ExitCode::not_prepared,
                       "slot \"" + slot +
                           "\" is older than the publication \"outbox\", which setup has to create: pgoutput could not decode rows from "

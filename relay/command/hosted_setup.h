@@ -9,8 +9,8 @@ namespace outbox {
 // Whether emit is SQL in this database.
 bool has_hosted_form(Server &server);
 
-// Throws Failure where the publication is missing although the slot is there. pgoutput looks up the publication as it was when a row was
-// written, and fails at a row from before the publication, again with each attempt.
+// Throws Failure where the slot is there before the publication, which install_hosted_form() would make now. pgoutput looks up the
+// publication as it was when a row was written, and fails at a row from before the publication, again with each attempt.
 void require_publication_for(Server &server, const std::string &slot);
 
 // Creates the schema with emit, and the empty publication, where they are missing. Throws Failure where a schema of that name belongs to
