@@ -144,7 +144,7 @@ private:
 
 class Watcher {
 public:
-    explicit Watcher(const Plan &plan) : plan_(plan), arrived_us_(plan.events()), appended_ms_(plan.events()) {
+    explicit Watcher(const Plan &plan) : arrived_us_(plan.events()), appended_ms_(plan.events()) {
         rd_kafka_conf_t *conf = rd_kafka_conf_new();
         char reason[512];
         const std::pair<const char *, std::string> settings[] = {
@@ -202,7 +202,6 @@ private:
         arrived_++;
     }
 
-    const Plan &plan_;
     rd_kafka_t *client_;
     rd_kafka_queue_t *queue_;
     std::thread thread_;
