@@ -97,6 +97,14 @@ if ($node->pg_version->major >= 18) {
     $doctor->examine(@asked);
     $doctor->found('standby', 'OK', qr/has the slot, ready for a failover/);
 
+    # The copy stays behind, as that of another primary's slot does until the standby has copied this primary's.
+    $standby->safe_psql('postgres', $_) for 'ALTER SYSTEM SET sync_replication_slots = off', 'SELECT pg_reload_conf()';
+    wait_until { $standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'slotsync worker'}) eq '0' } 'the worker goes on', 60;
+    sql(q{SELECT outbox.emit('orders', 1, '{}')});
+    sql(q{SELECT pg_replication_slot_advance('outbox', pg_current_wal_flush_lsn())});
+    $doctor->examine(@asked);
+    $doctor->found('standby', 'WARN', qr/copy of the slot does not follow the slot/);
+
     # The copy becomes invalid: the standby removes rows that the slot needs.
     $standby->stop;
     $standby->append_conf('postgresql.conf', "hot_standby_feedback = off\nprimary_slot_name = ''\nsync_replication_slots = off\n");

@@ -55,9 +55,16 @@ sub make_standby {
 }
 
 # The copy of the slot on a standby is ready when it survives a promotion.
-sub is_ready { my ($standby) = @_; return $standby->safe_psql('postgres', q{SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'outbox' AND synced AND NOT temporary AND invalidation_reason IS NULL}) }
+sub is_ready { my ($standby, $from) = @_; return $standby->safe_psql('postgres', "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'outbox' AND synced AND NOT temporary AND invalidation_reason IS NULL AND confirmed_flush_lsn >= '$from'") }
 
-sub wait_until_ready { my (@standbys) = @_; wait_until { @standbys == grep { is_ready($_) eq '1' } @standbys } 'the standbys have the slot', 90; return }
+# Waits until the standbys have copied the slot of this primary, and have it as it is now. A copy of the last primary's slot is valid and stays behind; it
+# becomes invalid when the standby reads that this primary has removed rows.
+sub wait_until_ready {
+    my ($primary, @standbys) = @_;
+    my $from = slot($primary, 'confirmed_flush_lsn');
+    wait_until { @standbys == grep { is_ready($_, $from) eq '1' } @standbys } 'the standbys have the slot', 90;
+    return;
+}
 
 sub create_physical_slots {
     my ($node, @names) = @_;
@@ -164,7 +171,7 @@ sub copy_is_not_ready {
     is(slot($later, 'count(*)'), 0, "$what: after a promotion the slot is missing");
     $relay->start;
     save_orders($primary, 10);
-    wait_until { $primary->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()'); is_ready($late) eq '1' } "$what: not ready", 90;
+    wait_until { $primary->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()'); is_ready($late, '0/0') eq '1' } "$what: not ready", 90;
     $doctor->examine('--standby', conninfo_of($late));
     $doctor->found('standby', 'OK', qr/ready for a failover/);
     $_->stop('immediate') for $late, $later;
@@ -223,14 +230,14 @@ for my $delivery (qw(at-least-once exactly-once)) {
     my $relay = Outbox::Relay->new($primary, name => $delivery, kafka => $kafka, dsn => connstr_of($primary, $near, $far), args => [ '--delivery', $delivery, '--listen', '127.0.0.1:0' ])->start;
     save_orders($primary, 100);
     ok(wait_for_confirmation($primary), "$delivery: events go out while the standbys read along");
-    wait_until_ready($near, $far);
+    wait_until_ready($primary, $near, $far);
 
     # ---- a standby that is away, one that is slow, and one whose copy is not ready
 
     standby_is_away("$delivery, a standby is away", $primary, $relay, $far);
     standby_is_slow("$delivery, a standby is slow", $primary, $relay, $far);
     copy_is_not_ready("$delivery, a standby is late", $primary, $relay) if $delivery eq 'at-least-once';
-    wait_until_ready($near, $far);
+    wait_until_ready($primary, $near, $far);
 
     # ---- a planned promotion
 
@@ -250,7 +257,7 @@ for my $delivery (qw(at-least-once exactly-once)) {
     $far->reload;
     save_orders($near, 50);
     ok(wait_for_confirmation($near), "$delivery: events wait for the standby of the new primary");
-    wait_until_ready($far);
+    wait_until_ready($near, $far);
     save_orders($near, 300);
     crash($near);
     $far->promote;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char *probe_topic = "outbox.probe";
 constexpr auto probe_patience = std::chrono::seconds(15);
+constexpr auto copy_patience = std::chrono::seconds(5); // PostgreSQL copies a slot that moves every 0.2 s
 constexpr double clock_tolerance_s = 5;
 
 // The check needs a running relay that delivers the topic, and the right to emit to the topic.
@@ -61,6 +62,20 @@ Finding kafka_clock(Consultation &doctor) {
 }
 
 // A standby's slot is ready where it is synchronized, persistent and valid. On PostgreSQL 19 the server says why a slot is not.
+// Whether the standby's copy of the slot comes within some seconds to where the slot is now. A copy of another primary's slot is valid and
+// stays behind, until the standby has copied the slot of this one.
+bool follows(Server &standby, Consultation &doctor) {
+    std::string name_is = " FROM pg_replication_slots WHERE slot_name = " + quote_literal(doctor.command().slot);
+    std::string confirmed = doctor.server().value("SELECT confirmed_flush_lsn" + name_is);
+    auto until = std::chrono::steady_clock::now() + copy_patience;
+    while (!confirmed.empty() && !standby.is_true("SELECT confirmed_flush_lsn >= " + quote_literal(confirmed) + name_is)) {
+        if (std::chrono::steady_clock::now() >= until)
+            return false;
+        doctor.signals().pause(std::chrono::milliseconds(100));
+    }
+    return true;
+}
+
 Finding standby(Consultation &doctor) {
     const DoctorCommand &command = doctor.command();
     if (command.standby.empty())
@@ -78,8 +93,15 @@ Finding standby(Consultation &doctor) {
     std::string reason = server.version() >= 190000 ? "slotsync_skip_reason" : "NULL";
     auto rows = server.rows("SELECT synced, temporary, invalidation_reason, " + reason +
                             " FROM pg_replication_slots WHERE slot_name = " + quote_literal(command.slot));
-    if (!rows.empty() && rows[0][0] == "t" && rows[0][1] == "f" && rows[0][2].empty())
-        return ok("the standby has the slot, ready for a failover");
+    if (!rows.empty() && rows[0][0] == "t" && rows[0][1] == "f" && rows[0][2].empty()) {
+        if (follows(server, doctor))
+            return ok("the standby has the slot, ready for a failover");
+        return warn(
+            "the standby's copy of the slot does not follow the slot: a failover now would repeat events, or find a copy that is invalid",
+            {},
+            "wait until the standby has read the primary's WAL and copied the slot; after a promotion it copies the slot from the new "
+            "primary first");
+    }
     if (!rows.empty() && !rows[0][2].empty())
         return fail("the standby's copy of the slot is invalid (" + rows[0][2] + ")", {},
                     "drop the slot on the standby; the server copies it again");
