@@ -39,6 +39,11 @@ sub written {
 for my $delivery (qw(at-least-once exactly-once)) {
     for my $kind (sort keys %kinds) {
         my $name = "$delivery, $kind";
+        # Before 2.4 librdkafka does not tell which record of a batch Kafka has refused, and a Kafka transaction is aborted for each group that is tried.
+        if ($kind eq 'key' && $delivery eq 'exactly-once' && !Outbox::Relay::librdkafka_is_from(2, 4)) {
+          SKIP: { skip "$name: takes a second for each group that is tried", 1 }
+            next;
+        }
         my ($slot, $topic, $letters) = ("outbox_$kind", "many.$delivery.$kind", "letters.$delivery.$kind");
         my @run = ('--delivery', $delivery, '--slot', $slot, '--dead-letter-topic', $letters);
         $kafka->create_topic($topic, 1, $kinds{$kind}{config});

@@ -106,7 +106,7 @@ my @wrong = (
     [ others_certificate => 'MUTUAL', [ @tls, "ssl.certificate.location=$others_client->{cert}", "ssl.key.location=$others_client->{key}" ], qr/Kafka (cannot be reached|refuses)/ ],
     [ wrong_password => 'SASL', [ @sasl, 'sasl.mechanisms=PLAIN', 'sasl.username=relay', "sasl.password=$secret-wrong" ], qr/[Aa]uthentication failed/ ],
     [ no_such_user => 'SASL', [ @sasl, 'sasl.mechanisms=PLAIN', 'sasl.username=stranger', "sasl.password=$secret" ], qr/[Aa]uthentication failed/ ],
-    [ no_such_mechanism => 'SASL', [ @sasl, 'sasl.mechanisms=SCRAM-SHA-256', @as_relay ], qr/SCRAM-SHA-256|[Uu]nsupported|2\.6\.1/ ],
+    (Outbox::Relay::knows_scram() ? [ no_such_mechanism => 'SASL', [ @sasl, 'sasl.mechanisms=SCRAM-SHA-256', @as_relay ], qr/SCRAM-SHA-256|[Uu]nsupported/ ] : ()),    # without, the relay does not start
     [ plaintext_to_tls => 'TLS', [], qr/Kafka (cannot be reached|refuses)/ ],
 );
 my $before = () = $kafka->consume('orders');

@@ -50,12 +50,14 @@ $kafka->create_topic('invoice.sent');
 my $finding = $doctor->mends('topics', break => sub { }, says => qr/topic "orders" does not exist/, then => qr/2 topics: all are there/);
 my ($code, $report) = $doctor->examine;
 is($code, 0, 'nothing fails: exit code 0');
-$doctor->found($_, 'OK', qr/./) for qw(librdkafka kafka-connection brokers topics topic-rights replicas unclean-election max-message-bytes compaction retention min-insync);
+my $asks_rights = Outbox::Relay::librdkafka_is_from(2, 3);
+$doctor->found($_, 'OK', qr/./) for qw(librdkafka kafka-connection brokers topics replicas unclean-election max-message-bytes compaction retention min-insync);
 $doctor->found('state-topic', 'SKIP', qr/only exactly-once/);
 $doctor->found('certificates', 'SKIP', qr/no certificates/);
 
+$doctor->found('topic-rights', 'SKIP', qr/this librdkafka .* cannot be asked/) if !$asks_rights;
 $doctor->mends('topic-rights', says => qr/may not write to topic "orders"/, break => sub { $kafka->reserve_topic('orders', 'somebody') },
-    between => sub { $_[0]{repair}[0] =~ s/User:outbox-relay/User:ANONYMOUS/ });
+    between => sub { $_[0]{repair}[0] =~ s/User:outbox-relay/User:ANONYMOUS/ }) if $asks_rights;
 $kafka->free_topic('orders', $_) for qw(somebody ANONYMOUS);
 $doctor->mends('min-insync', says => qr/wants min\.insync\.replicas = 2 and has 1 in sync: Kafka refuses/, break => sub { $kafka->configure_topic('orders', 'min.insync.replicas=2') });
 $doctor->mends('unclean-election', verdict => 'WARN', says => qr/"invoice\.sent" has unclean/, break => sub { $kafka->configure_topic('invoice.sent', 'unclean.leader.election.enable=true') });

@@ -66,7 +66,10 @@ write_file("$folder/$_", block($secret, $_)) for qw(pg_service.conf kafka.proper
 $ENV{PGSERVICEFILE} = "$folder/pg_service.conf";
 my $path = write_file("$folder/outbox-relay.toml", $settings);
 my ($code, undef, $err) = Outbox::Relay::call(qw(config check --config), $path);
-is($code, 0, 'the relay takes the settings of docker/kubernetes') or diag $err;
+SKIP: {
+    skip 'the settings have a login by SCRAM, and librdkafka cannot', 1 if !Outbox::Relay::knows_scram();
+    is($code, 0, 'the relay takes the settings of docker/kubernetes') or diag $err;
+}
 write_file($path, $settings =~ s/^delivery/delivry/mr);
 is((Outbox::Relay::call(qw(config check --config), $path))[0], 2, 'which is no matter of course');
 

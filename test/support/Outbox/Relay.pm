@@ -91,11 +91,15 @@ sub set_up_exactly_once {
     return call('setup', '--dsn', $node->connstr('postgres'), '--brokers', $kafka->brokers, '--delivery', 'exactly-once', @arguments);
 }
 
-# Whether the relay's librdkafka can log in to Kafka 4 by SCRAM (confluentinc/librdkafka#4895).
-sub knows_scram {
-    my ($major, $minor) = (call('version'))[1] =~ /librdkafka (\d+)\.(\d+)/;
-    return $major > 2 || $major == 2 && $minor >= 6;
+# Whether the relay's librdkafka is this release or a later one.
+sub librdkafka_is_from {
+    my ($major, $minor) = @_;
+    my @is = (call('version'))[1] =~ /librdkafka (\d+)\.(\d+)/;
+    return $is[0] > $major || $is[0] == $major && $is[1] >= $minor;
 }
+
+# Whether the relay's librdkafka can log in to Kafka 4 by SCRAM (confluentinc/librdkafka#4895).
+sub knows_scram { return librdkafka_is_from(2, 6) }
 
 # The arguments; for setup also those of the form that the tests run with.
 sub in_form {
