@@ -61,7 +61,6 @@ Finding kafka_clock(Consultation &doctor) {
         {"sudo timedatectl set-ntp true"}, "on the machine whose clock is wrong");
 }
 
-// A standby's slot is ready where it is synchronized, persistent and valid. On PostgreSQL 19 the server says why a slot is not.
 // Whether the standby's copy of the slot comes within some seconds to where the slot is now. A copy of another primary's slot is valid and
 // stays behind, until the standby has copied the slot of this one.
 bool follows(Server &standby, Consultation &doctor) {
@@ -76,6 +75,7 @@ bool follows(Server &standby, Consultation &doctor) {
     return true;
 }
 
+// A standby's slot is ready where it is synchronized, persistent and valid, and follows. On PostgreSQL 19 the server says why one is not.
 Finding standby(Consultation &doctor) {
     const DoctorCommand &command = doctor.command();
     if (command.standby.empty())
