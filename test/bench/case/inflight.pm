@@ -22,7 +22,7 @@ my @bounds = (3072, 6144, 12_288, 24_576, 49_152, 98_304);
 my @figures = ([ rate => 'events/s', '%.0f' ], [ program_us => 'CPU us', '%.2f' ], [ broker_us => 'broker us', '%.2f' ], [ peak_mb => 'peak MB', '%.1f' ],
     [ others => 'others %', '%.0f' ]);
 
-# So many events that a drain takes some seconds; its start, some round trips, then remains a small part.
+# Each point has so many events that a drain takes some seconds, of which its start, some round trips, is a small part.
 my @points = (
     { topics => 1, partitions => 1, round_trip_ms => 0, events => 2_000_000 },
     { topics => 1, partitions => 48, round_trip_ms => 0, events => 1_500_000 },
