@@ -81,6 +81,16 @@ TEST_F(AttemptsTest, an_error_that_does_not_pass_is_said_with_what_helps) {
     auto third = attempts_.news_of(lost, Lsn{0x100});
     ASSERT_TRUE(third);
     EXPECT_NE(third->find("failed three times at the position 0/100"), std::string::npos) << *third;
+    EXPECT_EQ(third->find("publication"), std::string::npos) << *third;
+}
+
+TEST_F(AttemptsTest, a_publication_that_is_younger_than_the_slot_is_named_as_the_cause) {
+    StreamLost lost("publication \"outbox\" does not exist", "42704");
+    attempts_.news_of(lost, Lsn{0x100});
+    attempts_.news_of(lost, Lsn{0x100});
+    auto third = attempts_.news_of(lost, Lsn{0x100});
+    ASSERT_TRUE(third);
+    EXPECT_NE(third->find("rows from before the publication was created"), std::string::npos) << *third;
 }
 
 TEST_F(AttemptsTest, kafka_has_recovered_when_events_are_delivered_after_a_while) {
