@@ -1,5 +1,6 @@
 #include "command/setup.h"
 
+#include "base/comes_true.h"
 #include "base/log.h"
 #include "command/form_move.h"
 #include "command/hosted_setup.h"
@@ -102,13 +103,7 @@ private:
 
     template <class Condition>
     bool comes_true(seconds patience, Condition condition) {
-        auto until = std::chrono::steady_clock::now() + patience;
-        while (!condition()) {
-            if (std::chrono::steady_clock::now() >= until)
-                return false;
-            server_.signals().pause(look_interval);
-        }
-        return true;
+        return outbox::comes_true(server_.signals(), patience, look_interval, condition);
     }
 
     // ---- one setup at a time

@@ -1,5 +1,6 @@
 // doctor --probe: sends one event from emit to Kafka, the only check that writes. doctor --standby: whether the slot would survive a
 // failover.
+#include "base/comes_true.h"
 #include "base/log.h"
 #include "command/doctor/kafka_words.h"
 #include "kafka/topic_names.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr const char *probe_topic = "outbox.probe";
 constexpr auto probe_patience = std::chrono::seconds(15);
 constexpr auto copy_patience = std::chrono::seconds(5); // PostgreSQL copies a slot that moves every 0.2 s
+constexpr auto copy_interval = std::chrono::milliseconds(100);
 constexpr double clock_tolerance_s = 5;
 
 // The check needs a running relay that delivers the topic, and the right to emit to the topic.
@@ -66,13 +68,8 @@ Finding kafka_clock(Consultation &doctor) {
 bool follows(Server &standby, Consultation &doctor) {
     std::string name_is = " FROM pg_replication_slots WHERE slot_name = " + quote_literal(doctor.command().slot);
     std::string confirmed = doctor.server().value("SELECT confirmed_flush_lsn" + name_is);
-    auto until = std::chrono::steady_clock::now() + copy_patience;
-    while (!confirmed.empty() && !standby.is_true("SELECT confirmed_flush_lsn >= " + quote_literal(confirmed) + name_is)) {
-        if (std::chrono::steady_clock::now() >= until)
-            return false;
-        doctor.signals().pause(std::chrono::milliseconds(100));
-    }
-    return true;
+    std::string follows_sql = "SELECT confirmed_flush_lsn >= " + quote_literal(confirmed) + name_is;
+    return confirmed.empty() || comes_true(doctor.signals(), copy_patience, copy_interval, [&] { return standby.is_true(follows_sql); });
 }
 
 // A standby's slot is ready where it is synchronized, persistent and valid, and follows. On PostgreSQL 19 the server says why one is not.
