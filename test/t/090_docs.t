@@ -10,6 +10,7 @@ BEGIN { delete $ENV{TLS} }    # the pages' connections are plain
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use Outbox::File qw(write_file);
 use Outbox::Kafka;
 use Outbox::Node;
 use Outbox::Page;
@@ -63,13 +64,6 @@ sub prepare {
     my %class = ('kafka-topics.sh' => 'TopicCommand', 'kafka-acls.sh' => 'AclCommand', 'kafka-console-consumer.sh' => 'consumer.ConsoleConsumer');
     script($_, join ' ', 'exec', (map { s/'/'\\''/gr =~ s/^|$/'/gr } $kafka->_java_command("org.apache.kafka.tools.$class{$_}")), '"$@"') for keys %class;
     return;
-}
-
-sub write_file {
-    my ($path, $text) = @_;
-    unlink $path;
-    PostgreSQL::Test::Utils::append_to_file($path, $text);
-    return $path;
 }
 
 sub script {

@@ -8,6 +8,7 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
+use Outbox::File qw(write_file);
 use Outbox::Node;
 use Outbox::Process qw(slurp);
 use Test::More;
@@ -17,8 +18,6 @@ my $script = "$project/outbox_ext/hosted/outbox.sql";
 my $node = outbox_node('hosted', bare => 1, conf => "timezone = 'America/Los_Angeles'\n");
 $node->safe_psql('postgres', 'CREATE ROLE owner LOGIN');
 $node->safe_psql('postgres', 'CREATE DATABASE app OWNER owner');
-
-sub spew { my ($file, $text) = @_; open(my $to, '>', $file) or die "$file: $!"; print $to $text; close $to or die "$file: $!"; return }
 
 sub as_owner {
     my ($file) = @_;
@@ -38,7 +37,7 @@ copy("$project/outbox_ext/inbox.sql", "$copy/outbox_ext/inbox.sql") or die "inbo
 my $helpers = slurp("$project/sql/include/helpers.sql");
 $helpers =~ s/^CREATE EXTENSION IF NOT EXISTS outbox;\n//m or die 'helpers.sql makes no extension';
 $helpers =~ s/^SELECT FROM pg_create_logical_replication_slot\(:'slot', 'outbox'\);\n\K/UPDATE outbox.settings SET slots = ARRAY[:'slot'];\n/m or die 'helpers.sql makes no slot';
-spew("$copy/sql/include/helpers.sql", $helpers);
+write_file("$copy/sql/include/helpers.sql", $helpers);
 
 # The files of sql/ that are not replayed: adopt, attach, status and topics use objects that the hosted form does not have; cancel, filter, forged,
 # origins, plugin_options and stream are about the library's JSON scanner and the plugin outbox; schema and upgrade are about CREATE EXTENSION and ALTER
@@ -143,7 +142,7 @@ sub output_of {
     my @lines = map { my $line = translated($_, $name); $original{$line} = $_; $line } split /\n/, without($name, slurp("$project/sql/$name.sql"));
     my $sql = join("\n", @lines) . "\n";
     $sql =~ s/^-- headers as text.*?(?=^-- headers in the place of the type)//msg;
-    spew("$copy/sql/$name.sql", $sql);
+    write_file("$copy/sql/$name.sql", $sql);
     local @ENV{qw(PGHOST PGPORT)} = ($node->host, $node->port);
     local $ENV{PGTZ} = 'PST8PDT';
     local $ENV{PGDATESTYLE} = 'Postgres, MDY';

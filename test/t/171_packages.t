@@ -6,6 +6,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use JSON::PP qw(decode_json);
+use Outbox::File qw(write_file);
 use Outbox::Process qw(slurp);
 use Outbox::Relay;
 use PostgreSQL::Test::Utils;
@@ -15,14 +16,6 @@ my $project = abs_path(dirname(__FILE__) . '/../..');
 my $folder = PostgreSQL::Test::Utils::tempdir('packages');
 my ($makefile, $unit, $control) = map { slurp("$project/$_") } qw(Makefile packaging/outbox-relay.service packaging/debian/control);
 my ($version) = $makefile =~ /^OUTBOX_VERSION := (\S+)$/m;
-
-sub write_file {
-    my ($path, $text) = @_;
-    open my $file, '>', $path or die "$path: $!";
-    print $file $text;
-    close $file or die "$path: $!";
-    return $path;
-}
 
 # ---- the unit ----------------------------------------------------------------------------------------------------------
 

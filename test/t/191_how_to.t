@@ -10,6 +10,7 @@ BEGIN { delete $ENV{TLS} }    # the pages' connections are plain
 use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
+use Outbox::File qw(write_file);
 use Outbox::Kafka;
 use Outbox::Node;
 use Outbox::Page;
@@ -164,14 +165,6 @@ sub done_well {
     return $said;
 }
 
-sub write_file {
-    my ($path, $text) = @_;
-    make_path(dirname($path));
-    unlink $path;
-    append_to_file($path, $text);
-    return;
-}
-
 # The three events of each run of a page's program.
 sub published_well {
     my ($page, @records) = @_;
@@ -203,7 +196,10 @@ for my $page (@pages) {
         my ($name) = $block->{text} =~ m{^(?:#|//) (\S+\.\w+)\n} or die "$page.md, line $block->{line}: the block names no file";
         $files{$name} = $block->{text};
     }
-    write_file("$folder/$_", $files{$_}) for sort keys %files;
+    for my $path (sort keys %files) {
+        make_path(dirname("$folder/$path"));
+        write_file("$folder/$path", $files{$path});
+    }
 
     # The tests need no slot, and publish nothing.
     $node->safe_psql('postgres', "CREATE DATABASE $page");

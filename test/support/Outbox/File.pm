@@ -17,13 +17,13 @@ sub slurp {
     return <$file> // '';
 }
 
-# Replaces the content of a file; dies where that fails.
+# Replaces the content of a file and returns the path; dies where that fails.
 sub write_file {
     my ($path, $bytes) = @_;
     open my $file, '>', $path or die "$path: $!\n";
     print {$file} $bytes;
     close $file or die "$path: $!\n";
-    return;
+    return $path;
 }
 
 1;

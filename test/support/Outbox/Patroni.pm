@@ -47,8 +47,10 @@ sub start {
         command => [ 'etcd', '--name', 'it', '--data-dir', "$self->{folder}/etcd", '--unsafe-no-fsync', '--listen-client-urls', $client, '--advertise-client-urls', $client,
             '--listen-peer-urls', $peer, '--initial-advertise-peer-urls', $peer, '--initial-cluster', "it=$peer" ]);
     wait_until { HTTP::Tiny->new(timeout => 2)->get("$client/health")->{content} =~ /"true"/ } 'etcd is healthy';
-    $self->start_member($_) for sort keys %{ $self->{members} };
+    my $plugin = delete $self->{plugin};
+    $self->start_member($_) for $self->members;
     $self->wait_for_members;
+    $self->keep_slot($plugin) if $plugin;
     return $self;
 }
 
@@ -194,13 +196,6 @@ sub _configure {
     my ($postgres) = grep { -x "$_/postgres" } split /:/, $ENV{PATH};
     $self->_allow_plugin($member);
     open my $file, '>', "$member->{folder}/patroni.yml" or croak $!;
-    my $slots = $self->{plugin} ? <<"END_SLOTS" : '';
-    slots:
-      outbox:
-        type: logical
-        database: postgres
-        plugin: $self->{plugin}
-END_SLOTS
     print {$file} <<"END_YAML";
 scope: outbox
 name: $member->{name}
@@ -226,7 +221,7 @@ bootstrap:
         max_wal_senders: 12
         max_replication_slots: 12
         fsync: off
-$slots  initdb:
+  initdb:
     - encoding: UTF8
     - locale: C
   pg_hba:
