@@ -28,7 +28,7 @@ void Window::resize(double bases) {
 void Window::end_epoch(Time now) {
     Epoch epoch = std::exchange(epoch_, {.began_at = now});
     mean_bytes_ = epoch.bytes / epoch.events;
-    if (!epoch.was_held_up || epoch.began_at == Time{} || (is_probing_ && share_ > floor() * (1 + dead_band)))
+    if (!epoch.was_held_up || epoch.began_at == Time{} || (is_probing_ && share_ > 1 + dead_band))
         return;
     double rate = epoch.share / Duration(now - epoch.began_at).count();
     note_round_trip(bound() / rate, now);
@@ -39,19 +39,14 @@ void Window::end_epoch(Time now) {
         resize(std::clamp(bases, bases_ * shrink_max, bases_ * growth_max));
 }
 
-bool Window::is_forgotten(Time now) const {
-    auto [after, after_trips] =
-        has_probed_ ? std::pair(forgotten_after, forgotten_after_trips) : std::pair(first_forgotten_after, first_forgotten_after_trips);
-    return now - shortest_at_ > std::max(after, Duration(shortest_s_ * after_trips));
-}
-
 void Window::note_round_trip(double round_trip_s, Time now) {
-    bool is_old = is_forgotten(now);
+    Duration forgotten = std::max<Duration>(forgotten_after, Duration(shortest_s_ * 100));
+    bool is_old = now - shortest_at_ > forgotten;
     if (std::exchange(is_probing_, false) || round_trip_s <= shortest_s_ || shortest_s_ == 0 || bases_ <= floor() * (1 + dead_band)) {
         shortest_s_ = round_trip_s;
         shortest_at_ = now;
-    } else if (is_old) {
-        is_probing_ = has_probed_ = true;
+    } else {
+        is_probing_ = is_old;
     }
 }
 

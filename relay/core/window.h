@@ -12,9 +12,9 @@
 // - The requests. librdkafka sends one for each partition (a lane), which costs as much as some hundred small events. So each lane has to
 //   have that many.
 //
-// The window changes only while it holds up the stream. The shortest round trip is forgotten after a while; then the window has no more
-// than the requests ask for, for an epoch, so that a round trip without a queue can be seen. The first one is forgotten soon: a broker
-// answers the first requests of a producer more slowly than later ones.
+// The window changes only while it holds up the stream. The shortest round trip is forgotten after a while; then the window is one base for
+// an epoch, so that a round trip without a queue can be seen. A window that has no more than the requests ask for shows such a round trip
+// as well.
 #pragma once
 
 #include <algorithm>
@@ -80,9 +80,7 @@ private:
     static constexpr double growth_max = 2, shrink_max = 0.8;
     static constexpr double dead_band = 0.1; // smaller changes are ignored
     static constexpr Duration epoch_min{0.025};
-    // The shortest round trip is forgotten after so long, or after so many round trips where they take longer; the first one sooner.
-    static constexpr Duration forgotten_after{30}, first_forgotten_after{0.25};
-    static constexpr double forgotten_after_trips = 100, first_forgotten_after_trips = 10;
+    static constexpr std::chrono::seconds forgotten_after{30}; // or after a hundred round trips
     static constexpr size_t epochs_remembered = 4;
 
     // An epoch lasts until the window is delivered once, so that each lane has its turn.
@@ -94,11 +92,10 @@ private:
     };
 
     static double bases_in(size_t memory) { return static_cast<double>(memory) / (3 << 19); }
-    double bound() const { return is_probing_ ? floor() : bases_; }
+    double bound() const { return is_probing_ ? 1 : bases_; }
     double share_of(size_t bytes) const {
         return std::max(1 / static_cast<double>(base_.events), static_cast<double>(bytes) / static_cast<double>(base_.bytes));
     }
-    bool is_forgotten(Time now) const;
     void note_round_trip(double round_trip_s, Time now);
     double floor() const { return std::clamp(bases_for_lanes(), 1.0, bases_max_); }
     double bases_for_lanes() const;
@@ -115,8 +112,7 @@ private:
 
     double shortest_s_ = 0; // the shortest round trip in seconds; 0: not known
     Time shortest_at_{};
-    bool has_probed_ = false;
-    bool is_probing_ = false; // the window has only what the requests ask for
+    bool is_probing_ = false; // the window is one base
 
     Epoch epoch_;
     std::array<double, epochs_remembered> rates_{}; // bases a second

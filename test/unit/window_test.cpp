@@ -51,7 +51,6 @@ public:
     // The window settles within a second, or within a few turns of all partitions where these take longer.
     void settle() { run(1 + 8 * broker_.round_trip_s * static_cast<double>(broker_.partitions) / requests_max); }
     void move(double round_trip_s) { broker_.round_trip_s = round_trip_s; }
-    void change_speed(double event_s) { broker_.event_s = event_s; }
 
     const Window &window() const { return window_; }
     double lowest() const { return lowest_; }
@@ -157,25 +156,6 @@ TEST(Window, stays_where_it_is_once_it_has_settled) {
             simulation.rate(3);
             EXPECT_LE(simulation.highest(), 2 * simulation.lowest()) << partitions << " partitions, " << round_trip_s << " s";
         }
-}
-
-// The shortest round trip is forgotten meanwhile, and looked for with a smaller window.
-TEST(Window, is_as_good_after_a_minute) {
-    for (double round_trip_s : {5e-3, 20e-3}) {
-        Broker broker{round_trip_s, 48};
-        Simulation simulation(broker, Window(base, bases_max));
-        simulation.run(60);
-        EXPECT_GE(simulation.rate(2), 0.95 * best_fixed_rate(broker)) << round_trip_s << " s";
-    }
-}
-
-TEST(Window, forgets_how_slow_the_first_requests_were) {
-    Simulation simulation({0.1e-3, 1}, Window(base, bases_max));
-    simulation.change_speed(30e-6); // while the broker compiles
-    simulation.run(0.3);
-    simulation.change_speed(1.5e-6);
-    simulation.run(2);
-    EXPECT_LE(simulation.window().bases(), 7.5);
 }
 
 TEST(Window, stays_small_where_more_only_waits) {
