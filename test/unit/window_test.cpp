@@ -158,6 +158,16 @@ TEST(Window, stays_where_it_is_once_it_has_settled) {
         }
 }
 
+// The shortest round trip is forgotten meanwhile, and looked for with a smaller window.
+TEST(Window, is_as_good_after_a_minute) {
+    for (double round_trip_s : {5e-3, 20e-3}) {
+        Broker broker{round_trip_s, 48};
+        Simulation simulation(broker, Window(base, bases_max));
+        simulation.run(60);
+        EXPECT_GE(simulation.rate(2), 0.95 * best_fixed_rate(broker)) << round_trip_s << " s";
+    }
+}
+
 TEST(Window, stays_small_where_more_only_waits) {
     Simulation simulation({0.1e-3, 1}, Window(base, bases_max));
     simulation.run(2);

@@ -174,4 +174,12 @@ sub topics {
     return;
 }
 
+# Deletes those topics. The broker removes their files a minute later.
+sub remove_topics {
+    my ($self, $prefix, $count) = @_;
+    delete $self->{topics}{$prefix} or return;
+    $self->{kafka}->delete_topic("$prefix$_") for 0 .. $count - 1;
+    return;
+}
+
 1;

@@ -59,6 +59,7 @@ sub run {
         my $backlog = $server->backlog(%$point, events => $events, per_transaction => 100, bytes => $bytes, topic_of => "'$prefix' || n % $point->{topics}");
         $in_flight{ $point->{name} } = _measure($bench, $result, $server, $backlog, $point, $bench->seconds($warm_up_seconds));
         $warm_up_seconds = 15;
+        $server->remove_topics($prefix, $point->{topics});    # at 8 kB the records of one point take 40 GB
         _judge($result, $point, @{ $in_flight{ $point->{name} } });
     }
     return $result;
@@ -73,10 +74,13 @@ sub _measure {
         return drain($server, $backlog, relay(kafka => 1, program => $program, args => [ @arguments, @more ]), 'outbox') };
     warm_up($seconds, sub { $drain->($candidates[0]) });
     for my $round (1 .. $bench->runs) {
+        my @rates;
         for my $candidate ($bench->candidates(@candidates)) {
-            $result->add($point->{name}, $candidate->[0], per_event($drain->($candidate), $backlog->{events}));
+            my %figures = per_event($drain->($candidate), $backlog->{events});
+            $result->add($point->{name}, $candidate->[0], %figures);
+            push @rates, sprintf '%s %.0f', $candidate->[0], $figures{rate};
         }
-        $bench->say("$point->{name}: round $round");
+        $bench->say("$point->{name}: round $round: " . join ', ', @rates);
     }
     my @samples = trace(sub { $drain->($candidates[0], @_) });
     $server->proxy->command(broker => delay => 0);
