@@ -11,7 +11,7 @@ use Bench::Result;
 use Bench::Server;
 use List::Util qw(max min);
 
-# Fewer events of a larger size. Each drain takes seconds, so that its start, in which an exactly-once relay reads its position, is a small part.
+# Fewer events of a larger size. Each drain takes seconds, so that its start, in which an exactly-once relay reads its position, weighs little.
 my @shapes = (
     { name => '1/txn 200 B', per_transaction => 1, bytes => 200, events => 300_000 },
     { name => '100/txn 200 B', per_transaction => 100, bytes => 200, events => 1_000_000 },
