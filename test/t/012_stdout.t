@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use List::Util qw(min);
 use POSIX qw(mkfifo);
 use Outbox::Node;
 use Outbox::Process qw(slurp);
@@ -54,15 +55,17 @@ sub piped_relay {
     return ($piped, $reader);
 }
 
-# Waits until the slot has confirmed the LSN. Returns for how long neither the relay nor its walsender had anything to run for meanwhile. Each look counts
-# as the time between two looks, so that a machine that stands still, or a process that waits for a disk or a processor, makes no pause.
+# Waits until the slot has confirmed the LSN. Returns for how long neither the relay nor its walsender had anything to run for meanwhile. No look counts for
+# more than a second, so that a machine that stands still makes no pause, nor does a process that waits for a disk or a processor.
 sub seconds_asleep {
     my ($relay, $slot, $lsn) = @_;
-    my ($looks, $interval_s) = (0, 0.1);
-    for (my $until = time + 180; time < $until; sleep $interval_s) {
+    my ($asleep, $looked) = (0, time);
+    for (my $until = time + 180; time < $until; sleep 0.1) {
         my ($is_confirmed, $walsender) = split /\|/, slot($node, "confirmed_flush_lsn >= '$lsn', active_pid", $slot);
-        return $looks * $interval_s if $is_confirmed eq 't';
-        $looks++ if $walsender && !grep { slurp("/proc/$_/stat") !~ /\) S / } $relay->pid, $walsender;
+        return $asleep if $is_confirmed eq 't';
+        my $since = time - $looked;
+        $looked += $since;
+        $asleep += min($since, 1) if $walsender && !grep { slurp("/proc/$_/stat") !~ /\) S / } $relay->pid, $walsender;
     }
     return 180;
 }

@@ -59,7 +59,7 @@ sub table {
     my (@runs) = @_;
     my @written = map { _row(\@runs, @$_) } @rows;
     my $days = join '; ', map { $_->{about} } @runs;
-    return join '', "| | |\n|---|---:|\n", @written, "\n`make bench PEERS=1` on $days. All of it: [test/bench/RESULTS.md](test/bench/RESULTS.md).\n";
+    return join '', "| | |\n|---|---:|\n", @written, "\n`make bench PEERS=1` on $days. A row of one value was measured on one of these days. Each day: [test/bench/runs](test/bench/runs); more: [test/bench/RESULTS.md](test/bench/RESULTS.md).\n";
 }
 
 # The sentences. One whose figures no run has measured is left out.

@@ -59,7 +59,7 @@ sub run {
         my $backlog = $server->backlog(%$point, events => $events, per_transaction => 100, bytes => $bytes, topic_of => "'$prefix' || n % $point->{topics}");
         $in_flight{ $point->{name} } = _measure($bench, $result, $server, $backlog, $point, $bench->seconds($warm_up_seconds));
         $warm_up_seconds = 15;
-        $server->remove_topics($prefix, $point->{topics});    # at 8 kB the records of one point take 40 GB
+        $server->remove_topics($prefix, $point->{topics});    # at 8 kB the records of a point take tens of GB
         _judge($result, $point, @{ $in_flight{ $point->{name} } });
     }
     return $result;
