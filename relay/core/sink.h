@@ -89,6 +89,7 @@ public:
     virtual std::string waiting_for() const { return {}; }
 
     virtual uint64_t events_set_aside() const { return 0; } // since the process began
+    virtual uint64_t window_events() const { return 0; }    // up to 1.5 kB each, in flight at most; 0: the sink has no such bound
     virtual bool empty() const = 0;                         // every event that was taken is delivered, or never will be
 };
 

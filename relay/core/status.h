@@ -99,6 +99,7 @@ struct Status {
 
     SharedText waiting_for; // the event that keeps the stream waiting; empty: none
     std::atomic<uint64_t> in_flight_bytes{0}, in_flight_transactions{0};
+    std::atomic<uint64_t> window_events{0};                      // up to 1.5 kB each, in flight at most; 0: not bounded
     std::atomic<uint64_t> confirmed_lsn{0}, wal_end_lsn{0};      // 0: not known yet
     std::atomic<int64_t> missing_since_ms{0};                    // Unix time since when Kafka lacks a committed event; 0: Kafka lacks none
     std::atomic<int64_t> delivered_at_ms{0}, confirmed_at_ms{0}; // Unix time of the last one; 0: none since the process began

@@ -37,6 +37,7 @@ public:
     Clock::time_point serve_at() const override;
     uint64_t events_set_aside() const override { return target_.learned.set_aside_count; }
     std::string waiting_for() const override;
+    uint64_t window_events() const override { return window_.events(); }
     bool empty() const override { return entries_.empty(); }
 
 private:

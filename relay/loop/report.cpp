@@ -95,6 +95,7 @@ void Report::update(RelayState state, const Sink &sink, Session &session, const 
     status_.events_set_aside = sink.events_set_aside();
     status_.waiting_for.set(state == RelayState::waiting_for_kafka ? sink.waiting_for() : "");
     status_.in_flight_bytes = budget.used();
+    status_.window_events = sink.window_events();
     update_lag(session, now_ms);
     status_.in_flight_transactions = session.transactions_in_flight();
     if (confirmed > Lsn{} && status_.confirmed_lsn != static_cast<uint64_t>(confirmed)) {

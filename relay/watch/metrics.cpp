@@ -144,6 +144,9 @@ void add_delivery(Families &families, const Status &status, WallClock::time_poin
     add_timestamp(families, "last_confirmed_timestamp_seconds", "When the relay last confirmed a position, in Unix time.",
                   status.confirmed_at_ms);
     gauge("in_flight_bytes", "Memory held for events that Kafka has not acknowledged.", status.in_flight_bytes);
+    if (status.window_events > 0)
+        gauge("window_events", "How many events of up to 1.5 kB may be in flight: a bound that the relay finds, unless it is set.",
+              status.window_events);
     gauge("in_flight_transactions", "Transactions begun and not yet delivered.", status.in_flight_transactions);
     gauge("confirmed_lsn_bytes", "The last confirmed position in the WAL, as a number.", status.confirmed_lsn);
     gauge("wal_end_lsn_bytes", "The end of the server's WAL as the stream last named it, as a number.", status.wal_end_lsn);
