@@ -4,13 +4,13 @@
 
 namespace outbox {
 
-// The number of lanes is known at once, so the window grows to the size that the lanes ask for without waiting for a round trip.
+// The number of lanes is known at once, so the window grows to the floor without waiting for a round trip.
 void Window::held_up(double lanes) {
     epoch_.was_held_up = true;
     lanes_ = lanes;
-    if (is_probing_ || floor() <= bases_ * (1 + dead_band))
+    if (is_probing() || floor() <= bases_ * (1 + dead_band))
         return;
-    shortest_s_ = 0; // the round trip known so far was that of smaller requests
+    shortest_ = {}; // the round trip known so far was that of smaller requests
     resize(floor());
 }
 
@@ -19,35 +19,64 @@ double Window::bases_for_lanes() const {
     return lanes_ * events * share_of(mean_bytes_);
 }
 
-// Begins another epoch, since an epoch with two sizes of the window says nothing.
 void Window::resize(double bases) {
     bases_ = bases;
-    epoch_ = {};
+    skip_epoch();
+}
+
+// An epoch with two bounds says nothing, so the next one that is measured begins when all that is in flight now is delivered.
+void Window::skip_epoch() { epoch_ = {.share = bound() - share_}; }
+
+void Window::served(Time now) {
+    if (!std::exchange(has_delivered_, false))
+        return;
+    epoch_.busy_s += Duration(now - std::exchange(delivered_at_, now)).count();
+    if (epoch_.share >= bound() && (!epoch_.is_measured || epoch_.busy_s >= epoch_min_s))
+        end_epoch(now);
 }
 
 void Window::end_epoch(Time now) {
-    Epoch epoch = std::exchange(epoch_, {.began_at = now});
-    mean_bytes_ = epoch.bytes / epoch.events;
-    if (!epoch.was_held_up || epoch.began_at == Time{} || (is_probing_ && share_ > 1 + dead_band))
+    Epoch epoch = std::exchange(epoch_, {.is_measured = true});
+    if (epoch.events > 0)
+        mean_bytes_ = epoch.bytes / epoch.events;
+    if (!epoch.was_held_up || !epoch.is_measured)
         return;
-    double rate = epoch.share / Duration(now - epoch.began_at).count();
-    note_round_trip(bound() / rate, now);
+    double rate = epoch.share / epoch.busy_s;
     rates_[rates_next_++ % epochs_remembered] = rate;
-    double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_s_ * gain;
-    double bases = std::clamp(way, floor(), bases_max_);
-    if (!is_probing_ && (bases > bases_ * (1 + dead_band) || bases < bases_ * (1 - dead_band)))
-        resize(std::clamp(bases, bases_ * shrink_max, bases_ * growth_max));
+    if (note_round_trip(bound() / rate, now))
+        adapt();
 }
 
-void Window::note_round_trip(double round_trip_s, Time now) {
-    Duration forgotten = std::max<Duration>(forgotten_after, Duration(shortest_s_ * 100));
-    bool is_old = now - shortest_at_ > forgotten;
-    if (std::exchange(is_probing_, false) || round_trip_s <= shortest_s_ || shortest_s_ == 0 || bases_ <= floor() * (1 + dead_band)) {
-        shortest_s_ = round_trip_s;
-        shortest_at_ = now;
-    } else {
-        is_probing_ = is_old;
+// Returns false where a probe begins or is repeated, because the shortest round trip is not known.
+bool Window::note_round_trip(double round_trip_s, Time now) {
+    if (is_probing() && shortest_.s > 0 && round_trip_s > shortest_.s * repeated_beyond && !std::exchange(is_repeated_, true))
+        return false;
+    if (is_probing() || round_trip_s <= shortest_.s || bases_ <= floor() * (1 + dead_band)) {
+        shortest_ = {round_trip_s, floor(), now};
+        if (std::exchange(probe_bases_, 0) > 0)
+            skip_epoch();
+        return true;
     }
+    if (!is_doubtful(round_trip_s, now))
+        return true;
+    probe_bases_ = floor();
+    is_repeated_ = false;
+    skip_epoch();
+    return false;
+}
+
+bool Window::is_doubtful(double round_trip_s, Time now) const {
+    double age_s = Duration(now - shortest_.seen_at).count();
+    return shortest_.s == 0 || floor() < shortest_.floor / 2 || age_s > std::max(forgotten_after_s, shortest_.s * forgotten_after_trips) ||
+           (round_trip_s > shortest_.s * doubted_beyond && age_s > std::max(doubted_after_s, shortest_.s * doubted_after_trips));
+}
+
+void Window::adapt() {
+    double way = *std::max_element(rates_.begin(), rates_.end()) * shortest_.s * gain - (shortest_.floor - 1);
+    double bases = std::clamp(way, floor(), bases_max_);
+    bool grows = bases > bases_ * (1 + dead_band) || (bases > bases_ && bases == bases_max_);
+    if (grows || bases < bases_ * (1 - dead_band))
+        resize(std::clamp(bases, bases_ * shrink_max, bases_ * growth_max));
 }
 
 } // namespace outbox

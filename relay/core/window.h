@@ -10,11 +10,14 @@
 //   delivered in the same round trip, so the rate grows, and the window again. Where the broker has none left, more only waits: the rate
 //   stays, and so does the window. The round trip is that of all events of an epoch, by Little's law: what is in flight, by the rate.
 // - The requests. librdkafka sends one for each partition (a lane), which costs as much as some hundred small events. So each lane has to
-//   have that many.
+//   have that many: this is the floor, and at least one base.
 //
-// The window changes only while it holds up the stream. The shortest round trip is forgotten after a while; then the window is one base for
-// an epoch, so that a round trip without a queue can be seen. A window that has no more than the requests ask for shows such a round trip
-// as well.
+// Where many lanes wait for their turn, a round trip of the floor is mostly this wait, and the batch that fills meanwhile is what the
+// requests ask for. So the way asks for three round trips less what the floor has beyond one base.
+//
+// The window changes only while it holds up the stream. The shortest round trip is forgotten after a while, and where it fits no more. Then
+// a probe looks for it anew: the window has the floor until all that was in flight, and the floor once more, is delivered, so that a round
+// trip without a queue can be seen. A window that has no more than the floor shows such a round trip as well.
 #pragma once
 
 #include <algorithm>
@@ -44,10 +47,13 @@ public:
         window.is_fixed_ = true;
         return window;
     }
-    // The memory in bytes from now on; a larger window shrinks step by step.
+    // The memory in bytes from now on.
     void set_memory(size_t memory) {
-        if (!is_fixed_)
-            bases_max_ = std::max(1.0, bases_in(memory));
+        if (is_fixed_)
+            return;
+        bases_max_ = std::max(1.0, bases_in(memory));
+        if (bases_ > bases_max_)
+            resize(bases_max_);
     }
 
     bool is_fixed() const { return is_fixed_; }
@@ -55,6 +61,8 @@ public:
     // The stream waits for room. `lanes`: the partitions that share what is in flight.
     void held_up(double lanes);
 
+    // Called before an event is taken while nothing is in flight: the rest of the stream until now is none of the way's.
+    void resumes(Time now) { delivered_at_ = now; }
     void taken(size_t bytes) { share_ += share_of(bytes); }
     void delivered(size_t bytes) {
         double share = share_of(bytes);
@@ -62,45 +70,60 @@ public:
         epoch_.share += share;
         epoch_.bytes += bytes;
         epoch_.events++;
+        has_delivered_ = true;
     }
     // Called after the deliveries that came together.
-    void served(Time now) {
-        if (epoch_.share >= bound() && now - epoch_.began_at >= epoch_min)
-            end_epoch(now);
-    }
+    void served(Time now);
     // Nothing is in flight any more; an event that is taken again counts again.
-    void clear() { share_ = 0; }
+    void clear() {
+        share_ = 0;
+        epoch_ = {};
+    }
 
     double bases() const { return bases_; }
-    size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // small ones
+    size_t events() const { return static_cast<size_t>(bases_ * static_cast<double>(base_.events)); } // up to 1.5 kB; a probe has fewer
 
 private:
     static constexpr double gain = 3;                                  // round trips in flight
     static constexpr double lane_events = 256, lane_bytes = 128 << 10; // of a lane; the smaller demand counts
-    static constexpr double growth_max = 2, shrink_max = 0.8;
+    static constexpr double growth_max = 3, shrink_max = 0.8;
     static constexpr double dead_band = 0.1; // smaller changes are ignored
-    static constexpr Duration epoch_min{0.025};
-    static constexpr std::chrono::seconds forgotten_after{30}; // or after a hundred round trips
+    static constexpr double epoch_min_s = 0.025;
+    // The shortest round trip is forgotten after so long, or so many of itself; sooner where the epochs' round trips are several times as
+    // long, because then the way has become longer.
+    static constexpr double forgotten_after_s = 30, forgotten_after_trips = 100;
+    static constexpr double doubted_after_s = 1, doubted_after_trips = 10, doubted_beyond = 4;
+    // A probe that shows a way so many times as long is repeated, since the broker may have been away for a moment.
+    static constexpr double repeated_beyond = 2;
     static constexpr size_t epochs_remembered = 4;
 
     // An epoch lasts until the window is delivered once, so that each lane has its turn.
     struct Epoch {
-        Time began_at{};
-        double share = 0;
+        double share = 0, busy_s = 0;
         size_t events = 0, bytes = 0;
         bool was_held_up = false;
+        bool is_measured = false; // all of its events were taken under one bound
+    };
+    struct RoundTrip {
+        double s = 0; // 0: not known
+        double floor = 1;
+        Time seen_at{};
     };
 
     static double bases_in(size_t memory) { return static_cast<double>(memory) / (3 << 19); }
-    double bound() const { return is_probing_ ? 1 : bases_; }
+    double bound() const { return is_probing() ? probe_bases_ : bases_; }
     double share_of(size_t bytes) const {
         return std::max(1 / static_cast<double>(base_.events), static_cast<double>(bytes) / static_cast<double>(base_.bytes));
     }
-    void note_round_trip(double round_trip_s, Time now);
+    bool is_probing() const { return probe_bases_ > 0; }
+    bool note_round_trip(double round_trip_s, Time now);
+    bool is_doubtful(double round_trip_s, Time now) const;
     double floor() const { return std::clamp(bases_for_lanes(), 1.0, bases_max_); }
     double bases_for_lanes() const;
     void resize(double bases);
+    void skip_epoch();
     void end_epoch(Time now);
+    void adapt();
 
     Base base_;
     double bases_max_;
@@ -110,11 +133,13 @@ private:
     double lanes_ = 1;
     size_t mean_bytes_ = 0; // of an event, in the last epoch
 
-    double shortest_s_ = 0; // the shortest round trip in seconds; 0: not known
-    Time shortest_at_{};
-    bool is_probing_ = false; // the window is one base
+    RoundTrip shortest_;
+    double probe_bases_ = 0;   // the window while a probe lasts; 0: none does
+    bool is_repeated_ = false; // the probe
 
     Epoch epoch_;
+    bool has_delivered_ = false; // since served() was called
+    Time delivered_at_{};
     std::array<double, epochs_remembered> rates_{}; // bases a second
     size_t rates_next_ = 0;
 };

@@ -151,6 +151,8 @@ void AtLeastOnceSink::produce_queued() {
 
 void AtLeastOnceSink::on_its_way(Entry &entry) {
     entry.state = Entry::State::in_flight;
+    if (entries_.size() == 1)
+        window_.resumes(Clock::now());
     window_.taken(entry.bytes);
 }
 
