@@ -2,8 +2,8 @@
 # to the broker, the relay without a setting stands beside relays with fixed bounds, whose best one a search would find. All candidates take turns in one
 # run, through a proxy that delays their bytes (test/chaos/proxy/main.cpp) and takes the same share of the machine from each. The best of several medians
 # is also the luckiest one, so the search and the comparison use different rounds: in each round the relay without a setting is compared with the bound
-# that is the best of the other rounds, and the median of these ratios counts. One more drain of the relay without a setting shows how what is in flight
-# settles: the picture has a line for each point.
+# that is the best of the other rounds, and the median of these ratios counts. One more drain of the relay without a setting shows how its bound settles:
+# the picture has a line for each point.
 package inflight;
 
 use strict;
@@ -116,7 +116,7 @@ sub _judge {
     }
     # A turn of all partitions takes longer where they are many and far away, because five requests are on their way to a broker.
     my $turns_s = 8 * $shape->{topics} * $shape->{partitions} / 5 * $shape->{round_trip_ms} / 1000;
-    $result->verdict("$point: seconds until what is in flight has settled", settled_s(@samples), '<=', max(1, $turns_s), '%.1f');
+    $result->verdict("$point: seconds until the bound has settled", settled_s(@samples), '<=', max(1, $turns_s), '%.1f');
     return;
 }
 
