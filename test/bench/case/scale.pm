@@ -6,7 +6,7 @@ package scale;
 use strict;
 use warnings;
 
-use Bench::Drain qw(drain_all relay per_event);
+use Bench::Drain qw(warm_up drain_all relay per_event);
 use Bench::Result;
 use Bench::Server;
 use List::Util qw(max min);
@@ -56,13 +56,13 @@ sub _measure {
     $server->topic("$topics$_", $point->{partitions}) for 0 .. $point->{topics} - 1;
     my $backlog = $server->backlog(%$point, bytes => 200, topic_of => "'$topics' || n % $point->{topics}");
     my @relays = map { relay(kafka => 1, args => $_) } $point->{slots} ? map { [ '--topics', $_ ] } _shares($point, $topics) : [];
-    my $first = drain_all($server, $backlog, 'outbox', @relays);
-    return if $point->{name} eq 'warm-up';
+    my $drain = sub { return drain_all($server, $backlog, 'outbox', @relays) };
+    return warm_up($bench->seconds(60), $drain) if $point->{name} eq 'warm-up';
+    my $first = $drain->();
     my %new = per_event($first, $point->{events});
     $result->note(sprintf '%s: %.0f events/s where the topics are new, broker %.2f us', $point->{name}, @new{qw(rate broker_us)});
     for my $round (1 .. $bench->runs) {
-        my $used = drain_all($server, $backlog, 'outbox', @relays);
-        $result->add($point->{name}, $relay, per_event($used, $point->{events}));
+        $result->add($point->{name}, $relay, per_event($drain->(), $point->{events}));
         $bench->say(sprintf '%s: round %d: %.0f events/s', $point->{name}, $round, $result->{values}{ $point->{name} }{$relay}{rate}[-1]);
     }
     return;
