@@ -57,7 +57,7 @@ bool Window::note_round_trip(double round_trip_s, Time now) {
             skip_epoch();
         return true;
     }
-    if (!is_doubtful(round_trip_s, now))
+    if (!doubts(round_trip_s, now))
         return true;
     probe_bases_ = floor();
     is_repeated_ = false;
@@ -65,10 +65,11 @@ bool Window::note_round_trip(double round_trip_s, Time now) {
     return false;
 }
 
-bool Window::is_doubtful(double round_trip_s, Time now) const {
+bool Window::doubts(double round_trip_s, Time now) {
+    bool is_longer = round_trip_s > shortest_.s * doubted_beyond, was_longer = std::exchange(shortest_.is_doubted, is_longer);
     double age_s = Duration(now - shortest_.seen_at).count();
     return shortest_.s == 0 || floor() < shortest_.floor / 2 || age_s > std::max(forgotten_after_s, shortest_.s * forgotten_after_trips) ||
-           (round_trip_s > shortest_.s * doubted_beyond && age_s > std::max(doubted_after_s, shortest_.s * doubted_after_trips));
+           (is_longer && was_longer && age_s > std::max(doubted_after_s, shortest_.s * doubted_after_trips));
 }
 
 void Window::adapt() {

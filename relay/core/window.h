@@ -89,8 +89,8 @@ private:
     static constexpr double growth_max = 3, shrink_max = 0.8;
     static constexpr double dead_band = 0.1; // smaller changes are ignored
     static constexpr double epoch_min_s = 0.025;
-    // The shortest round trip is forgotten after so long, or so many of itself; sooner where the epochs' round trips are several times as
-    // long, because then the way has become longer.
+    // The shortest round trip is forgotten after so long, or so many of itself; sooner where the round trips of two epochs in turn are
+    // several times as long, because then the way has become longer. One such epoch may have begun before a burst.
     static constexpr double forgotten_after_s = 30, forgotten_after_trips = 100;
     static constexpr double doubted_after_s = 1, doubted_after_trips = 10, doubted_beyond = 4;
     // A probe that shows a way so many times as long is repeated, since the broker may have been away for a moment.
@@ -108,6 +108,7 @@ private:
         double s = 0; // 0: not known
         double floor = 1;
         Time seen_at{};
+        bool is_doubted = false; // by the last epoch
     };
 
     static double bases_in(size_t memory) { return static_cast<double>(memory) / (3 << 19); }
@@ -117,7 +118,7 @@ private:
     }
     bool is_probing() const { return probe_bases_ > 0; }
     bool note_round_trip(double round_trip_s, Time now);
-    bool is_doubtful(double round_trip_s, Time now) const;
+    bool doubts(double round_trip_s, Time now);
     double floor() const { return std::clamp(bases_for_lanes(), 1.0, bases_max_); }
     double bases_for_lanes() const;
     void resize(double bases);
